@@ -1,0 +1,31 @@
+/* buf.h: bytes that grow at the end and are eaten from the front. Grows by doubling; memory is
+ * given back by _deinit, and by _consume when the last byte goes and more than 64 KiB are held. */
+#ifndef GMUX__BASE_BUF_H
+#define GMUX__BASE_BUF_H
+
+#include <gmux/bytes.h>
+
+typedef struct gmux__buf {
+  uint8_t *mem;
+  size_t start, end, cap; /* the bytes are mem[start..end) */
+} gmux__buf;              /* all zero is an empty one */
+
+static inline const uint8_t *gmux__buf_data(const gmux__buf *buf) {
+  return buf->mem ? buf->mem + buf->start : NULL;
+}
+static inline size_t gmux__buf_len(const gmux__buf *buf) {
+  return buf->end - buf->start;
+}
+
+/* Room for `len` more bytes at the end, as a pointer to write to; NULL: out of memory. */
+uint8_t *gmux__buf_reserve(gmux__buf *buf, size_t len);
+/* `len` bytes were written behind _reserve. */
+void gmux__buf_commit(gmux__buf *buf, size_t len);
+int gmux__buf_append(gmux__buf *buf, const void *data, size_t len); /* GMUX_ERR_NOMEM */
+void gmux__buf_consume(gmux__buf *buf, size_t len);                 /* len <= gmux__buf_len */
+/* Hands the whole content out as owned bytes and leaves the buffer empty. Never fails: the memory
+ * itself changes hands when the content starts at its front, else it is moved there first. */
+void gmux__buf_detach(gmux__buf *buf, gmux_bytes *out);
+void gmux__buf_deinit(gmux__buf *buf);
+
+#endif

@@ -1,0 +1,19 @@
+/* slab.h: a free list for objects of one size, so that the steady path does not allocate. One
+ * thread. Objects are zeroed by _get. At most `keep` free ones are held; more go back to the
+ * allocator. Memory from any gmux__calloc(1, size) may be put in. */
+#ifndef GMUX__BASE_SLAB_H
+#define GMUX__BASE_SLAB_H
+
+#include <stddef.h>
+
+typedef struct gmux__slab {
+  void *free;
+  size_t size, keep, held;
+} gmux__slab;
+
+void gmux__slab_init(gmux__slab *slab, size_t size, size_t keep);
+void *gmux__slab_get(gmux__slab *slab);              /* NULL: out of memory */
+void gmux__slab_put(gmux__slab *slab, void *object); /* takes NULL */
+void gmux__slab_deinit(gmux__slab *slab);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * framing.h: gRPC's length-prefixed messages, out of DATA bytes in any fragmentation.
+ *
+ *     1 byte flag (0, or 1: compressed) | 4 bytes length, big-endian | message
+ *
+ * The deframer is told of bytes as they come and yields whole messages; a message that lies whole
+ * in the bytes at hand is yielded where it lies, only others are put together in memory. The limit
+ * is checked on the prefix, before anything is allocated, and memory grows with the bytes that
+ * really came, never with the length that a prefix claims.
+ */
+#ifndef GMUX__WIRE_FRAMING_H
+#define GMUX__WIRE_FRAMING_H
+
+#include "lib/base/buf.h"
+#include <gmux/bytes.h>
+#include <stdbool.h>
+
+enum { GMUX__PREFIX_LEN = 5 };
+
+void gmux__prefix_write(uint8_t prefix[GMUX__PREFIX_LEN], bool compressed, uint32_t len);
+
+typedef struct gmux__deframer {
+  uint8_t prefix[GMUX__PREFIX_LEN];
+  size_t prefix_len; /* bytes of it read so far */
+  uint32_t need;     /* message length, once the prefix is whole */
+  uint32_t limit;    /* largest message accepted, bytes */
+  gmux__buf partial; /* of the message being put together */
+} gmux__deframer;
+
+typedef enum gmux__deframed {
+  GMUX__DEFRAMED_MORE = 0,    /* all input was taken, no message is whole */
+  GMUX__DEFRAMED_MESSAGE = 1, /* one message; call again with the rest of the input */
+} gmux__deframed;
+
+void gmux__deframer_init(gmux__deframer *d, uint32_t limit_bytes);
+
+/*
+ * Takes bytes from data[0..len); *used says how many (also when failing). With
+ * GMUX__DEFRAMED_MESSAGE *out is the message (borrowed from `data`, or owned when it was put
+ * together) and *compressed its flag. Errors: GMUX_ERR_PROTOCOL (a flag above 1),
+ * GMUX_ERR_TOO_LARGE, GMUX_ERR_NOMEM; after the first two the deframer must not be fed again. After
+ * each the sentence is in gmux_last_error().
+ */
+int gmux__deframer_next(gmux__deframer *d, const uint8_t *data, size_t len, size_t *used,
+                        gmux_bytes *out, bool *compressed);
+
+/* In the middle of a prefix or a message: an end of stream now is a truncated message. */
+bool gmux__deframer_is_partial(const gmux__deframer *d);
+void gmux__deframer_deinit(gmux__deframer *d);
+
+#endif

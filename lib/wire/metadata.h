@@ -1,0 +1,40 @@
+/* metadata.h (inside): metadata as it stands in HTTP/2 header fields. */
+#ifndef GMUX__WIRE_METADATA_H
+#define GMUX__WIRE_METADATA_H
+
+#include <gmux/metadata.h>
+#include <stdbool.h>
+
+/* One header field for the wire, borrowed. Strings need not be zero-terminated. */
+typedef struct gmux__field {
+  const uint8_t *name, *value;
+  size_t name_len, value_len;
+} gmux__field;
+
+/*
+ * Appends a received field, if it is the application's to see: reserved names (pseudo-headers,
+ * grpc-*, content-type, te, connection-specific ones) are passed over in silence, except that
+ * user-agent is kept. A "-bin" value is split at "," and each piece decoded; a repeated key gives
+ * several entries. GMUX_ERR_PROTOCOL for bad base64, GMUX_ERR_NOMEM.
+ */
+int gmux__metadata_receive(gmux_metadata *metadata, const uint8_t *name, size_t name_len,
+                           const uint8_t *value, size_t value_len);
+
+/* A deep copy; NULL or an empty one gives *out = NULL. GMUX_ERR_NOMEM. */
+int gmux__metadata_copy(gmux_metadata **out, const gmux_metadata *from);
+
+/* What sending it costs of the peer's SETTINGS_MAX_HEADER_LIST_SIZE: name + value + 32 each
+ * (RFC 9113 section 6.5.2), values as they stand on the wire. NULL is 0. */
+size_t gmux__metadata_wire_size(const gmux_metadata *metadata);
+
+/*
+ * The fields for the wire into fields[0..room): count is returned, as many as gmux_metadata_count.
+ * Wire values of "-bin" keys were encoded when they were added, so this cannot fail and copies
+ * nothing; the fields are borrowed from the metadata.
+ */
+size_t gmux__metadata_fields(const gmux_metadata *metadata, gmux__field *fields, size_t room);
+
+/* True when gRPC or HTTP/2 owns this name. */
+bool gmux__metadata_is_reserved(const char *name, size_t len);
+
+#endif

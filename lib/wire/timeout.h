@@ -1,0 +1,18 @@
+/* timeout.h: grpc-timeout, 1 to 8 digits and a unit of H M S m u n. */
+#ifndef GMUX__WIRE_TIMEOUT_H
+#define GMUX__WIRE_TIMEOUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { GMUX__TIMEOUT_TEXT = 10 }; /* 8 digits, a unit, a zero */
+
+/* The largest text that is not above `ns` in the finest unit in which it fits 8 digits (so the
+ * peer's deadline is never later than ours); 0 is "0n"... the length without the zero is returned.
+ * More than 99999999 hours is that. */
+size_t gmux__timeout_format(char text[GMUX__TIMEOUT_TEXT], uint64_t ns);
+/* False when malformed. Values beyond UINT64_MAX nanoseconds are UINT64_MAX. */
+bool gmux__timeout_parse(const uint8_t *text, size_t len, uint64_t *ns);
+
+#endif
