@@ -1,0 +1,60 @@
+/*
+ * harness.h: CUnit underneath, TAP on the way out.
+ *
+ * One program a room, one suite a file, one function a promise. Each program prints one TAP line a
+ * test, so that the test driver counts cases, not programs, and ends itself when its time is up.
+ * With arguments it runs only the tests whose "suite/name" contains one of them.
+ */
+#ifndef TESTS_UNIT_HARNESS_H
+#define TESTS_UNIT_HARNESS_H
+
+#include <CUnit/CUnit.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct test_case {
+  const char *name;
+  void (*run)(void);
+} test_case;
+
+/* `cases` ends with {NULL, NULL}. setup and teardown (may be NULL) run around every case. */
+typedef struct test_suite {
+  const char *name;
+  const test_case *cases;
+  void (*setup)(void);
+  void (*teardown)(void);
+} test_suite;
+
+#define TEST(fn)                                                                                   \
+  { #fn, fn }
+#define TESTS_END                                                                                  \
+  { NULL, NULL }
+
+/* Runs `suites` (ends with NULL) of one room; returns the exit code: 0, or 1 when a test failed.
+ * The whole program is killed after `seconds`, with the running test named. Under a sanitizer or
+ * valgrind (environment GMUX_TEST_SLOW=factor) the time is multiplied. */
+int test_main(const char *room, const test_suite *const *suites, unsigned seconds, int argc,
+              char **argv);
+
+/* The running test is reported as skipped, with the reason; return from it afterwards. With
+ * GMUX_TEST_NO_SKIP=1 in the environment (CI) a skip is a failure. */
+void test_skip(const char *why);
+
+/*
+ * An allocator that counts and fails. Installed for the whole program by test_main. Counts are
+ * those of gmux's own memory hook, so nghttp2's and protobuf-c's allocations are among them.
+ */
+size_t test_alloc_live(void);  /* blocks not freed yet */
+size_t test_alloc_calls(void); /* malloc, calloc, realloc so far */
+/* The n-th allocation from now (1 is the next) fails, once; 0: none will. */
+void test_alloc_fail_at(size_t n);
+/* True when the failure asked for has happened. */
+bool test_alloc_has_failed(void);
+
+/* Runs `scenario` with the 1st, 2nd, 3rd... allocation failing until one run needs none; after each
+ * checks that as many blocks live as before. `scenario` returns nothing and must assert what has to
+ * hold either way. Returns how many runs it took. */
+size_t test_alloc_torture(void (*scenario)(void *arg), void *arg);
+
+#endif
