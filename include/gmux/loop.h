@@ -1,0 +1,70 @@
+/*
+ * loop.h: an event loop, the thread that everything of it lives on.
+ *
+ * A gmux_loop is either attached to the application's own libev loop, or started on a thread of its
+ * own. Channels, connections, calls and servers belong to one loop for life; all callbacks of
+ * theirs come from its thread. There are no other threads and no locks on the path of a call. A
+ * program may fork before it makes a loop; a loop does not survive a fork in the child.
+ *
+ * A loop must outlive what was made on it: close the channels and servers first, then the loop.
+ */
+#ifndef GMUX_LOOP_H
+#define GMUX_LOOP_H
+
+#include <gmux/log.h>
+#include <stdbool.h>
+
+GMUX_BEGIN_DECLS
+
+typedef struct gmux_loop gmux_loop;
+struct ev_loop; /* libev's */
+
+typedef struct gmux_loop_options {
+  size_t size;
+  gmux_log_fn log;            /* NULL (default): silent */
+  void *log_user_data;        /* passed to log */
+  gmux_log_level log_level;   /* default GMUX_LOG_WARN */
+  uint32_t read_buffer_bytes; /* default 65536, 16384..1048576: one buffer a loop, read into by
+                                every connection; larger means fewer system calls for bulk data */
+} gmux_loop_options;
+
+/* Fills in the defaults. `size` is sizeof *options of the caller. */
+GMUX_API void gmux_loop_options_init(gmux_loop_options *options, size_t size);
+
+/* 0, or GMUX_ERR_INVALID with the reason in why[0..len) (cut to fit; why may be NULL). */
+GMUX_API int gmux_loop_options_check(const gmux_loop_options *options, char *why, size_t len);
+
+/*
+ * A loop that runs inside `ev`, which the application runs itself (ev_run). To be called on the
+ * thread that will run `ev`: that thread is the loop's own. The loop's inner watchers do not keep
+ * ev_run alive; open connections and listeners do. `options` may be NULL. GMUX_ERR_INVALID,
+ * GMUX_ERR_NOMEM, GMUX_ERR_IO (no descriptor left).
+ */
+GMUX_API int gmux_loop_attach(gmux_loop **out, struct ev_loop *ev,
+                              const gmux_loop_options *options);
+
+/* A loop with a thread of its own, on which all signals are blocked. The same errors. */
+GMUX_API int gmux_loop_start(gmux_loop **out, const gmux_loop_options *options);
+
+/*
+ * Ends the loop and frees it; takes NULL. For a started loop: waits until its thread has ended, so
+ * it must not be called on it (GMUX_ERR_DEADLOCK, nothing done). For an attached one: on its own
+ * thread (else GMUX_ERR_THREAD), and not from a callback of gmux (GMUX_ERR_STATE). Posts still
+ * queued are run first. GMUX_ERR_STATE, nothing done, while a channel or server of it is not closed
+ * and freed.
+ */
+GMUX_API int gmux_loop_stop(gmux_loop *loop);
+
+/* ---- from any thread ---- */
+
+/* Runs fn(arg) on the loop's thread, in the order of the posts of one thread; never from inside
+ * this call. One wake-up serves all posts that come before the loop gets to them. GMUX_ERR_NOMEM.
+ */
+GMUX_API int gmux_loop_post(gmux_loop *loop, void (*fn)(void *arg), void *arg);
+
+/* True on the loop's own thread, where blocking functions are refused. */
+GMUX_API bool gmux_loop_is_inside(const gmux_loop *loop);
+
+GMUX_END_DECLS
+
+#endif

@@ -1,0 +1,198 @@
+/*
+ * loop.h (inside): the only way to time, network, randomness and other threads.
+ *
+ * Everything above this room sees the world through a gmux_loop. What is common to all loops
+ * (timers, the turn, posts) lives in loop.c; what differs is a gmux__loop_ops: libev over real
+ * sockets (ev.c), and a loop for tests in which time is a number and the network is memory
+ * (tests/sim).
+ *
+ * A TURN of the loop: read, feed, decide; then run what was deferred: first GMUX__PHASE_DONE (the
+ * application's callbacks), then GMUX__PHASE_WRITE (one write a connection), again while callbacks
+ * or writes brought more, and at the end GMUX__PHASE_FREE. So whatever a turn produced, also what
+ * the application did in its callbacks, leaves with one write a connection, and nothing is freed
+ * while anything above it on the stack could still look at it.
+ */
+#ifndef GMUX__IO_LOOP_H
+#define GMUX__IO_LOOP_H
+
+#include "lib/base/list.h"
+#include "lib/base/log.h"
+#include "lib/io/address.h"
+#include "lib/io/transport.h"
+#include <gmux/loop.h>
+
+/* ---- time ---- */
+
+#define GMUX__NS_PER_MS UINT64_C(1000000)
+#define GMUX__NS_PER_S  UINT64_C(1000000000)
+#define GMUX__NEVER     UINT64_MAX
+
+/* Monotonic nanoseconds, read once a turn: constant within one. */
+uint64_t gmux__loop_now(const gmux_loop *loop);
+
+/*
+ * A timer is embedded in its object; setting one neither allocates nor fails (an intrusive pairing
+ * heap, one system timer a loop). It fires once, never before its time, never from inside
+ * gmux__timer_set.
+ */
+typedef struct gmux__timer gmux__timer;
+struct gmux__timer {
+  uint64_t at_ns; /* GMUX__NEVER: not set */
+  void (*fn)(void *arg);
+  void *arg;
+  gmux__timer *child, *next, *prev; /* the heap's */
+};
+
+void gmux__timer_init(gmux__timer *timer, void (*fn)(void *arg), void *arg);
+/* Sets or moves it; GMUX__NEVER clears it. */
+void gmux__timer_set(gmux_loop *loop, gmux__timer *timer, uint64_t at_ns);
+void gmux__timer_clear(gmux_loop *loop, gmux__timer *timer);
+static inline bool gmux__timer_is_set(const gmux__timer *timer) {
+  return timer->at_ns != GMUX__NEVER;
+}
+
+/* 64 uniformly random bits, for jitter; not for secrets. */
+uint64_t gmux__loop_random(gmux_loop *loop);
+
+/* ---- the turn ---- */
+
+typedef enum gmux__phase {
+  GMUX__PHASE_DONE = 0,
+  GMUX__PHASE_WRITE,
+  GMUX__PHASE_FREE,
+  GMUX__PHASES
+} gmux__phase;
+
+/* Work for later in this turn; embedded in its object. Deferring it twice runs it once. */
+typedef struct gmux__task {
+  gmux__link link;
+  void (*fn)(void *arg);
+  void *arg;
+} gmux__task;
+
+void gmux__task_init(gmux__task *task, void (*fn)(void *arg), void *arg);
+void gmux__loop_defer(gmux_loop *loop, gmux__phase phase, gmux__task *task);
+void gmux__task_cancel(gmux__task *task);
+static inline bool gmux__task_is_deferred(const gmux__task *task) {
+  return gmux__link_is_linked(&task->link);
+}
+
+/* ---- other threads ---- */
+
+/* A post that is embedded in its object, so that it cannot fail. fn may free it. Any thread. */
+typedef struct gmux__post gmux__post;
+struct gmux__post {
+  gmux__post *next;
+  void (*fn)(gmux__post *post);
+};
+void gmux__loop_post(gmux_loop *loop, gmux__post *post);
+
+/* ---- network ---- */
+
+/* What a dial, a listener or a look-up in progress is held by. Cancelling is closing: no callback
+ * follows. */
+typedef struct gmux__dial gmux__dial;
+typedef struct gmux__resolve gmux__resolve;
+typedef struct gmux__listener gmux__listener;
+
+typedef struct gmux__socket_options {
+  uint32_t user_timeout_ms; /* TCP_USER_TIMEOUT; 0: the system's */
+} gmux__socket_options;
+
+/* `error` 0: `transport` is connected and the callback's to own. Else NULL, and `why` says it in
+ * words. The dial is over and freed when this comes; never from inside gmux__loop_dial. */
+typedef void (*gmux__dialed_fn)(void *arg, int error, gmux__transport *transport, const char *why);
+int gmux__loop_dial(gmux_loop *loop, gmux__dial **out, const gmux__address *to,
+                    const gmux__socket_options *options, gmux__dialed_fn fn, void *arg);
+void gmux__dial_cancel(gmux__dial *dial); /* takes NULL */
+
+/* `addresses` (never empty when error is 0; ports filled in; order as the resolver sorted them) are
+ * borrowed. */
+typedef void (*gmux__resolved_fn)(void *arg, int error, const gmux__address *addresses,
+                                  size_t count, const char *why);
+int gmux__loop_resolve(gmux_loop *loop, gmux__resolve **out, const char *host, uint16_t port,
+                       gmux__resolved_fn fn, void *arg);
+void gmux__resolve_cancel(gmux__resolve *resolve); /* takes NULL */
+
+/* A peer has connected: `transport` is the callback's to own. */
+typedef void (*gmux__accepted_fn)(void *arg, gmux__transport *transport);
+int gmux__loop_listen(gmux_loop *loop, gmux__listener **out, const gmux__address *at,
+                      const gmux__socket_options *options, gmux__accepted_fn fn, void *arg);
+/* Where it listens, with the port that the system chose for port 0. */
+const gmux__address *gmux__listener_address(const gmux__listener *listener);
+void gmux__listener_close(gmux__listener *listener); /* takes NULL */
+
+/* ---- what every loop has ---- */
+
+/* The loop's read buffer: whoever reads a transport may use it until it returns to the loop. */
+uint8_t *gmux__loop_read_buffer(gmux_loop *loop, size_t *len);
+const gmux__logger *gmux__loop_logger(const gmux_loop *loop);
+/* Channels and servers count themselves, so that a loop is not stopped under them. Loop's thread or
+ * not. */
+void gmux__loop_ref(gmux_loop *loop);
+void gmux__loop_unref(gmux_loop *loop);
+
+/* ---- for implementations: what a kind of loop brings, and what it calls ---- */
+
+typedef struct gmux__loop_ops {
+  uint64_t (*clock)(gmux_loop *loop); /* monotonic nanoseconds, now */
+  void (*wake_at)(gmux_loop *loop,
+                  uint64_t at_ns);          /* run a turn at this time; GMUX__NEVER: none needed */
+  void (*wake)(gmux_loop *loop);            /* run a turn soon; any thread */
+  bool (*is_inside)(const gmux_loop *loop); /* any thread */
+  int (*dial)(gmux_loop *loop, gmux__dial **out, const gmux__address *to,
+              const gmux__socket_options *options, gmux__dialed_fn fn, void *arg);
+  void (*dial_cancel)(gmux__dial *dial);
+  int (*resolve)(gmux_loop *loop, gmux__resolve **out, const char *host, uint16_t port,
+                 gmux__resolved_fn fn, void *arg);
+  void (*resolve_cancel)(gmux__resolve *resolve);
+  int (*listen)(gmux_loop *loop, gmux__listener **out, const gmux__address *at,
+                const gmux__socket_options *options, gmux__accepted_fn fn, void *arg);
+  void (*listener_close)(gmux__listener *listener);
+  const gmux__address *(*listener_address)(const gmux__listener *listener);
+} gmux__loop_ops;
+
+/* The handles begin with their loop, so that the functions above find the implementation. */
+struct gmux__dial {
+  gmux_loop *loop;
+};
+struct gmux__resolve {
+  gmux_loop *loop;
+};
+struct gmux__listener {
+  gmux_loop *loop;
+};
+
+/* The common part; an implementation embeds it as its first member. */
+struct gmux_loop {
+  const gmux__loop_ops *ops;
+  struct { /* the loop's thread only */
+    uint64_t now_ns;
+    uint64_t random[4]; /* xoshiro256** */
+    gmux__timer *timers;
+    uint64_t wake_at_ns; /* what the implementation was told last */
+    gmux__list tasks[GMUX__PHASES];
+    uint8_t *read_buffer;
+    size_t read_buffer_len;
+    gmux__logger logger;
+    unsigned depth; /* of turns: callbacks must not stop the loop */
+  } loop;
+  struct { /* any thread */
+    _Atomic(gmux__post *) posts;
+    _Atomic(size_t) users;
+  } shared;
+};
+
+/* seed: four random words, not all zero. options checked before. GMUX_ERR_NOMEM. */
+int gmux__loop_init(gmux_loop *loop, const gmux__loop_ops *ops, const gmux_loop_options *options,
+                    const uint64_t seed[4]);
+void gmux__loop_deinit(gmux_loop *loop);
+void gmux__loop_update_now(gmux_loop *loop); /* reads the clock: at the start of a turn */
+void gmux__loop_run_posts(gmux_loop *loop);
+void gmux__loop_run_timers(gmux_loop *loop); /* all that are due */
+/* The end of a turn: runs the deferred phases until nothing is left, or for a bounded number of
+ * rounds, so that sockets are not starved by a callback that always starts more; true: something is
+ * left, run another turn soon. Then tells the implementation the next timer (wake_at). */
+bool gmux__loop_end_turn(gmux_loop *loop);
+
+#endif
