@@ -1,5 +1,6 @@
-/* buf.h: bytes that grow at the end and are eaten from the front. Grows by doubling; memory is
- * given back by _deinit, and by _consume when the last byte goes and more than 64 KiB are held. */
+/* buf.h: bytes that grow at the end and are eaten from the front. Grows by doubling, so appending
+ * is O(1) amortised; memory is given back by _deinit, and by _consume when the last byte goes and
+ * more than 64 KiB are held. */
 #ifndef GMUX__BASE_BUF_H
 #define GMUX__BASE_BUF_H
 
@@ -17,12 +18,17 @@ static inline size_t gmux__buf_len(const gmux__buf *buf) {
   return buf->end - buf->start;
 }
 
-/* Room for `len` more bytes at the end, as a pointer to write to; NULL: out of memory. */
+/* Room for `len` more bytes at the end, as a pointer to write to; it may move what is there. NULL:
+ * out of memory, the content is as it was. */
 uint8_t *gmux__buf_reserve(gmux__buf *buf, size_t len);
+/* The same for a content that will never be longer than `max` (>= _len + len): memory grows by
+ * doubling as before, but not beyond that. */
+uint8_t *gmux__buf_reserve_within(gmux__buf *buf, size_t len, size_t max);
 /* `len` bytes were written behind _reserve. */
 void gmux__buf_commit(gmux__buf *buf, size_t len);
-int gmux__buf_append(gmux__buf *buf, const void *data, size_t len); /* GMUX_ERR_NOMEM */
-void gmux__buf_consume(gmux__buf *buf, size_t len);                 /* len <= gmux__buf_len */
+/* GMUX_ERR_NOMEM: the content is as it was. `data` must not lie in the buffer. */
+int gmux__buf_append(gmux__buf *buf, const void *data, size_t len);
+void gmux__buf_consume(gmux__buf *buf, size_t len); /* len <= gmux__buf_len */
 /* Hands the whole content out as owned bytes and leaves the buffer empty. Never fails: the memory
  * itself changes hands when the content starts at its front, else it is moved there first. */
 void gmux__buf_detach(gmux__buf *buf, gmux_bytes *out);

@@ -1,6 +1,7 @@
 /* fail.h: leaves a sentence for gmux_last_error() and hands the code on, so that a function can end
  * with `return gmux__fail(GMUX_ERR_INVALID, "port %ld is not in 1..65535", port);`. The text is cut
- * at GMUX__FAIL_TEXT - 1 bytes. Never allocates. */
+ * at GMUX__FAIL_TEXT - 1 bytes. gmux_last_error() may be among the arguments, to put words in front
+ * of a sentence that came from below. Never allocates. */
 #ifndef GMUX__BASE_FAIL_H
 #define GMUX__BASE_FAIL_H
 
