@@ -27,24 +27,29 @@
 #define GMUX__NS_PER_S  UINT64_C(1000000000)
 #define GMUX__NEVER     UINT64_MAX
 
-/* Monotonic nanoseconds, read once a turn: constant within one. */
-uint64_t gmux__loop_now(const gmux_loop *loop);
+/* Monotonic nanoseconds, read once a turn: constant within one. Where no turn runs (an application
+ * that starts a call from its own libev callback) the clock is asked, since the last turn may be
+ * long ago. Never goes back. */
+uint64_t gmux__loop_now(gmux_loop *loop);
 
 /*
  * A timer is embedded in its object; setting one neither allocates nor fails (an intrusive pairing
  * heap, one system timer a loop). It fires once, never before its time, never from inside
- * gmux__timer_set.
+ * gmux__timer_set. Those set for the same time fire in the order in which they were set; one set
+ * for a time that has passed fires in the next run of timers, so that a timer that always sets
+ * itself to now can't hold a turn.
  */
 typedef struct gmux__timer gmux__timer;
 struct gmux__timer {
   uint64_t at_ns; /* GMUX__NEVER: not set */
+  uint64_t order; /* among equals: the one set first has the smaller */
   void (*fn)(void *arg);
   void *arg;
   gmux__timer *child, *next, *prev; /* the heap's */
 };
 
 void gmux__timer_init(gmux__timer *timer, void (*fn)(void *arg), void *arg);
-/* Sets or moves it; GMUX__NEVER clears it. */
+/* Sets or moves it; GMUX__NEVER clears it. Set again to the time it has, it keeps its place. */
 void gmux__timer_set(gmux_loop *loop, gmux__timer *timer, uint64_t at_ns);
 void gmux__timer_clear(gmux_loop *loop, gmux__timer *timer);
 static inline bool gmux__timer_is_set(const gmux__timer *timer) {
@@ -63,7 +68,9 @@ typedef enum gmux__phase {
   GMUX__PHASES
 } gmux__phase;
 
-/* Work for later in this turn; embedded in its object. Deferring it twice runs it once. */
+/* Work for later in this turn (outside of one: for the end of the next); embedded in its object.
+ * Deferring it twice runs it once; it is out of the list when it runs, so it may free itself or
+ * defer itself again. */
 typedef struct gmux__task {
   gmux__link link;
   void (*fn)(void *arg);
@@ -150,6 +157,7 @@ typedef struct gmux__loop_ops {
                 const gmux__socket_options *options, gmux__accepted_fn fn, void *arg);
   void (*listener_close)(gmux__listener *listener);
   const gmux__address *(*listener_address)(const gmux__listener *listener);
+  int (*stop)(gmux_loop *loop); /* gmux_loop_stop, with all that it promises */
 } gmux__loop_ops;
 
 /* The handles begin with their loop, so that the functions above find the implementation. */
@@ -168,9 +176,10 @@ struct gmux_loop {
   const gmux__loop_ops *ops;
   struct { /* the loop's thread only */
     uint64_t now_ns;
-    uint64_t random[4]; /* xoshiro256** */
-    gmux__timer *timers;
-    uint64_t wake_at_ns; /* what the implementation was told last */
+    uint64_t random[4];   /* xoshiro256** */
+    gmux__timer *timers;  /* the root of the heap */
+    uint64_t timer_order; /* the next timer's */
+    uint64_t wake_at_ns;  /* what the implementation was told last; GMUX__NEVER: fired, or none */
     gmux__list tasks[GMUX__PHASES];
     uint8_t *read_buffer;
     size_t read_buffer_len;
@@ -183,16 +192,45 @@ struct gmux_loop {
   } shared;
 };
 
-/* seed: four random words, not all zero. options checked before. GMUX_ERR_NOMEM. */
+/*
+ * A turn, as an implementation runs it:
+ *
+ *     gmux__loop_update_now(loop);
+ *     ...on_ready of transports, between gmux__loop_enter and gmux__loop_leave...
+ *     gmux__loop_run_timers(loop);
+ *     soon = gmux__loop_end_turn(loop);
+ *
+ * It must run one before it blocks, whatever woke it, because timers may have been set and work
+ * deferred between two turns.
+ */
+
+/* seed: four random words, not all zero. options checked before; NULL: defaults. GMUX_ERR_NOMEM. */
 int gmux__loop_init(gmux_loop *loop, const gmux__loop_ops *ops, const gmux_loop_options *options,
                     const uint64_t seed[4]);
+/* Nothing may be posted, deferred or set any more. */
 void gmux__loop_deinit(gmux_loop *loop);
 void gmux__loop_update_now(gmux_loop *loop); /* reads the clock: at the start of a turn */
+/* One batch: what is posted by these posts waits for the next. gmux__loop_end_turn calls it. */
 void gmux__loop_run_posts(gmux_loop *loop);
-void gmux__loop_run_timers(gmux_loop *loop); /* all that are due */
-/* The end of a turn: runs the deferred phases until nothing is left, or for a bounded number of
- * rounds, so that sockets are not starved by a callback that always starts more; true: something is
- * left, run another turn soon. Then tells the implementation the next timer (wake_at). */
+/* All that are due, but not those set meanwhile. After a wake_at that came before its time (a
+ * coarse system timer) the implementation is told again at the end of the turn. */
+void gmux__loop_run_timers(gmux_loop *loop);
+/* The end of a turn: runs posts and the deferred phases until nothing is left, or for a bounded
+ * number of rounds, so that sockets are not starved by a callback that always starts more; true:
+ * something is left, run another turn soon. Then tells the implementation the next timer
+ * (wake_at). */
 bool gmux__loop_end_turn(gmux_loop *loop);
+/* Around whatever is called from the implementation into the rooms above: time stands still, and
+ * the loop can't be stopped. */
+static inline void gmux__loop_enter(gmux_loop *loop) {
+  loop->loop.depth++;
+}
+static inline void gmux__loop_leave(gmux_loop *loop) {
+  loop->loop.depth--;
+}
+
+/* The caller's options as far as it knows them, the defaults for the rest; `options` may be NULL.
+ */
+gmux_loop_options gmux__loop_options_read(const gmux_loop_options *options);
 
 #endif
