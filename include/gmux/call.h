@@ -1,0 +1,203 @@
+/*
+ * call.h: one call, as its client sees it.
+ *
+ * A call is started on a channel with a method, options and either handlers (callback form) or none
+ * (blocking form, for programs with threads). All four kinds of gRPC go through the same functions:
+ * messages are written until half_close, read as they come, and the call ends exactly once with a
+ * status.
+ *
+ * Callback form. The handlers come from the loop's thread, never from inside a function of this
+ * header, in this order: on_headers at most once; on_message as often as there are messages and
+ * credit; on_writable and on_draining in between; on_end exactly once, always, as the last. Any of
+ * them may call anything here, also cancel and free. Any may be NULL but on_end.
+ *
+ * Blocking form. The handlers are NULL; gmux_call_read_wait and its like wait on the caller's
+ * thread. On the loop's own thread they fail at once with GMUX_ERR_DEADLOCK.
+ *
+ * Life. The handle is the application's until gmux_call_free, however the call ended. Freeing lets
+ * go of the handle and nothing more: a running call runs on and its handlers still come (start,
+ * free, wait for on_end is a fine way to use it); to stop it, cancel it. In the handlers the call
+ * is valid in any case.
+ *
+ * Threads. Every function here may be called from any thread; elsewhere than on the loop's thread
+ * it takes effect there a moment later, in the order of the calls of one thread.
+ */
+#ifndef GMUX_CALL_H
+#define GMUX_CALL_H
+
+#include <gmux/channel.h>
+#include <gmux/metadata.h>
+#include <gmux/status.h>
+
+GMUX_BEGIN_DECLS
+
+/* ---- method ---- */
+
+typedef enum gmux_method_kind {
+  GMUX_UNARY = 0,
+  GMUX_CLIENT_STREAMING = 1,
+  GMUX_SERVER_STREAMING = 2,
+  GMUX_BIDI_STREAMING = 3
+} gmux_method_kind;
+
+enum {
+  GMUX_METHOD_IDEMPOTENT =
+      1 /* may be executed twice without harm, and so sent again when its fate is unknown */
+};
+
+typedef struct gmux_method gmux_method;
+
+/* A method, made once and used for many calls on any channels and loops. `path` is
+ * "/package.Service/Method", copied. GMUX_ERR_INVALID, GMUX_ERR_NOMEM. */
+GMUX_API int gmux_method_new(gmux_method **out, const char *path, gmux_method_kind kind,
+                             unsigned flags);
+/* Lets go of it; calls that use it keep what they need. Takes NULL. */
+GMUX_API void gmux_method_free(gmux_method *method);
+GMUX_API const char *gmux_method_path(const gmux_method *method);
+
+/* ---- starting ---- */
+
+typedef struct gmux_call gmux_call;
+
+#define GMUX_NO_TIMEOUT INT64_MAX
+
+enum { GMUX_CREDIT_UNLIMITED = 0xffffffffu };
+
+typedef struct gmux_call_options {
+  size_t size;
+  /* From now until the call must have ended, waiting for a connection included; then it ends
+   * DEADLINE_EXCEEDED. The server is told what is left when the request leaves. Default
+   * GMUX_NO_TIMEOUT; 0 and less: over at once. */
+  int64_t timeout_ms;
+  /* Sent with the request; copied. NULL (default): none. */
+  const gmux_metadata *metadata;
+  /* Default false: fail at once while the channel is in TRANSIENT_FAILURE. True: wait until it is
+   * READY or the time is up. */
+  bool wait_for_ready;
+  /* 0 (default): the channel's max_recv_message_bytes; else 1..2^31-1. */
+  uint32_t max_recv_message_bytes;
+  /* How many messages may be delivered before gmux_call_request. Default GMUX_CREDIT_UNLIMITED: as
+   * they come. With a number the server is held back by flow control when it is used up. Blocking
+   * form: ignored, each read grants one. */
+  uint32_t initial_credit;
+} gmux_call_options;
+
+GMUX_API void gmux_call_options_init(gmux_call_options *options, size_t size);
+GMUX_API int gmux_call_options_check(const gmux_call_options *options, char *why, size_t len);
+
+typedef struct gmux_call_handlers {
+  /* The server's initial metadata, borrowed for the callback; not for a Trailers-Only reply. */
+  void (*on_headers)(gmux_call *call, const gmux_metadata *metadata, void *user_data);
+  /* One message. Borrowed for the callback; gmux_bytes_take keeps it, without a copy where it can.
+   */
+  void (*on_message)(gmux_call *call, gmux_bytes *message, void *user_data);
+  /* The write queue has room again, after gmux_call_write said it was full. */
+  void (*on_writable)(gmux_call *call, void *user_data);
+  /* The connection is going away (GOAWAY): this call may finish, but a stream meant to live long
+   * should be moved to a new call when convenient. At most once. */
+  void (*on_draining)(gmux_call *call, void *user_data);
+  /* The end. `status` and `trailers` are borrowed for the callback. */
+  void (*on_end)(gmux_call *call, const gmux_status *status, const gmux_metadata *trailers,
+                 void *user_data);
+} gmux_call_handlers;
+
+/*
+ * Starts a call. `out` may be NULL in callback form, if the handle is not wanted. `handlers` must
+ * live until on_end; NULL for blocking form. `options` may be NULL. GMUX_ERR_INVALID,
+ * GMUX_ERR_CLOSED (channel shut down), GMUX_ERR_NOMEM: then no handler ever comes. Everything else
+ * that goes wrong comes as a status.
+ */
+GMUX_API int gmux_call_start(gmux_call **out, gmux_channel *channel, gmux_method *method,
+                             const gmux_call_options *options, const gmux_call_handlers *handlers,
+                             void *user_data);
+
+/*
+ * A whole unary call with one callback. `request` is taken on success. on_done comes exactly once,
+ * from the loop, unless an error is returned; `reply` has the message when the status is OK
+ * (borrowed, as in on_message), else it is empty.
+ */
+typedef void (*gmux_unary_fn)(gmux_call *call, const gmux_status *status, gmux_bytes *reply,
+                              const gmux_metadata *trailers, void *user_data);
+GMUX_API int gmux_call_unary_start(gmux_call **out, gmux_channel *channel, gmux_method *method,
+                                   const gmux_call_options *options, gmux_bytes *request,
+                                   gmux_unary_fn on_done, void *user_data);
+
+/*
+ * A whole unary call, blocking. The answer is the status; what stops the call from being started at
+ * all comes as one too, with the error in its text (GMUX_ERR_DEADLOCK: FAILED_PRECONDITION,
+ * GMUX_ERR_INVALID: INVALID_ARGUMENT, GMUX_ERR_CLOSED: UNAVAILABLE, GMUX_ERR_NOMEM and _TOO_LARGE:
+ * RESOURCE_EXHAUSTED). `request` is taken if it was started. With OK *reply is owned by the caller;
+ * else it is empty. Clear the status with gmux_status_clear.
+ */
+GMUX_API gmux_status gmux_call_unary_wait(gmux_channel *channel, gmux_method *method,
+                                          const gmux_call_options *options, gmux_bytes *request,
+                                          gmux_bytes *reply);
+
+/* ---- a running call, both forms ---- */
+
+enum { GMUX_WRITE_FULL = 1 };
+
+/*
+ * Sends one message. Borrowed bytes are copied; owned ones are taken (on success) and released once
+ * they are on their way. Returns 0; or GMUX_WRITE_FULL (> 0): taken, but the queue is full, wait
+ * for on_writable. Errors, with nothing taken: GMUX_ERR_AGAIN (the queue was full already),
+ * GMUX_ERR_TOO_LARGE, GMUX_ERR_STATE (half-closed, or a second message of a method that sends one;
+ * or the call is over), GMUX_ERR_NOMEM, GMUX_ERR_INVALID.
+ */
+GMUX_API int gmux_call_write(gmux_call *call, gmux_bytes *message);
+
+/* No more messages will be written. GMUX_ERR_STATE when it was said before, GMUX_ERR_NOMEM.
+ * Unneeded after the one message of a unary or server-streaming method, where write does it, and
+ * harmless there. */
+GMUX_API int gmux_call_half_close(gmux_call *call);
+
+/* Grants credit for `count` more messages. GMUX_ERR_INVALID for 0, GMUX_ERR_NOMEM. */
+GMUX_API int gmux_call_request(gmux_call *call, uint32_t count);
+
+/* The call ends with CANCELLED, unless it has ended already. Never fails; takes effect at once on
+ * the loop's thread. */
+GMUX_API void gmux_call_cancel(gmux_call *call);
+
+/* Lets go of the handle; takes NULL. */
+GMUX_API void gmux_call_free(gmux_call *call);
+
+/* What is known of what became of an attempt at the server (gRPC A6): may it be sent again without
+ * being executed twice? */
+typedef enum gmux_evidence {
+  GMUX_EVIDENCE_NEVER_LEFT = 0, /* no byte of it was given to a connection */
+  GMUX_EVIDENCE_REFUSED = 1,    /* RST_STREAM(REFUSED_STREAM): the server did not look at it */
+  GMUX_EVIDENCE_ABOVE_LAST = 2, /* GOAWAY with a lower last stream id: the same */
+  GMUX_EVIDENCE_POSSIBLE = 3, /* it left, and nothing proves anything: it may have been executed */
+  GMUX_EVIDENCE_ANSWERED = 4  /* the server answered */
+} gmux_evidence;
+GMUX_API const char *gmux_evidence_str(gmux_evidence evidence);
+
+/* Valid from on_end (or end_wait) on; before that GMUX_EVIDENCE_NEVER_LEFT or _POSSIBLE as it
+ * stands. */
+GMUX_API gmux_evidence gmux_call_get_evidence(const gmux_call *call);
+
+/* The address of the server that has the call, "ipv4:127.0.0.1:443"; "" while it is on no
+ * connection. Valid as long as the handle. In handlers, or after the end. */
+GMUX_API const char *gmux_call_peer(const gmux_call *call);
+
+/* ---- blocking form ---- */
+
+/* Waits for the next message. 0: *message is owned by the caller; GMUX_ERR_EOF: there is none left,
+ * ask gmux_call_end_wait why; GMUX_ERR_DEADLOCK, GMUX_ERR_STATE (callback form). */
+GMUX_API int gmux_call_read_wait(gmux_call *call, gmux_bytes *message);
+
+/* As gmux_call_write, but waits while the queue is full. GMUX_ERR_STATE also when the call has
+ * ended. */
+GMUX_API int gmux_call_write_wait(gmux_call *call, gmux_bytes *message);
+
+/* Waits for the initial metadata, borrowed as long as the handle. *metadata is NULL when there is
+ * none. GMUX_ERR_EOF: the call ended without. */
+GMUX_API int gmux_call_headers_wait(gmux_call *call, const gmux_metadata **metadata);
+
+/* Waits for the end. The status is the caller's to clear; *trailers (may be NULL) is borrowed as
+ * long as the handle. On the loop's thread: FAILED_PRECONDITION with the reason. */
+GMUX_API gmux_status gmux_call_end_wait(gmux_call *call, const gmux_metadata **trailers);
+
+GMUX_END_DECLS
+
+#endif

@@ -1,0 +1,191 @@
+/*
+ * server.h: a server, and one call as its server sees it.
+ *
+ * A server belongs to a loop; methods are added, then addresses listened on. Each arriving call is
+ * matched by its path and handed to the method's handlers, all on the loop's thread and never from
+ * inside a function of this header: on_call once (headers are here), on_message as often as there
+ * are messages and credit, on_half_close once the client has sent all, on_writable in between,
+ * on_end exactly once as the last. Any may be NULL but on_call... a method with only on_message and
+ * on_half_close is fine too: at least one of on_call, on_message, on_half_close must be there.
+ *
+ * A call is answered by gmux_server_call_finish, from a handler or any time later, from any thread.
+ * The call given to the handlers is valid until on_end has returned; to use it later or from
+ * another thread take a hold with gmux_server_call_ref.
+ *
+ * Functions are for the loop's thread, except where a section says otherwise.
+ */
+#ifndef GMUX_SERVER_H
+#define GMUX_SERVER_H
+
+#include <gmux/call.h>
+#include <gmux/loop.h>
+#include <gmux/metadata.h>
+#include <gmux/status.h>
+#include <gmux/tls.h>
+
+GMUX_BEGIN_DECLS
+
+typedef struct gmux_server gmux_server;
+typedef struct gmux_server_call gmux_server_call;
+
+typedef struct gmux_server_options {
+  size_t size;
+  uint32_t max_recv_message_bytes;  /* default 4194304, 0..2^31-1; as in channel.h */
+  uint32_t max_send_message_bytes;  /* default 2^31-1 */
+  uint32_t max_recv_metadata_bytes; /* default 8192, 1024..1048576; over it: HTTP 431 and
+                                       RESOURCE_EXHAUSTED */
+  uint32_t write_queue_bytes;       /* default 65536, 1024..2^30 */
+  uint32_t stream_window_bytes;     /* default 262144, 65535..2^31-1 */
+  uint32_t connection_window_bytes; /* default 4194304, 65535..2^31-1 */
+  /* Calls at once on one connection: announced, and enforced with REFUSED_STREAM. Default
+   * 100, 1..1000000. */
+  uint32_t max_concurrent_streams;
+  /* Connections at once; one more is closed as soon as it is accepted. Default 10000, 1..1000000.
+   */
+  uint32_t max_connections;
+  /* From accept until the client's SETTINGS have come (TLS included). Default 120000 as elsewhere
+   * in gRPC, 100..3600000. Shorter where strangers can connect. */
+  uint32_t handshake_timeout_ms;
+} gmux_server_options;
+
+GMUX_API void gmux_server_options_init(gmux_server_options *options, size_t size);
+GMUX_API int gmux_server_options_check(const gmux_server_options *options, char *why, size_t len);
+
+typedef struct gmux_server_handlers {
+  void (*on_call)(gmux_server_call *call, void *user_data);
+  void (*on_message)(gmux_server_call *call, gmux_bytes *message,
+                     void *user_data); /* borrowed, as in call.h */
+  void (*on_half_close)(gmux_server_call *call, void *user_data);
+  void (*on_writable)(gmux_server_call *call, void *user_data);
+  /* `code` is the status that was sent; CANCELLED when the client gave up or was lost,
+   * DEADLINE_EXCEEDED when its time ran out. */
+  void (*on_end)(gmux_server_call *call, gmux_code code, void *user_data);
+} gmux_server_handlers;
+
+/* `options` may be NULL. GMUX_ERR_INVALID, GMUX_ERR_NOMEM. Any thread. */
+GMUX_API int gmux_server_new(gmux_server **out, gmux_loop *loop,
+                             const gmux_server_options *options);
+
+/*
+ * Adds a method. `path` is "/package.Service/Method", copied; `handlers` must live as long as the
+ * server. `user_data` goes to each handler. Not on a server that listens already (GMUX_ERR_STATE).
+ * GMUX_ERR_EXISTS, GMUX_ERR_INVALID, GMUX_ERR_NOMEM. Any thread, before listening.
+ */
+GMUX_API int gmux_server_add_method(gmux_server *server, const char *path, gmux_method_kind kind,
+                                    const gmux_server_handlers *handlers, void *user_data);
+
+/* A unary method as one function, called with the whole request; it answers with
+ * gmux_server_call_reply (or _finish), now or later. */
+typedef void (*gmux_server_unary_fn)(gmux_server_call *call, gmux_bytes *request, void *user_data);
+GMUX_API int gmux_server_add_unary(gmux_server *server, const char *path, gmux_server_unary_fn fn,
+                                   void *user_data);
+
+/*
+ * Listens on "ipv4:127.0.0.1:50051" (port 0: any), "ipv6:[::]:0", "unix:/run/x.sock",
+ * "unix-abstract:name". Several times for several addresses. With TLS `tls` is a server's
+ * credentials (the server keeps its own hold); without, the function's name says so. *port (may be
+ * NULL) receives the TCP port. GMUX_ERR_INVALID, GMUX_ERR_EXISTS (in use), GMUX_ERR_IO,
+ * GMUX_ERR_NOMEM, GMUX_ERR_CLOSED. From any thread; it waits for the loop if that is another's, so
+ * what it returns is what happened. An attached loop must be running for that.
+ */
+GMUX_API int gmux_server_listen(gmux_server *server, const char *address, gmux_tls *tls,
+                                uint16_t *port);
+GMUX_API int gmux_server_listen_cleartext(gmux_server *server, const char *address, uint16_t *port);
+
+/* ---- from any thread ---- */
+
+/*
+ * Orderly end: listeners close, clients are told by GOAWAY (in two steps, so that no call is lost
+ * on the way), running calls may finish for grace_ms (0: none; -1: as long as they take), then they
+ * are cancelled. on_closed (may be NULL) comes once, from the loop, when all is over. A second call
+ * can only shorten the time; its on_closed never comes.
+ */
+GMUX_API void gmux_server_drain(gmux_server *server, int64_t grace_ms,
+                                void (*on_closed)(void *user_data), void *user_data);
+/* gmux_server_drain with no grace. */
+GMUX_API void gmux_server_close(gmux_server *server, void (*on_closed)(void *user_data),
+                                void *user_data);
+/* Lets go of the server, closing it if need be; takes NULL. */
+GMUX_API void gmux_server_free(gmux_server *server);
+
+typedef struct gmux_server_stats {
+  size_t size;
+  uint64_t calls_started;
+  uint64_t calls_succeeded; /* finished with OK, and the client got it */
+  uint64_t calls_failed;    /* started = succeeded + failed + running */
+  uint32_t calls_running;
+  uint32_t calls_peak;  /* most at once, ever */
+  uint32_t connections; /* now */
+  uint64_t connections_accepted;
+  uint64_t connections_refused; /* over max_connections */
+} gmux_server_stats;
+GMUX_API int gmux_server_get_stats(gmux_server *server, gmux_server_stats *stats);
+
+/* ---- a call, from any thread that has a hold on it ---- */
+
+/* A hold, so that the call may be used after on_end or on another thread. Each needs one unref. */
+GMUX_API gmux_server_call *gmux_server_call_ref(gmux_server_call *call);
+GMUX_API void gmux_server_call_unref(gmux_server_call *call); /* takes NULL */
+
+/* What the client sent, borrowed as long as the call. Never NULL, but for metadata when there is
+ * none. */
+GMUX_API const char *gmux_server_call_path(const gmux_server_call *call);
+GMUX_API const char *gmux_server_call_authority(const gmux_server_call *call);
+GMUX_API const gmux_metadata *gmux_server_call_metadata(const gmux_server_call *call);
+/* "ipv4:127.0.0.1:40000" */
+GMUX_API const char *gmux_server_call_peer(const gmux_server_call *call);
+/* Subject of the client's verified certificate; NULL when there is none. */
+GMUX_API const char *gmux_server_call_peer_name(const gmux_server_call *call);
+/* What is left of the client's deadline at this turn of the loop, 0 when it is over;
+ * GMUX_NO_TIMEOUT without one. Loop's thread only. */
+GMUX_API int64_t gmux_server_call_timeout_ms(const gmux_server_call *call);
+/* True once the call has ended, so that work on it can be given up. */
+GMUX_API bool gmux_server_call_is_over(const gmux_server_call *call);
+
+/* A pointer of the application's own, NULL at first. */
+GMUX_API void gmux_server_call_set_data(gmux_server_call *call, void *data);
+GMUX_API void *gmux_server_call_get_data(const gmux_server_call *call);
+
+/* Sends initial metadata (copied; may be NULL) now, instead of with the first message.
+ * GMUX_ERR_STATE when they are sent. */
+GMUX_API int gmux_server_call_send_headers(gmux_server_call *call, const gmux_metadata *metadata);
+
+/* As gmux_call_write. */
+GMUX_API int gmux_server_call_write(gmux_server_call *call, gmux_bytes *message);
+
+/* Grants credit for `count` more messages. The first message needs none;
+ * gmux_server_call_set_manual_credit, called in on_call, makes every further one wait for it.
+ * Without, they come as they arrive. */
+GMUX_API int gmux_server_call_request(gmux_server_call *call, uint32_t count);
+GMUX_API int gmux_server_call_set_manual_credit(gmux_server_call *call);
+
+/*
+ * Ends the call: after the messages written so far the client gets `status` and `trailers` (both
+ * copied; trailers may be NULL; a NULL status is OK). Once: GMUX_ERR_STATE afterwards,
+ * GMUX_ERR_NOMEM. Nothing can be written after it.
+ */
+GMUX_API int gmux_server_call_finish(gmux_server_call *call, const gmux_status *status,
+                                     const gmux_metadata *trailers);
+/* The same with a code and a text. */
+GMUX_API int gmux_server_call_fail(gmux_server_call *call, gmux_code code, const char *message);
+/* One message and OK: all of a unary answer. The message is taken on success. */
+GMUX_API int gmux_server_call_reply(gmux_server_call *call, gmux_bytes *message);
+
+/* ---- a call, blocking, on a thread of the application's ---- */
+
+/*
+ * In on_call: from now on messages of this call are collected for gmux_server_call_read_wait,
+ * instead of on_message and on_half_close. The application then hands the call (with a hold) to a
+ * thread of its own.
+ */
+GMUX_API int gmux_server_call_set_blocking(gmux_server_call *call);
+/* 0: *message is owned by the caller; GMUX_ERR_EOF: the client has half-closed, or the call is over
+ * (gmux_server_call_is_over tells which); GMUX_ERR_DEADLOCK, GMUX_ERR_STATE. */
+GMUX_API int gmux_server_call_read_wait(gmux_server_call *call, gmux_bytes *message);
+/* As gmux_server_call_write, but waits while the queue is full. GMUX_ERR_STATE also when the call
+ * is over. */
+GMUX_API int gmux_server_call_write_wait(gmux_server_call *call, gmux_bytes *message);
+
+GMUX_END_DECLS
+
+#endif
