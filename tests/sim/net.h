@@ -1,0 +1,87 @@
+/*
+ * net.h: the network of a sim: addresses, listeners, dials, names, and links that can be broken.
+ *
+ * A dial to an address with a listener becomes a LINK: two transports and a pipe each way. A pipe
+ * is a bounded buffer (the two socket buffers in one) in which bytes are on their way for the
+ * latency and then wait to be read. Ends behave as TCP on Linux does:
+ *   - close sends EOF behind what is still under way, or a reset when unread bytes are thrown away;
+ *   - bytes that come to a closed end are answered by a reset;
+ *   - a reset leaves what has arrived readable, then reads and writes are GMUX_ERR_IO.
+ */
+#ifndef TESTS_SIM_NET_H
+#define TESTS_SIM_NET_H
+
+#include "tests/sim/sim.h"
+
+/* Of all links of the world; changed at any time through sim_net(). */
+typedef struct sim_net_settings {
+  uint64_t latency_ns;     /* each way; default 0: on the next step. A dial takes two. */
+  uint64_t dns_latency_ns; /* from question to answer; default 0 */
+  size_t read_chunk;       /* most bytes that one read returns; default 0: no limit */
+  size_t write_chunk;      /* most bytes that one write takes; default 0: no limit */
+  size_t buffer_bytes;     /* of each pipe, for links made from now on; default 65536 */
+} sim_net_settings;
+
+sim_net_settings *sim_net(sim *s);
+
+/* "127.0.0.1" or "::1" and a port (0: a listener gets a free one, from 40000 up). */
+gmux__address sim_address(const char *ip, uint16_t port);
+
+/* What lives in the world and has to be closed by its owner. */
+typedef struct sim_live {
+  size_t transports, dials, resolves, listeners;
+} sim_live;
+sim_live sim_net_live(const sim *s);
+
+/* ---- faults of an address ---- */
+
+typedef enum sim_direction { /* as seen by who dialed */
+                             SIM_TO_SERVER = 1,
+                             SIM_TO_CLIENT = 2,
+                             SIM_BOTH_WAYS = 3
+} sim_direction;
+
+/* Dials that reach `at` from now on are refused, listener or not; false: no longer. */
+void sim_net_refuse(sim *s, const gmux__address *at, bool is_refused);
+/*
+ * Packets to or from this server's address are lost in these directions; 0 heals it. As TCP goes on
+ * trying, bytes, EOF and resets stay under way, and arrive when it has healed; the writer notices
+ * nothing before its buffer is full. A dial does not complete while either way is lost.
+ */
+void sim_net_blackhole(sim *s, const gmux__address *at, unsigned directions);
+
+/* ---- links ---- */
+
+typedef struct sim_link sim_link;
+
+/* Those with at least one end open, in the order in which they were dialed. No function below ends
+ * a link, so one may go on to the next from a link that was just broken. */
+sim_link *sim_link_first(sim *s);
+sim_link *sim_link_next(const sim_link *link);
+/* The link of one of the network's transports. */
+sim_link *sim_link_of(gmux__transport *transport);
+/* The address that was dialed. */
+const gmux__address *sim_link_address(const sim_link *link);
+/* Bytes, and calls of write that took any, in one direction so far. */
+uint64_t sim_link_bytes(const sim_link *link, sim_direction direction);
+uint64_t sim_link_writes(const sim_link *link, sim_direction direction);
+
+/* A reset at both ends, now; what is under way is lost. */
+void sim_link_reset(sim_link *link);
+/* As sim_net_blackhole for this link alone. 0 heals it. */
+void sim_link_stall(sim_link *link, unsigned directions);
+/* EOF behind what is under way, as if the writer had ended its half: what it writes afterwards is
+ * taken and thrown away. */
+void sim_link_half_close(sim_link *link, sim_direction direction);
+
+/* ---- names ---- */
+
+/* From now on `host` has these addresses (their ports do not matter). Replaces what was said of it
+ * before. A host that was never named fails like sim_dns_fail. */
+void sim_dns_set(sim *s, const char *host, const gmux__address *addresses, size_t count);
+/* GMUX_ERR_RESOLVE, with `why` in words. */
+void sim_dns_fail(sim *s, const char *host, const char *why);
+/* Questions that arrive from now on are never answered. */
+void sim_dns_hang(sim *s, const char *host);
+
+#endif
