@@ -61,7 +61,7 @@ typedef struct gmux_call gmux_call;
 
 #define GMUX_NO_TIMEOUT INT64_MAX
 
-enum { GMUX_CREDIT_UNLIMITED = 0xffffffffu };
+#define GMUX_CREDIT_UNLIMITED UINT32_MAX
 
 typedef struct gmux_call_options {
   size_t size;

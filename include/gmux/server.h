@@ -5,8 +5,8 @@
  * matched by its path and handed to the method's handlers, all on the loop's thread and never from
  * inside a function of this header: on_call once (headers are here), on_message as often as there
  * are messages and credit, on_half_close once the client has sent all, on_writable in between,
- * on_end exactly once as the last. Any may be NULL but on_call... a method with only on_message and
- * on_half_close is fine too: at least one of on_call, on_message, on_half_close must be there.
+ * on_end exactly once as the last. Any may be NULL, but one of on_call, on_message and
+ * on_half_close must be there.
  *
  * A call is answered by gmux_server_call_finish, from a handler or any time later, from any thread.
  * The call given to the handlers is valid until on_end has returned; to use it later or from

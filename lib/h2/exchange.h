@@ -1,0 +1,104 @@
+/*
+ * exchange.h: what a client's call and a server's call have in common: threads, holds,
+ * back-pressure, the blocking form.
+ *
+ * An exchange is embedded (as the first member) in gmux_call and gmux_server_call. It makes their
+ * operations safe from any thread: on the loop's thread an operation is applied at once; elsewhere
+ * it travels as a post that holds the exchange, and is applied by the same function (ops->apply) a
+ * moment later, in the order of that thread.
+ *
+ * Holds: the application has some (its handle), the loop has one until the end has been told, each
+ * post in flight has one. When the last goes, ops->destroy runs on the loop's thread in
+ * GMUX__PHASE_FREE.
+ */
+#ifndef GMUX__H2_EXCHANGE_H
+#define GMUX__H2_EXCHANGE_H
+
+#include "lib/io/loop.h"
+#include "lib/io/mailbox.h"
+#include <gmux/bytes.h>
+#include <stdatomic.h>
+
+typedef struct gmux__exchange gmux__exchange;
+
+typedef enum gmux__op_kind {
+  GMUX__OP_START, /* begin (a client's call started elsewhere) */
+  GMUX__OP_WRITE, /* message */
+  GMUX__OP_HALF_CLOSE,
+  GMUX__OP_CREDIT, /* count */
+  GMUX__OP_CANCEL,
+  GMUX__OP_HEADERS, /* data: owner's, given to ops->drop when not applied */
+  GMUX__OP_FINISH   /* data: owner's, the same */
+} gmux__op_kind;
+
+typedef struct gmux__op {
+  gmux__op_kind kind;
+  uint32_t count;
+  gmux_bytes message; /* owned or borrowed; apply takes it or leaves it, what is left is released */
+  void *data;
+} gmux__op;
+
+typedef struct gmux__exchange_ops {
+  /* On the loop's thread. An error is returned to a caller on that thread; for one elsewhere the
+   * owner must see to it that it is not lost (GMUX_ERR_NOMEM ends the call). Must take op->data
+   * (set it to NULL) if it keeps it. */
+  int (*apply)(gmux__exchange *exchange, gmux__op *op, bool was_posted);
+  void (*drop)(void *data);                      /* op->data that was not taken; may be NULL */
+  void (*on_writable)(gmux__exchange *exchange); /* the queue was full and has room again */
+  void (*destroy)(gmux__exchange *exchange);
+} gmux__exchange_ops;
+
+struct gmux__exchange {
+  const gmux__exchange_ops *ops;
+  gmux_loop *loop;
+  gmux__mailbox
+      *box; /* blocking form; NULL: callback form. Set before it is shared, never changed after */
+  size_t write_queue_bytes;
+  uint32_t max_send_bytes;
+  struct { /* the loop's thread */
+    gmux__task free_task;
+    gmux__task writable_task;
+  } loop_only;
+  gmux__post destroy_post;
+  gmux__post cancel_post; /* cancel must not allocate */
+  struct {
+    atomic_uint holds;
+    _Atomic(size_t) queued_bytes; /* of messages written and not yet framed */
+    atomic_bool is_full;          /* a writer was told so */
+    atomic_bool is_write_closed;  /* half-closed or finished: no more writes */
+    atomic_bool is_over;          /* the end has been told, or is about to be */
+    atomic_bool is_cancel_posted;
+  } shared;
+};
+
+/* One hold, the loop's. */
+void gmux__exchange_init(gmux__exchange *exchange, gmux_loop *loop, const gmux__exchange_ops *ops,
+                         size_t write_queue_bytes, uint32_t max_send_bytes);
+/* From destroy. */
+void gmux__exchange_deinit(gmux__exchange *exchange);
+
+void gmux__exchange_hold(gmux__exchange *exchange);    /* any thread */
+void gmux__exchange_release(gmux__exchange *exchange); /* any thread */
+
+/* Applies `op` here or posts it. On success the op's message and data have changed hands (message
+ * is left empty). GMUX_ERR_NOMEM: nothing happened. Any thread. */
+int gmux__exchange_do(gmux__exchange *exchange, gmux__op *op);
+
+/* The rules of gmux_call_write in front of gmux__exchange_do. Any thread. `close` ends writing with
+ * this message. */
+int gmux__exchange_write(gmux__exchange *exchange, gmux_bytes *message, bool close);
+/* 0 once; GMUX_ERR_STATE when writing was ended before. Any thread. Does not apply anything. */
+int gmux__exchange_close_writing(gmux__exchange *exchange);
+/* Cancel: never fails, never allocates. Any thread. */
+void gmux__exchange_cancel(gmux__exchange *exchange);
+
+/* The owner's stream says that `bytes` have gone (gmux__stream_handlers.on_sent), or the end
+ * dropped them. Loop's thread. */
+void gmux__exchange_sent(gmux__exchange *exchange, size_t bytes);
+
+/* Blocking form; each GMUX_ERR_DEADLOCK on the loop's thread, GMUX_ERR_STATE without a box, and as
+ * gmux_call_read_wait etc. say. */
+int gmux__exchange_read_wait(gmux__exchange *exchange, gmux_bytes *message);
+int gmux__exchange_write_wait(gmux__exchange *exchange, gmux_bytes *message, bool close);
+
+#endif

@@ -1,0 +1,172 @@
+/*
+ * stream.h: one gRPC exchange on one HTTP/2 stream, either role: headers, messages out, messages
+ * in, credit.
+ *
+ * A stream is embedded in its owner (an attempt of a client's call, a server's call). Its life:
+ *
+ *     init -> (client) open: waits on its connection until the end of the turn, then HEADERS leave
+ *          -> (server) returned from the connection's on_stream
+ *     handlers come, each from the loop and never from inside a function of this header:
+ *        on_headers?  on_message*  on_half_close? (server)  on_closed, the last
+ *     reset ends it early: no handler comes after it, not even on_closed
+ *     deinit: when over, reset or never opened; the owner's memory must stay until GMUX__PHASE_FREE
+ *
+ * Messages may be written before a client's stream is opened; they wait in it. All on the loop's
+ * thread.
+ */
+#ifndef GMUX__H2_STREAM_H
+#define GMUX__H2_STREAM_H
+
+#include "lib/base/list.h"
+#include "lib/h2/head.h"
+#include "lib/io/transport.h"
+#include "lib/wire/framing.h"
+#include "lib/wire/metadata.h"
+#include "lib/wire/status.h"
+#include <gmux/bytes.h>
+#include <gmux/call.h>
+#include <stdbool.h>
+
+typedef struct gmux__h2 gmux__h2;
+typedef struct gmux__conn gmux__conn;
+typedef struct gmux__stream gmux__stream;
+
+/* How a stream ended, for on_closed. */
+typedef enum gmux__ending {
+  GMUX__ENDING_NONE = 0,
+  GMUX__ENDING_FINISHED, /* by END_STREAM both ways (server: the trailers were sent; client:
+                            received) */
+  GMUX__ENDING_RESET,    /* by the peer's RST_STREAM: end.h2_code */
+  GMUX__ENDING_LOST,     /* with the connection, or passed over by GOAWAY: end.why */
+  GMUX__ENDING_BROKEN /* by us: the peer broke a rule, passed a limit, or memory ended: end.error,
+                         end.why */
+} gmux__ending;
+
+const char *gmux__ending_str(gmux__ending ending);
+
+typedef struct gmux__stream_handlers {
+  /* stream->head is complete: the response's (not when it is Trailers-Only: that is in stream->tail
+   * alone), or the request's. */
+  void (*on_headers)(gmux__stream *stream);
+  /* One message, decompressed; borrowed unless taken. Costs one credit. */
+  void (*on_message)(gmux__stream *stream, gmux_bytes *message);
+  /* Server: the client has sent all; comes after the last message. Client: never. May be NULL
+   * there. */
+  void (*on_half_close)(gmux__stream *stream);
+  /* `bytes` of the messages queued by gmux__stream_write (lengths of messages, prefixes not
+   * counted) have been framed or dropped since the last time. Not told of what a reset or the end
+   * drops. */
+  void (*on_sent)(gmux__stream *stream, size_t bytes);
+  /* GOAWAY has come on the connection, and this stream may finish. At most once; client only, may
+   * be NULL. */
+  void (*on_draining)(gmux__stream *stream);
+  /* Over; stream->end says how. The stream is off its connection. */
+  void (*on_closed)(gmux__stream *stream);
+  /*
+   * Server: the trailers, asked for when the last message has been framed after
+   * gmux__stream_finish. Fills fields[0..room), room being the count given to gmux__stream_finish,
+   * and returns how many; what they point to must stay until this returns and a moment longer
+   * (until the stream is over will do). Must not call back.
+   */
+  size_t (*trailers)(gmux__stream *stream, gmux__field *fields, size_t room);
+} gmux__stream_handlers;
+
+typedef enum gmux__send_state {
+  GMUX__SEND_OPEN = 0, /* messages may be queued */
+  GMUX__SEND_CLOSING,  /* half_close or finish was said; the queue drains */
+  GMUX__SEND_CLOSED    /* END_STREAM is on its way */
+} gmux__send_state;
+
+typedef enum gmux__recv_state {
+  GMUX__RECV_HEAD = 0, /* waiting for the first header block */
+  GMUX__RECV_BODY,
+  GMUX__RECV_CLOSED /* END_STREAM received */
+} gmux__recv_state;
+
+/* Pieces of DATA that lie in the loop's read buffer; each stream may have a few at once before it
+ * has to copy. */
+enum { GMUX__STREAM_PIECES = 4 };
+
+struct gmux__stream {
+  const gmux__stream_handlers *handlers;
+  gmux__h2 *h2;
+  gmux__conn *conn;      /* NULL: not opened yet, or over */
+  int32_t id;            /* 0: none yet */
+  gmux__link link;       /* in one of its connection's lists */
+  gmux__link event_link; /* in its connection's list of streams that have something to deliver */
+
+  /* Received; read by the owner. */
+  gmux__head head; /* the request, or the response's initial metadata */
+  gmux__head tail; /* the response's trailers, also Trailers-Only */
+  struct {
+    gmux__ending how;
+    uint32_t h2_code;       /* of RST_STREAM, when RESET */
+    int error;              /* GMUX_ERR_*, when LOST or BROKEN */
+    gmux_evidence evidence; /* may it be sent again? */
+    const char *why; /* words, when LOST or BROKEN; never NULL after on_closed; valid during it */
+  } end;
+
+  struct {
+    gmux__send_state state;
+    gmux__list queue;     /* of outgoing messages */
+    size_t sent_bytes;    /* not yet told by on_sent */
+    size_t trailer_count; /* room for gmux__stream_handlers.trailers */
+    bool has_headers;     /* server: response HEADERS were submitted */
+    bool is_asleep;       /* nghttp2 waits for gmux__stream_write (NGHTTP2_ERR_DEFERRED) */
+  } send;
+  struct {
+    gmux__recv_state state;
+    gmux__deframer deframer;
+    gmux__buf pending; /* bytes held back: no credit for them yet */
+    gmux__slice pieces[GMUX__STREAM_PIECES];
+    uint8_t piece_count;
+    uint32_t credit;     /* messages; GMUX_CREDIT_UNLIMITED */
+    uint32_t unreturned; /* bytes received and not yet given back to the stream's window */
+  } recv;
+  bool is_delivering;  /* handlers are running: somebody above us on the stack holds it */
+  bool has_head_event; /* on_headers is due */
+  bool has_half_close_event;
+  bool has_draining_event;
+};
+
+/* `max_recv_bytes` limits each message. The stream holds `credit` at first. */
+void gmux__stream_init(gmux__stream *stream, gmux__h2 *h2, const gmux__stream_handlers *handlers,
+                       uint32_t max_recv_bytes, uint32_t credit);
+/* Releases what is queued and received. Takes one that is over, reset, or never opened. */
+void gmux__stream_deinit(gmux__stream *stream);
+
+/*
+ * Client: puts the stream on a connection that is READY and has a free slot. The request's header
+ * fields are copied. HEADERS leave at the end of the turn. On an error nothing has changed:
+ * GMUX_ERR_NOMEM; GMUX_ERR_STATE when the connection takes no streams.
+ */
+int gmux__stream_open(gmux__stream *stream, gmux__conn *conn, const gmux__field *fields,
+                      size_t count);
+
+/* Server: response HEADERS. Once, before anything is written. GMUX_ERR_NOMEM, GMUX_ERR_STATE. */
+int gmux__stream_respond(gmux__stream *stream, const gmux__field *fields, size_t count);
+
+/* Queues one message, as gmux_call_write does with its bytes; no bound here, that is the owner's.
+ * GMUX_ERR_NOMEM, GMUX_ERR_STATE. On a server after gmux__stream_respond. */
+int gmux__stream_write(gmux__stream *stream, gmux_bytes *message);
+
+/* Client: END_STREAM after the last message. Idempotent. */
+void gmux__stream_half_close(gmux__stream *stream);
+
+/* Server: the end after the last message, with the trailers of handlers->trailers (at most
+ * `trailer_count` fields). When no response HEADERS were sent, they make a Trailers-Only response.
+ * Then, if the client has not half-closed, RST_STREAM(NO_ERROR). Idempotent. */
+void gmux__stream_finish(gmux__stream *stream, size_t trailer_count);
+
+/* Grants credit for `count` more messages (saturating). */
+void gmux__stream_credit(gmux__stream *stream, uint32_t count);
+
+/* Ends it at once for the owner: no handler follows. RST_STREAM(h2_code) leaves if the peer knows
+ * the stream and it is not finished; one that has not left is forgotten. stream->end.evidence is
+ * set. Harmless when over. */
+void gmux__stream_reset(gmux__stream *stream, uint32_t h2_code);
+
+/* Never sent, or what is known now. */
+gmux_evidence gmux__stream_evidence(const gmux__stream *stream);
+
+#endif
