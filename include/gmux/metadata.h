@@ -3,10 +3,13 @@
  *
  * An ordered list of key and value; keys may repeat, and order is kept. Keys are made of
  * 0-9 a-z _ - . and must not be one of HTTP's or gRPC's own (":...", "grpc-...", "content-type",
- * "te", "user-agent" and the headers that HTTP/2 forbids). A key that ends in "-bin" has any bytes
- * for its value; gmux codes them for the wire (base64, RFC 4648 section 4). Any other value is
- * printable ASCII, 0x20 to 0x7e; a receiver may strip spaces at its ends, so they are refused here.
- * (gRPC over HTTP/2, "Custom-Metadata".)
+ * "content-length", "te", "user-agent", "host" and the headers that HTTP/2 forbids). A key that
+ * ends in "-bin" has any bytes for its value; gmux codes them for the wire (base64, RFC 4648
+ * section 4). Any other value is printable ASCII, 0x20 to 0x7e; a receiver may strip spaces at its
+ * ends, so they are refused here. (gRPC over HTTP/2, "Custom-Metadata".)
+ *
+ * What a peer sent is taken more liberally: a text value may then hold any byte but NUL, CR and LF,
+ * and "user-agent" is among the keys.
  *
  * A metadata object belongs to whoever made it and may be used by one thread at a time.
  */
@@ -36,7 +39,8 @@ GMUX_API void gmux_metadata_free(gmux_metadata *metadata);
 /*
  * Appends a copy of key and text value, or of key and `len` bytes for a key that ends in "-bin".
  * GMUX_ERR_INVALID with the reason in words: an illegal character (and where), a reserved key, an
- * upper-case letter, a "-bin" key given to _add or another one given to _add_bin. GMUX_ERR_NOMEM.
+ * upper-case letter, a "-bin" key given to _add or another one given to _add_bin, a NULL.
+ * GMUX_ERR_NOMEM. After an error the metadata is as it was.
  */
 GMUX_API int gmux_metadata_add(gmux_metadata *metadata, const char *key, const char *value);
 GMUX_API int gmux_metadata_add_bin(gmux_metadata *metadata, const char *key, const void *value,

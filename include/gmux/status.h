@@ -30,8 +30,7 @@ typedef enum gmux_code {
   GMUX_UNAUTHENTICATED = 16
 } gmux_code;
 
-/* "OK", "DEADLINE_EXCEEDED", ...; "CODE(n)"-like text is never made up: an unknown number is
- * "UNKNOWN". */
+/* "OK", "DEADLINE_EXCEEDED", ...; a number that is none of these is "UNKNOWN". */
 GMUX_API const char *gmux_code_str(gmux_code code);
 
 /*
@@ -48,11 +47,12 @@ typedef struct gmux_status {
 } gmux_status;
 
 /* A status of one's own; `message` (NULL is "") and `details` (NULL is none) are copied. When
- * memory runs out the code stays and the texts are dropped. */
+ * memory runs out the code stays and the texts are dropped. GMUX_OK carries no texts; a number that
+ * is no code becomes GMUX_UNKNOWN. */
 GMUX_API gmux_status gmux_status_make(gmux_code code, const char *message,
                                       const gmux_bytes *details);
 
-/* A copy for keeps of one that was only shown. */
+/* A copy for keeps of one that was only shown. NULL gives OK. */
 GMUX_API gmux_status gmux_status_copy(const gmux_status *status);
 
 /* Gives the memory back and leaves OK. Takes NULL. */

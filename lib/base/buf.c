@@ -75,6 +75,11 @@ void gmux__buf_consume(gmux__buf *buf, size_t len) {
   if (buf->cap > BUF_KEEP_WHEN_EMPTY) gmux__buf_deinit(buf);
 }
 
+void gmux__buf_truncate(gmux__buf *buf, size_t len) {
+  assert(len <= gmux__buf_len(buf));
+  buf->end = buf->start + len;
+}
+
 void gmux__buf_detach(gmux__buf *buf, gmux_bytes *out) {
   buf_move_to_front(buf);
   *out = gmux_bytes_own(buf->mem, gmux__buf_len(buf));

@@ -29,6 +29,8 @@ void gmux__buf_commit(gmux__buf *buf, size_t len);
 /* GMUX_ERR_NOMEM: the content is as it was. `data` must not lie in the buffer. */
 int gmux__buf_append(gmux__buf *buf, const void *data, size_t len);
 void gmux__buf_consume(gmux__buf *buf, size_t len); /* len <= gmux__buf_len */
+/* Forgets what is beyond the first `len` bytes: takes back an append that was not finished. */
+void gmux__buf_truncate(gmux__buf *buf, size_t len);
 /* Hands the whole content out as owned bytes and leaves the buffer empty. Never fails: the memory
  * itself changes hands when the content starts at its front, else it is moved there first. */
 void gmux__buf_detach(gmux__buf *buf, gmux_bytes *out);

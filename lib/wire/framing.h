@@ -6,7 +6,7 @@
  * The deframer is told of bytes as they come and yields whole messages; a message that lies whole
  * in the bytes at hand is yielded where it lies, only others are put together in memory. The limit
  * is checked on the prefix, before anything is allocated, and memory grows with the bytes that
- * really came, never with the length that a prefix claims.
+ * really came (at most twice as many), never with the length that a prefix claims.
  */
 #ifndef GMUX__WIRE_FRAMING_H
 #define GMUX__WIRE_FRAMING_H
@@ -21,7 +21,7 @@ void gmux__prefix_write(uint8_t prefix[GMUX__PREFIX_LEN], bool compressed, uint3
 
 typedef struct gmux__deframer {
   uint8_t prefix[GMUX__PREFIX_LEN];
-  size_t prefix_len; /* bytes of it read so far */
+  size_t prefix_len; /* bytes of it read so far; all: in the middle of a message */
   uint32_t need;     /* message length, once the prefix is whole */
   uint32_t limit;    /* largest message accepted, bytes */
   gmux__buf partial; /* of the message being put together */
@@ -37,9 +37,13 @@ void gmux__deframer_init(gmux__deframer *d, uint32_t limit_bytes);
 /*
  * Takes bytes from data[0..len); *used says how many (also when failing). With
  * GMUX__DEFRAMED_MESSAGE *out is the message (borrowed from `data`, or owned when it was put
- * together) and *compressed its flag. Errors: GMUX_ERR_PROTOCOL (a flag above 1),
- * GMUX_ERR_TOO_LARGE, GMUX_ERR_NOMEM; after the first two the deframer must not be fed again. After
- * each the sentence is in gmux_last_error().
+ * together, so that whoever wants to keep it need not copy; one of no bytes has len 0) and
+ * *compressed its flag. *out and *compressed are set in no other case.
+ *
+ * Errors, each with a sentence in gmux_last_error():
+ *   GMUX_ERR_PROTOCOL   a flag above 1. The deframer is dead: fed again, it fails again.
+ *   GMUX_ERR_TOO_LARGE  the message is over the limit. Dead likewise.
+ *   GMUX_ERR_NOMEM      nothing was lost: data + *used may be fed again later.
  */
 int gmux__deframer_next(gmux__deframer *d, const uint8_t *data, size_t len, size_t *used,
                         gmux_bytes *out, bool *compressed);

@@ -12,10 +12,12 @@ typedef struct gmux__field {
 } gmux__field;
 
 /*
- * Appends a received field, if it is the application's to see: reserved names (pseudo-headers,
- * grpc-*, content-type, te, connection-specific ones) are passed over in silence, except that
- * user-agent is kept. A "-bin" value is split at "," and each piece decoded; a repeated key gives
- * several entries. GMUX_ERR_PROTOCOL for bad base64, GMUX_ERR_NOMEM.
+ * Appends a received field, if it is the application's to see. Reserved names are passed over in
+ * silence, except that user-agent is kept; so are names of other characters than gRPC's. A text
+ * value is stripped of blanks at its ends and may then hold whatever HTTP allows, such as bytes
+ * from 0x80; one that HTTP forbids (NUL, CR, LF) is passed over. A "-bin" value is split at "," and
+ * each piece decoded to an entry of its own; an empty piece is an empty value. A repeated key gives
+ * several entries. GMUX_ERR_PROTOCOL for bad base64, GMUX_ERR_NOMEM: nothing was added.
  */
 int gmux__metadata_receive(gmux_metadata *metadata, const uint8_t *name, size_t name_len,
                            const uint8_t *value, size_t value_len);
@@ -28,13 +30,18 @@ int gmux__metadata_copy(gmux_metadata **out, const gmux_metadata *from);
 size_t gmux__metadata_wire_size(const gmux_metadata *metadata);
 
 /*
- * The fields for the wire into fields[0..room): count is returned, as many as gmux_metadata_count.
- * Wire values of "-bin" keys were encoded when they were added, so this cannot fail and copies
- * nothing; the fields are borrowed from the metadata.
+ * The fields for the wire into fields[0..room): count is returned, as many as gmux_metadata_count,
+ * for which there must be room. Wire values of "-bin" keys were encoded when they were added, so
+ * this cannot fail and copies nothing; the fields are borrowed from the metadata, until it is
+ * changed or freed.
  */
 size_t gmux__metadata_fields(const gmux_metadata *metadata, gmux__field *fields, size_t room);
 
-/* True when gRPC or HTTP/2 owns this name. */
+/*
+ * True when gRPC or HTTP/2 owns this name: ":..." and "grpc-..."; content-type, te, user-agent;
+ * content-length; host; and those that are malformed in HTTP/2: connection, keep-alive,
+ * proxy-connection, transfer-encoding, upgrade.
+ */
 bool gmux__metadata_is_reserved(const char *name, size_t len);
 
 #endif

@@ -25,15 +25,17 @@ typedef enum gmux__h2_code {
 
 const char *gmux__h2_code_str(uint32_t code); /* "REFUSED_STREAM"; "unknown code" */
 
-/* grpc-status as text: decimal, no sign, no leading zero. Unparsable is GMUX_UNKNOWN, and so is a
- * number above 16 (false is returned for the unparsable). */
+/* grpc-status as text: decimal, no sign, no leading zero. *code is always set: GMUX_UNKNOWN for the
+ * unparsable (false is returned) and for a number above 16 (true). */
 bool gmux__status_parse(const uint8_t *text, size_t len, gmux_code *code);
 /* gRPC status for an HTTP status when grpc-status is absent. */
 gmux_code gmux__status_from_http(int http_status);
-/* gRPC status for a RST_STREAM received on a call that has no status yet. */
+/* gRPC status for a RST_STREAM received on a call that has no status yet; a code that RFC 9113 does
+ * not know counts as INTERNAL_ERROR. CANCEL is GMUX_CANCELLED: that it is DEADLINE_EXCEEDED when
+ * our own deadline has passed is the caller's to know. */
 gmux_code gmux__status_from_h2(uint32_t h2_code);
-/* What a server sends when it resets a stream because of this status. Never REFUSED_STREAM: that
- * would invite a retry of what may have been executed. */
+/* What a server sends when it resets a stream because of this status. Never REFUSED_STREAM, which
+ * would invite a retry of what may have been executed: UNAVAILABLE is INTERNAL_ERROR too. */
 gmux__h2_code gmux__status_to_h2(gmux_code code);
 
 #endif
