@@ -1,15 +1,20 @@
 /*
  * target.h: what an application names to connect to or to listen on.
  *
- *   host:port  host  [v6]:port     a name for DNS, or a literal address; the default port is 443
- *   dns:host:port  dns:///host:port   the same, by name ("dns://server/..." is refused: no own
- * resolver) ipv4:1.2.3.4:80,5.6.7.8:80     one or more literal addresses ipv6:[::1]:80,[::2]:80
+ *   host:port  host  [v6]:port           a name for DNS, or a literal address; default port 443
+ *   dns:host:port  dns:///host:port      the same ("dns://server/..." is refused: no own resolver)
+ *   ipv4:1.2.3.4:80,5.6.7.8:80           one or more literal addresses
+ *   ipv6:[::1]:80,[::2]:80
  *   unix:relative/or/absolute  unix:///absolute
- *   unix-abstract:name             Linux's abstract socket names
+ *   unix-abstract:name                   Linux's abstract socket names
  *
- * (gRPC Name Resolution.) The authority, which is what :authority and the certificate's name start
- * from, is host:port for names and literals (with the port left off when it was not given) and
- * "localhost" for Unix sockets.
+ * (gRPC Name Resolution.) As there, only the names above are schemes, whatever their case:
+ * "xds:..." and the like are refused by name, and any other word before a colon is a host. An IPv6
+ * address may stand without brackets where no port follows.
+ *
+ * The authority, which is what :authority and the certificate's name start from, is host:port for
+ * names and literals (with the port left off when it was not given, and the first of several) and
+ * "localhost" for Unix sockets. A dot at the end of a name is dropped.
  */
 #ifndef GMUX__IO_TARGET_H
 #define GMUX__IO_TARGET_H
@@ -26,9 +31,12 @@ typedef struct gmux__target {
   size_t address_count;
 } gmux__target;
 
-/* GMUX_ERR_INVALID with words (the text, what is wrong, what would be right), GMUX_ERR_NOMEM.
- * NULL and "" are invalid. */
+/* GMUX_ERR_INVALID with words (the text, what is wrong, what would be right), GMUX_ERR_UNSUPPORTED
+ * for a scheme that gRPC knows and we don't, GMUX_ERR_NOMEM. NULL and "" are invalid. */
 int gmux__target_parse(gmux__target *out, const char *text);
-void gmux__target_deinit(gmux__target *target);
+/* The same for a server: port 0 (the system chooses) is allowed and a port must be given; a name is
+ * refused, since it has no one address to listen on. */
+int gmux__target_parse_listen(gmux__target *out, const char *text);
+void gmux__target_deinit(gmux__target *target); /* takes NULL, and one that is all zero */
 
 #endif

@@ -1,0 +1,165 @@
+/* address.c: addresses as text and as the system's structs. */
+#include "lib/io/address.h"
+#include "lib/io/sockaddr.h"
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t family_ip_len(gmux__family family) {
+  return family == GMUX__FAMILY_IPV4 ? 4 : 16;
+}
+
+static bool family_is_unix(gmux__family family) {
+  return family == GMUX__FAMILY_UNIX || family == GMUX__FAMILY_UNIX_ABSTRACT;
+}
+
+bool gmux__address_is_equal(const gmux__address *a, const gmux__address *b) {
+  if (a->family != b->family) return false;
+  if (a->family == GMUX__FAMILY_NONE) return true;
+  if (family_is_unix(a->family))
+    return a->path_len == b->path_len && memcmp(a->path, b->path, a->path_len) == 0;
+  return a->port == b->port && a->scope == b->scope &&
+         memcmp(a->ip, b->ip, family_ip_len(a->family)) == 0;
+}
+
+/* Abstract names may hold any bytes, and files' names nearly any. */
+static void path_print(char *text, size_t len, const char *scheme, const gmux__address *a) {
+  size_t n = (size_t)snprintf(text, len, "%s:", scheme);
+  for (size_t i = 0; i < a->path_len && n < len - 1; i++) {
+    unsigned char c = (unsigned char)a->path[i];
+    text[n++] = c < 0x20 || c == 0x7f ? '?' : (char)c;
+  }
+  text[n] = '\0';
+}
+
+const char *gmux__address_str(const gmux__address *a, char text[GMUX__ADDRESS_TEXT]) {
+  char ip[INET6_ADDRSTRLEN];
+  switch (a->family) {
+  case GMUX__FAMILY_IPV4:
+    inet_ntop(AF_INET, a->ip, ip, sizeof ip);
+    snprintf(text, GMUX__ADDRESS_TEXT, "ipv4:%s:%u", ip, a->port);
+    return text;
+  case GMUX__FAMILY_IPV6:
+    inet_ntop(AF_INET6, a->ip, ip, sizeof ip);
+    if (a->scope)
+      snprintf(text, GMUX__ADDRESS_TEXT, "ipv6:[%s%%%u]:%u", ip, a->scope, a->port);
+    else
+      snprintf(text, GMUX__ADDRESS_TEXT, "ipv6:[%s]:%u", ip, a->port);
+    return text;
+  case GMUX__FAMILY_UNIX:
+    path_print(text, GMUX__ADDRESS_TEXT, "unix", a);
+    return text;
+  case GMUX__FAMILY_UNIX_ABSTRACT:
+    path_print(text, GMUX__ADDRESS_TEXT, "unix-abstract", a);
+    return text;
+  case GMUX__FAMILY_NONE:
+    break;
+  }
+  snprintf(text, GMUX__ADDRESS_TEXT, "none");
+  return text;
+}
+
+/* ---- literal addresses ---- */
+
+/* "2" or "eth0"; 0: there is no such interface. */
+static uint32_t scope_parse(const char *zone) {
+  char *end;
+  unsigned long index = strtoul(zone, &end, 10);
+  if (zone[0] >= '0' && zone[0] <= '9' && !*end) return index <= UINT32_MAX ? (uint32_t)index : 0;
+  return if_nametoindex(zone);
+}
+
+static bool parse_ipv6(gmux__address *a, char *text) {
+  char *zone = strchr(text, '%');
+  if (zone) {
+    *zone++ = '\0';
+    a->scope = scope_parse(zone);
+    if (!a->scope) return false;
+  }
+  a->family = GMUX__FAMILY_IPV6;
+  return inet_pton(AF_INET6, text, a->ip) == 1;
+}
+
+bool gmux__address_parse_ip(gmux__address *out, const char *text, size_t len, uint16_t port) {
+  char copy[INET6_ADDRSTRLEN + 1 + IF_NAMESIZE];
+  if (len == 0 || len >= sizeof copy || memchr(text, '\0', len)) return false;
+  memcpy(copy, text, len);
+  copy[len] = '\0';
+  gmux__address a = {.family = GMUX__FAMILY_IPV4, .port = port};
+  if (inet_pton(AF_INET, copy, a.ip) != 1 && !parse_ipv6(&a, copy)) return false;
+  *out = a;
+  return true;
+}
+
+/* ---- the system's structs ---- */
+
+static socklen_t sockaddr_from_ipv4(struct sockaddr_in *sin, const gmux__address *a) {
+  sin->sin_family = AF_INET;
+  sin->sin_port = htons(a->port);
+  memcpy(&sin->sin_addr, a->ip, 4);
+  return sizeof *sin;
+}
+
+static socklen_t sockaddr_from_ipv6(struct sockaddr_in6 *sin6, const gmux__address *a) {
+  sin6->sin6_family = AF_INET6;
+  sin6->sin6_port = htons(a->port);
+  sin6->sin6_scope_id = a->scope;
+  memcpy(&sin6->sin6_addr, a->ip, 16);
+  return sizeof *sin6;
+}
+
+/* The length tells an abstract name's end; a file's name is followed by a zero. */
+static socklen_t sockaddr_from_unix(struct sockaddr_un *sun, const gmux__address *a) {
+  bool is_abstract = a->family == GMUX__FAMILY_UNIX_ABSTRACT;
+  sun->sun_family = AF_UNIX;
+  memcpy(sun->sun_path + is_abstract, a->path, a->path_len);
+  return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + a->path_len + 1);
+}
+
+socklen_t gmux__sockaddr_from(gmux__sockaddr *out, const gmux__address *a) {
+  memset(out, 0, sizeof *out);
+  if (a->family == GMUX__FAMILY_IPV4) return sockaddr_from_ipv4(&out->in, a);
+  if (a->family == GMUX__FAMILY_IPV6) return sockaddr_from_ipv6(&out->in6, a);
+  return sockaddr_from_unix(&out->un, a);
+}
+
+static void address_from_unix(gmux__address *out, const struct sockaddr_un *sun, socklen_t len) {
+  out->family = GMUX__FAMILY_UNIX;
+  if (len <= offsetof(struct sockaddr_un, sun_path)) return; /* unnamed: a client's end */
+  size_t n = len - offsetof(struct sockaddr_un, sun_path);
+  const char *name = sun->sun_path;
+  if (!*name) {
+    out->family = GMUX__FAMILY_UNIX_ABSTRACT;
+    name++;
+    n--;
+  } else {
+    n = strnlen(name, n);
+  }
+  if (n > GMUX__UNIX_PATH) n = GMUX__UNIX_PATH;
+  memcpy(out->path, name, n);
+  out->path_len = (uint8_t)n;
+}
+
+void gmux__address_from_sockaddr(gmux__address *out, const gmux__sockaddr *from, socklen_t len) {
+  *out = (gmux__address){.family = GMUX__FAMILY_NONE};
+  switch (from->sa.sa_family) {
+  case AF_INET:
+    out->family = GMUX__FAMILY_IPV4;
+    out->port = ntohs(from->in.sin_port);
+    memcpy(out->ip, &from->in.sin_addr, 4);
+    return;
+  case AF_INET6:
+    out->family = GMUX__FAMILY_IPV6;
+    out->port = ntohs(from->in6.sin6_port);
+    out->scope = from->in6.sin6_scope_id;
+    memcpy(out->ip, &from->in6.sin6_addr, 16);
+    return;
+  case AF_UNIX:
+    address_from_unix(out, &from->un, len);
+    return;
+  default:
+    return;
+  }
+}
