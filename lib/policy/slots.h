@@ -12,7 +12,7 @@
 
 typedef struct gmux__slots {
   uint32_t cap;   /* our own */
-  uint32_t peer;  /* the peer's; 0 before its SETTINGS */
+  uint32_t peer;  /* the peer's; 0 before its SETTINGS, UINT32_MAX when they name none */
   uint32_t taken; /* streams in flight */
 } gmux__slots;
 

@@ -35,6 +35,7 @@ typedef struct gmux__event {
 
 enum { GMUX__RING_EVENTS = 32 }; /* a power of two; 1 KiB a connection */
 
+/* All zero is an empty one. */
 typedef struct gmux__ring {
   gmux__event events[GMUX__RING_EVENTS];
   uint64_t written; /* how many ever; the newest is events[(written - 1) % GMUX__RING_EVENTS] */
@@ -45,7 +46,8 @@ void gmux__ring_add(gmux__ring *ring, uint64_t at_ns, gmux__event_kind kind, int
 /* How many can still be read, and the i-th of them, oldest first; NULL beyond. */
 size_t gmux__ring_count(const gmux__ring *ring);
 const gmux__event *gmux__ring_at(const gmux__ring *ring, size_t i);
-/* All of them as text, one a line, times relative to now_ns; cut to fit, always terminated. */
+/* All of them as text, oldest first, a line each ("12.345 ms ago: GOAWAY received: last stream 7,
+ * code 0\n"); cut to fit, always terminated unless len is 0. */
 void gmux__ring_str(const gmux__ring *ring, uint64_t now_ns, char *buf, size_t len);
 
 #endif

@@ -1,0 +1,107 @@
+/* ring.c: the last events of one connection. */
+#include "lib/watch/ring.h"
+#include <gmux/error.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { EVENT_TEXT = 128 }; /* the longest, with three 64-bit numbers, is under 100 */
+
+const char *gmux__event_kind_str(gmux__event_kind kind) {
+  switch (kind) {
+  case GMUX__EVENT_NONE:
+    return "nothing";
+  case GMUX__EVENT_STATE:
+    return "state";
+  case GMUX__EVENT_SETTINGS:
+    return "SETTINGS received";
+  case GMUX__EVENT_STREAM_OPENED:
+    return "stream opened";
+  case GMUX__EVENT_STREAM_CLOSED:
+    return "stream closed";
+  case GMUX__EVENT_RST_SENT:
+    return "RST_STREAM sent";
+  case GMUX__EVENT_RST_RECEIVED:
+    return "RST_STREAM received";
+  case GMUX__EVENT_GOAWAY_SENT:
+    return "GOAWAY sent";
+  case GMUX__EVENT_GOAWAY_RECEIVED:
+    return "GOAWAY received";
+  case GMUX__EVENT_PING_SENT:
+    return "PING sent";
+  case GMUX__EVENT_PING_ACKED:
+    return "PING acknowledged";
+  case GMUX__EVENT_PING_RECEIVED:
+    return "PING received";
+  case GMUX__EVENT_EOF:
+    return "end of input";
+  case GMUX__EVENT_IO_ERROR:
+    return "input/output error";
+  }
+  return "unknown";
+}
+
+void gmux__ring_add(gmux__ring *ring, uint64_t at_ns, gmux__event_kind kind, int64_t a, int64_t b) {
+  ring->events[ring->written++ % GMUX__RING_EVENTS] = (gmux__event){at_ns, a, b, kind};
+}
+
+size_t gmux__ring_count(const gmux__ring *ring) {
+  return ring->written < GMUX__RING_EVENTS ? (size_t)ring->written : GMUX__RING_EVENTS;
+}
+
+const gmux__event *gmux__ring_at(const gmux__ring *ring, size_t i) {
+  size_t count = gmux__ring_count(ring);
+  if (i >= count) return NULL;
+  return &ring->events[(ring->written - count + i) % GMUX__RING_EVENTS];
+}
+
+/* What the two numbers of an event mean. */
+static void event_str(const gmux__event *e, char *text, size_t len) {
+  const char *kind = gmux__event_kind_str(e->kind);
+  switch (e->kind) {
+  case GMUX__EVENT_STATE:
+    snprintf(text, len, "%s %" PRId64, kind, e->a);
+    return;
+  case GMUX__EVENT_SETTINGS:
+    snprintf(text, len, "%s: %" PRId64 " streams, window %" PRId64, kind, e->a, e->b);
+    return;
+  case GMUX__EVENT_STREAM_OPENED:
+    snprintf(text, len, "%s: %" PRId64, kind, e->a);
+    return;
+  case GMUX__EVENT_STREAM_CLOSED:
+  case GMUX__EVENT_RST_SENT:
+  case GMUX__EVENT_RST_RECEIVED:
+    snprintf(text, len, "%s: %" PRId64 ", code %" PRId64, kind, e->a, e->b);
+    return;
+  case GMUX__EVENT_GOAWAY_SENT:
+  case GMUX__EVENT_GOAWAY_RECEIVED:
+    snprintf(text, len, "%s: last stream %" PRId64 ", code %" PRId64, kind, e->a, e->b);
+    return;
+  case GMUX__EVENT_PING_ACKED:
+    snprintf(text, len, "%s after %" PRId64 " us", kind, e->a);
+    return;
+  case GMUX__EVENT_IO_ERROR:
+    snprintf(text, len, "%s: %s", kind, gmux_strerror((int)-e->a));
+    return;
+  case GMUX__EVENT_NONE:
+  case GMUX__EVENT_PING_SENT:
+  case GMUX__EVENT_PING_RECEIVED:
+  case GMUX__EVENT_EOF:
+    break;
+  }
+  snprintf(text, len, "%s", kind);
+}
+
+void gmux__ring_str(const gmux__ring *ring, uint64_t now_ns, char *buf, size_t len) {
+  if (len == 0) return;
+  buf[0] = '\0';
+  for (size_t i = 0, at = 0; i < gmux__ring_count(ring) && at < len; i++) {
+    const gmux__event *e = gmux__ring_at(ring, i);
+    char text[EVENT_TEXT];
+    event_str(e, text, sizeof text);
+    uint64_t ago_us = now_ns > e->at_ns ? (now_ns - e->at_ns) / 1000 : 0;
+    int written = snprintf(buf + at, len - at, "%" PRIu64 ".%03u ms ago: %s\n", ago_us / 1000,
+                           (unsigned)(ago_us % 1000), text);
+    if (written < 0) return;
+    at += (size_t)written;
+  }
+}
