@@ -2,8 +2,9 @@
  * mailbox.h: where a thread waits for what a loop brings it.
  *
  * The one place with a mutex and a condition variable: blocking reads, writes and waits of calls
- * stand on it. The loop's side never waits. Memory for messages comes with them (the nodes are the
- * caller's).
+ * stand on it. The loop's side never waits: the mutex is held for a few instructions only, and
+ * nothing is allocated, freed or called under it. Who holds the box frees it when neither side can
+ * touch it any more.
  */
 #ifndef GMUX__IO_MAILBOX_H
 #define GMUX__IO_MAILBOX_H
@@ -39,8 +40,8 @@ enum {
 /* Waits for a message. 0: *out is owned by the caller; GMUX_ERR_EOF: none left and NO_MORE is up.
  */
 int gmux__mailbox_get(gmux__mailbox *box, gmux_bytes *out);
-/* Waits until one of `flags` is up; returns all that are. timeout_ms < 0: for ever; 0 is returned
- * when it ran out. */
+/* Waits until one of `flags` is up; returns all flags that then are. timeout_ms < 0: for ever; 0:
+ * only looks. Returns 0 when the time ran out. */
 unsigned gmux__mailbox_wait(gmux__mailbox *box, unsigned flags, int64_t timeout_ms);
 
 #endif
