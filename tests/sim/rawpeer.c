@@ -25,7 +25,8 @@ struct rawpeer {
   gmux__dial *dial;           /* while it connects */
   gmux__transport *transport; /* NULL: not yet, or no more */
   int state;
-  bool is_server, is_shut, has_preface;
+  bool is_server, has_preface;
+  bool is_ending, is_ended; /* our half: asked for; done, once all was taken */
   rawbuf in, out;
   size_t received;
   rawframe **frames;
@@ -203,7 +204,9 @@ static void peer_flush(rawpeer *p) {
     }
     rawbuf_consume(&p->out, (size_t)n);
   }
-  if (p->out.len == 0 && p->is_shut) gmux__transport_shutdown(p->transport);
+  if (p->out.len > 0 || !p->is_ending || p->is_ended) return;
+  p->is_ended = true;
+  gmux__transport_shutdown(p->transport);
 }
 
 static void peer_read(rawpeer *p) {
@@ -360,7 +363,7 @@ uint32_t rawframe_u32(const rawframe *frame, size_t at) {
 /* ---- what is said ---- */
 
 void rawpeer_send(rawpeer *p, const void *bytes, size_t len) {
-  assert(!p->is_shut);
+  assert(!p->is_ending);
   if (!p->transport && !p->dial) return; /* it has ended */
   rawbuf_append(&p->out, bytes, len);
   if (!p->transport) return; /* leaves when it stands */
@@ -485,7 +488,7 @@ void rawpeer_window_update(rawpeer *p, uint32_t stream, uint32_t increment) {
 }
 
 void rawpeer_shutdown(rawpeer *p) {
-  p->is_shut = true;
+  p->is_ending = true;
   if (!p->transport) return;
   peer_flush(p);
   peer_want(p);

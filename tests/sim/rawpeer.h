@@ -13,6 +13,7 @@
 #define TESTS_SIM_RAWPEER_H
 
 #include "tests/sim/net.h"
+#include <gmux/error.h>
 
 /* RFC 9113, 6 */
 enum {
