@@ -16,12 +16,14 @@
 GMUX_BEGIN_DECLS
 
 /* The message's bytes, owned, packed straight into one buffer of their exact size. GMUX_ERR_NOMEM,
- * GMUX_ERR_INVALID (NULL; a proto2 message that lacks a required field, which is named). Any
- * thread. */
+ * GMUX_ERR_INVALID (NULL; a proto2 message that lacks a required field, which is named),
+ * GMUX_ERR_TOO_LARGE (over 2^31-1 bytes, protobuf's own limit). Any thread. */
 GMUX_API int gmux_protobuf_pack(gmux_bytes *out, const ProtobufCMessage *message);
 
-/* A message from bytes; give it back with gmux_protobuf_free. GMUX_ERR_PROTOCOL when they are not
- * such a message. Any thread. */
+/* A message from bytes; give it back with gmux_protobuf_free (not with foo__free_unpacked, which
+ * knows nothing of gmux's allocator). GMUX_ERR_PROTOCOL when they are not such a message, or nest
+ * messages more than 100 deep: protobuf-c recurses without a limit of its own, so to unpack bytes
+ * from elsewhere use this. GMUX_ERR_NOMEM, GMUX_ERR_INVALID (a NULL). Any thread. */
 GMUX_API int gmux_protobuf_unpack(ProtobufCMessage **out, const ProtobufCMessageDescriptor *type,
                                   const gmux_bytes *bytes);
 GMUX_API void gmux_protobuf_free(ProtobufCMessage *message); /* takes NULL */
@@ -41,7 +43,9 @@ GMUX_API gmux_status gmux_protobuf_call_wait(gmux_channel *channel,
                                              ProtobufCMessage **reply);
 
 /* The same by callback. `reply` is NULL unless OK; it is the callback's to free with
- * gmux_protobuf_free. `call` (`out`) may be NULL. Any thread. */
+ * gmux_protobuf_free. `out` may be NULL. What goes wrong before the call is returned, and no
+ * callback comes: as gmux_call_unary_start and gmux_protobuf_pack, GMUX_ERR_NOT_FOUND for an
+ * unknown method. Any thread. */
 typedef void (*gmux_protobuf_fn)(gmux_call *call, const gmux_status *status,
                                  ProtobufCMessage *reply, void *user_data);
 GMUX_API int gmux_protobuf_call_start(gmux_call **out, gmux_channel *channel,
@@ -52,9 +56,13 @@ GMUX_API int gmux_protobuf_call_start(gmux_call **out, gmux_channel *channel,
 
 /*
  * A ProtobufCService that makes its calls on `channel`, for the functions that protoc-c generates
- * for clients (foo__bar (service, &input, closure, closure_data)). The closure gets NULL when the
- * call failed; protobuf-c has no place for a status, so prefer the functions above. Destroy with
- * protobuf_c_service_destroy. The closure runs on the loop's thread.
+ * for clients (foo__bar (service, &input, closure, closure_data)). The closure runs once, on the
+ * loop's thread; the reply is on loan to it, NULL when the call failed (protobuf-c has no place for
+ * a status: where one is wanted use the functions above). A call that could not even be started
+ * (request incomplete, channel closed, no memory) has no other way to tell than to run the closure
+ * with NULL at once, inside the function that was to start it. Destroy with
+ * protobuf_c_service_destroy; calls that run are not disturbed. `channel` must outlive it. Any
+ * thread. GMUX_ERR_INVALID, GMUX_ERR_NOMEM.
  */
 GMUX_API int gmux_protobuf_client_new(ProtobufCService **out, gmux_channel *channel,
                                       const ProtobufCServiceDescriptor *descriptor);
@@ -63,9 +71,18 @@ GMUX_API int gmux_protobuf_client_new(ProtobufCService **out, gmux_channel *chan
 
 /*
  * Serves every method of a protobuf-c service (all as unary) under "/package.Service/Method". Its
- * functions get the request and a closure to call with the reply, now or later, on the loop's
- * thread; NULL as reply ends the call with UNKNOWN. `service` must live as long as the server.
- * Errors as gmux_server_add_method.
+ * functions get the request, on loan until they return, and a closure to call with the reply (which
+ * stays theirs), now or later, from any thread; NULL as reply ends the call with UNKNOWN. A request
+ * that is not protobuf never gets there: INTERNAL. A method whose function is NULL is left out, and
+ * so UNIMPLEMENTED.
+ *
+ * The closure must be called once for each request, also when the client has gone meanwhile (which
+ * protobuf-c can't tell): until then the call keeps its memory. A second time inside the method's
+ * function is ignored; later it would be the use of freed memory, as with any closure of
+ * protobuf-c's.
+ *
+ * `service` must live as long as the server. Errors as gmux_server_add_method; after one, methods
+ * that stand before it in the service remain added.
  */
 GMUX_API int gmux_protobuf_server_add(gmux_server *server, ProtobufCService *service);
 
