@@ -31,26 +31,41 @@ typedef enum gmux_client_cert {
  * instead of a file, not both. */
 typedef struct gmux_tls_options {
   size_t size;
-  const char *ca_file; /* whom to trust; NULL (default): a client uses the system's store */
+  /* Whom to trust. NULL (default): a client trusts the system's store. */
+  const char *ca_file;
   const char *ca_pem;
-  const char
-      *cert_file; /* one's own chain, leaf first. A server must have it; a client, for mutual TLS */
+  /* One's own certificate first, then its issuers. A server must have it; a client, for mutual TLS.
+   * Default NULL. */
+  const char *cert_file;
   const char *cert_pem;
-  const char *key_file; /* its private key, unencrypted */
+  /* Its private key, unencrypted. */
+  const char *key_file;
   const char *key_pem;
-  gmux_client_cert client_cert; /* server only; other than NONE needs ca_file or ca_pem */
-  bool no_resumption; /* default false: sessions are resumed, which saves a round trip of CPU and
-                         bytes */
-  bool key_log;       /* default false: write secrets to the file named by the environment's
-                       SSLKEYLOGFILE, for       Wireshark; without that variable nothing happens */
+  /* Server only, default NONE. Other than NONE needs ca_file or ca_pem; with NONE a server must
+   * have neither, because it would look as if clients were checked. */
+  gmux_client_cert client_cert;
+  /* Default false: sessions are resumed, which saves the signatures and certificates of a
+   * handshake. The peer is then taken for who it was when the session began, up to two hours ago.
+   */
+  bool no_resumption;
+  /* Default false. Append secrets to the file named by the environment's SSLKEYLOGFILE, for
+   * Wireshark; without that variable nothing happens. */
+  bool key_log;
 } gmux_tls_options;
 
+/* Fills in the defaults. `size` is sizeof *options of the caller. */
 GMUX_API void gmux_tls_options_init(gmux_tls_options *options, size_t size);
+
+/* 0, or GMUX_ERR_INVALID with the reason in why[0..len) (cut to fit; why may be NULL). Reads no
+ * file, and knows no role: what only a server or only a client may not do is for _new to say. */
 GMUX_API int gmux_tls_options_check(const gmux_tls_options *options, char *why, size_t len);
 
-/* `options` may be NULL for a client (system store, no certificate of one's own). GMUX_ERR_INVALID,
- * GMUX_ERR_NOT_FOUND (a file), GMUX_ERR_TLS (unreadable certificate, key that does not match, ...),
- * each with words; GMUX_ERR_NOMEM. Any thread. */
+/*
+ * `options` may be NULL for a client (system store, no certificate of one's own). GMUX_ERR_INVALID,
+ * GMUX_ERR_NOT_FOUND (no such file), GMUX_ERR_IO (a file that cannot be read, or a key log that
+ * cannot be written), GMUX_ERR_TLS (not a certificate, a key that does not match or is encrypted or
+ * too weak, ...), each with words; GMUX_ERR_NOMEM. Any thread.
+ */
 GMUX_API int gmux_tls_client_new(gmux_tls **out, const gmux_tls_options *options);
 GMUX_API int gmux_tls_server_new(gmux_tls **out, const gmux_tls_options *options);
 

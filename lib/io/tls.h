@@ -1,6 +1,6 @@
 /*
  * tls.h (inside): TLS as a transport over another transport, so that it runs over sockets and over
- * memory alike. Everything of OpenSSL is in tls.c and tls_context.c.
+ * memory alike. Everything of OpenSSL is in tls*.c (tls_openssl.h says what is where).
  */
 #ifndef GMUX__IO_TLS_H
 #define GMUX__IO_TLS_H
@@ -10,7 +10,8 @@
 
 /*
  * Where one endpoint keeps the newest session to resume. Belongs to whoever dials (one loop) and
- * must outlive the transports that were given it.
+ * must outlive the transports that were given it. A session is resumed only by the same gmux_tls
+ * for the same host.
  */
 typedef struct gmux__tls_session gmux__tls_session;
 int gmux__tls_session_new(gmux__tls_session **out);
@@ -24,7 +25,8 @@ gmux_tls *gmux__tls_ref(gmux_tls *tls); /* let go with gmux_tls_free */
  * For a client, `host` is the name for SNI and for the certificate (a literal address is checked as
  * an address and not sent as SNI) and `session` (may be NULL) the place to resume from and save to;
  * a server passes NULL for both. The owner and on_ready are to be set on the new transport. The
- * handshake is still to be run. GMUX_ERR_NOMEM, GMUX_ERR_TLS.
+ * handshake is still to be run. GMUX_ERR_INVALID (a host that no certificate can be checked for),
+ * GMUX_ERR_NOMEM, GMUX_ERR_TLS.
  */
 int gmux__tls_wrap(gmux__transport **out, gmux_tls *tls, gmux__transport *inner, const char *host,
                    gmux__tls_session *session);

@@ -48,7 +48,9 @@ typedef struct gmux__transport_ops {
    * GMUX_ERR_TLS (lost, words in gmux_last_error()). */
   ptrdiff_t (*read)(gmux__transport *t, uint8_t *buf, size_t len);
   /* >0 bytes taken, perhaps not all; GMUX_ERR_AGAIN; GMUX_ERR_IO or GMUX_ERR_TLS. 1 <= count <=
-   * GMUX__SLICES_MAX. */
+   * GMUX__SLICES_MAX. Bytes that were offered and not taken come first in the next write, unchanged
+   * (cut into other slices if need be, and more behind them): TLS has encrypted them by then.
+   * GMUX_ERR_STATE when they do not. */
   ptrdiff_t (*write)(gmux__transport *t, const gmux__slice *slices, size_t count);
   /* Ends our half in good order (close_notify, FIN) as far as can be done without waiting. Once,
    * optional. */

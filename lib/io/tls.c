@@ -1,0 +1,529 @@
+/*
+ * tls.c: OpenSSL as a transport over another transport.
+ *
+ * States, and what moves between them:
+ *
+ *   SECURING  --handshake: all checks passed-->  OPEN
+ *   SECURING, OPEN  --tls_end: an error that is final-->  FAILED: each operation repeats the error
+ *
+ * After the handshake, what is wanted of the inner transport follows in tls_update_interest from
+ * what the owner wants and what OpenSSL needs for it: to read it may have to write first (a key
+ * update to be answered), and the reverse.
+ *
+ * OpenSSL reads ahead, so bytes for the owner may lie in here while the inner transport has none:
+ * `has_more`. The owner is told of them, and of a failure, by a deferred task.
+ */
+#include "lib/base/alloc.h"
+#include "lib/base/fail.h"
+#include "lib/io/loop.h"
+#include "lib/io/tls_openssl.h"
+#include <openssl/err.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+  RECORD_MAX = SSL3_RT_MAX_PLAIN_LENGTH, /* 16 KiB, RFC 8446 section 5.1 */
+  /* A slice from here on is encrypted where it lies. Smaller ones are copied together: a record
+   * costs a write and 22 bytes, copying this much less than either. */
+  SLICE_LARGE = RECORD_MAX / 2
+};
+
+typedef enum tls_state { TLS_SECURING, TLS_OPEN, TLS_FAILED } tls_state;
+
+typedef struct tls_transport {
+  gmux__transport base;
+  gmux__tls_pipe pipe; /* to the inner transport */
+  gmux__tls_peer peer; /* for OpenSSL's callbacks */
+  SSL *ssl;
+  tls_state state;
+  bool is_shut; /* our half has been ended */
+
+  unsigned wants;       /* the owner's */
+  unsigned read_needs;  /* of the inner transport, to get on with reading */
+  unsigned write_needs; /* and with writing */
+  bool has_more;
+  gmux__task within; /* tells the owner so */
+
+  /* A record that the inner transport has not taken whole; see tls_write_record. 0: none. */
+  size_t offered;
+  uint64_t offered_hash;
+
+  int failure; /* of TLS_FAILED */
+  char *why;   /* its words; NULL: there was no memory for them */
+
+  gmux__transport_info info;
+  char *peer_name;
+} tls_transport;
+
+static tls_transport *tls_of(gmux__transport *transport) {
+  return gmux__container(transport, tls_transport, base);
+}
+
+/* ---- readiness ---- */
+
+/* What the owner would find without the inner transport having anything new. */
+static unsigned tls_ready_within(const tls_transport *t) {
+  unsigned ready = t->has_more ? GMUX__READABLE : 0;
+  if (t->state == TLS_FAILED) ready = GMUX__READABLE | GMUX__WRITABLE;
+  return ready & t->wants;
+}
+
+static unsigned tls_inner_needs(const tls_transport *t) {
+  if (t->state == TLS_FAILED) return 0;
+  unsigned needs = 0;
+  if (t->wants & GMUX__READABLE) needs |= t->read_needs;
+  if (t->wants & GMUX__WRITABLE) needs |= t->write_needs;
+  return needs;
+}
+
+/* After whatever may have changed either. In the handshake, its steps say what they need. */
+static void tls_update_interest(tls_transport *t) {
+  if (t->state != TLS_SECURING) gmux__transport_want(t->pipe.inner, tls_inner_needs(t));
+  if (tls_ready_within(t))
+    gmux__loop_defer(t->base.loop, GMUX__PHASE_DONE, &t->within);
+  else
+    gmux__task_cancel(&t->within);
+}
+
+static void tls_on_within(void *arg) {
+  tls_transport *t = arg;
+  unsigned ready = tls_ready_within(t);
+  /* Once more in the next round, in case the owner does nothing: level-triggered, like a socket.
+   * Before calling out, because the owner may close. */
+  tls_update_interest(t);
+  if (ready) t->base.on_ready(t->base.owner, ready);
+}
+
+static unsigned tls_translate(const tls_transport *t, unsigned inner_events) {
+  unsigned ready = 0;
+  if (inner_events & t->read_needs) ready |= GMUX__READABLE;
+  if (inner_events & t->write_needs) ready |= GMUX__WRITABLE;
+  return ready & t->wants;
+}
+
+static void tls_on_inner_ready(void *owner, unsigned events) {
+  tls_transport *t = owner;
+  /* Until the handshake is done its own steps are all that the owner is told of. */
+  unsigned ready = t->state == TLS_SECURING ? events : tls_translate(t, events);
+  if (ready) t->base.on_ready(t->base.owner, ready);
+}
+
+static void tls_want(gmux__transport *transport, unsigned events) {
+  tls_transport *t = tls_of(transport);
+  t->wants = events;
+  tls_update_interest(t);
+}
+
+/* ---- failure ---- */
+
+/* The end, with the words of gmux_last_error() kept for whoever asks again. */
+static int tls_end(tls_transport *t, int error) {
+  t->state = TLS_FAILED;
+  t->failure = error;
+  t->why = gmux__strdup(gmux_last_error());
+  tls_update_interest(t);
+  return error;
+}
+
+static int tls_repeat_failure(const tls_transport *t) {
+  if (t->why) return gmux__fail(t->failure, "%s", t->why);
+  return gmux__fail_code(t->failure);
+}
+
+/* The start of a sentence: "TLS handshake with a.example". */
+static const char *tls_doing(const tls_transport *t, char *buf, size_t len) {
+  const char *doing = t->state == TLS_SECURING ? "TLS handshake" : "TLS";
+  if (t->peer.host)
+    snprintf(buf, len, "%s with %.200s", doing, t->peer.host);
+  else
+    snprintf(buf, len, "%s", doing);
+  return buf;
+}
+
+static int tls_fail_cut(const tls_transport *t) {
+  char doing[256];
+  tls_doing(t, doing, sizeof doing);
+  if (t->state == TLS_SECURING)
+    return gmux__fail(GMUX_ERR_TLS, "%s: the peer closed the connection before it was done", doing);
+  return gmux__fail(GMUX_ERR_TLS,
+                    "%s: the connection ended without close_notify, so it was cut and not closed",
+                    doing);
+}
+
+static int tls_fail_openssl(const tls_transport *t) {
+  char doing[256];
+  tls_doing(t, doing, sizeof doing);
+  if (!t->peer.refusal) return gmux__tls_fail("%s", doing);
+  ERR_clear_error();
+  return gmux__fail(GMUX_ERR_TLS, "%s: %s", doing, t->peer.refusal);
+}
+
+/* The inner transport's own words stand as they are, but an end in the middle is no end. */
+static int tls_fail_inner(const tls_transport *t) {
+  ERR_clear_error();
+  if (t->pipe.error && t->pipe.error != GMUX_ERR_EOF) return t->pipe.error;
+  return tls_fail_cut(t);
+}
+
+/* ---- one operation of OpenSSL's ---- */
+
+/* Its queue of errors is the thread's: what others left there must not be taken for ours. */
+static void tls_begin(tls_transport *t) {
+  ERR_clear_error();
+  t->pipe.error = 0;
+}
+
+/* What it means that OpenSSL answered `answer` <= 0. Waiting for the inner transport:
+ * GMUX_ERR_AGAIN, and *needs says for what. Leaves the error queue empty. */
+static int tls_result(const tls_transport *t, int answer, unsigned *needs) {
+  switch (SSL_get_error(t->ssl, answer)) {
+  case SSL_ERROR_WANT_READ:
+    *needs = GMUX__READABLE;
+    return GMUX_ERR_AGAIN;
+  case SSL_ERROR_WANT_WRITE:
+    *needs = GMUX__WRITABLE;
+    return GMUX_ERR_AGAIN;
+  case SSL_ERROR_ZERO_RETURN:
+    return t->state == TLS_OPEN ? GMUX_ERR_EOF : tls_fail_cut(t);
+  case SSL_ERROR_SSL:
+    return tls_fail_openssl(t);
+  default:
+    return tls_fail_inner(t);
+  }
+}
+
+static int tls_check_open(const tls_transport *t) {
+  if (t->state == TLS_FAILED) return tls_repeat_failure(t);
+  if (t->state == TLS_OPEN) return 0;
+  return gmux__fail(GMUX_ERR_STATE, "TLS: the handshake is not done yet");
+}
+
+/* ---- handshake ---- */
+
+/* Without a subject (its names are all in subjectAltName) there is none. NULL is also out of
+ * memory: then *is_memory. */
+static char *subject_of(const X509 *cert, bool *is_memory) {
+  const X509_NAME *subject = X509_get_subject_name(cert);
+  if (X509_NAME_entry_count(subject) == 0) return NULL;
+  char *name = NULL;
+  BIO *bio = BIO_new(BIO_s_mem());
+  if (bio && X509_NAME_print_ex(bio, subject, 0, XN_FLAG_RFC2253) >= 0) {
+    char *text;
+    long len = BIO_get_mem_data(bio, &text);
+    name = gmux__strndup(text, (size_t)len);
+  }
+  BIO_free(bio);
+  *is_memory = !name;
+  return name;
+}
+
+static int tls_read_peer_name(tls_transport *t) {
+  X509 *cert = SSL_get1_peer_certificate(t->ssl);
+  if (!cert) return 0;
+  bool is_memory = false;
+  t->peer_name = subject_of(cert, &is_memory);
+  X509_free(cert);
+  return is_memory ? gmux__fail_code(GMUX_ERR_NOMEM) : 0;
+}
+
+static bool tls_has_alpn_h2(const tls_transport *t) {
+  const unsigned char *name;
+  unsigned len;
+  SSL_get0_alpn_selected(t->ssl, &name, &len);
+  return len == 2 && memcmp(name, "h2", 2) == 0;
+}
+
+static int tls_open(tls_transport *t) {
+  if (!tls_has_alpn_h2(t)) {
+    char doing[256];
+    return gmux__fail(GMUX_ERR_TLS, "%s: the peer does not speak HTTP/2 (it chose no ALPN \"h2\")",
+                      tls_doing(t, doing, sizeof doing));
+  }
+  int rc = tls_read_peer_name(t);
+  if (rc) return rc;
+  const gmux__transport_info *inner = gmux__transport_info_get(t->pipe.inner);
+  t->info = (gmux__transport_info){
+      .peer = inner->peer,
+      .local = inner->local,
+      .is_secure = true,
+      .is_resumed = SSL_session_reused(t->ssl),
+      .tls_version = SSL_get_version(t->ssl),
+      .tls_cipher = SSL_get_cipher_name(t->ssl),
+      .alpn = "h2",
+      .peer_name = t->peer_name,
+  };
+  t->state = TLS_OPEN;
+  t->has_more = SSL_has_pending(t->ssl);
+  tls_update_interest(t);
+  return 0;
+}
+
+static int tls_step(tls_transport *t) {
+  int rc = gmux__transport_handshake(t->pipe.inner);
+  if (rc) return rc;
+  tls_begin(t);
+  int answer = SSL_do_handshake(t->ssl);
+  unsigned needs = 0;
+  if (answer != 1) rc = tls_result(t, answer, &needs);
+  if (rc == GMUX_ERR_AGAIN) gmux__transport_want(t->pipe.inner, needs);
+  return rc ? rc : tls_open(t);
+}
+
+static int tls_handshake(gmux__transport *transport) {
+  tls_transport *t = tls_of(transport);
+  if (t->state == TLS_OPEN) return 0;
+  if (t->state == TLS_FAILED) return tls_repeat_failure(t);
+  int rc = tls_step(t);
+  if (rc == 0 || rc == GMUX_ERR_AGAIN) return rc;
+  /* Should the reason lie in what was resumed, the next one shall not meet it again. */
+  gmux__tls_session_forget(t->peer.session);
+  return tls_end(t, rc);
+}
+
+/* ---- reading ---- */
+
+/* At most one record's bytes, so a caller's large buffer is filled by several. */
+static int tls_read_record(tls_transport *t, uint8_t *buf, size_t len, size_t *got) {
+  tls_begin(t);
+  int answer = SSL_read_ex(t->ssl, buf, len, got);
+  if (answer == 1) return 0;
+  t->read_needs = GMUX__READABLE;
+  return tls_result(t, answer, &t->read_needs);
+}
+
+static ptrdiff_t tls_read(gmux__transport *transport, uint8_t *buf, size_t len) {
+  tls_transport *t = tls_of(transport);
+  int rc = tls_check_open(t);
+  if (rc) return rc;
+  size_t total = 0;
+  while (rc == 0 && total < len) {
+    size_t got = 0;
+    rc = tls_read_record(t, buf + total, len - total, &got);
+    total += got;
+  }
+  if (rc == GMUX_ERR_AGAIN)
+    t->has_more = false;
+  else if (rc == 0)
+    t->has_more = SSL_has_pending(t->ssl);
+  else if (rc == GMUX_ERR_EOF)
+    t->has_more = true; /* the end itself, also after the bytes before it */
+  else
+    tls_end(t, rc);
+  tls_update_interest(t);
+  return total ? (ptrdiff_t)total : rc;
+}
+
+/* ---- writing ---- */
+
+/* FNV-1a */
+static uint64_t bytes_hash(const uint8_t *data, size_t len) {
+  uint64_t hash = UINT64_C(14695981039346656037);
+  for (size_t i = 0; i < len; i++)
+    hash = (hash ^ data[i]) * UINT64_C(1099511628211);
+  return hash;
+}
+
+/* A place in the slices of one write. */
+typedef struct cursor {
+  const gmux__slice *slice, *end;
+  size_t skip; /* bytes of *slice that are taken */
+} cursor;
+
+static void cursor_advance(cursor *c, size_t len) {
+  while (c->slice < c->end && len >= c->slice->len - c->skip) {
+    len -= c->slice->len - c->skip;
+    c->slice++;
+    c->skip = 0;
+  }
+  c->skip += len;
+}
+
+/* Up to `max` bytes from here on, copied together; returns how many. Does not move the cursor. */
+static size_t cursor_gather(const cursor *from, uint8_t *buf, size_t max) {
+  cursor c = *from;
+  size_t len = 0;
+  while (c.slice < c.end && len < max) {
+    size_t part = c.slice->len - c.skip;
+    if (part > max - len) part = max - len;
+    if (part) memcpy(buf + len, c.slice->data + c.skip, part);
+    len += part;
+    cursor_advance(&c, part);
+  }
+  return len;
+}
+
+/* What goes into the next record, in place or in `scratch` (RECORD_MAX bytes). `offered`: bytes
+ * that it has to have because OpenSSL has them already; 0: none. Length 0: nothing is left. */
+static gmux__slice cursor_record(const cursor *c, size_t offered, uint8_t *scratch) {
+  if (c->slice == c->end) return (gmux__slice){NULL, 0};
+  size_t here = c->slice->len - c->skip;
+  if (here >= (offered ? offered : SLICE_LARGE)) {
+    size_t len = offered ? offered : here;
+    return (gmux__slice){c->slice->data + c->skip, len < RECORD_MAX ? len : RECORD_MAX};
+  }
+  return (gmux__slice){scratch, cursor_gather(c, scratch, offered ? offered : RECORD_MAX)};
+}
+
+/*
+ * A peer that refuses us (our certificate, with TLS 1.3) says why in an alert and closes, so a
+ * write may fail before the alert has been read. Its words say more than "broken pipe".
+ */
+static int tls_look_for_alert(tls_transport *t, int error) {
+  char words[GMUX__FAIL_TEXT];
+  snprintf(words, sizeof words, "%s", gmux_last_error());
+  tls_begin(t);
+  char byte;
+  int answer = SSL_peek(t->ssl, &byte, 1);
+  if (answer <= 0 && SSL_get_error(t->ssl, answer) == SSL_ERROR_SSL) return tls_fail_openssl(t);
+  ERR_clear_error();
+  return gmux__fail(error, "%s", words);
+}
+
+/*
+ * Once OpenSSL has encrypted a record it sends that record and nothing else. If the inner transport
+ * does not take all of it, the same bytes have to be offered again (transport.h); others would be
+ * counted as sent and never be. That cannot be undone, so it is checked.
+ */
+static int tls_check_offer(const tls_transport *t, const gmux__slice *record) {
+  if (!t->offered) return 0;
+  if (record->len == t->offered && bytes_hash(record->data, record->len) == t->offered_hash)
+    return 0;
+  return gmux__fail(GMUX_ERR_STATE,
+                    "TLS: bytes that were offered and not taken were not offered again");
+}
+
+static int tls_write_record(tls_transport *t, const gmux__slice *record, size_t *taken) {
+  int rc = tls_check_offer(t, record);
+  if (rc) return rc;
+  tls_begin(t);
+  int answer = SSL_write_ex(t->ssl, record->data, record->len, taken);
+  if (answer == 1) {
+    t->offered = 0;
+    return 0;
+  }
+  t->write_needs = GMUX__WRITABLE;
+  rc = tls_result(t, answer, &t->write_needs);
+  if (rc == GMUX_ERR_AGAIN && !t->offered) {
+    t->offered = record->len;
+    t->offered_hash = bytes_hash(record->data, record->len);
+  }
+  if (rc == GMUX_ERR_IO) rc = tls_look_for_alert(t, rc);
+  return rc;
+}
+
+static ptrdiff_t tls_write(gmux__transport *transport, const gmux__slice *slices, size_t count) {
+  tls_transport *t = tls_of(transport);
+  int rc = tls_check_open(t);
+  if (rc) return rc;
+  if (t->is_shut) return gmux__fail(GMUX_ERR_STATE, "TLS: our half of the connection is ended");
+  uint8_t scratch[RECORD_MAX];
+  cursor c = {slices, slices + count, 0};
+  size_t total = 0;
+  gmux__slice record;
+  while (rc == 0 && (record = cursor_record(&c, t->offered, scratch)).len > 0) {
+    size_t taken = 0;
+    rc = tls_write_record(t, &record, &taken);
+    cursor_advance(&c, taken);
+    total += taken;
+  }
+  if (rc && rc != GMUX_ERR_AGAIN) tls_end(t, rc);
+  tls_update_interest(t);
+  return total ? (ptrdiff_t)total : rc;
+}
+
+/* ---- the rest ---- */
+
+/* While a record waits to be taken there is no place for close_notify, and the peer will rightly
+ * find the connection cut. */
+static void tls_shutdown(gmux__transport *transport) {
+  tls_transport *t = tls_of(transport);
+  if (t->is_shut) return;
+  t->is_shut = true;
+  if (t->state == TLS_OPEN) {
+    tls_begin(t);
+    SSL_shutdown(t->ssl);
+    ERR_clear_error();
+  }
+  gmux__transport_shutdown(t->pipe.inner);
+}
+
+static void tls_free(tls_transport *t) {
+  SSL_free(t->ssl);
+  gmux_tls_free(t->peer.tls);
+  gmux__free(t->peer.host);
+  gmux__free(t->peer.refusal);
+  gmux__free(t->why);
+  gmux__free(t->peer_name);
+  gmux__free(t);
+}
+
+static void tls_close(gmux__transport *transport) {
+  tls_transport *t = tls_of(transport);
+  gmux__transport *inner = t->pipe.inner;
+  gmux__task_cancel(&t->within);
+  /* OpenSSL holds a session whose connection was lost for a bad one; but it is after a loss that
+   * resuming it is worth most. (A fatal alert has spoilt it by now.) */
+  SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  tls_free(t);
+  gmux__transport_close(inner);
+}
+
+static const gmux__transport_info *tls_info(gmux__transport *transport) {
+  return &tls_of(transport)->info;
+}
+
+static const gmux__transport_ops tls_ops = {
+    .handshake = tls_handshake,
+    .read = tls_read,
+    .write = tls_write,
+    .shutdown = tls_shutdown,
+    .close = tls_close,
+    .want = tls_want,
+    .info = tls_info,
+};
+
+static int tls_set_role(tls_transport *t, const char *host) {
+  if (t->peer.tls->is_server) {
+    SSL_set_accept_state(t->ssl);
+    return 0;
+  }
+  SSL_set_connect_state(t->ssl);
+  int rc = gmux__tls_expect_host(t->ssl, host);
+  if (rc) return rc;
+  t->peer.host = gmux__strdup(host);
+  if (!t->peer.host) return gmux__fail_code(GMUX_ERR_NOMEM);
+  gmux__tls_session_offer(&t->peer, t->ssl);
+  return 0;
+}
+
+static int tls_set_up(tls_transport *t, const char *host) {
+  ERR_clear_error();
+  t->ssl = SSL_new(t->peer.tls->context);
+  BIO *bio = t->ssl ? gmux__tls_bio_new(t->peer.tls->bio_method, &t->pipe) : NULL;
+  if (!bio) return gmux__tls_fail("TLS cannot be set up");
+  SSL_set_bio(t->ssl, bio, bio);
+  SSL_set_app_data(t->ssl, &t->peer);
+  return tls_set_role(t, host);
+}
+
+int gmux__tls_wrap(gmux__transport **out, gmux_tls *tls, gmux__transport *inner, const char *host,
+                   gmux__tls_session *session) {
+  tls_transport *t = gmux__calloc(1, sizeof *t);
+  if (!t) return gmux__fail_code(GMUX_ERR_NOMEM);
+  t->base = (gmux__transport){.ops = &tls_ops, .loop = inner->loop};
+  t->pipe.inner = inner;
+  t->peer.tls = gmux__tls_ref(tls);
+  t->peer.session = session;
+  t->read_needs = GMUX__READABLE;
+  t->write_needs = GMUX__WRITABLE;
+  gmux__task_init(&t->within, tls_on_within, t);
+  int rc = tls_set_up(t, host);
+  if (rc) {
+    tls_free(t);
+    return rc;
+  }
+  inner->on_ready = tls_on_inner_ready;
+  inner->owner = t;
+  *out = &t->base;
+  return 0;
+}
