@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034
 # tap.sh: what the test scripts share. Sourced, not run.
 #
 # srcdir and builddir are the trees' roots, absolute; from `make check` by the environment, by hand
