@@ -179,10 +179,11 @@ static void headers_are_decoded(void) {
 }
 
 static void headers_are_decoded_when_their_block_has_ended(void) {
-  /* padding of 2, priority of 5 bytes, then half of a literal; the rest in CONTINUATION */
-  static const char front[] = "\x02\0\0\0\0\x10\0\x01";
+  /* length of the padding, five bytes of priority, half of a literal (the rest comes in
+   * CONTINUATION), padding */
+  static const uint8_t front[] = {2, 0, 0, 0, 0, 16, 0x00, 0x01, 0, 0};
   accept_client();
-  rawpeer_frame(client, RAW_HEADERS, RAW_PADDED | RAW_PRIORITY_FLAG, 3, front, 10);
+  rawpeer_frame(client, RAW_HEADERS, RAW_PADDED | RAW_PRIORITY_FLAG, 3, front, sizeof front);
   sim_run(world);
   const rawframe *headers = rawpeer_find(server, RAW_HEADERS, 3, 0);
   CU_ASSERT_PTR_NOT_NULL_FATAL(headers);
