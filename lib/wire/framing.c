@@ -44,13 +44,13 @@ static int deframer_check_prefix(gmux__deframer *d) {
   return 0;
 }
 
-/* Appends to the message being put together as much as it lacks, or as there is. */
+/* Appends to the message being put together as much of data[*used..len) as it lacks. */
 static int deframer_take_partial(gmux__deframer *d, const uint8_t *data, size_t len, size_t *used) {
-  size_t taken = size_min(d->need - gmux__buf_len(&d->partial), len);
+  size_t taken = size_min(d->need - gmux__buf_len(&d->partial), len - *used);
   if (taken == 0) return 0;
   uint8_t *end = gmux__buf_reserve_within(&d->partial, taken, d->need);
   if (!end) return gmux__fail_code(GMUX_ERR_NOMEM);
-  memcpy(end, data, taken);
+  memcpy(end, data + *used, taken);
   gmux__buf_commit(&d->partial, taken);
   *used += taken;
   return 0;
@@ -74,7 +74,7 @@ int gmux__deframer_next(gmux__deframer *d, const uint8_t *data, size_t len, size
     *used += d->need;
     return deframer_yield(d, compressed);
   }
-  error = deframer_take_partial(d, data + *used, len - *used, used);
+  error = deframer_take_partial(d, data, len, used);
   if (error) return error;
   if (gmux__buf_len(&d->partial) < d->need) return GMUX__DEFRAMED_MORE;
   gmux__buf_detach(&d->partial, out);
