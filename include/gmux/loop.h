@@ -36,9 +36,10 @@ GMUX_API int gmux_loop_options_check(const gmux_loop_options *options, char *why
 
 /*
  * A loop that runs inside `ev`, which the application runs itself (ev_run). To be called on the
- * thread that will run `ev`: that thread is the loop's own. The loop's inner watchers do not keep
- * ev_run alive; open connections and listeners do. `options` may be NULL. GMUX_ERR_INVALID,
- * GMUX_ERR_NOMEM, GMUX_ERR_IO (no descriptor left).
+ * thread that will run `ev`: that thread is the loop's own. The loop by itself does not keep ev_run
+ * alive; open connections and listeners do, and so does whatever waits for a moment (a deadline, a
+ * backoff). `options` may be NULL. GMUX_ERR_INVALID, GMUX_ERR_NOMEM, GMUX_ERR_IO (no descriptor
+ * left). libev itself ends the process when memory runs out: see ev_set_allocator.
  */
 GMUX_API int gmux_loop_attach(gmux_loop **out, struct ev_loop *ev,
                               const gmux_loop_options *options);
@@ -50,8 +51,8 @@ GMUX_API int gmux_loop_start(gmux_loop **out, const gmux_loop_options *options);
  * Ends the loop and frees it; takes NULL. For a started loop: waits until its thread has ended, so
  * it must not be called on it (GMUX_ERR_DEADLOCK, nothing done). For an attached one: on its own
  * thread (else GMUX_ERR_THREAD), and not from a callback of gmux (GMUX_ERR_STATE). Posts still
- * queued are run first. GMUX_ERR_STATE, nothing done, while a channel or server of it is not closed
- * and freed.
+ * queued are run first, and what they lead to at once. GMUX_ERR_STATE, and the loop goes on, while
+ * a channel or server of it is not closed and freed, or a connection is still open.
  */
 GMUX_API int gmux_loop_stop(gmux_loop *loop);
 

@@ -142,6 +142,16 @@ static void address_from_unix(gmux__address *out, const struct sockaddr_un *sun,
   out->path_len = (uint8_t)n;
 }
 
+/* A client that came by IPv4 to a socket on [::] is shown as what it is. */
+static void address_from_ipv6(gmux__address *out, const struct sockaddr_in6 *sin6) {
+  const uint8_t *ip = sin6->sin6_addr.s6_addr;
+  bool is_mapped = IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr);
+  out->family = is_mapped ? GMUX__FAMILY_IPV4 : GMUX__FAMILY_IPV6;
+  out->port = ntohs(sin6->sin6_port);
+  out->scope = is_mapped ? 0 : sin6->sin6_scope_id;
+  memcpy(out->ip, is_mapped ? ip + 12 : ip, is_mapped ? 4 : 16);
+}
+
 void gmux__address_from_sockaddr(gmux__address *out, const gmux__sockaddr *from, socklen_t len) {
   *out = (gmux__address){.family = GMUX__FAMILY_NONE};
   switch (from->sa.sa_family) {
@@ -151,10 +161,7 @@ void gmux__address_from_sockaddr(gmux__address *out, const gmux__sockaddr *from,
     memcpy(out->ip, &from->in.sin_addr, 4);
     return;
   case AF_INET6:
-    out->family = GMUX__FAMILY_IPV6;
-    out->port = ntohs(from->in6.sin6_port);
-    out->scope = from->in6.sin6_scope_id;
-    memcpy(out->ip, &from->in6.sin6_addr, 16);
+    address_from_ipv6(out, &from->in6);
     return;
   case AF_UNIX:
     address_from_unix(out, &from->un, len);

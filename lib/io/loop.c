@@ -94,17 +94,25 @@ static void loop_run_phase(gmux_loop *loop, gmux__phase phase) {
   }
 }
 
-static bool loop_has_posts(gmux_loop *loop) {
+static bool loop_has_posts(const gmux_loop *loop) {
   return atomic_load_explicit(&loop->shared.posts, memory_order_relaxed) != NULL;
 }
 
-static bool loop_has_work(gmux_loop *loop) {
+static bool loop_has_work(const gmux_loop *loop) {
   return loop_has_posts(loop) || !gmux__list_is_empty(&loop->loop.tasks[GMUX__PHASE_DONE]) ||
          !gmux__list_is_empty(&loop->loop.tasks[GMUX__PHASE_WRITE]);
 }
 
+static bool loop_is_unfinished(const gmux_loop *loop) {
+  return loop_has_work(loop) || !gmux__list_is_empty(&loop->loop.tasks[GMUX__PHASE_FREE]);
+}
+
+static uint64_t loop_next_timer(const gmux_loop *loop) {
+  return loop->loop.timers ? loop->loop.timers->at_ns : GMUX__NEVER;
+}
+
 static void loop_tell_wake_at(gmux_loop *loop) {
-  uint64_t at_ns = loop->loop.timers ? loop->loop.timers->at_ns : GMUX__NEVER;
+  uint64_t at_ns = loop_next_timer(loop);
   if (at_ns == loop->loop.wake_at_ns) return;
   loop->loop.wake_at_ns = at_ns;
   loop->ops->wake_at(loop, at_ns);
@@ -120,7 +128,11 @@ bool gmux__loop_end_turn(gmux_loop *loop) {
   loop_run_phase(loop, GMUX__PHASE_FREE);
   gmux__loop_leave(loop);
   loop_tell_wake_at(loop);
-  return loop_has_work(loop) || !gmux__list_is_empty(&loop->loop.tasks[GMUX__PHASE_FREE]);
+  return loop_is_unfinished(loop);
+}
+
+bool gmux__loop_needs_turn(const gmux_loop *loop) {
+  return loop_is_unfinished(loop) || loop_next_timer(loop) != loop->loop.wake_at_ns;
 }
 
 /* ---- other threads ---- */

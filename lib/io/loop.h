@@ -220,6 +220,9 @@ void gmux__loop_run_timers(gmux_loop *loop);
  * something is left, run another turn soon. Then tells the implementation the next timer
  * (wake_at). */
 bool gmux__loop_end_turn(gmux_loop *loop);
+/* Something was posted, deferred or timed since the last turn: an implementation that asks this
+ * before it blocks needs no turn, and so no reading of the clock, when the answer is no. */
+bool gmux__loop_needs_turn(const gmux_loop *loop);
 /* Around whatever is called from the implementation into the rooms above: time stands still, and
  * the loop can't be stopped. */
 static inline void gmux__loop_enter(gmux_loop *loop) {

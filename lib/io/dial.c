@@ -1,0 +1,120 @@
+/*
+ * dial.c: a non-blocking connect.
+ *
+ * The transport is made before the connect, so that nothing can fail for want of memory once the
+ * peer has answered: until then it is owned by the dial and waits to become writable. A connect
+ * that is decided at once (Unix sockets, no route) still answers from a deferred task.
+ */
+#include "lib/io/dial.h"
+#include "lib/base/alloc.h"
+#include "lib/io/sockaddr.h"
+#include "lib/io/socket.h"
+#include "lib/io/sys.h"
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+typedef struct socket_dial {
+  gmux__dial base; /* first */
+  gmux__transport *transport;
+  gmux__task done; /* for what connect() decided at once */
+  int err;         /* its errno */
+  gmux__dialed_fn fn;
+  void *arg;
+} socket_dial;
+
+static void dial_succeed(socket_dial *d) {
+  gmux__transport *t = d->transport;
+  gmux__dialed_fn fn = d->fn;
+  void *arg = d->arg;
+  gmux__transport_want(t, 0);
+  t->on_ready = NULL;
+  t->owner = NULL;
+  gmux__free(d);
+  fn(arg, 0, t, NULL);
+}
+
+static void dial_fail(socket_dial *d, int err) {
+  gmux__dialed_fn fn = d->fn;
+  void *arg = d->arg;
+  char where[GMUX__ADDRESS_TEXT];
+  gmux__address_str(&gmux__transport_info_get(d->transport)->peer, where);
+  int error = gmux__fail_errno(GMUX_ERR_IO, err, "connect to %s", where);
+  char why[GMUX__FAIL_TEXT]; /* the callback may fail at something else while it still looks */
+  snprintf(why, sizeof why, "%s", gmux_last_error());
+  gmux__socket_dial_cancel(&d->base);
+  fn(arg, error, NULL, why);
+}
+
+static void dial_end(socket_dial *d, int err) {
+  if (err)
+    dial_fail(d, err);
+  else
+    dial_succeed(d);
+}
+
+static void on_dial_ready(void *owner, unsigned events) {
+  (void)events;
+  socket_dial *d = owner;
+  dial_end(d, gmux__socket_transport_connected(d->transport));
+}
+
+static void on_dial_decided(void *arg) {
+  socket_dial *d = arg;
+  dial_end(d, d->err ? d->err : gmux__socket_transport_connected(d->transport));
+}
+
+/* 0, or an errno; EINPROGRESS: not decided yet. */
+static int dial_connect(socket_dial *d, const gmux__address *to) {
+  gmux__sockaddr sa;
+  socklen_t len = gmux__sockaddr_from(&sa, to);
+  if (connect(gmux__socket_transport_fd(d->transport), &sa.sa, len) == 0) return 0;
+  /* Interrupted, it goes on in the background all the same. */
+  return errno == EINTR ? EINPROGRESS : errno;
+}
+
+static int dial_new(socket_dial **out, gmux__ev_loop *el, int fd, const gmux__address *to) {
+  socket_dial *d = gmux__calloc(1, sizeof *d);
+  if (!d) return gmux__fail_code(GMUX_ERR_NOMEM);
+  int rv = gmux__socket_transport_new(&d->transport, el, fd, to);
+  if (rv) {
+    gmux__free(d);
+    return rv;
+  }
+  d->base.loop = &el->common;
+  d->transport->on_ready = on_dial_ready;
+  d->transport->owner = d;
+  gmux__task_init(&d->done, on_dial_decided, d);
+  *out = d;
+  return 0;
+}
+
+int gmux__socket_dial(gmux_loop *loop, gmux__dial **out, const gmux__address *to,
+                      const gmux__socket_options *options, gmux__dialed_fn fn, void *arg) {
+  if (to->family == GMUX__FAMILY_NONE)
+    return gmux__fail(GMUX_ERR_INVALID, "there is no address to connect to");
+  int fd = gmux__socket_open(to->family, options);
+  if (fd < 0) return fd;
+  socket_dial *d = NULL;
+  int rv = dial_new(&d, gmux__ev_loop_of(loop), fd, to);
+  if (rv) {
+    close(fd);
+    return rv;
+  }
+  d->fn = fn;
+  d->arg = arg;
+  d->err = dial_connect(d, to);
+  if (d->err == EINPROGRESS)
+    gmux__transport_want(d->transport, GMUX__WRITABLE);
+  else
+    gmux__loop_defer(loop, GMUX__PHASE_DONE, &d->done);
+  *out = &d->base;
+  return 0;
+}
+
+void gmux__socket_dial_cancel(gmux__dial *dial) {
+  socket_dial *d = gmux__container(dial, socket_dial, base);
+  gmux__task_cancel(&d->done);
+  gmux__transport_close(d->transport);
+  gmux__free(d);
+}
