@@ -3,9 +3,10 @@
  *
  * A pipe is a ring of bytes with three counters that only grow: read <= arrived <= written. What
  * lies between arrived and written is under way: a row of MARKS says when which byte, or the end,
- * is there. Marks arrive in the order in which they were sent, also when the latency has changed
- * meanwhile. A link lives until both ends are closed; each end is a block of memory of its own, so
- * that a sanitizer sees who touches a closed one.
+ * is there. They arrive in the order in which they were sent: one whose time comes before that of
+ * those in front of it (the latency has fallen) waits for them. A link lives until both ends are
+ * closed; each end is a block of memory of its own, so that a sanitizer sees who touches a closed
+ * one.
  */
 #include "lib/base/fail.h"
 #include "tests/sim/world.h"
@@ -30,11 +31,9 @@ typedef struct sim_pipe {
   size_t size;
   uint64_t read, arrived, written;
   uint64_t taken, writes; /* what the writer got rid of, in how many calls */
-  uint64_t last_ns;       /* nothing arrives before what was sent before it */
   gmux__list marks;
   sim_event arrival;       /* of the first mark, while it may arrive */
   bool is_cut;             /* what is written from now on is thrown away */
-  bool is_reset;           /* a reset is under way or has arrived */
   bool has_eof, has_reset; /* arrived; a reset ends the reader's own writing, too */
 } sim_pipe;
 
@@ -89,35 +88,21 @@ static void pipe_resume(sim_pipe *pipe) {
 static void pipe_send(sim_pipe *pipe, mark_kind kind) {
   sim *s = pipe->owner->sim;
   uint64_t at_ns = s->now_ns + s->net.settings.latency_ns;
-  if (at_ns < pipe->last_ns) at_ns = pipe->last_ns;
-  sim_mark *last = mark_of(pipe->marks.last);
-  if (last && last->kind == MARK_BYTES && kind == MARK_BYTES && last->at_ns == at_ns) {
-    last->upto = pipe->written;
-    return;
-  }
   sim_mark *mark = sim_alloc(sizeof *mark);
   *mark = (sim_mark){.kind = kind, .at_ns = at_ns, .upto = pipe->written};
   gmux__list_append(&pipe->marks, &mark->link);
-  pipe->last_ns = at_ns;
-  if (kind == MARK_RESET) pipe->is_reset = true;
   if (pipe->marks.count == 1) pipe_resume(pipe);
 }
 
-/* Bytes for somebody who is gone: a reset comes back. */
-static void pipe_answer_closed(sim_pipe *pipe) {
-  sim_pipe *back = &pipe->owner->pipes[!pipe_writer(pipe)];
-  pipe->read = pipe->arrived;
-  if (!back->is_reset) pipe_send(back, MARK_RESET);
-}
-
 static void mark_arrive(sim_pipe *pipe, const sim_mark *mark) {
+  int reader = !pipe_writer(pipe);
   switch (mark->kind) {
   case MARK_BYTES:
     pipe->arrived = mark->upto;
-    if (!pipe->owner->ends[!pipe_writer(pipe)]) pipe_answer_closed(pipe);
+    if (!pipe->owner->ends[reader]) pipe_send(&pipe->owner->pipes[reader], MARK_RESET);
     return;
   case MARK_EOF:
-    pipe->has_eof = true;
+    if (!pipe->has_reset) pipe->has_eof = true;
     return;
   case MARK_RESET:
     pipe->has_reset = true;
@@ -235,9 +220,8 @@ static ptrdiff_t end_write(gmux__transport *t, const gmux__slice *slices, size_t
 
 static void end_shutdown(gmux__transport *t) {
   sim_end *end = end_of(t);
-  if (end->is_shut) return;
   end->is_shut = true;
-  if (!end_out(end)->is_cut) pipe_send(end_out(end), MARK_EOF);
+  pipe_send(end_out(end), MARK_EOF);
 }
 
 static void link_free(sim_link *link) {
@@ -253,13 +237,8 @@ static void end_close(gmux__transport *t) {
   sim_end *end = end_of(t);
   sim_link *link = end->owner;
   sim_pipe *in = end_in(end);
-  sim_pipe *out = end_out(end);
   bool has_unread = in->arrived > in->read;
-  in->read = in->arrived;
-  if (has_unread && !in->has_reset && !out->is_reset)
-    pipe_send(out, MARK_RESET);
-  else if (!in->has_reset)
-    end_shutdown(t);
+  pipe_send(end_out(end), has_unread ? MARK_RESET : MARK_EOF);
   link->ends[end->side] = NULL;
   link->sim->net.live.transports--;
   gmux__list_remove(&end->link);
@@ -391,8 +370,7 @@ void sim_link_reset(sim_link *link) {
   for (int side = CLIENT; side <= SERVER; side++) {
     sim_pipe *pipe = &link->pipes[side];
     pipe_drop_marks(pipe);
-    pipe->written = pipe->arrived;
-    pipe->is_reset = pipe->has_reset = true;
+    pipe->has_reset = true;
   }
 }
 
@@ -402,9 +380,7 @@ void sim_link_stall(sim_link *link, unsigned directions) {
 }
 
 void sim_link_half_close(sim_link *link, sim_direction direction) {
-  int writer = direction_writer(direction);
-  sim_pipe *pipe = &link->pipes[writer];
-  bool has_ended = !link->ends[writer] || link->ends[writer]->is_shut || pipe->is_reset;
-  if (!has_ended && !pipe->is_cut) pipe_send(pipe, MARK_EOF);
+  sim_pipe *pipe = &link->pipes[direction_writer(direction)];
+  pipe_send(pipe, MARK_EOF);
   pipe->is_cut = true;
 }

@@ -363,6 +363,25 @@ static void on_ready_may_close_its_own_transport_and_others(void) {
   CU_ASSERT_PTR_NULL(sim_link_first(world));
 }
 
+static side *robbed;
+
+static void read_the_others_bytes(void *owner, unsigned events) {
+  (void)events;
+  side_read(owner);
+  side_read(robbed);
+}
+
+static void who_is_not_ready_any_more_is_not_told(void) {
+  connect_both();
+  robbed = &server;
+  client.transport->on_ready = read_the_others_bytes;
+  CU_ASSERT_EQUAL(side_write(&client, "a"), 1);
+  CU_ASSERT_EQUAL(side_write(&server, "b"), 1);
+  sim_run(world);
+  CU_ASSERT_STRING_EQUAL(server.data, "a");
+  CU_ASSERT_EQUAL(server.calls, 0);
+}
+
 /* ---- ends ---- */
 
 static void close_ends_behind_what_was_written(void) {
@@ -427,6 +446,11 @@ static void reset_breaks_both_ends_and_loses_what_is_under_way(void) {
   CU_ASSERT_STRING_EQUAL(server.data, "there");
   CU_ASSERT_EQUAL(server.end, GMUX_ERR_IO);
   CU_ASSERT_EQUAL(client.end, GMUX_ERR_IO);
+  gmux__transport_shutdown(client.transport); /* too late to be seen as a good end */
+  sim_run_for(world, 20 * MS);
+  side_read(&server);
+  CU_ASSERT_EQUAL(server.end, GMUX_ERR_IO);
+  CU_ASSERT_STRING_EQUAL(server.data, "there");
   CU_ASSERT_EQUAL(side_write(&client, "a"), GMUX_ERR_IO);
   CU_ASSERT_EQUAL(side_write(&server, "a"), GMUX_ERR_IO);
 }
@@ -577,6 +601,15 @@ static void names_fail_in_their_own_words(void) {
   CU_ASSERT_STRING_EQUAL(answer_why, "the server is down");
 }
 
+static void what_is_said_of_a_name_later_holds(void) {
+  sim_dns_fail(world, "host", "the server is down");
+  sim_dns_set(world, "host", &at, 1);
+  ask("host");
+  sim_run(world);
+  CU_ASSERT_EQUAL(answer_error, 0);
+  CU_ASSERT_EQUAL(answer_count, 1);
+}
+
 static void a_hung_name_is_never_answered_and_can_be_cancelled(void) {
   sim_dns_hang(world, "tar");
   ask("tar");
@@ -667,6 +700,7 @@ static const test_case cases[] = {
     TEST(a_full_buffer_holds_the_writer_until_the_reader_takes),
     TEST(chunks_limit_what_one_call_moves),
     TEST(readiness_is_told_once_a_turn_while_it_lasts_and_is_wanted),
+    TEST(who_is_not_ready_any_more_is_not_told),
     TEST(on_ready_may_close_its_own_transport_and_others),
     TEST(close_ends_behind_what_was_written),
     TEST(shutdown_ends_one_half),
@@ -681,6 +715,7 @@ static const test_case cases[] = {
     TEST(a_stalled_link_leaves_others_alone),
     TEST(a_name_gives_its_addresses_with_the_port_asked_for),
     TEST(names_fail_in_their_own_words),
+    TEST(what_is_said_of_a_name_later_holds),
     TEST(a_hung_name_is_never_answered_and_can_be_cancelled),
     TEST(a_cancelled_question_is_silent),
     TEST(the_living_are_counted),

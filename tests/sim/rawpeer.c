@@ -364,9 +364,8 @@ uint32_t rawframe_u32(const rawframe *frame, size_t at) {
 
 void rawpeer_send(rawpeer *p, const void *bytes, size_t len) {
   assert(!p->is_ending);
-  if (!p->transport && !p->dial) return; /* it has ended */
   rawbuf_append(&p->out, bytes, len);
-  if (!p->transport) return; /* leaves when it stands */
+  if (!p->transport) return; /* leaves when the connection stands, or never */
   peer_flush(p);
   peer_want(p);
 }

@@ -126,7 +126,7 @@ static void loop_turn(world_loop *sl) {
   sim_links_run(sl);
   gmux__loop_leave(&sl->loop);
   gmux__loop_run_timers(&sl->loop);
-  if (gmux__loop_end_turn(&sl->loop)) sl->is_woken = true;
+  sl->is_woken |= gmux__loop_end_turn(&sl->loop);
 }
 
 static void loop_free(world_loop *sl) {

@@ -188,6 +188,22 @@ static void posts_from_outside_run_inside_and_in_order(void) {
   CU_ASSERT_EQUAL(sim_turns(world), 1);
 }
 
+static void post_again(void *arg) {
+  unsigned *left = arg;
+  if (*left == 0) return;
+  --*left;
+  (void)gmux_loop_post(loop, post_again, left);
+}
+
+/* More than one turn is given: the rounds of a turn are bounded. */
+static void posts_from_posts_run_to_the_last(void) {
+  unsigned left = 100;
+  CU_ASSERT_EQUAL(gmux_loop_post(loop, post_again, &left), 0);
+  sim_run(world);
+  CU_ASSERT_EQUAL(left, 0);
+  CU_ASSERT_TRUE(sim_turns(world) > 1);
+}
+
 static void a_loop_is_inside_only_its_own_turns_when_set_outside(void) {
   gmux_loop *other = sim_loop(world);
   noted a;
@@ -326,6 +342,7 @@ static const test_case cases[] = {
     TEST(step_does_what_is_to_do_before_it_moves_the_clock),
     TEST(loops_take_turns),
     TEST(posts_from_outside_run_inside_and_in_order),
+    TEST(posts_from_posts_run_to_the_last),
     TEST(a_loop_is_inside_only_its_own_turns_when_set_outside),
     TEST(the_seed_alone_decides_what_is_random),
     TEST(stop_refuses_what_its_header_says),
