@@ -17,6 +17,7 @@
 #include "lib/io/loop.h"
 #include "lib/io/mailbox.h"
 #include <gmux/bytes.h>
+#include <gmux/call.h>
 #include <stdatomic.h>
 
 typedef struct gmux__exchange gmux__exchange;

@@ -17,9 +17,11 @@
 #include <gmux/metadata.h>
 #include <stdbool.h>
 
+enum { GMUX__HEAD_TEXT = 128 };
+
 typedef struct gmux__head {
   /* of a request */
-  char *path, *authority; /* NULL: absent; kept with a zero at the end */
+  char *path, *authority; /* NULL: absent; with a zero at the end; in `text` when they fit */
   uint64_t timeout_ns;    /* UINT64_MAX: none */
   bool is_post, has_te, bad_timeout;
   /* of a response */
@@ -39,6 +41,8 @@ typedef struct gmux__head {
   bool is_too_large;       /* over the limit: what came after was dropped */
   bool is_bad_metadata;    /* a -bin value that is not base64 */
   bool is_out_of_memory;
+  uint8_t text_used;
+  char text[GMUX__HEAD_TEXT]; /* usual paths and authorities need no allocation */
 } gmux__head;
 
 void gmux__head_init(gmux__head *head);
@@ -46,5 +50,7 @@ void gmux__head_init(gmux__head *head);
 void gmux__head_field(gmux__head *head, uint32_t limit_bytes, const uint8_t *name, size_t name_len,
                       const uint8_t *value, size_t value_len);
 void gmux__head_deinit(gmux__head *head);
+/* *to takes everything over; *from is left as after init. */
+void gmux__head_move(gmux__head *to, gmux__head *from);
 
 #endif

@@ -53,9 +53,9 @@ typedef struct gmux__stream_handlers {
   /* Server: the client has sent all; comes after the last message. Client: never. May be NULL
    * there. */
   void (*on_half_close)(gmux__stream *stream);
-  /* `bytes` of the messages queued by gmux__stream_write (lengths of messages, prefixes not
-   * counted) have been framed or dropped since the last time. Not told of what a reset or the end
-   * drops. */
+  /* `bytes` of the messages queued by gmux__stream_write (their lengths, prefixes not counted) have
+   * been framed since the last time. Called from inside nghttp2: must not run the application's
+   * code. Not told of what a reset or the end drops. */
   void (*on_sent)(gmux__stream *stream, size_t bytes);
   /* GOAWAY has come on the connection, and this stream may finish. At most once; client only, may
    * be NULL. */
@@ -63,10 +63,11 @@ typedef struct gmux__stream_handlers {
   /* Over; stream->end says how. The stream is off its connection. */
   void (*on_closed)(gmux__stream *stream);
   /*
-   * Server: the trailers, asked for when the last message has been framed after
-   * gmux__stream_finish. Fills fields[0..room), room being the count given to gmux__stream_finish,
-   * and returns how many; what they point to must stay until this returns and a moment longer
-   * (until the stream is over will do). Must not call back.
+   * Server: the trailers. Asked for when the last message has been framed after gmux__stream_finish
+   * (or by it, for a Trailers-Only response: then stream->send.has_headers is false, and :status
+   * and content-type belong to it). Fills fields[0..room), room being the count given to
+   * gmux__stream_finish, and returns how many. What they point to must stay until the stream is
+   * over. Must not call back.
    */
   size_t (*trailers)(gmux__stream *stream, gmux__field *fields, size_t room);
 } gmux__stream_handlers;
@@ -109,9 +110,9 @@ struct gmux__stream {
   struct {
     gmux__send_state state;
     gmux__list queue;     /* of outgoing messages */
-    size_t sent_bytes;    /* not yet told by on_sent */
     size_t trailer_count; /* room for gmux__stream_handlers.trailers */
     bool has_headers;     /* server: response HEADERS were submitted */
+    bool has_left;        /* client: the request's HEADERS are on their way */
     bool is_asleep;       /* nghttp2 waits for gmux__stream_write (NGHTTP2_ERR_DEFERRED) */
   } send;
   struct {
@@ -123,10 +124,10 @@ struct gmux__stream {
     uint32_t credit;     /* messages; GMUX_CREDIT_UNLIMITED */
     uint32_t unreturned; /* bytes received and not yet given back to the stream's window */
   } recv;
-  bool is_delivering;  /* handlers are running: somebody above us on the stack holds it */
   bool has_head_event; /* on_headers is due */
   bool has_half_close_event;
   bool has_draining_event;
+  char *why_memory; /* what end.why points to, when it had to be made */
 };
 
 /* `max_recv_bytes` limits each message. The stream holds `credit` at first. */

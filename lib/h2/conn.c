@@ -1,0 +1,464 @@
+/*
+ * conn.c: the life of a connection, and its bytes.
+ *
+ *     DIALING    no transport. conn_new
+ *       | gmux__conn_start
+ *     SECURING   TLS shakes hands; the transport minds its own readiness. conn_secure
+ *       | conn_greet
+ *     GREETING   our SETTINGS leave; the peer's have not come, so nothing may be opened yet
+ *       | on_settings (session.c)
+ *     READY      streams come and go
+ *       | on_goaway (session.c), gmux__conn_drain
+ *     DRAINING   no new streams; conn_close_if_drained ends it with the last one
+ *       |
+ *     CLOSED     from any state by conn_end: no transport, every stream has its ending, on_closed
+ * is due
+ *
+ * A turn: on_ready reads and feeds nghttp2, whose callbacks (session.c) take notes; what they noted
+ * is delivered before the read buffer is used again, so that messages can be handed out where they
+ * lie; what there is to write is gathered and written by write_task at the end of the turn.
+ */
+#include "lib/h2/inside.h"
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+  READS_A_TURN = 4,   /* then others get theirs */
+  WRITES_A_TURN = 16, /* the same; more goes out in the next turn */
+};
+
+#define DRAIN_PING_NS                                                                              \
+  (10 * GMUX__NS_PER_S) /* the longest wait for the PING of a graceful GOAWAY                      \
+                         */
+
+const char *gmux__conn_state_str(gmux__conn_state state) {
+  switch (state) {
+  case GMUX__CONN_DIALING:
+    return "DIALING";
+  case GMUX__CONN_SECURING:
+    return "SECURING";
+  case GMUX__CONN_GREETING:
+    return "GREETING";
+  case GMUX__CONN_READY:
+    return "READY";
+  case GMUX__CONN_DRAINING:
+    return "DRAINING";
+  case GMUX__CONN_CLOSED:
+    return "CLOSED";
+  }
+  return "?";
+}
+
+/* ---- state ---- */
+
+static bool is_legal_edge(gmux__conn_state from, gmux__conn_state to) {
+  static const bool legal[][GMUX__CONN_CLOSED + 1] = {
+      [GMUX__CONN_DIALING] = {[GMUX__CONN_SECURING] = true, [GMUX__CONN_CLOSED] = true},
+      [GMUX__CONN_SECURING] = {[GMUX__CONN_GREETING] = true, [GMUX__CONN_CLOSED] = true},
+      [GMUX__CONN_GREETING] = {[GMUX__CONN_READY] = true, [GMUX__CONN_CLOSED] = true},
+      [GMUX__CONN_READY] = {[GMUX__CONN_DRAINING] = true, [GMUX__CONN_CLOSED] = true},
+      [GMUX__CONN_DRAINING] = {[GMUX__CONN_CLOSED] = true},
+      [GMUX__CONN_CLOSED] = {false},
+  };
+  return legal[from][to];
+}
+
+void gmux__conn_set_state(gmux__conn *conn, gmux__conn_state state) {
+  assert(is_legal_edge(conn->state, state));
+  gmux__log(gmux__loop_logger(conn->h2->loop), GMUX_LOG_DEBUG, "h2", "%s: %s -> %s%s%s",
+            conn->peer[0] ? conn->peer : "connection", gmux__conn_state_str(conn->state),
+            gmux__conn_state_str(state), conn->why[0] ? ": " : "", conn->why);
+  conn->state = state;
+  gmux__conn_note(conn, GMUX__EVENT_STATE, state, 0);
+}
+
+void gmux__conn_note(gmux__conn *conn, gmux__event_kind kind, int64_t a, int64_t b) {
+  gmux__ring_add(&conn->ring, gmux__loop_now(conn->h2->loop), kind, a, b);
+}
+
+void gmux__conn_want_write(gmux__conn *conn) {
+  if (conn->state == GMUX__CONN_CLOSED || conn->is_write_blocked) return;
+  gmux__loop_defer(conn->h2->loop, GMUX__PHASE_WRITE, &conn->write_task);
+}
+
+void gmux__conn_want_deliver(gmux__conn *conn) {
+  gmux__loop_defer(conn->h2->loop, GMUX__PHASE_DONE, &conn->deliver_task);
+}
+
+void gmux__conn_doom(gmux__conn *conn, int error, uint32_t h2_code, const char *why) {
+  if (conn->doom_error || conn->state == GMUX__CONN_CLOSED) return;
+  conn->doom_error = error;
+  conn->doom_code = h2_code;
+  snprintf(conn->why, sizeof conn->why, "%s: %s", conn->peer, why);
+  gmux__conn_want_deliver(conn);
+}
+
+/* ---- delivery: outside nghttp2 ---- */
+
+static bool take(bool *event) {
+  bool was = *event;
+  *event = false;
+  return was;
+}
+
+static void conn_deliver_streams(gmux__conn *conn) {
+  gmux__link *link;
+  while ((link = gmux__list_shift(&conn->events)))
+    gmux__stream_deliver(gmux__container(link, gmux__stream, event_link));
+}
+
+static bool is_drained(const gmux__conn *conn) {
+  return conn->state == GMUX__CONN_DRAINING && gmux__list_is_empty(&conn->streams) &&
+         !gmux__timer_is_set(&conn->drain_timer) && gmux__outq_is_empty(&conn->out) &&
+         !nghttp2_session_want_write(conn->session);
+}
+
+static void conn_close_if_drained(gmux__conn *conn) {
+  if (is_drained(conn))
+    gmux__conn_close(conn, GMUX_ERR_CLOSED, NGHTTP2_NO_ERROR,
+                     conn->why[0] ? conn->why : "the connection was drained");
+}
+
+static void conn_act_on_doom(gmux__conn *conn) {
+  if (conn->doom_error && conn->state != GMUX__CONN_CLOSED)
+    gmux__conn_close(conn, conn->doom_error, conn->doom_code, conn->why);
+}
+
+/* A stream whose whole answer is here but not yet taken outlives the transport, and the end waits
+ * for it. */
+static bool is_end_due(const gmux__conn *conn) {
+  return conn->has_closed_event && gmux__list_is_empty(&conn->streams);
+}
+
+static void conn_deliver(gmux__conn *conn) {
+  conn_act_on_doom(conn);
+  if (take(&conn->has_ready_event) && conn->handlers->on_ready && conn->state != GMUX__CONN_CLOSED)
+    conn->handlers->on_ready(conn, conn->owner);
+  if (take(&conn->has_draining_event) && conn->handlers->on_draining &&
+      conn->state != GMUX__CONN_CLOSED)
+    conn->handlers->on_draining(conn, conn->owner);
+  conn_deliver_streams(conn);
+  if (take(&conn->has_slots_event) && conn->handlers->on_slots && conn->state == GMUX__CONN_READY)
+    conn->handlers->on_slots(conn, conn->owner);
+  conn_close_if_drained(conn);
+  conn_deliver_streams(conn); /* those that a handler above, or the end, brought */
+  if (!is_end_due(conn)) return;
+  conn->has_closed_event = false;
+  conn->handlers->on_closed(conn, conn->owner);
+}
+
+static void on_deliver_task(void *arg) {
+  conn_deliver(arg);
+}
+
+/* ---- writing ---- */
+
+/* Fills the empty output from nghttp2 until that has no more or the output is full. */
+static int conn_gather(gmux__conn *conn) {
+  while (!gmux__outq_is_full(&conn->out)) {
+    const uint8_t *data;
+    ssize_t n = nghttp2_session_mem_send(conn->session, &data);
+    if (n < 0) return n == NGHTTP2_ERR_NOMEM ? GMUX_ERR_NOMEM : GMUX_ERR_PROTOCOL;
+    if (n == 0) break;
+    if (gmux__outq_copy(&conn->out, data, (size_t)n)) return GMUX_ERR_NOMEM;
+  }
+  return 0;
+}
+
+/* One round: 0 to go on, GMUX_ERR_AGAIN when the peer does not read, GMUX_ERR_EOF when all is
+ * written. */
+static int conn_write_once(gmux__conn *conn) {
+  if (gmux__outq_is_empty(&conn->out)) {
+    int rc = conn_gather(conn);
+    if (rc) return rc;
+  }
+  if (gmux__outq_is_empty(&conn->out)) return GMUX_ERR_EOF;
+  return gmux__outq_write(&conn->out, conn->transport, NULL);
+}
+
+static void conn_update_interest(gmux__conn *conn) {
+  gmux__transport_want(conn->transport,
+                       GMUX__READABLE | (conn->is_write_blocked ? GMUX__WRITABLE : 0u));
+}
+
+static void conn_fail_io(gmux__conn *conn, int error) {
+  gmux__conn_note(conn, GMUX__EVENT_IO_ERROR, -error, 0);
+  gmux__conn_close(conn, error, NGHTTP2_NO_ERROR,
+                   error == GMUX_ERR_NOMEM ? "out of memory" : gmux_last_error());
+}
+
+static bool is_flowing(const gmux__conn *conn) {
+  return conn->state == GMUX__CONN_GREETING || conn->state == GMUX__CONN_READY ||
+         conn->state == GMUX__CONN_DRAINING;
+}
+
+/* nghttp2 has found a breach of protocol and sent its GOAWAY. */
+static bool is_done_with_peer(const gmux__conn *conn) {
+  return is_flowing(conn) && !gmux__timer_is_set(&conn->drain_timer) &&
+         gmux__outq_is_empty(&conn->out) && !nghttp2_session_want_read(conn->session) &&
+         !nghttp2_session_want_write(conn->session);
+}
+
+static void on_write_task(void *arg) {
+  gmux__conn *conn = arg;
+  if (!is_flowing(conn) || conn->is_write_blocked) return;
+  int rc = 0;
+  for (int i = 0; i < WRITES_A_TURN && !rc; i++)
+    rc = conn_write_once(conn);
+  if (rc && rc != GMUX_ERR_AGAIN && rc != GMUX_ERR_EOF) {
+    conn_fail_io(conn, rc);
+    return;
+  }
+  conn->is_write_blocked = rc == GMUX_ERR_AGAIN;
+  if (!rc) gmux__conn_want_write(conn);
+  conn_update_interest(conn);
+  conn_close_if_drained(conn);
+  if (is_done_with_peer(conn))
+    gmux__conn_close(conn, GMUX_ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR,
+                     conn->why[0] ? conn->why : "the peer broke a rule of HTTP/2");
+}
+
+/* ---- reading ---- */
+
+static bool conn_feed(gmux__conn *conn, const uint8_t *data, size_t len) {
+  ssize_t n = nghttp2_session_mem_recv(conn->session, data, len);
+  conn_deliver(conn);
+  if (conn->state == GMUX__CONN_CLOSED) return false;
+  gmux__conn_want_write(conn);
+  if (n >= 0) return true;
+  if (n == NGHTTP2_ERR_NOMEM)
+    gmux__conn_close(conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
+  else if (n == NGHTTP2_ERR_BAD_CLIENT_MAGIC)
+    gmux__conn_close(conn, GMUX_ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR,
+                     "the peer does not speak HTTP/2");
+  else
+    gmux__conn_close(conn, GMUX_ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror((int)n));
+  return false;
+}
+
+static void conn_read(gmux__conn *conn) {
+  size_t room;
+  uint8_t *buf = gmux__loop_read_buffer(conn->h2->loop, &room);
+  for (int i = 0; i < READS_A_TURN; i++) {
+    ptrdiff_t n = gmux__transport_read(conn->transport, buf, room);
+    if (n == GMUX_ERR_AGAIN) return;
+    if (n == GMUX_ERR_EOF) {
+      gmux__conn_note(conn, GMUX__EVENT_EOF, 0, 0);
+      gmux__conn_close(conn, GMUX_ERR_EOF, NGHTTP2_NO_ERROR, "the peer closed the connection");
+      return;
+    }
+    if (n < 0) {
+      conn_fail_io(conn, (int)n);
+      return;
+    }
+    if (!conn_feed(conn, buf, (size_t)n)) return;
+    if ((size_t)n < room && !conn->is_secure) return; /* all there was; no call to learn so */
+  }
+}
+
+/* ---- beginning ---- */
+
+static void conn_greet(gmux__conn *conn) {
+  const gmux__transport_info *info = gmux__transport_info_get(conn->transport);
+  gmux__address_str(&info->peer, conn->peer);
+  conn->is_secure = info->is_secure;
+  if (gmux__session_new(conn)) {
+    gmux__conn_close(conn, GMUX_ERR_NOMEM, NGHTTP2_NO_ERROR, "out of memory");
+    return;
+  }
+  gmux__conn_set_state(conn, GMUX__CONN_GREETING);
+  conn_update_interest(conn);
+  gmux__conn_want_write(conn);
+}
+
+static void conn_secure(gmux__conn *conn) {
+  int rc = gmux__transport_handshake(conn->transport);
+  if (rc == GMUX_ERR_AGAIN) return;
+  if (rc)
+    gmux__conn_close(conn, rc, NGHTTP2_NO_ERROR, gmux_last_error());
+  else
+    conn_greet(conn);
+}
+
+static void on_ready(void *owner, unsigned events) {
+  gmux__conn *conn = owner;
+  if (conn->state == GMUX__CONN_SECURING) {
+    conn_secure(conn);
+    return;
+  }
+  if (events & GMUX__WRITABLE && conn->is_write_blocked) {
+    conn->is_write_blocked = false;
+    gmux__conn_want_write(conn);
+  }
+  if (events & GMUX__READABLE) conn_read(conn);
+}
+
+void gmux__conn_start(gmux__conn *conn, gmux__transport *transport) {
+  assert(conn->state == GMUX__CONN_DIALING);
+  conn->transport = transport;
+  transport->owner = conn;
+  transport->on_ready = on_ready;
+  gmux__address_str(&gmux__transport_info_get(transport)->peer, conn->peer);
+  gmux__conn_set_state(conn, GMUX__CONN_SECURING);
+  conn_secure(conn);
+}
+
+/* ---- draining ---- */
+
+static void submit_goaway(gmux__conn *conn, int32_t last_id, uint32_t code, const char *text) {
+  size_t len = code == NGHTTP2_NO_ERROR ? 0 : strlen(text);
+  if (nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE, last_id, code, (const uint8_t *)text,
+                            len))
+    gmux__conn_doom(conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
+  gmux__conn_want_write(conn);
+}
+
+/* The second step: what the client had sent before it heard of the first has arrived, or the time
+ * is up. */
+static void on_drain_timer(void *arg) {
+  gmux__conn *conn = arg;
+  if (conn->state != GMUX__CONN_DRAINING) return;
+  submit_goaway(conn, nghttp2_session_get_last_proc_stream_id(conn->session), NGHTTP2_NO_ERROR, "");
+  gmux__conn_want_deliver(conn);
+}
+
+static void server_drain(gmux__conn *conn) {
+  static const uint8_t payload[8] = {'g', 'm', 'u', 'x', 'b', 'y', 'e', 0};
+  gmux__timer_set(conn->h2->loop, &conn->drain_timer,
+                  gmux__loop_now(conn->h2->loop) + DRAIN_PING_NS);
+  if (nghttp2_submit_shutdown_notice(conn->session) ||
+      nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, payload))
+    gmux__conn_doom(conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
+}
+
+void gmux__conn_drain(gmux__conn *conn) {
+  if (conn->state == GMUX__CONN_CLOSED) return;
+  if (conn->state < GMUX__CONN_READY) {
+    gmux__conn_close(conn, GMUX_ERR_CLOSED, NGHTTP2_NO_ERROR, "closed before it was ready");
+    return;
+  }
+  if (conn->state == GMUX__CONN_READY) {
+    gmux__conn_set_state(conn, GMUX__CONN_DRAINING);
+    conn->has_draining_event = true;
+    if (conn->h2->config.is_server) server_drain(conn);
+  }
+  gmux__conn_want_write(conn);
+  gmux__conn_want_deliver(conn);
+}
+
+/* ---- the end ---- */
+
+/* Tells the peer, as far as that can be done without waiting. */
+static void conn_say_goodbye(gmux__conn *conn, uint32_t h2_code) {
+  if (conn->session && conn->error != GMUX_ERR_IO && conn->error != GMUX_ERR_TLS &&
+      !conn->is_write_blocked) {
+    int32_t last = nghttp2_session_get_last_proc_stream_id(conn->session);
+    const char *text = h2_code == NGHTTP2_NO_ERROR ? "" : conn->why;
+    bool is_queued = !nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE, last, h2_code,
+                                            (const uint8_t *)text, strlen(text));
+    for (int i = 0; is_queued && i < WRITES_A_TURN && !conn_write_once(conn); i++)
+      ;
+  }
+  gmux__transport_shutdown(conn->transport);
+}
+
+static void conn_end_streams(gmux__conn *conn) {
+  for (gmux__link *l = conn->streams.first; l; l = l->next) {
+    gmux__stream *stream = gmux__container(l, gmux__stream, link);
+    gmux__stream_set_end(stream, GMUX__ENDING_LOST, conn->error, conn->why);
+    gmux__stream_want_deliver(stream);
+  }
+}
+
+/* After a GOAWAY the loss of the connection is no news: the GOAWAY's words say more. */
+static bool keeps_its_words(const gmux__conn *conn, const char *why) {
+  return why == conn->why || (conn->why[0] && conn->goaway_last_id != INT32_MAX);
+}
+
+void gmux__conn_close(gmux__conn *conn, int error, uint32_t h2_code, const char *why) {
+  if (conn->state == GMUX__CONN_CLOSED) return;
+  conn->error = error;
+  if (!keeps_its_words(conn, why)) {
+    char words[GMUX__CONN_WHY];
+    snprintf(words, sizeof words, "%s%s%s", conn->peer, conn->peer[0] ? ": " : "", why);
+    memcpy(conn->why, words, sizeof words);
+  }
+  if (conn->transport) {
+    conn_say_goodbye(conn, h2_code);
+    gmux__transport_close(conn->transport);
+    conn->transport = NULL;
+  }
+  gmux__timer_clear(conn->h2->loop, &conn->drain_timer);
+  gmux__conn_set_state(conn, GMUX__CONN_CLOSED);
+  conn_end_streams(conn);
+  conn->has_closed_event = true;
+  gmux__conn_want_deliver(conn);
+}
+
+static void on_free_task(void *arg) {
+  gmux__conn *conn = arg;
+  gmux__task_cancel(&conn->write_task);
+  gmux__task_cancel(&conn->deliver_task);
+  gmux__timer_clear(conn->h2->loop, &conn->drain_timer);
+  if (conn->session) nghttp2_session_del(conn->session);
+  gmux__outq_deinit(&conn->out);
+  gmux__free(conn);
+}
+
+void gmux__conn_free(gmux__conn *conn) {
+  if (!conn) return;
+  assert(conn->state == GMUX__CONN_DIALING || conn->state == GMUX__CONN_CLOSED);
+  assert(gmux__list_is_empty(&conn->streams));
+  conn->has_closed_event = false;
+  gmux__task_cancel(&conn->deliver_task);
+  gmux__loop_defer(conn->h2->loop, GMUX__PHASE_FREE, &conn->free_task);
+}
+
+int gmux__conn_new(gmux__conn **out, gmux__h2 *h2, const gmux__conn_handlers *handlers,
+                   void *owner) {
+  gmux__conn *conn = gmux__calloc(1, sizeof *conn);
+  if (!conn) return gmux__fail_code(GMUX_ERR_NOMEM);
+  conn->h2 = h2;
+  conn->handlers = handlers;
+  conn->owner = owner;
+  conn->goaway_last_id = INT32_MAX;
+  gmux__slots_init(&conn->slots, h2->config.max_streams);
+  gmux__task_init(&conn->write_task, on_write_task, conn);
+  gmux__task_init(&conn->deliver_task, on_deliver_task, conn);
+  gmux__task_init(&conn->free_task, on_free_task, conn);
+  gmux__timer_init(&conn->drain_timer, on_drain_timer, conn);
+  *out = conn;
+  return 0;
+}
+
+/* ---- asked ---- */
+
+gmux__conn_state gmux__conn_get_state(const gmux__conn *conn) {
+  return conn->state;
+}
+
+uint32_t gmux__conn_free_slots(const gmux__conn *conn) {
+  return conn->state == GMUX__CONN_READY && !conn->doom_error ? gmux__slots_free(&conn->slots) : 0;
+}
+
+size_t gmux__conn_stream_count(const gmux__conn *conn) {
+  return conn->streams.count;
+}
+const char *gmux__conn_why(const gmux__conn *conn) {
+  return conn->why;
+}
+int gmux__conn_error(const gmux__conn *conn) {
+  return conn->error;
+}
+
+const gmux__transport_info *gmux__conn_info(const gmux__conn *conn) {
+  return conn->transport ? gmux__transport_info_get(conn->transport) : NULL;
+}
+
+const char *gmux__conn_peer(const gmux__conn *conn) {
+  return conn->peer;
+}
+const gmux__ring *gmux__conn_ring(const gmux__conn *conn) {
+  return &conn->ring;
+}

@@ -1,0 +1,225 @@
+#include "lib/h2/exchange.h"
+#include "lib/base/alloc.h"
+#include "lib/base/fail.h"
+#include <assert.h>
+
+/* An operation on its way to the loop. */
+typedef struct posted_op {
+  gmux__post post;
+  gmux__exchange *exchange; /* held */
+  gmux__op op;
+} posted_op;
+
+/* ---- holds ---- */
+
+static void on_free_task(void *arg) {
+  gmux__exchange *x = arg;
+  x->ops->destroy(x);
+}
+
+static void on_destroy_post(gmux__post *post) {
+  gmux__exchange *x = gmux__container(post, gmux__exchange, destroy_post);
+  gmux__loop_defer(x->loop, GMUX__PHASE_FREE, &x->loop_only.free_task);
+}
+
+void gmux__exchange_hold(gmux__exchange *x) {
+  atomic_fetch_add_explicit(&x->shared.holds, 1, memory_order_relaxed);
+}
+
+void gmux__exchange_release(gmux__exchange *x) {
+  unsigned before = atomic_fetch_sub_explicit(&x->shared.holds, 1, memory_order_acq_rel);
+  assert(before > 0);
+  if (before != 1) return;
+  if (gmux_loop_is_inside(x->loop))
+    gmux__loop_defer(x->loop, GMUX__PHASE_FREE, &x->loop_only.free_task);
+  else
+    gmux__loop_post(x->loop, &x->destroy_post);
+}
+
+/* ---- operations ---- */
+
+/* Applies it and gives back what was not taken. */
+static int apply(gmux__exchange *x, gmux__op *op, bool was_posted) {
+  int rc = x->ops->apply(x, op, was_posted);
+  if (!was_posted && rc) return rc; /* the caller keeps what it passed */
+  gmux_bytes_release(&op->message);
+  if (op->data && x->ops->drop) x->ops->drop(op->data);
+  op->data = NULL;
+  return rc;
+}
+
+static void on_op_post(gmux__post *post) {
+  posted_op *p = gmux__container(post, posted_op, post);
+  gmux__exchange *x = p->exchange;
+  apply(x, &p->op, true);
+  gmux__free(p);
+  gmux__exchange_release(x);
+}
+
+static int post(gmux__exchange *x, gmux__op *op) {
+  posted_op *p = gmux__malloc(sizeof *p);
+  if (!p) return gmux__fail_code(GMUX_ERR_NOMEM);
+  *p = (posted_op){.post.fn = on_op_post, .exchange = x, .op = *op};
+  if (gmux_bytes_take(&p->op.message, &op->message)) {
+    gmux__free(p);
+    return gmux__fail_code(GMUX_ERR_NOMEM);
+  }
+  op->data = NULL;
+  gmux__exchange_hold(x);
+  gmux__loop_post(x->loop, &p->post);
+  return 0;
+}
+
+int gmux__exchange_do(gmux__exchange *x, gmux__op *op) {
+  return gmux_loop_is_inside(x->loop) ? apply(x, op, false) : post(x, op);
+}
+
+static void on_cancel_post(gmux__post *post) {
+  gmux__exchange *x = gmux__container(post, gmux__exchange, cancel_post);
+  gmux__op op = {.kind = GMUX__OP_CANCEL};
+  apply(x, &op, true);
+  gmux__exchange_release(x);
+}
+
+void gmux__exchange_cancel(gmux__exchange *x) {
+  if (gmux_loop_is_inside(x->loop)) {
+    gmux__op op = {.kind = GMUX__OP_CANCEL};
+    apply(x, &op, true);
+    return;
+  }
+  /* Once is enough: a call does not come back from being cancelled. */
+  if (atomic_exchange(&x->shared.is_cancel_posted, true)) return;
+  gmux__exchange_hold(x);
+  gmux__loop_post(x->loop, &x->cancel_post);
+}
+
+/* ---- writing ---- */
+
+static int check_message(const gmux__exchange *x, const gmux_bytes *message) {
+  if (!message) return gmux__fail(GMUX_ERR_INVALID, "message is NULL");
+  if (!message->data && message->len)
+    return gmux__fail(GMUX_ERR_INVALID, "message has a length of %zu but no data", message->len);
+  if (message->len > x->max_send_bytes)
+    return gmux__fail(GMUX_ERR_TOO_LARGE,
+                      "message of %zu bytes is over the limit of %u (max_send_message_bytes)",
+                      message->len, x->max_send_bytes);
+  return 0;
+}
+
+static int check_writable(gmux__exchange *x) {
+  if (atomic_load(&x->shared.is_over))
+    return gmux__fail(GMUX_ERR_STATE, "the call is over; nothing more can be written");
+  if (atomic_load(&x->shared.is_write_closed))
+    return gmux__fail(GMUX_ERR_STATE, "the last message was written already");
+  if (atomic_load(&x->shared.queued_bytes) < x->write_queue_bytes) return 0;
+  atomic_store(&x->shared.is_full, true);
+  if (x->box) gmux__mailbox_clear(x->box, GMUX__BOX_WRITABLE);
+  return gmux__fail(GMUX_ERR_AGAIN,
+                    "the write queue is full (write_queue_bytes, %zu); wait for on_writable",
+                    x->write_queue_bytes);
+}
+
+/* Full after this one: the writer is told, and will be told again when it is not. */
+static int note_queued(gmux__exchange *x) {
+  if (atomic_load(&x->shared.queued_bytes) < x->write_queue_bytes) return 0;
+  atomic_store(&x->shared.is_full, true);
+  return GMUX_WRITE_FULL;
+}
+
+/* An empty message counts one byte, so that no number of them is unbounded. */
+static size_t queued_size(size_t len) {
+  return len ? len : 1;
+}
+
+int gmux__exchange_write(gmux__exchange *x, gmux_bytes *message, bool close) {
+  int rc = check_message(x, message);
+  if (!rc) rc = check_writable(x);
+  if (rc) return rc;
+  if (close && atomic_exchange(&x->shared.is_write_closed, true))
+    return gmux__fail(GMUX_ERR_STATE, "the last message was written already");
+  size_t size = queued_size(message->len);
+  atomic_fetch_add(&x->shared.queued_bytes, size);
+  gmux__op op = {.kind = GMUX__OP_WRITE, .message = *message, .count = close};
+  rc = gmux__exchange_do(x, &op);
+  *message = op.message;
+  if (rc) {
+    atomic_fetch_sub(&x->shared.queued_bytes, size);
+    if (close) atomic_store(&x->shared.is_write_closed, false);
+    return rc;
+  }
+  return note_queued(x);
+}
+
+int gmux__exchange_close_writing(gmux__exchange *x) {
+  if (atomic_exchange(&x->shared.is_write_closed, true))
+    return gmux__fail(GMUX_ERR_STATE, "it was half-closed already");
+  return 0;
+}
+
+static void on_writable_task(void *arg) {
+  gmux__exchange *x = arg;
+  if (atomic_load(&x->shared.is_over)) return;
+  if (x->box)
+    gmux__mailbox_set(x->box, GMUX__BOX_WRITABLE);
+  else
+    x->ops->on_writable(x);
+}
+
+void gmux__exchange_sent(gmux__exchange *x, size_t bytes) {
+  size_t before = atomic_fetch_sub(&x->shared.queued_bytes, queued_size(bytes));
+  if (before - queued_size(bytes) > x->write_queue_bytes / 2) return;
+  if (!atomic_load(&x->shared.is_full) || !atomic_exchange(&x->shared.is_full, false)) return;
+  gmux__loop_defer(x->loop, GMUX__PHASE_DONE, &x->loop_only.writable_task);
+}
+
+/* ---- blocking form ---- */
+
+static int check_may_wait(const gmux__exchange *x, const char *what) {
+  if (!x->box)
+    return gmux__fail(GMUX_ERR_STATE, "%s waits, but the call was started with handlers", what);
+  if (gmux_loop_is_inside(x->loop))
+    return gmux__fail(GMUX_ERR_DEADLOCK,
+                      "%s was called on the loop's own thread, which would wait for itself", what);
+  return 0;
+}
+
+int gmux__exchange_read_wait(gmux__exchange *x, gmux_bytes *message) {
+  int rc = check_may_wait(x, "read_wait");
+  if (!rc && !message) rc = gmux__fail(GMUX_ERR_INVALID, "message is NULL");
+  if (!rc) rc = gmux__mailbox_get(x->box, message);
+  if (rc) return rc;
+  /* Room for the next. Without memory the message is still the caller's; the credit is not lost,
+   * for the next read asks again. */
+  gmux__op op = {.kind = GMUX__OP_CREDIT, .count = 1};
+  gmux__exchange_do(x, &op);
+  return 0;
+}
+
+int gmux__exchange_write_wait(gmux__exchange *x, gmux_bytes *message, bool close) {
+  int rc = check_may_wait(x, "write_wait");
+  if (rc) return rc;
+  while ((rc = gmux__exchange_write(x, message, close)) == GMUX_ERR_AGAIN)
+    gmux__mailbox_wait(x->box, GMUX__BOX_WRITABLE | GMUX__BOX_END, -1);
+  return rc < 0 ? rc : 0;
+}
+
+/* ---- life ---- */
+
+void gmux__exchange_init(gmux__exchange *x, gmux_loop *loop, const gmux__exchange_ops *ops,
+                         size_t write_queue_bytes, uint32_t max_send_bytes) {
+  *x = (gmux__exchange){.ops = ops,
+                        .loop = loop,
+                        .write_queue_bytes = write_queue_bytes,
+                        .max_send_bytes = max_send_bytes,
+                        .destroy_post.fn = on_destroy_post,
+                        .cancel_post.fn = on_cancel_post};
+  atomic_init(&x->shared.holds, 1);
+  gmux__task_init(&x->loop_only.free_task, on_free_task, x);
+  gmux__task_init(&x->loop_only.writable_task, on_writable_task, x);
+}
+
+void gmux__exchange_deinit(gmux__exchange *x) {
+  gmux__task_cancel(&x->loop_only.writable_task);
+  gmux__mailbox_free(x->box);
+  x->box = NULL;
+}

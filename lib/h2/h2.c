@@ -1,0 +1,49 @@
+/* h2.c: what the connections of one channel or server share. */
+#include "lib/h2/inside.h"
+
+static void *mem_malloc(size_t size, void *user_data) {
+  (void)user_data;
+  return gmux__malloc(size);
+}
+
+static void mem_free(void *ptr, void *user_data) {
+  (void)user_data;
+  gmux__free(ptr);
+}
+
+static void *mem_calloc(size_t count, size_t size, void *user_data) {
+  (void)user_data;
+  return gmux__calloc(count, size);
+}
+
+static void *mem_realloc(void *ptr, size_t size, void *user_data) {
+  (void)user_data;
+  return gmux__realloc(ptr, size);
+}
+
+/* Free messages kept for the next call; about 350 bytes each. */
+enum { MESSAGES_KEPT = 256 };
+
+int gmux__h2_new(gmux__h2 **out, gmux_loop *loop, const gmux__h2_config *config) {
+  gmux__h2 *h2 = gmux__calloc(1, sizeof *h2);
+  if (!h2) return gmux__fail_code(GMUX_ERR_NOMEM);
+  h2->loop = loop;
+  h2->config = *config;
+  h2->mem = (nghttp2_mem){NULL, mem_malloc, mem_free, mem_calloc, mem_realloc};
+  gmux__slab_init(&h2->messages, GMUX__OUTMSG_SLAB_SIZE, MESSAGES_KEPT);
+  if (gmux__session_callbacks_new(&h2->callbacks)) goto fail;
+  if (gmux__session_option_new(&h2->option, config)) goto fail;
+  *out = h2;
+  return 0;
+fail:
+  gmux__h2_free(h2);
+  return GMUX_ERR_NOMEM;
+}
+
+void gmux__h2_free(gmux__h2 *h2) {
+  if (!h2) return;
+  nghttp2_option_del(h2->option);
+  nghttp2_session_callbacks_del(h2->callbacks);
+  gmux__slab_deinit(&h2->messages);
+  gmux__free(h2);
+}

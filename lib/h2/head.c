@@ -1,0 +1,192 @@
+#include "lib/h2/head.h"
+#include "lib/base/alloc.h"
+#include "lib/wire/base64.h"
+#include "lib/wire/percent.h"
+#include "lib/wire/timeout.h"
+#include <gmux/error.h>
+#include <string.h>
+
+/* RFC 9113 section 6.5.2: what a field counts beside its name and value. */
+enum { FIELD_OVERHEAD = 32 };
+
+void gmux__head_init(gmux__head *head) {
+  memset(head, 0, sizeof *head);
+  head->timeout_ns = UINT64_MAX;
+}
+
+static void copy_cut(char *out, size_t room, const uint8_t *text, size_t len) {
+  size_t n = len < room ? len : room - 1;
+  memcpy(out, text, n);
+  out[n] = '\0';
+}
+
+/* Keeps the first of a repeated field: a second :path does not get past nghttp2, a "host" beside
+ * :authority does. */
+static void keep_string(gmux__head *head, char **out, const uint8_t *value, size_t len) {
+  if (*out) return;
+  if (len < (size_t)(GMUX__HEAD_TEXT - head->text_used)) {
+    *out = head->text + head->text_used;
+    memcpy(*out, value, len);
+    (*out)[len] = '\0';
+    head->text_used = (uint8_t)(head->text_used + len + 1);
+    return;
+  }
+  *out = gmux__strndup((const char *)value, len);
+  if (!*out) head->is_out_of_memory = true;
+}
+
+static void free_string(gmux__head *head, char *s) {
+  if (s < head->text || s >= head->text + GMUX__HEAD_TEXT) gmux__free(s);
+}
+
+void gmux__head_deinit(gmux__head *head) {
+  free_string(head, head->path);
+  free_string(head, head->authority);
+  gmux__buf_deinit(&head->message);
+  gmux_bytes_release(&head->details);
+  gmux_metadata_free(head->metadata);
+  gmux__head_init(head);
+}
+
+/* A string that lies in its head's own text moves with it. */
+static char *moved_string(gmux__head *to, const gmux__head *from, char *s) {
+  if (s < from->text || s >= from->text + GMUX__HEAD_TEXT) return s;
+  return to->text + (s - from->text);
+}
+
+void gmux__head_move(gmux__head *to, gmux__head *from) {
+  *to = *from;
+  to->path = moved_string(to, from, from->path);
+  to->authority = moved_string(to, from, from->authority);
+  gmux__head_init(from);
+}
+
+static void take_path(gmux__head *head, const uint8_t *value, size_t len) {
+  keep_string(head, &head->path, value, len);
+}
+
+static void take_authority(gmux__head *head, const uint8_t *value, size_t len) {
+  keep_string(head, &head->authority, value, len);
+}
+
+static void take_method(gmux__head *head, const uint8_t *value, size_t len) {
+  head->is_post = len == 4 && memcmp(value, "POST", 4) == 0;
+}
+
+/* nghttp2 has checked that it is three digits. */
+static void take_http_status(gmux__head *head, const uint8_t *value, size_t len) {
+  int status = 0;
+  for (size_t i = 0; i < len && i < 3; i++)
+    status = status * 10 + (value[i] - '0');
+  head->http_status = status;
+}
+
+static void take_te(gmux__head *head, const uint8_t *value, size_t len) {
+  head->has_te = len == 8 && memcmp(value, "trailers", 8) == 0;
+}
+
+/* "application/grpc", alone or followed by "+suffix" or ";parameters" (gRPC over HTTP/2,
+ * Content-Type). */
+static void take_content_type(gmux__head *head, const uint8_t *value, size_t len) {
+  static const char grpc[] = "application/grpc";
+  size_t n = sizeof grpc - 1;
+  head->has_content_type = true;
+  head->is_grpc =
+      len >= n && memcmp(value, grpc, n) == 0 && (len == n || value[n] == '+' || value[n] == ';');
+  copy_cut(head->content_type, sizeof head->content_type, value, len);
+}
+
+static void take_timeout(gmux__head *head, const uint8_t *value, size_t len) {
+  if (!gmux__timeout_parse(value, len, &head->timeout_ns)) head->bad_timeout = true;
+}
+
+static void take_encoding(gmux__head *head, const uint8_t *value, size_t len) {
+  head->encoding = gmux__encoding_parse(value, len);
+  copy_cut(head->encoding_name, sizeof head->encoding_name, value, len);
+}
+
+static void take_status(gmux__head *head, const uint8_t *value, size_t len) {
+  head->has_status = true;
+  gmux__status_parse(value, len, &head->status);
+}
+
+static void take_message(gmux__head *head, const uint8_t *value, size_t len) {
+  gmux__buf_deinit(&head->message);
+  if (gmux__percent_decode(&head->message, value, len)) head->is_out_of_memory = true;
+}
+
+static void take_details(gmux__head *head, const uint8_t *value, size_t len) {
+  uint8_t *bytes = gmux__malloc(gmux__base64_decoded_max(len) + 1);
+  if (!bytes) {
+    head->is_out_of_memory = true;
+    return;
+  }
+  size_t n;
+  if (gmux__base64_decode(bytes, &n, value, len)) {
+    head->is_bad_metadata = true;
+    gmux__free(bytes);
+    return;
+  }
+  gmux_bytes_release(&head->details);
+  head->details = gmux_bytes_own(bytes, n);
+}
+
+static void take_metadata(gmux__head *head, const uint8_t *name, size_t name_len,
+                          const uint8_t *value, size_t value_len) {
+  if (!head->metadata && gmux_metadata_new(&head->metadata)) {
+    head->is_out_of_memory = true;
+    return;
+  }
+  int rc = gmux__metadata_receive(head->metadata, name, name_len, value, value_len);
+  if (rc == GMUX_ERR_NOMEM) head->is_out_of_memory = true;
+  if (rc == GMUX_ERR_PROTOCOL) head->is_bad_metadata = true;
+}
+
+typedef struct known_field {
+  const char *name;
+  size_t len;
+  void (*take)(gmux__head *head, const uint8_t *value, size_t len);
+} known_field;
+
+#define KNOWN(text, take)                                                                          \
+  { text, sizeof(text) - 1, take }
+
+static const known_field known_fields[] = {
+    KNOWN(":path", take_path),
+    KNOWN(":method", take_method),
+    KNOWN(":status", take_http_status),
+    KNOWN(":authority", take_authority),
+    KNOWN("te", take_te),
+    KNOWN("host", take_authority),
+    KNOWN("content-type", take_content_type),
+    KNOWN("grpc-timeout", take_timeout),
+    KNOWN("grpc-encoding", take_encoding),
+    KNOWN("grpc-status", take_status),
+    KNOWN("grpc-message", take_message),
+    KNOWN("grpc-status-details-bin", take_details),
+};
+
+static const known_field *find_known(const uint8_t *name, size_t len) {
+  for (size_t i = 0; i < sizeof known_fields / sizeof *known_fields; i++) {
+    const known_field *f = &known_fields[i];
+    if (f->len == len && memcmp(f->name, name, len) == 0) return f;
+  }
+  return NULL;
+}
+
+void gmux__head_field(gmux__head *head, uint32_t limit_bytes, const uint8_t *name, size_t name_len,
+                      const uint8_t *value, size_t value_len) {
+  uint64_t bytes = (uint64_t)head->bytes + name_len + value_len + FIELD_OVERHEAD;
+  head->bytes = bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;
+  const known_field *known = find_known(name, name_len);
+  if (head->bytes > limit_bytes) head->is_too_large = true;
+  /* Over the limit nothing more is kept, but what it takes to answer, or to know how it ended, is.
+   */
+  if (head->is_too_large && !(known && (name[0] == ':' || known->take == take_status ||
+                                        known->take == take_content_type)))
+    return;
+  if (known)
+    known->take(head, value, value_len);
+  else
+    take_metadata(head, name, name_len, value, value_len);
+}

@@ -1,0 +1,88 @@
+/* inside.h: what the files of this room share. Nobody else includes it. */
+#ifndef GMUX__H2_INSIDE_H
+#define GMUX__H2_INSIDE_H
+
+#include "lib/base/alloc.h"
+#include "lib/base/fail.h"
+#include "lib/h2/conn.h"
+#include "lib/h2/outq.h"
+#include "lib/policy/slots.h"
+#include <nghttp2/nghttp2.h>
+
+struct gmux__h2 {
+  gmux_loop *loop;
+  gmux__h2_config config;
+  nghttp2_session_callbacks *callbacks;
+  nghttp2_option *option;
+  nghttp2_mem mem;
+  gmux__slab messages;
+};
+
+enum { GMUX__CONN_WHY = 256 };
+
+struct gmux__conn {
+  gmux__h2 *h2;
+  const gmux__conn_handlers *handlers;
+  void *owner;
+  gmux__conn_state state;
+  gmux__transport *transport;
+  nghttp2_session *session;
+  gmux__list streams;    /* all that nghttp2 may still tell of */
+  gmux__list events;     /* streams with something to deliver */
+  gmux__slots slots;     /* client */
+  uint32_t open_streams; /* server: those nghttp2 has not closed */
+  gmux__outq out;
+  gmux__ring ring;
+  gmux__task write_task, deliver_task, free_task;
+  gmux__timer drain_timer;
+  int32_t goaway_last_id; /* of the peer's GOAWAY; INT32_MAX: none */
+  bool is_write_blocked;  /* the transport said so; it will say when not */
+  bool is_secure;
+  bool has_ready_event, has_slots_event, has_draining_event, has_closed_event;
+  /* Noted inside nghttp2, acted upon outside. */
+  int doom_error;
+  uint32_t doom_code;
+  int error;
+  char why[GMUX__CONN_WHY];
+  char peer[GMUX__ADDRESS_TEXT];
+};
+
+/* conn.c */
+void gmux__conn_set_state(gmux__conn *conn, gmux__conn_state state);
+void gmux__conn_note(gmux__conn *conn, gmux__event_kind kind, int64_t a, int64_t b);
+void gmux__conn_want_write(gmux__conn *conn);
+void gmux__conn_want_deliver(gmux__conn *conn);
+/* From inside nghttp2: the connection is to be closed as soon as we are out. The first reason
+ * stays. */
+void gmux__conn_doom(gmux__conn *conn, int error, uint32_t h2_code, const char *why);
+
+/* session.c */
+int gmux__session_new(gmux__conn *conn);
+int gmux__session_callbacks_new(nghttp2_session_callbacks **out);
+int gmux__session_option_new(nghttp2_option **out, const gmux__h2_config *config);
+/* Submits; what goes wrong ends the connection. */
+void gmux__session_reset_stream(gmux__conn *conn, int32_t id, uint32_t h2_code);
+
+/* stream.c: called by session.c and conn.c */
+void gmux__stream_attach(gmux__stream *stream, gmux__conn *conn, int32_t id);
+void gmux__stream_detach(gmux__stream *stream);
+void gmux__stream_want_deliver(gmux__stream *stream);
+void gmux__stream_on_data(gmux__stream *stream, const uint8_t *data, size_t len);
+/* The end is known; on_closed is due. The first ending stays. `why` is static, the connection's, or
+ * copied when `copy`. */
+void gmux__stream_set_end(gmux__stream *stream, gmux__ending how, int error, const char *why);
+void gmux__stream_break(gmux__stream *stream, int error, uint32_t h2_code, const char *why);
+void gmux__stream_deliver(gmux__stream *stream);
+/* The read buffer is about to be used again: keeps what still lies there. */
+void gmux__stream_keep_pieces(gmux__stream *stream);
+/* How many bytes wait to be framed, not counting beyond `enough`. */
+size_t gmux__stream_queued(gmux__stream *stream, size_t enough);
+/* Moves `len` of them to the connection's output. */
+int gmux__stream_frame(gmux__stream *stream, gmux__outq *out, size_t len);
+/* Server: submits what handlers->trailers gives, as trailers or as a whole Trailers-Only response.
+ */
+int gmux__stream_submit_trailers(gmux__stream *stream);
+/* For nghttp2, from fields. `nva` has room for `count`. */
+void gmux__fields_to_nv(nghttp2_nv *nva, const gmux__field *fields, size_t count);
+
+#endif

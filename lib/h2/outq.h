@@ -1,0 +1,77 @@
+/*
+ * outq.h: what a connection is about to write, and the messages it comes from.
+ *
+ * Frames are gathered until the queue is full, then written with as few writev as possible; only
+ * when it is empty is it filled again. So at most GMUX__OUTQ_BYTES and one frame stand ahead of the
+ * socket, memory is bounded, and one writev holds it all. Small things (frame headers, short
+ * payloads) are copied together into one stage; large payloads are written from where they lie, and
+ * the queue holds their message until they are gone.
+ */
+#ifndef GMUX__H2_OUTQ_H
+#define GMUX__H2_OUTQ_H
+
+#include "lib/base/buf.h"
+#include "lib/base/list.h"
+#include "lib/base/slab.h"
+#include "lib/io/transport.h"
+#include "lib/wire/framing.h"
+#include <gmux/bytes.h>
+#include <stdbool.h>
+
+/* One outgoing message: gRPC's prefix and its bytes. Held by its stream's queue, and by each
+ * segment in flight; freed when neither is left. */
+enum { GMUX__OUTMSG_INLINE = 256 };
+typedef struct gmux__outmsg {
+  gmux__link link;  /* in the stream's queue */
+  gmux__slab *slab; /* where it goes back to; NULL: to the allocator */
+  gmux_bytes bytes;
+  size_t framed;      /* of prefix and bytes, how much is in frames already */
+  unsigned in_flight; /* segments that point into it */
+  bool is_queued;
+  uint8_t prefix[GMUX__PREFIX_LEN];
+  uint8_t inline_bytes[]; /* GMUX__OUTMSG_INLINE from the slab; as many as needed else */
+} gmux__outmsg;
+
+#define GMUX__OUTMSG_SLAB_SIZE (sizeof(gmux__outmsg) + GMUX__OUTMSG_INLINE)
+
+/* Owned bytes are taken, borrowed ones copied; on success *bytes is empty. NULL: out of memory. */
+gmux__outmsg *gmux__outmsg_new(gmux__slab *slab, gmux_bytes *bytes);
+static inline size_t gmux__outmsg_left(const gmux__outmsg *msg) {
+  return GMUX__PREFIX_LEN + msg->bytes.len - msg->framed;
+}
+/* The stream lets go of it. */
+void gmux__outmsg_unqueue(gmux__outmsg *msg);
+
+enum {
+  GMUX__OUTQ_BYTES =
+      40 * 1024, /* full from here on; with one frame more the stage stays below 64 KiB */
+  GMUX__OUTQ_COPY = 2 * 1024 /* up to here copying is cheaper than a slice of its own */
+};
+
+typedef struct gmux__segment {
+  const uint8_t *data; /* NULL: in the stage, at `offset` */
+  size_t offset, len;
+  gmux__outmsg *msg; /* held while data points into it */
+} gmux__segment;
+
+typedef struct gmux__outq {
+  gmux__buf stage;
+  gmux__segment segments[GMUX__SLICES_MAX];
+  unsigned count, next; /* segments[next..count) are still to be written */
+  size_t bytes;         /* in them */
+} gmux__outq;           /* all zero is an empty one */
+
+void gmux__outq_deinit(gmux__outq *q);
+static inline bool gmux__outq_is_empty(const gmux__outq *q) {
+  return q->bytes == 0;
+}
+bool gmux__outq_is_full(const gmux__outq *q);
+/* Copies. GMUX_ERR_NOMEM. */
+int gmux__outq_copy(gmux__outq *q, const uint8_t *data, size_t len);
+/* The next `len` bytes of a message (prefix included), copied or pointed to. GMUX_ERR_NOMEM. */
+int gmux__outq_message(gmux__outq *q, gmux__outmsg *msg, size_t len);
+/* One write. 0: something was written; GMUX_ERR_AGAIN; other errors of the transport. *written (may
+ * be NULL) in bytes. */
+int gmux__outq_write(gmux__outq *q, gmux__transport *transport, size_t *written);
+
+#endif

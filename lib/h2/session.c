@@ -1,0 +1,404 @@
+/*
+ * session.c: nghttp2's callbacks.
+ *
+ * They note what happened and call nobody: streams with news go to the connection's list of events
+ * and are told when nghttp2 has returned, so nghttp2's rule (no send or receive from its callbacks)
+ * is kept by construction.
+ */
+#include "lib/h2/inside.h"
+#include <stdio.h>
+#include <string.h>
+
+/* A block may run this far over the limit before we stop decoding for that peer: HPACK can make
+ * megabytes of one read (PROTOCOL, "HPACK bomb"). */
+enum { HEADER_FLOOD_FACTOR = 2, HEADER_FLOOD_FLOOR = 64 * 1024 };
+
+static gmux__stream *stream_of(gmux__conn *conn, int32_t id) {
+  return id ? nghttp2_session_get_stream_user_data(conn->session, id) : NULL;
+}
+
+/* ---- headers ---- */
+
+/* The first block is the head, a later one the trailers. */
+static gmux__head *head_in_progress(gmux__stream *stream) {
+  return stream->recv.state == GMUX__RECV_HEAD ? &stream->head : &stream->tail;
+}
+
+static bool is_request(const gmux__conn *conn, const nghttp2_frame *frame) {
+  return conn->h2->config.is_server && frame->hd.type == NGHTTP2_HEADERS &&
+         frame->headers.cat == NGHTTP2_HCAT_REQUEST;
+}
+
+/* nghttp2 holds the peer to our limit only once that is acknowledged; we do from the start. A
+ * stream counts until nghttp2 has closed it, also one that was refused or reset and whose
+ * RST_STREAM has not left. */
+static bool may_take_request(const gmux__conn *conn) {
+  return conn->open_streams <= conn->h2->config.max_streams;
+}
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user_data) {
+  gmux__conn *conn = user_data;
+  if (!is_request(conn, frame)) return 0;
+  conn->open_streams++;
+  gmux__stream *stream =
+      may_take_request(conn) ? conn->handlers->on_stream(conn, conn->owner) : NULL;
+  if (!stream) {
+    gmux__session_reset_stream(conn, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
+    return 0;
+  }
+  gmux__stream_attach(stream, conn, frame->hd.stream_id);
+  nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, stream);
+  gmux__conn_note(conn, GMUX__EVENT_STREAM_OPENED, frame->hd.stream_id, 0);
+  return 0;
+}
+
+static bool is_header_flood(const gmux__conn *conn, const gmux__head *head) {
+  uint64_t limit = (uint64_t)conn->h2->config.max_header_bytes * HEADER_FLOOD_FACTOR;
+  return head->bytes > (limit > HEADER_FLOOD_FLOOR ? limit : HEADER_FLOOD_FLOOR);
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
+                     void *user_data) {
+  (void)session, (void)flags;
+  gmux__conn *conn = user_data;
+  gmux__stream *stream = stream_of(conn, frame->hd.stream_id);
+  if (!stream) return 0;
+  gmux__head *head = head_in_progress(stream);
+  gmux__head_field(head, conn->h2->config.max_header_bytes, name, name_len, value, value_len);
+  if (is_header_flood(conn, head)) {
+    gmux__conn_doom(conn, GMUX_ERR_PROTOCOL, NGHTTP2_ENHANCE_YOUR_CALM,
+                    "the peer sent far more metadata than was announced");
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+  }
+  return 0;
+}
+
+static bool is_informational(const gmux__head *head) {
+  return head->http_status >= 100 && head->http_status < 200;
+}
+
+static void on_head(gmux__conn *conn, gmux__stream *stream, bool is_end) {
+  if (is_informational(&stream->head)) {
+    gmux__head_deinit(&stream->head);
+    return;
+  }
+  stream->recv.state = GMUX__RECV_BODY;
+  if (is_end && !conn->h2->config.is_server) {
+    gmux__head_move(&stream->tail, &stream->head); /* Trailers-Only */
+    return;
+  }
+  stream->has_head_event = true;
+  gmux__stream_want_deliver(stream);
+}
+
+static void on_peer_end(gmux__conn *conn, gmux__stream *stream) {
+  stream->recv.state = GMUX__RECV_CLOSED;
+  if (!conn->h2->config.is_server) {
+    gmux__stream_set_end(stream, GMUX__ENDING_FINISHED, 0, "");
+    return;
+  }
+  stream->has_half_close_event = true;
+  gmux__stream_want_deliver(stream);
+}
+
+static void on_headers_frame(gmux__conn *conn, const nghttp2_frame *frame) {
+  gmux__stream *stream = stream_of(conn, frame->hd.stream_id);
+  if (!stream) return;
+  bool is_end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
+  if (stream->recv.state == GMUX__RECV_HEAD) on_head(conn, stream, is_end);
+  if (is_end) on_peer_end(conn, stream);
+}
+
+/* ---- data ---- */
+
+static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
+                         size_t len, void *user_data) {
+  (void)flags;
+  gmux__conn *conn = user_data;
+  /* The connection's window is given back whatever the streams do with theirs, so one slow reader
+   * holds back nobody else (PROTOCOL 4.10). */
+  if (nghttp2_session_consume_connection(session, len)) return NGHTTP2_ERR_CALLBACK_FAILURE;
+  gmux__stream *stream = stream_of(conn, id);
+  if (!stream) return 0;
+  gmux__stream_on_data(stream, data, len);
+  return 0;
+}
+
+static void on_data_frame(gmux__conn *conn, const nghttp2_frame *frame) {
+  if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) return;
+  gmux__stream *stream = stream_of(conn, frame->hd.stream_id);
+  if (stream) on_peer_end(conn, stream);
+}
+
+/* ---- the connection's own frames ---- */
+
+static void on_settings(gmux__conn *conn, const nghttp2_frame *frame) {
+  if (frame->hd.flags & NGHTTP2_FLAG_ACK) return;
+  uint32_t limit =
+      nghttp2_session_get_remote_settings(conn->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+  uint32_t window =
+      nghttp2_session_get_remote_settings(conn->session, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE);
+  gmux__conn_note(conn, GMUX__EVENT_SETTINGS, limit, window);
+  gmux__slots_set_peer(&conn->slots, limit);
+  conn->has_slots_event = true;
+  gmux__conn_want_deliver(conn);
+  if (conn->state != GMUX__CONN_GREETING) return;
+  conn->has_ready_event = true;
+  gmux__conn_set_state(conn, GMUX__CONN_READY);
+}
+
+static void on_rst_stream(gmux__conn *conn, const nghttp2_frame *frame) {
+  uint32_t code = frame->rst_stream.error_code;
+  gmux__conn_note(conn, GMUX__EVENT_RST_RECEIVED, frame->hd.stream_id, code);
+  gmux__stream *stream = stream_of(conn, frame->hd.stream_id);
+  /* After our trailers a client's reset says nothing new: it has, or could have had, the whole
+   * answer. */
+  if (!stream || (conn->h2->config.is_server && stream->send.state == GMUX__SEND_CLOSED)) return;
+  if (stream->end.how == GMUX__ENDING_NONE) stream->end.h2_code = code;
+  gmux__stream_set_end(stream, GMUX__ENDING_RESET, 0, "");
+}
+
+static void tell_draining(gmux__conn *conn) {
+  for (gmux__link *l = conn->streams.first; l; l = l->next) {
+    gmux__stream *stream = gmux__container(l, gmux__stream, link);
+    if (stream->id > conn->goaway_last_id) continue;
+    stream->has_draining_event = true;
+    gmux__stream_want_deliver(stream);
+  }
+}
+
+/* "the peer sent GOAWAY ENHANCE_YOUR_CALM "too_many_pings"" */
+static void goaway_words(gmux__conn *conn, const char *who, const nghttp2_goaway *goaway) {
+  int shown = goaway->opaque_data_len > 80 ? 80 : (int)goaway->opaque_data_len;
+  snprintf(conn->why, sizeof conn->why, "%s: %s GOAWAY %s%s%.*s%s", conn->peer, who,
+           gmux__h2_code_str(goaway->error_code), shown ? " \"" : "", shown,
+           shown ? (const char *)goaway->opaque_data : "", shown ? "\"" : "");
+}
+
+/* A client that says it will open no more streams changes nothing for a server. */
+static void on_goaway(gmux__conn *conn, const nghttp2_frame *frame) {
+  const nghttp2_goaway *goaway = &frame->goaway;
+  gmux__conn_note(conn, GMUX__EVENT_GOAWAY_RECEIVED, goaway->last_stream_id, goaway->error_code);
+  if (conn->h2->config.is_server) return;
+  conn->goaway_last_id = goaway->last_stream_id;
+  goaway_words(conn, "the peer sent", goaway);
+  if (conn->state != GMUX__CONN_READY) return;
+  gmux__conn_set_state(conn, GMUX__CONN_DRAINING);
+  conn->has_draining_event = true;
+  gmux__conn_want_deliver(conn);
+  tell_draining(conn);
+}
+
+static void on_ping(gmux__conn *conn, const nghttp2_frame *frame) {
+  if (!(frame->hd.flags & NGHTTP2_FLAG_ACK)) {
+    gmux__conn_note(conn, GMUX__EVENT_PING_RECEIVED, 0, 0);
+    return;
+  }
+  gmux__conn_note(conn, GMUX__EVENT_PING_ACKED, 0, 0);
+  if (conn->state == GMUX__CONN_DRAINING && gmux__timer_is_set(&conn->drain_timer))
+    gmux__timer_set(conn->h2->loop, &conn->drain_timer, gmux__loop_now(conn->h2->loop));
+}
+
+static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user_data) {
+  (void)session;
+  gmux__conn *conn = user_data;
+  switch (frame->hd.type) {
+  case NGHTTP2_HEADERS:
+    on_headers_frame(conn, frame);
+    break;
+  case NGHTTP2_DATA:
+    on_data_frame(conn, frame);
+    break;
+  case NGHTTP2_SETTINGS:
+    on_settings(conn, frame);
+    break;
+  case NGHTTP2_RST_STREAM:
+    on_rst_stream(conn, frame);
+    break;
+  case NGHTTP2_GOAWAY:
+    on_goaway(conn, frame);
+    break;
+  case NGHTTP2_PING:
+    on_ping(conn, frame);
+    break;
+  default:
+    break;
+  }
+  return 0;
+}
+
+/* nghttp2 will reset the stream, or end the connection, by itself. */
+static int on_invalid_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, int error,
+                                 void *user_data) {
+  (void)session;
+  gmux__conn *conn = user_data;
+  gmux__stream *stream = stream_of(conn, frame->hd.stream_id);
+  if (stream)
+    gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, GMUX_ERR_PROTOCOL, nghttp2_strerror(error));
+  return 0;
+}
+
+/* ---- a stream's end ---- */
+
+static void end_closed_stream(gmux__conn *conn, gmux__stream *stream, uint32_t code) {
+  bool is_server = conn->h2->config.is_server;
+  if (is_server && stream->send.state == GMUX__SEND_CLOSED)
+    gmux__stream_set_end(stream, GMUX__ENDING_FINISHED, 0, "");
+  else if (stream->id > conn->goaway_last_id)
+    gmux__stream_set_end(stream, GMUX__ENDING_LOST, GMUX_ERR_CLOSED, conn->why);
+  else if (code != NGHTTP2_NO_ERROR)
+    gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, GMUX_ERR_PROTOCOL, gmux__h2_code_str(code));
+  else
+    gmux__stream_set_end(stream, GMUX__ENDING_LOST, GMUX_ERR_CLOSED, "the stream was closed");
+}
+
+static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *user_data) {
+  (void)session;
+  gmux__conn *conn = user_data;
+  gmux__conn_note(conn, GMUX__EVENT_STREAM_CLOSED, id, code);
+  gmux__stream *stream = stream_of(conn, id);
+  if (conn->h2->config.is_server) {
+    conn->open_streams--;
+  } else {
+    gmux__slots_give(&conn->slots);
+    conn->has_slots_event = true;
+  }
+  if (stream) end_closed_stream(conn, stream, code);
+  gmux__conn_want_deliver(conn);
+  return 0;
+}
+
+/* ---- sending ---- */
+
+/* A server that has answered before the client had said all asks it to stop (RFC 9113 section 8.1).
+ */
+static void on_response_end_sent(gmux__conn *conn, int32_t id) {
+  gmux__stream *stream = stream_of(conn, id);
+  if (stream && stream->recv.state != GMUX__RECV_CLOSED)
+    gmux__session_reset_stream(conn, id, NGHTTP2_NO_ERROR);
+}
+
+static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user_data) {
+  (void)session;
+  gmux__conn *conn = user_data;
+  bool is_server = conn->h2->config.is_server;
+  switch (frame->hd.type) {
+  case NGHTTP2_HEADERS: {
+    gmux__stream *stream = stream_of(conn, frame->hd.stream_id);
+    if (stream) stream->send.has_left = true;
+    if (is_server && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+      on_response_end_sent(conn, frame->hd.stream_id);
+    break;
+  }
+  case NGHTTP2_RST_STREAM:
+    gmux__conn_note(conn, GMUX__EVENT_RST_SENT, frame->hd.stream_id, frame->rst_stream.error_code);
+    break;
+  case NGHTTP2_GOAWAY:
+    gmux__conn_note(conn, GMUX__EVENT_GOAWAY_SENT, frame->goaway.last_stream_id,
+                    frame->goaway.error_code);
+    if (frame->goaway.error_code && !conn->why[0]) goaway_words(conn, "we sent", &frame->goaway);
+    break;
+  case NGHTTP2_PING:
+    if (!(frame->hd.flags & NGHTTP2_FLAG_ACK)) gmux__conn_note(conn, GMUX__EVENT_PING_SENT, 0, 0);
+    break;
+  default:
+    break;
+  }
+  return 0;
+}
+
+static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *frame, int error,
+                             void *user_data) {
+  (void)session;
+  gmux__conn *conn = user_data;
+  if (frame->hd.type != NGHTTP2_HEADERS) return 0;
+  gmux__stream *stream = stream_of(conn, frame->hd.stream_id);
+  if (!stream) return 0;
+  if (error == NGHTTP2_ERR_FRAME_SIZE_ERROR)
+    gmux__stream_break(stream, GMUX_ERR_TOO_LARGE, NGHTTP2_INTERNAL_ERROR,
+                       "the metadata to send is too large for HTTP/2 (64 KiB a block)");
+  else
+    gmux__stream_set_end(stream, GMUX__ENDING_LOST, GMUX_ERR_CLOSED,
+                         conn->why[0] ? conn->why : nghttp2_strerror(error));
+  return 0;
+}
+
+static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *header,
+                        size_t len, nghttp2_data_source *source, void *user_data) {
+  (void)source;
+  gmux__conn *conn = user_data;
+  gmux__stream *stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+  /* Asked for and reset within one call into nghttp2 cannot happen: nobody is called in between. */
+  if (!stream) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  if (gmux__outq_copy(&conn->out, header, 9) || gmux__stream_frame(stream, &conn->out, len))
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+  return gmux__outq_is_full(&conn->out) ? NGHTTP2_ERR_PAUSE : 0;
+}
+
+void gmux__session_reset_stream(gmux__conn *conn, int32_t id, uint32_t h2_code) {
+  if (!conn->session || conn->state == GMUX__CONN_CLOSED) return;
+  if (nghttp2_submit_rst_stream(conn->session, NGHTTP2_FLAG_NONE, id, h2_code))
+    gmux__conn_doom(conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
+  gmux__conn_want_write(conn);
+}
+
+/* ---- making one ---- */
+
+int gmux__session_callbacks_new(nghttp2_session_callbacks **out) {
+  nghttp2_session_callbacks *c;
+  if (nghttp2_session_callbacks_new(&c)) return gmux__fail_code(GMUX_ERR_NOMEM);
+  nghttp2_session_callbacks_set_on_begin_headers_callback(c, on_begin_headers);
+  nghttp2_session_callbacks_set_on_header_callback(c, on_header);
+  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, on_data_chunk);
+  nghttp2_session_callbacks_set_on_frame_recv_callback(c, on_frame_recv);
+  nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, on_invalid_frame_recv);
+  nghttp2_session_callbacks_set_on_stream_close_callback(c, on_stream_close);
+  nghttp2_session_callbacks_set_on_frame_send_callback(c, on_frame_send);
+  nghttp2_session_callbacks_set_on_frame_not_send_callback(c, on_frame_not_send);
+  nghttp2_session_callbacks_set_send_data_callback(c, on_send_data);
+  *out = c;
+  return 0;
+}
+
+int gmux__session_option_new(nghttp2_option **out, const gmux__h2_config *config) {
+  nghttp2_option *o;
+  if (nghttp2_option_new(&o)) return gmux__fail_code(GMUX_ERR_NOMEM);
+  nghttp2_option_set_no_auto_window_update(o, 1);
+  nghttp2_option_set_no_closed_streams(o, 1);
+  /* Our own slots are the limit; nghttp2 must not queue behind a lower one of its own before
+   * SETTINGS. */
+  if (!config->is_server) nghttp2_option_set_peer_max_concurrent_streams(o, config->max_streams);
+  *out = o;
+  return 0;
+}
+
+static int submit_settings(gmux__conn *conn) {
+  const gmux__h2_config *config = &conn->h2->config;
+  nghttp2_settings_entry iv[8];
+  size_t n = 0;
+  if (config->is_server)
+    iv[n++] =
+        (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, config->max_streams};
+  else
+    iv[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_ENABLE_PUSH, 0};
+  iv[n++] =
+      (nghttp2_settings_entry){NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, config->stream_window_bytes};
+  iv[n++] =
+      (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, config->max_header_bytes};
+  iv[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1};
+  int rc = nghttp2_submit_settings(conn->session, NGHTTP2_FLAG_NONE, iv, n);
+  if (rc) return rc;
+  return nghttp2_session_set_local_window_size(conn->session, NGHTTP2_FLAG_NONE, 0,
+                                               (int32_t)config->connection_window_bytes);
+}
+
+int gmux__session_new(gmux__conn *conn) {
+  gmux__h2 *h2 = conn->h2;
+  int rc =
+      h2->config.is_server
+          ? nghttp2_session_server_new3(&conn->session, h2->callbacks, conn, h2->option, &h2->mem)
+          : nghttp2_session_client_new3(&conn->session, h2->callbacks, conn, h2->option, &h2->mem);
+  if (!rc) rc = submit_settings(conn);
+  return rc ? gmux__fail_code(GMUX_ERR_NOMEM) : 0;
+}
