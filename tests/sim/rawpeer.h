@@ -4,7 +4,8 @@
  * It sits on the raw bytes of a transport and knows of HTTP/2 only how a frame is laid out. It does
  * nothing by itself: no preface, no SETTINGS, no ACK, no WINDOW_UPDATE. What comes is cut into
  * frames and kept, in order, until the peer is freed; HEADERS are decoded (by nghttp2's inflater),
- * so the dynamic table of who is under test is followed too.
+ * so the dynamic table of who is under test is followed too. A block that cannot be decoded ends
+ * the process, with words on stderr: everything after it would be wrong.
  *
  * Sending may be done at any time, also before the connection stands: bytes leave as fast as the
  * transport takes them. Nothing is sent on a peer whose transport has ended.

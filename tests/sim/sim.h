@@ -39,7 +39,8 @@ gmux_loop *sim_loop_with(sim *s, const gmux_loop_options *options);
  */
 void sim_set_outside(gmux_loop *loop, bool outside);
 
-/* ---- running ---- */
+/* ---- running: not from callbacks. A row of turns without end while time stands still (somebody
+ * wants what is there and does not take it) ends the process with words on stderr. ---- */
 
 uint64_t sim_now(const sim *s);
 /*
