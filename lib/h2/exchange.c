@@ -106,24 +106,36 @@ static int check_message(const gmux__exchange *x, const gmux_bytes *message) {
   return 0;
 }
 
+static bool has_room(gmux__exchange *x) {
+  return atomic_load(&x->shared.queued_bytes) < x->write_queue_bytes;
+}
+
+/*
+ * is_full is raised before the queue is looked at once more, and gmux__exchange_sent lowers the
+ * queue before it looks at is_full: whichever of the two threads comes second sees the other, so a
+ * writer never waits for a word that has been said already.
+ */
+static bool has_room_or_is_told(gmux__exchange *x) {
+  if (has_room(x)) return true;
+  if (x->box) gmux__mailbox_clear(x->box, GMUX__BOX_WRITABLE);
+  atomic_store(&x->shared.is_full, true);
+  return has_room(x);
+}
+
 static int check_writable(gmux__exchange *x) {
   if (atomic_load(&x->shared.is_over))
     return gmux__fail(GMUX_ERR_STATE, "the call is over; nothing more can be written");
   if (atomic_load(&x->shared.is_write_closed))
     return gmux__fail(GMUX_ERR_STATE, "the last message was written already");
-  if (atomic_load(&x->shared.queued_bytes) < x->write_queue_bytes) return 0;
-  atomic_store(&x->shared.is_full, true);
-  if (x->box) gmux__mailbox_clear(x->box, GMUX__BOX_WRITABLE);
+  if (has_room_or_is_told(x)) return 0;
   return gmux__fail(GMUX_ERR_AGAIN,
                     "the write queue is full (write_queue_bytes, %zu); wait for on_writable",
                     x->write_queue_bytes);
 }
 
-/* Full after this one: the writer is told, and will be told again when it is not. */
+/* What a writer is told after its message was taken. */
 static int note_queued(gmux__exchange *x) {
-  if (atomic_load(&x->shared.queued_bytes) < x->write_queue_bytes) return 0;
-  atomic_store(&x->shared.is_full, true);
-  return GMUX_WRITE_FULL;
+  return has_room_or_is_told(x) ? 0 : GMUX_WRITE_FULL;
 }
 
 /* An empty message counts one byte, so that no number of them is unbounded. */
@@ -166,8 +178,9 @@ static void on_writable_task(void *arg) {
 }
 
 void gmux__exchange_sent(gmux__exchange *x, size_t bytes) {
-  size_t before = atomic_fetch_sub(&x->shared.queued_bytes, queued_size(bytes));
-  if (before - queued_size(bytes) > x->write_queue_bytes / 2) return;
+  size_t size = queued_size(bytes);
+  size_t left = atomic_fetch_sub(&x->shared.queued_bytes, size) - size;
+  if (left > x->write_queue_bytes / 2) return;
   if (!atomic_load(&x->shared.is_full) || !atomic_exchange(&x->shared.is_full, false)) return;
   gmux__loop_defer(x->loop, GMUX__PHASE_DONE, &x->loop_only.writable_task);
 }
@@ -183,15 +196,25 @@ static int check_may_wait(const gmux__exchange *x, const char *what) {
   return 0;
 }
 
+/* Each message read makes room for the next. What memory did not allow to be said is said with the
+ * next read. */
+static int grant_owed(gmux__exchange *x) {
+  unsigned owed = atomic_exchange(&x->shared.owed_credit, 0);
+  if (!owed) return 0;
+  gmux__op op = {.kind = GMUX__OP_CREDIT, .count = owed};
+  int rc = gmux__exchange_do(x, &op);
+  if (rc) atomic_fetch_add(&x->shared.owed_credit, owed);
+  return rc;
+}
+
 int gmux__exchange_read_wait(gmux__exchange *x, gmux_bytes *message) {
   int rc = check_may_wait(x, "read_wait");
   if (!rc && !message) rc = gmux__fail(GMUX_ERR_INVALID, "message is NULL");
+  if (!rc) rc = grant_owed(x);
   if (!rc) rc = gmux__mailbox_get(x->box, message);
   if (rc) return rc;
-  /* Room for the next. Without memory the message is still the caller's; the credit is not lost,
-   * for the next read asks again. */
-  gmux__op op = {.kind = GMUX__OP_CREDIT, .count = 1};
-  gmux__exchange_do(x, &op);
+  atomic_fetch_add(&x->shared.owed_credit, 1);
+  (void)grant_owed(x);
   return 0;
 }
 

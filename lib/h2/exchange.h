@@ -69,6 +69,7 @@ struct gmux__exchange {
     atomic_bool is_write_closed;  /* half-closed or finished: no more writes */
     atomic_bool is_over;          /* the end has been told, or is about to be */
     atomic_bool is_cancel_posted;
+    atomic_uint owed_credit; /* blocking form: messages read and not yet granted again */
   } shared;
 };
 
