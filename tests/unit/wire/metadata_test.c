@@ -399,7 +399,7 @@ static void what_is_sent_is_what_is_received(void) {
 
 static void a_copy_lives_on_its_own(void) {
   gmux_metadata *copy;
-  char key[16];
+  char key[32];
   for (int i = 0; i < 20; i++) {
     snprintf(key, sizeof key, "key%d-bin", i);
     CU_ASSERT_EQUAL(gmux_metadata_add_bin(md, key, "some bytes that need room", 25), 0);

@@ -1,0 +1,146 @@
+/* ring_test.c: the last events of a connection. */
+#include "lib/watch/ring.h"
+#include "tests/unit/harness.h"
+#include <gmux/error.h>
+#include <stdlib.h>
+#include <string.h>
+
+static gmux__ring ring;
+
+static void setup(void) {
+  memset(&ring, 0, sizeof ring);
+}
+
+/* Events whose time and first number say which they are. */
+static void add_numbered(int count) {
+  for (int i = 0; i < count; i++) {
+    uint64_t n = ring.written;
+    gmux__ring_add(&ring, n * 1000, GMUX__EVENT_STREAM_OPENED, (int64_t)n, 0);
+  }
+}
+
+static void an_empty_ring_has_nothing_to_tell(void) {
+  char text[8] = "before";
+  CU_ASSERT_EQUAL(gmux__ring_count(&ring), 0);
+  CU_ASSERT_PTR_NULL(gmux__ring_at(&ring, 0));
+  gmux__ring_str(&ring, 0, text, sizeof text);
+  CU_ASSERT_STRING_EQUAL(text, "");
+}
+
+static void events_are_read_oldest_first(void) {
+  add_numbered(3);
+  CU_ASSERT_EQUAL(gmux__ring_count(&ring), 3);
+  for (size_t i = 0; i < 3; i++) {
+    const gmux__event *e = gmux__ring_at(&ring, i);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(e);
+    CU_ASSERT_EQUAL(e->at_ns, i * 1000);
+    CU_ASSERT_EQUAL((size_t)e->a, i);
+    CU_ASSERT_EQUAL(e->kind, GMUX__EVENT_STREAM_OPENED);
+  }
+  CU_ASSERT_PTR_NULL(gmux__ring_at(&ring, 3));
+  CU_ASSERT_PTR_NULL(gmux__ring_at(&ring, SIZE_MAX));
+}
+
+static void a_full_ring_forgets_the_oldest(void) {
+  for (int more = 0; more < 100; more++) {
+    setup();
+    add_numbered(GMUX__RING_EVENTS + more);
+    CU_ASSERT_EQUAL(gmux__ring_count(&ring), GMUX__RING_EVENTS);
+    for (size_t i = 0; i < GMUX__RING_EVENTS; i++)
+      CU_ASSERT_EQUAL((size_t)gmux__ring_at(&ring, i)->a, i + (size_t)more);
+    CU_ASSERT_PTR_NULL(gmux__ring_at(&ring, GMUX__RING_EVENTS));
+  }
+}
+
+static void every_kind_has_a_name_of_its_own(void) {
+  for (int a = GMUX__EVENT_NONE; a <= GMUX__EVENT_IO_ERROR; a++) {
+    const char *name = gmux__event_kind_str((gmux__event_kind)a);
+    CU_ASSERT_STRING_NOT_EQUAL(name, "unknown");
+    for (int b = GMUX__EVENT_NONE; b < a; b++)
+      CU_ASSERT_STRING_NOT_EQUAL(name, gmux__event_kind_str((gmux__event_kind)b));
+  }
+  CU_ASSERT_STRING_EQUAL(gmux__event_kind_str((gmux__event_kind)99), "unknown");
+}
+
+static void each_event_is_told_in_words(void) {
+  static const struct {
+    gmux__event_kind kind;
+    int64_t a, b;
+    const char *text;
+  } rows[] = {
+      {GMUX__EVENT_NONE, 1, 2, "nothing"},
+      {GMUX__EVENT_STATE, 3, 0, "state 3"},
+      {GMUX__EVENT_SETTINGS, 100, 65535, "SETTINGS received: 100 streams, window 65535"},
+      {GMUX__EVENT_STREAM_OPENED, 7, 0, "stream opened: 7"},
+      {GMUX__EVENT_STREAM_CLOSED, 7, 8, "stream closed: 7, code 8"},
+      {GMUX__EVENT_RST_SENT, 7, 8, "RST_STREAM sent: 7, code 8"},
+      {GMUX__EVENT_RST_RECEIVED, 9, 7, "RST_STREAM received: 9, code 7"},
+      {GMUX__EVENT_GOAWAY_SENT, 2147483647, 0, "GOAWAY sent: last stream 2147483647, code 0"},
+      {GMUX__EVENT_GOAWAY_RECEIVED, 7, 11, "GOAWAY received: last stream 7, code 11"},
+      {GMUX__EVENT_PING_SENT, 0, 0, "PING sent"},
+      {GMUX__EVENT_PING_ACKED, 1234, 0, "PING acknowledged after 1234 us"},
+      {GMUX__EVENT_PING_RECEIVED, 0, 0, "PING received"},
+      {GMUX__EVENT_EOF, 0, 0, "end of input"},
+      {GMUX__EVENT_IO_ERROR, -GMUX_ERR_TLS, 0, "input/output error: TLS error"}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    char text[128];
+    setup();
+    gmux__ring_add(&ring, 0, rows[i].kind, rows[i].a, rows[i].b);
+    gmux__ring_str(&ring, 0, text, sizeof text);
+    CU_ASSERT_EQUAL(strncmp(text, "0.000 ms ago: ", 14), 0);
+    CU_ASSERT_EQUAL(strcspn(text, "\n"), strlen(text) - 1);
+    text[strlen(text) - 1] = '\0';
+    CU_ASSERT_STRING_EQUAL(text + 14, rows[i].text);
+  }
+}
+
+static void the_text_has_a_line_each_with_times_back_from_now(void) {
+  char text[256];
+  gmux__ring_add(&ring, UINT64_C(1000000000), GMUX__EVENT_PING_SENT, 0, 0);
+  gmux__ring_add(&ring, UINT64_C(2499987999), GMUX__EVENT_PING_ACKED, 5, 0);
+  gmux__ring_add(&ring, UINT64_C(9000000000), GMUX__EVENT_EOF, 0, 0); /* after "now" */
+  gmux__ring_str(&ring, UINT64_C(2500000000), text, sizeof text);
+  CU_ASSERT_STRING_EQUAL(text, "1500.000 ms ago: PING sent\n"
+                               "0.012 ms ago: PING acknowledged after 5 us\n"
+                               "0.000 ms ago: end of input\n");
+}
+
+static void the_longest_numbers_are_not_cut(void) {
+  char text[256];
+  gmux__ring_add(&ring, 0, GMUX__EVENT_GOAWAY_RECEIVED, INT64_MIN, INT64_MIN);
+  gmux__ring_str(&ring, UINT64_MAX, text, sizeof text);
+  CU_ASSERT_STRING_EQUAL(text, "18446744073709.551 ms ago: GOAWAY received: last stream "
+                               "-9223372036854775808, code -9223372036854775808\n");
+}
+
+static void the_text_is_cut_to_fit_and_always_ends(void) {
+  char whole[4096];
+  add_numbered(GMUX__RING_EVENTS);
+  gmux__ring_str(&ring, 0, whole, sizeof whole);
+  size_t full = strlen(whole);
+  CU_ASSERT_TRUE_FATAL(full > 0 && full < sizeof whole - 1);
+  for (size_t len = 0; len <= full + 2; len++) {
+    char *text = malloc(len + 1); /* one more, to see that it is left alone */
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    memset(text, '#', len + 1);
+    gmux__ring_str(&ring, 0, text, len);
+    CU_ASSERT_EQUAL(text[len], '#');
+    if (len > 0) {
+      size_t expected = len - 1 < full ? len - 1 : full;
+      CU_ASSERT_EQUAL(strlen(text), expected);
+      CU_ASSERT_EQUAL(memcmp(text, whole, expected), 0);
+    }
+    free(text);
+  }
+}
+
+static const test_case cases[] = {TEST(an_empty_ring_has_nothing_to_tell),
+                                  TEST(events_are_read_oldest_first),
+                                  TEST(a_full_ring_forgets_the_oldest),
+                                  TEST(every_kind_has_a_name_of_its_own),
+                                  TEST(each_event_is_told_in_words),
+                                  TEST(the_text_has_a_line_each_with_times_back_from_now),
+                                  TEST(the_longest_numbers_are_not_cut),
+                                  TEST(the_text_is_cut_to_fit_and_always_ends),
+                                  TESTS_END};
+const test_suite watch_ring_suite = {"ring", cases, setup, NULL};
