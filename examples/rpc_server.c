@@ -1,0 +1,198 @@
+/*
+ * rpc_server.c: a server with all four kinds of call, over TLS or cleartext.
+ *
+ * SayHello is a function of a protobuf-c service. protobuf-c knows no streams, so the other three
+ * are handlers on bytes. All of them run on the one thread of the gmux_loop; main waits for the
+ * signal that ends it.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "greeter.pb-c.h"
+#include <getopt.h>
+#include <gmux/gmux.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char usage[] =
+    "usage: rpc_server [OPTION]...\n"
+    "Serves hello.Greeter until SIGINT or SIGTERM, then lets running calls finish.\n"
+    "  --listen ADDRESS   default ipv4:127.0.0.1:0 (0: any port); ipv6:[::1]:443, unix:/run/x\n"
+    "  --cert, --key FILE the server's certificate chain, and its private key (PEM)\n"
+    "  --ca FILE          ask clients for a certificate of this authority (mutual TLS)\n"
+    "  --cleartext        no TLS\n"
+    "  --max-streams N    calls at once on one connection (default 100)\n";
+
+/* ---- SayHello: protobuf-c calls us with the request; we answer through the closure ---- */
+
+static void say_hello(Hello__Greeter_Service *service, const Hello__HelloRequest *request,
+                      Hello__HelloReply_Closure closure, void *closure_data) {
+  (void)service;
+  char text[128];
+  snprintf(text, sizeof text, "Hello, %s!", request->name);
+  Hello__HelloReply reply = HELLO__HELLO_REPLY__INIT;
+  reply.message = text;
+  closure(&reply, closure_data);
+}
+
+/* The methods that stream are NULL here, and added one by one in main. */
+static Hello__Greeter_Service greeter = {.base = HELLO__GREETER__BASE_INIT, .say_hello = say_hello};
+
+/* ---- the streams: handlers on bytes, and what a call remembers ---- */
+
+typedef struct greeting {
+  char name[64];
+  unsigned count;
+} greeting;
+
+static void on_call(gmux_server_call *call, void *user_data) {
+  (void)user_data;
+  greeting *g = calloc(1, sizeof *g);
+  if (!g) gmux_server_call_fail(call, GMUX_RESOURCE_EXHAUSTED, "out of memory");
+  gmux_server_call_set_data(call, g);
+  gmux_server_call_set_manual_credit(call); /* requests come one by one, as we ask for them */
+}
+
+static void on_end(gmux_server_call *call, gmux_code code, void *user_data) {
+  (void)code, (void)user_data;
+  free(gmux_server_call_get_data(call));
+}
+
+/* Remembers the name in a request; NULL: there is none, and the call has its answer. */
+static greeting *read_request(gmux_server_call *call, const gmux_bytes *bytes) {
+  greeting *g = gmux_server_call_get_data(call);
+  ProtobufCMessage *message;
+  if (!g) return NULL;
+  if (gmux_protobuf_unpack(&message, &hello__hello_request__descriptor, bytes)) {
+    gmux_server_call_fail(call, GMUX_INVALID_ARGUMENT, gmux_last_error());
+    return NULL;
+  }
+  snprintf(g->name, sizeof g->name, "%s", ((Hello__HelloRequest *)message)->name);
+  gmux_protobuf_free(message);
+  g->count++;
+  return g;
+}
+
+/* 0, GMUX_WRITE_FULL (taken, but wait for on_writable before the next), or an error. */
+static int write_reply(gmux_server_call *call, const char *name, unsigned n) {
+  char text[128];
+  snprintf(text, sizeof text, "Hello, %s! (%u)", name, n);
+  Hello__HelloReply reply = HELLO__HELLO_REPLY__INIT;
+  reply.message = text;
+  gmux_bytes bytes = gmux_bytes_borrow(NULL, 0);
+  int result = gmux_protobuf_pack(&bytes, &reply.base);
+  if (result == 0) result = gmux_server_call_write(call, &bytes);
+  gmux_bytes_release(&bytes); /* does nothing when the call has taken them */
+  if (result < 0) gmux_server_call_fail(call, GMUX_RESOURCE_EXHAUSTED, gmux_last_error());
+  return result;
+}
+
+static void ask_for_more(gmux_server_call *call, void *user_data) {
+  (void)user_data;
+  gmux_server_call_request(call, 1);
+}
+
+static void on_request(gmux_server_call *call, gmux_bytes *message, void *user_data) {
+  if (read_request(call, message)) ask_for_more(call, user_data);
+}
+
+/* LotsOfReplies: five replies to the one request, as fast as the client takes them. */
+static void lots_write(gmux_server_call *call, void *user_data) {
+  (void)user_data;
+  greeting *g = gmux_server_call_get_data(call);
+  while (g && g->count <= 5)
+    if (write_reply(call, g->name, g->count++) != 0) return; /* full: on_writable goes on */
+  gmux_server_call_finish(call, NULL, NULL);
+}
+
+/* LotsOfGreetings: one reply when the client has said all. */
+static void many_end(gmux_server_call *call, void *user_data) {
+  (void)user_data;
+  greeting *g = gmux_server_call_get_data(call);
+  if (g && write_reply(call, g->name, g->count) >= 0) gmux_server_call_finish(call, NULL, NULL);
+}
+
+/* BidiHello: a reply for each request. The next request is asked for when there is room for its
+ * reply, so that a client that writes and never reads is held back. */
+static void bidi_request(gmux_server_call *call, gmux_bytes *message, void *user_data) {
+  greeting *g = read_request(call, message);
+  if (g && write_reply(call, g->name, g->count) == 0) ask_for_more(call, user_data);
+}
+
+static void bidi_end(gmux_server_call *call, void *user_data) {
+  (void)user_data;
+  gmux_server_call_finish(call, NULL, NULL);
+}
+
+static const gmux_server_handlers lots = {on_call, on_request, lots_write, lots_write, on_end},
+                                  many = {on_call, on_request, many_end, NULL, on_end},
+                                  bidi = {on_call, bidi_request, bidi_end, ask_for_more, on_end};
+
+/* ---- starting and stopping ---- */
+
+static void must(int error) {
+  if (error == 0) return;
+  fprintf(stderr, "rpc_server: %s\n", gmux_last_error());
+  exit(1);
+}
+
+static void on_closed(void *closed) {
+  sem_post(closed);
+}
+
+int main(int argc, char **argv) {
+  /* clang-format off */
+  static const struct option longs[] = {
+      {"listen", 1, NULL, 'l'}, {"cert", 1, NULL, 'c'}, {"key", 1, NULL, 'k'}, {"ca", 1, NULL, 'a'},
+      {"cleartext", 0, NULL, 'n'}, {"max-streams", 1, NULL, 'm'}, {"help", 0, NULL, 'h'},
+      {NULL, 0, NULL, 0}};
+  /* clang-format on */
+  const char *given[128] = {['l'] = "ipv4:127.0.0.1:0", ['m'] = "100"};
+  for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
+    if (o == 'h' || o == '?') return fputs(usage, o == 'h' ? stdout : stderr), o == 'h' ? 0 : 2;
+    given[o] = optarg ? optarg : "yes";
+  }
+
+  sigset_t stop; /* blocked before the loop starts its thread: the signals come to sigwait below */
+  sigemptyset(&stop), sigaddset(&stop, SIGINT), sigaddset(&stop, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &stop, NULL);
+
+  gmux_loop *loop;
+  gmux_server *server;
+  gmux_server_options options;
+  gmux_server_options_init(&options, sizeof options);
+  options.max_concurrent_streams = (uint32_t)strtoul(given['m'], NULL, 10);
+  must(gmux_loop_start(&loop, NULL));
+  must(gmux_server_new(&server, loop, &options));
+  must(gmux_protobuf_server_add(server, &greeter.base));
+  const char *const lots_path = "/hello.Greeter/LotsOfReplies";
+  must(gmux_server_add_method(server, lots_path, GMUX_SERVER_STREAMING, &lots, NULL));
+  const char *const many_path = "/hello.Greeter/LotsOfGreetings";
+  must(gmux_server_add_method(server, many_path, GMUX_CLIENT_STREAMING, &many, NULL));
+  const char *const bidi_path = "/hello.Greeter/BidiHello";
+  must(gmux_server_add_method(server, bidi_path, GMUX_BIDI_STREAMING, &bidi, NULL));
+
+  uint16_t port = 0;
+  if (given['n']) {
+    must(gmux_server_listen_cleartext(server, given['l'], &port));
+  } else {
+    gmux_tls *tls;
+    gmux_tls_options how;
+    gmux_tls_options_init(&how, sizeof how);
+    how.cert_file = given['c'], how.key_file = given['k'], how.ca_file = given['a'];
+    if (given['a']) how.client_cert = GMUX_CLIENT_CERT_REQUIRED;
+    must(gmux_tls_server_new(&tls, &how));
+    must(gmux_server_listen(server, given['l'], tls, &port));
+    gmux_tls_free(tls); /* the server has its own hold */
+  }
+  printf("port: %u\n", port), fflush(stdout);
+
+  int signal;
+  sem_t closed;
+  sem_init(&closed, 0, 0);
+  sigwait(&stop, &signal);
+  gmux_server_drain(server, 5000, on_closed, &closed);
+  sem_wait(&closed);
+  gmux_server_free(server);
+  return gmux_loop_stop(loop) ? 1 : 0;
+}
