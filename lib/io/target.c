@@ -108,6 +108,9 @@ static bool char_is_name(char c) {
 }
 
 static int name_check_chars(const parser *ps, text name) {
+  if (memchr(name.p, ',', name.len))
+    return refuse(ps, GMUX_ERR_INVALID,
+                  "several addresses need a scheme: ipv4:1.2.3.4:80,5.6.7.8:80");
   for (size_t i = 0; i < name.len; i++) {
     unsigned char c = (unsigned char)name.p[i];
     if (char_is_name((char)c)) continue;
@@ -118,9 +121,6 @@ static int name_check_chars(const parser *ps, text name) {
       return refuse(ps, GMUX_ERR_INVALID,
                     "more than one colon, and not an IPv6 address; write host:port or "
                     "[address]:port");
-    if (c == ',')
-      return refuse(ps, GMUX_ERR_INVALID,
-                    "several addresses need a scheme: ipv4:1.2.3.4:80,5.6.7.8:80");
     if (c >= 0x80)
       return refuse(ps, GMUX_ERR_INVALID, "a host is ASCII; write it in its xn-- form");
     if (c <= 0x20 || c == 0x7f)

@@ -1,10 +1,16 @@
 /* main.c: the tests of lib/io. */
 #include "tests/unit/harness.h"
 
-extern const test_suite io_timer_suite, io_loop_suite, io_loop_options_suite;
+extern const test_suite io_timer_suite, io_loop_suite, io_loop_options_suite, io_address_suite,
+    io_target_suite, io_mailbox_suite;
 
 int main(int argc, char **argv) {
-  static const test_suite *const suites[] = {&io_timer_suite, &io_loop_suite,
-                                             &io_loop_options_suite, NULL};
+  static const test_suite *const suites[] = {&io_timer_suite,
+                                             &io_loop_suite,
+                                             &io_loop_options_suite,
+                                             &io_address_suite,
+                                             &io_target_suite,
+                                             &io_mailbox_suite,
+                                             NULL};
   return test_main("io", suites, 60, argc, argv);
 }
