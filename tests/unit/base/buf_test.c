@@ -96,10 +96,39 @@ static void reserve_within_stops_growing_at_the_bound(void) {
   CU_ASSERT_EQUAL(gmux__buf_data(&buf)[999], 999 % 256);
   /* At the bound, room at the front is used even when moving costs more than it gains. */
   gmux__buf_consume(&buf, 1);
-  CU_ASSERT_PTR_NOT_NULL(gmux__buf_reserve_within(&buf, 1, 1000));
+  uint8_t *end = gmux__buf_reserve_within(&buf, 1, 1000);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(end);
+  *end = 0xee;
+  gmux__buf_commit(&buf, 1);
   CU_ASSERT_EQUAL(buf.cap, 1000);
+  CU_ASSERT_EQUAL(gmux__buf_len(&buf), 1000);
   CU_ASSERT_EQUAL(gmux__buf_data(&buf)[0], 1);
+  CU_ASSERT_EQUAL(gmux__buf_data(&buf)[999], 0xee);
   gmux__buf_deinit(&buf);
+}
+
+/* `eaten` of 64 bytes are gone and `len` more come: how many allocations does it take? */
+static size_t allocations_after(size_t eaten, size_t len) {
+  uint8_t block[65] = {0};
+  gmux__buf buf = {0};
+  CU_ASSERT_EQUAL(gmux__buf_append(&buf, block, 64), 0);
+  CU_ASSERT_EQUAL(buf.cap, 64);
+  gmux__buf_consume(&buf, eaten);
+  size_t calls = test_alloc_calls();
+  CU_ASSERT_EQUAL(gmux__buf_append(&buf, block, len), 0);
+  calls = test_alloc_calls() - calls;
+  CU_ASSERT_TRUE(buf.end <= buf.cap);
+  gmux__buf_deinit(&buf);
+  return calls;
+}
+
+static void room_at_the_front_is_used_when_moving_pays(void) {
+  CU_ASSERT_EQUAL(allocations_after(32, 32), 0); /* as much was eaten as is left to move */
+  CU_ASSERT_EQUAL(allocations_after(31, 31), 1); /* less */
+  CU_ASSERT_EQUAL(allocations_after(32, 33), 1); /* it does not fit */
+  CU_ASSERT_EQUAL(allocations_after(1, 1), 1);
+  CU_ASSERT_EQUAL(allocations_after(63, 63), 0);
+  CU_ASSERT_EQUAL(allocations_after(64, 64), 0);
 }
 
 static void the_last_byte_eaten_gives_much_memory_back_and_keeps_little(void) {
@@ -190,6 +219,7 @@ static const test_case cases[] = {TEST(bytes_come_out_as_they_went_in),
                                   TEST(a_queue_that_never_runs_empty_does_not_grow_for_ever),
                                   TEST(growing_byte_by_byte_doubles),
                                   TEST(reserve_within_stops_growing_at_the_bound),
+                                  TEST(room_at_the_front_is_used_when_moving_pays),
                                   TEST(the_last_byte_eaten_gives_much_memory_back_and_keeps_little),
                                   TEST(detaching_hands_out_the_memory_itself),
                                   TEST(detaching_what_was_eaten_into_moves_it_to_the_front),

@@ -70,14 +70,14 @@ static void visit(const char *key, void *value, void *arg) {
 
 static void each_visits_every_value_once(void) {
   gmux__map map = {0};
-  int seen[MANY] = {0};
   char key[32];
-  gmux__map_each(&map, visit, seen);
-  for (int i = 0; i < 100; i++)
-    CU_ASSERT_EQUAL(gmux__map_put(&map, key, key_of(key, i), &values[i]), 0);
-  gmux__map_each(&map, visit, seen);
-  for (int i = 0; i < MANY; i++)
-    CU_ASSERT_EQUAL(seen[i], i < 100);
+  for (int count = 0; count <= 100; count++) {
+    int seen[101] = {0};
+    gmux__map_each(&map, visit, seen);
+    for (int i = 0; i <= 100; i++)
+      CU_ASSERT_EQUAL(seen[i], i < count);
+    CU_ASSERT_EQUAL(gmux__map_put(&map, key, key_of(key, count), &values[count]), 0);
+  }
   gmux__map_deinit(&map);
 }
 

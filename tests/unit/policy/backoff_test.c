@@ -145,6 +145,17 @@ static void a_multiplier_of_one_keeps_the_delay(void) {
     CU_ASSERT_EQUAL(delay_of_next(0), 123456789);
 }
 
+static void a_delay_too_long_to_count_is_the_cap(void) {
+  gmux__backoff_config config = {.initial_ns = UINT64_C(1) << 62,
+                                 .max_ns = UINT64_MAX,
+                                 .multiplier_percent = UINT32_MAX,
+                                 .jitter_percent = 0};
+  gmux__backoff_init(&b, &config);
+  now = 0;
+  CU_ASSERT_EQUAL(delay_of_next(0), UINT64_C(1) << 62);
+  CU_ASSERT_EQUAL(delay_of_next(0), UINT64_MAX);
+}
+
 static void huge_numbers_stop_at_the_end_of_time(void) {
   gmux__backoff_config config = {.initial_ns = UINT64_MAX / 2,
                                  .max_ns = UINT64_MAX,
@@ -172,6 +183,7 @@ static const test_case cases[] = {
     TEST(reset_starts_again_at_once_and_from_the_first_delay),
     TEST(a_first_delay_over_the_cap_is_the_cap),
     TEST(a_multiplier_of_one_keeps_the_delay),
+    TEST(a_delay_too_long_to_count_is_the_cap),
     TEST(huge_numbers_stop_at_the_end_of_time),
     TESTS_END};
 const test_suite policy_backoff_suite = {"backoff", cases, NULL, NULL};

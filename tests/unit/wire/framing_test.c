@@ -210,6 +210,18 @@ static int feed_prefix(gmux__deframer *d, uint8_t flag, uint32_t len, size_t *us
   return gmux__deframer_next(d, prefix, sizeof prefix, used, &bytes, &compressed);
 }
 
+static void a_length_is_read_as_it_is_written(void) {
+  static const uint32_t lens[] = {1, 0x01020304, 0xfedcba98, 0x00ff0000, 0xff00ff00};
+  for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
+    gmux__deframer d;
+    size_t used;
+    gmux__deframer_init(&d, UINT32_MAX);
+    CU_ASSERT_EQUAL(feed_prefix(&d, 0, lens[i], &used), GMUX__DEFRAMED_MORE);
+    CU_ASSERT_EQUAL(d.need, lens[i]);
+    gmux__deframer_deinit(&d);
+  }
+}
+
 static void every_flag_above_one_is_refused(void) {
   for (int flag = 2; flag < 256; flag++) {
     gmux__deframer d;
@@ -319,6 +331,7 @@ static const test_case cases[] = {
     TEST(feeding_nothing_changes_nothing),
     TEST(it_is_partial_from_the_first_byte_to_the_last_but_one),
     TEST(a_message_put_together_can_be_kept_without_a_copy),
+    TEST(a_length_is_read_as_it_is_written),
     TEST(every_flag_above_one_is_refused),
     TEST(the_limit_is_checked_on_the_prefix_before_any_memory_is_taken),
     TEST(what_failed_for_good_fails_again),

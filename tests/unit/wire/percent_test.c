@@ -98,6 +98,8 @@ static void each_byte_of_invalid_utf8_becomes_a_replacement(void) {
       {"\xc3", FFFD},                              /* cut short */
       {"\xe2\x98", FFFD FFFD},                     /* cut short */
       {"\xf0\x9f\x98", FFFD FFFD FFFD},            /* cut short */
+      {"\xc3z", FFFD "z"},                         /* interrupted: z is kept */
+      {"\xc3\xc3\xbc", FFFD "\xc3\xbc"},           /* interrupted by a good one */
       {"\xe2\x98z", FFFD FFFD "z"},                /* interrupted: z is kept */
       {"\xf0\x9f\xc3\xbc", FFFD FFFD "\xc3\xbc"}}; /* interrupted by a good one */
   for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
