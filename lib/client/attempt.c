@@ -1,0 +1,151 @@
+/*
+ * attempt.c: a call on a stream.
+ *
+ * The stream's handlers come from its connection, outside nghttp2 and never from inside a function
+ * that the application called, so the application's handlers can be run from them. Only the end
+ * takes a detour (gmux__call_end).
+ */
+#include "lib/client/call.h"
+#include "lib/wire/timeout.h"
+#include <gmux/error.h>
+#include <string.h>
+
+static gmux_call *call_of(gmux__stream *stream) {
+  return gmux__container(stream, gmux_call, loop_only.stream);
+}
+
+/* ---- out ---- */
+
+static size_t attempt_fields(gmux_call *call, char timeout[GMUX__TIMEOUT_TEXT],
+                             gmux__field *fields) {
+  uint64_t deadline_ns = call->loop_only.deadline_ns;
+  bool has_deadline = deadline_ns != GMUX__NEVER;
+  if (has_deadline)
+    gmux__timeout_format(timeout, deadline_ns - gmux__loop_now(call->exchange.loop));
+  return gmux__request_fields(&call->channel->request, call->method, has_deadline ? timeout : NULL,
+                              call->metadata, fields);
+}
+
+bool gmux__attempt_open(gmux_call *call, gmux__line *line) {
+  /* A timer that is due and has not fired yet: not worth bothering the server. */
+  if (gmux__call_is_late(call)) {
+    gmux__call_end_late(call);
+    return true;
+  }
+  size_t room = GMUX__REQUEST_FIELDS + gmux_metadata_count(call->metadata);
+  gmux__field *fields = gmux__channel_fields(call->channel, room);
+  if (!fields) {
+    gmux__call_fail(call, GMUX_RESOURCE_EXHAUSTED, "out of memory for the request");
+    return true;
+  }
+  char timeout[GMUX__TIMEOUT_TEXT];
+  size_t count = attempt_fields(call, timeout, fields);
+  int error = gmux__stream_open(&call->loop_only.stream, line->conn, fields, count);
+  if (error == GMUX_ERR_STATE) return false;
+  if (error) {
+    gmux__call_fail(call, GMUX_RESOURCE_EXHAUSTED, "out of memory for the request");
+    return true;
+  }
+  line->was_used = true;
+  gmux__line_hold(line);
+  call->loop_only.line = line;
+  atomic_store_explicit(&call->evidence, GMUX_EVIDENCE_POSSIBLE, memory_order_relaxed);
+  gmux__call_set_state(call, GMUX__CALL_RUNNING);
+  return true;
+}
+
+static void attempt_on_sent(gmux__stream *stream, size_t bytes) {
+  gmux__exchange_sent(&call_of(stream)->exchange, bytes);
+}
+
+/* ---- in ---- */
+
+static void attempt_on_headers(gmux__stream *stream) {
+  gmux_call *call = call_of(stream);
+  gmux__result result;
+  if (gmux__result_of_headers(&result, &stream->head,
+                              call->channel->options.max_recv_metadata_bytes)) {
+    gmux__call_end(call, &result);
+    return;
+  }
+  if (call->exchange.box)
+    gmux__mailbox_set(call->exchange.box, GMUX__BOX_HEADERS);
+  else if (call->handlers && call->handlers->on_headers)
+    call->handlers->on_headers(call, stream->head.metadata, call->user_data);
+}
+
+/* The one message of the answer waits for the status: only OK makes it valid. */
+static void attempt_keep_reply(gmux_call *call, gmux_bytes *message) {
+  if (call->loop_only.messages > 1) {
+    gmux__call_fail(call, GMUX_INTERNAL,
+                    "the server sent a second message, where %s answers "
+                    "with one",
+                    call->method->path);
+    return;
+  }
+  gmux_bytes *reply = &call->loop_only.reply;
+  if (!message->release && message->len <= sizeof call->reply_inline) {
+    if (message->len) memcpy(call->reply_inline, message->data, message->len);
+    *reply = gmux_bytes_borrow(call->reply_inline, message->len);
+  } else if (gmux_bytes_take(reply, message)) {
+    gmux__call_fail(call, GMUX_RESOURCE_EXHAUSTED, "out of memory for the reply");
+    return;
+  }
+  /* A second one must be seen, whatever credit the application gave: it breaks the method. */
+  gmux__stream_credit(&call->loop_only.stream, 1);
+}
+
+static void attempt_on_message(gmux__stream *stream, gmux_bytes *message) {
+  gmux_call *call = call_of(stream);
+  if (call->loop_only.messages < UINT32_MAX) call->loop_only.messages++;
+  if (gmux__method_receives_one(call->method)) {
+    attempt_keep_reply(call, message);
+    return;
+  }
+  if (!call->exchange.box) {
+    if (call->handlers->on_message) call->handlers->on_message(call, message, call->user_data);
+    return;
+  }
+  if (gmux__mailbox_put(call->exchange.box, message))
+    gmux__call_fail(call, GMUX_RESOURCE_EXHAUSTED, "out of memory for a message");
+}
+
+static void attempt_on_draining(gmux__stream *stream) {
+  gmux_call *call = call_of(stream);
+  if (call->handlers && call->handlers->on_draining)
+    call->handlers->on_draining(call, call->user_data);
+}
+
+/* ---- the end ---- */
+
+/* In the blocking form the reply is read like any other message. */
+static void attempt_post_reply(gmux_call *call, gmux__result *result) {
+  gmux__mailbox *box = call->exchange.box;
+  if (!box || result->code != GMUX_OK || !gmux__method_receives_one(call->method)) return;
+  if (gmux__mailbox_put(box, &call->loop_only.reply))
+    gmux__result_set(result, GMUX_RESOURCE_EXHAUSTED, "out of memory for the reply");
+}
+
+static void attempt_on_closed(gmux__stream *stream) {
+  gmux_call *call = call_of(stream);
+  gmux__result_facts facts = {
+      .stream = stream,
+      .needs_message = gmux__method_receives_one(call->method),
+      .messages = call->loop_only.messages,
+      .limit = call->channel->options.max_recv_metadata_bytes,
+      .is_past_deadline = gmux__call_is_late(call),
+      .timeout_ms = call->timeout_ms,
+  };
+  gmux__result result;
+  gmux__result_of_end(&result, &facts);
+  attempt_post_reply(call, &result);
+  gmux__call_end(call, &result);
+}
+
+const gmux__stream_handlers gmux__attempt_handlers = {
+    .on_headers = attempt_on_headers,
+    .on_message = attempt_on_message,
+    .on_sent = attempt_on_sent,
+    .on_draining = attempt_on_draining,
+    .on_closed = attempt_on_closed,
+};

@@ -1,0 +1,295 @@
+/* call.c: a call's states, its beginning, its deadline and its end. */
+#include "lib/client/call.h"
+#include "lib/base/alloc.h"
+#include "lib/base/fail.h"
+#include "lib/client/options.h"
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+const char *gmux__call_state_str(gmux__call_state state) {
+  switch (state) {
+  case GMUX__CALL_NEW:
+    return "NEW";
+  case GMUX__CALL_WAITING:
+    return "WAITING";
+  case GMUX__CALL_RUNNING:
+    return "RUNNING";
+  case GMUX__CALL_ENDING:
+    return "ENDING";
+  case GMUX__CALL_ENDED:
+    return "ENDED";
+  }
+  return "?";
+}
+
+const char *gmux_evidence_str(gmux_evidence evidence) {
+  switch (evidence) {
+  case GMUX_EVIDENCE_NEVER_LEFT:
+    return "never left";
+  case GMUX_EVIDENCE_REFUSED:
+    return "refused";
+  case GMUX_EVIDENCE_ABOVE_LAST:
+    return "above last stream id";
+  case GMUX_EVIDENCE_POSSIBLE:
+    return "possibly executed";
+  case GMUX_EVIDENCE_ANSWERED:
+    return "answered";
+  }
+  return "unknown";
+}
+
+/* ---- state ---- */
+
+static bool call_edge_is_legal(gmux__call_state from, gmux__call_state to) {
+  switch (from) {
+  case GMUX__CALL_NEW:
+    return to == GMUX__CALL_WAITING || to == GMUX__CALL_RUNNING || to == GMUX__CALL_ENDING;
+  case GMUX__CALL_WAITING:
+    return to == GMUX__CALL_RUNNING || to == GMUX__CALL_ENDING;
+  case GMUX__CALL_RUNNING:
+    return to == GMUX__CALL_ENDING;
+  case GMUX__CALL_ENDING:
+    return to == GMUX__CALL_ENDED;
+  case GMUX__CALL_ENDED:
+    return false;
+  }
+  return false;
+}
+
+static gmux__list *call_list(gmux_channel *channel, gmux__call_state state) {
+  switch (state) {
+  case GMUX__CALL_WAITING:
+    return &channel->loop_only.waiting;
+  case GMUX__CALL_RUNNING:
+    return &channel->loop_only.running;
+  case GMUX__CALL_ENDING:
+    return &channel->loop_only.ending;
+  default:
+    return NULL;
+  }
+}
+
+void gmux__call_set_state(gmux_call *call, gmux__call_state state) {
+  bool is_legal = call_edge_is_legal(call->loop_only.state, state);
+  assert(is_legal);
+  (void)is_legal;
+  gmux__log(gmux__loop_logger(call->exchange.loop), GMUX_LOG_DEBUG, "client", "call %s: %s -> %s",
+            call->method->path, gmux__call_state_str(call->loop_only.state),
+            gmux__call_state_str(state));
+  call->loop_only.state = state;
+  gmux__list_remove(&call->loop_only.link);
+  gmux__list *list = call_list(call->channel, state);
+  if (list) gmux__list_append(list, &call->loop_only.link);
+  gmux__channel_count_call(call->channel, state == GMUX__CALL_ENDING, call->status.code);
+}
+
+/* ---- the end ---- */
+
+void gmux__call_end(gmux_call *call, const gmux__result *result) {
+  assert(call->loop_only.state < GMUX__CALL_ENDING);
+  call->status = gmux_status_make(result->code, result->message, result->details);
+  /* Harmless when it is over: then this is what ended the call. */
+  gmux__stream_reset(&call->loop_only.stream, GMUX__H2_CANCEL);
+  atomic_store_explicit(&call->evidence, (int)gmux__stream_evidence(&call->loop_only.stream),
+                        memory_order_release);
+  if (result->code != GMUX_OK) gmux_bytes_release(&call->loop_only.reply);
+  gmux__timer_clear(call->exchange.loop, &call->loop_only.deadline_timer);
+  atomic_store(&call->exchange.shared.is_over, true);
+  gmux__call_set_state(call, GMUX__CALL_ENDING);
+  gmux__loop_defer(call->exchange.loop, GMUX__PHASE_DONE, &call->loop_only.end_task);
+}
+
+void gmux__call_fail(gmux_call *call, gmux_code code, const char *format, ...) {
+  char text[GMUX__RESULT_TEXT];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  gmux__result result;
+  gmux__result_set(&result, code, "%s", text);
+  gmux__call_end(call, &result);
+}
+
+static void call_tell_handlers(gmux_call *call) {
+  const gmux_metadata *trailers = call->loop_only.stream.tail.metadata;
+  gmux_bytes *reply = &call->loop_only.reply;
+  if (call->on_done) {
+    call->on_done(call, &call->status, reply, trailers, call->user_data);
+    return;
+  }
+  bool has_reply = call->status.code == GMUX_OK && gmux__method_receives_one(call->method);
+  if (has_reply && call->handlers->on_message)
+    call->handlers->on_message(call, reply, call->user_data);
+  call->handlers->on_end(call, &call->status, trailers, call->user_data);
+}
+
+static void call_on_end_task(void *arg) {
+  gmux_call *call = arg;
+  gmux__call_set_state(call, GMUX__CALL_ENDED);
+  if (call->exchange.box)
+    gmux__mailbox_set(call->exchange.box, GMUX__BOX_NO_MORE | GMUX__BOX_WRITABLE | GMUX__BOX_END);
+  else
+    call_tell_handlers(call);
+  gmux_bytes_release(&call->loop_only.reply);
+  gmux__channel_call_ended(call->channel);
+  gmux__exchange_release(&call->exchange); /* the loop's hold */
+}
+
+/* ---- the deadline ---- */
+
+bool gmux__call_is_late(gmux_call *call) {
+  return call->loop_only.deadline_ns <= gmux__loop_now(call->exchange.loop);
+}
+
+/* What it was at, to end the sentence "deadline of 100 ms passed ...". */
+static void call_explain(gmux_call *call, char *text, size_t len) {
+  char what[GMUX__CONNECTOR_WHY];
+  switch (call->loop_only.state) {
+  case GMUX__CALL_WAITING:
+    gmux__endpoint_explain(&call->channel->loop_only.endpoint, what, sizeof what);
+    snprintf(text, len, "while waiting %s", what);
+    return;
+  case GMUX__CALL_RUNNING:
+    if (gmux__stream_evidence(&call->loop_only.stream) == GMUX_EVIDENCE_NEVER_LEFT)
+      snprintf(text, len, "before it left for %s", call->loop_only.line->peer);
+    else
+      snprintf(text, len, "while the server worked on it");
+    return;
+  default:
+    snprintf(text, len, "before it was started");
+  }
+}
+
+void gmux__call_end_late(gmux_call *call) {
+  char where[GMUX__RESULT_TEXT];
+  call_explain(call, where, sizeof where);
+  gmux__result result;
+  gmux__result_deadline(&result, call->timeout_ms, where);
+  gmux__call_end(call, &result);
+}
+
+static void call_on_deadline(void *arg) {
+  gmux__call_end_late(arg);
+}
+
+/* ---- making one ---- */
+
+static uint32_t setup_credit(const gmux__call_setup *setup, const gmux_call_options *options) {
+  if (setup->handlers) return options->initial_credit;
+  /* One reply is no flood; and so a second one is seen. */
+  if (gmux__method_receives_one(setup->method)) return GMUX_CREDIT_UNLIMITED;
+  return 1; /* read_wait grants the next */
+}
+
+static gmux_call *call_alloc(gmux_channel *channel) {
+  return gmux_loop_is_inside(channel->loop) ? gmux__slab_get(&channel->loop_only.calls)
+                                            : gmux__calloc(1, sizeof(gmux_call));
+}
+
+/* Gives back everything but the memory itself. */
+static void call_deinit(gmux_call *call) {
+  gmux__stream_deinit(&call->loop_only.stream);
+  gmux__line_release(call->loop_only.line);
+  gmux_bytes_release(&call->loop_only.reply);
+  gmux_status_clear(&call->status);
+  gmux_metadata_free(call->metadata);
+  gmux_method_free(call->method);
+  gmux__exchange_deinit(&call->exchange);
+}
+
+/* One that was never shared. */
+static void call_discard(gmux_call *call) {
+  gmux_channel *channel = call->channel;
+  call_deinit(call);
+  gmux__free(call);
+  gmux__channel_release(channel);
+}
+
+void gmux__call_destroy(gmux__exchange *exchange) {
+  gmux_call *call = gmux__container(exchange, gmux_call, exchange);
+  gmux_channel *channel = call->channel;
+  call_deinit(call);
+  gmux__slab_put(&channel->loop_only.calls, call);
+  gmux__channel_release(channel);
+}
+
+static void call_init(gmux_call *call, const gmux__call_setup *setup,
+                      const gmux_call_options *options) {
+  gmux_channel *channel = setup->channel;
+  const gmux_channel_options *o = &channel->options;
+  gmux__exchange_init(&call->exchange, channel->loop, &gmux__call_ops, o->write_queue_bytes,
+                      o->max_send_message_bytes);
+  gmux__channel_hold(channel);
+  call->channel = channel;
+  call->method = gmux__method_ref(setup->method);
+  call->handlers = setup->handlers;
+  call->on_done = setup->on_done;
+  call->user_data = setup->user_data;
+  call->timeout_ms = options->timeout_ms;
+  call->wait_for_ready = options->wait_for_ready;
+  call->status = gmux_status_make(GMUX_OK, NULL, NULL);
+  atomic_init(&call->evidence, GMUX_EVIDENCE_NEVER_LEFT);
+  call->loop_only.deadline_ns = GMUX__NEVER;
+  gmux__timer_init(&call->loop_only.deadline_timer, call_on_deadline, call);
+  gmux__task_init(&call->loop_only.end_task, call_on_end_task, call);
+  gmux__stream_init(&call->loop_only.stream, channel->h2, &gmux__attempt_handlers,
+                    options->max_recv_message_bytes ? options->max_recv_message_bytes
+                                                    : o->max_recv_message_bytes,
+                    setup_credit(setup, options));
+}
+
+static int call_new(gmux_call **out, const gmux__call_setup *setup,
+                    const gmux_call_options *options) {
+  gmux_call *call = call_alloc(setup->channel);
+  if (!call) return gmux__fail_code(GMUX_ERR_NOMEM);
+  call_init(call, setup, options);
+  int error = gmux__metadata_copy(&call->metadata, options->metadata);
+  if (!error && !setup->handlers && !setup->on_done) error = gmux__mailbox_new(&call->exchange.box);
+  if (error) {
+    call_discard(call);
+    return error;
+  }
+  *out = call;
+  return 0;
+}
+
+/* The message that START will bring counts as written, and as the last one. */
+static int call_set_request(gmux_call *call, const gmux_bytes *request) {
+  uint32_t limit = call->exchange.max_send_bytes;
+  if (!request->data && request->len)
+    return gmux__fail(GMUX_ERR_INVALID, "request has a length of %zu but no data", request->len);
+  if (request->len > limit)
+    return gmux__fail(GMUX_ERR_TOO_LARGE,
+                      "request of %zu bytes is over the limit of %u (max_send_message_bytes)",
+                      request->len, limit);
+  call->starts_with_message = true;
+  atomic_store(&call->exchange.shared.queued_bytes, request->len ? request->len : 1);
+  atomic_store(&call->exchange.shared.is_write_closed, true);
+  return 0;
+}
+
+int gmux__call_start(gmux_call **out, const gmux__call_setup *setup) {
+  gmux_call_options options;
+  int error = gmux__call_options_read(&options, setup->options);
+  if (error) return error;
+  if (gmux__channel_is_closing(setup->channel))
+    return gmux__fail(GMUX_ERR_CLOSED, "the channel is closed");
+  gmux_call *call = NULL;
+  error = call_new(&call, setup, &options);
+  if (error) return error;
+  gmux__op op = {.kind = GMUX__OP_START};
+  if (setup->request) {
+    error = call_set_request(call, setup->request);
+    if (!error) op.message = *setup->request;
+  }
+  if (!error && out) gmux__exchange_hold(&call->exchange); /* the application's */
+  if (!error) error = gmux__exchange_do(&call->exchange, &op);
+  if (error) {
+    call_discard(call);
+    return error;
+  }
+  if (setup->request) *setup->request = op.message; /* empty: it has changed hands */
+  if (out) *out = call;
+  return 0;
+}

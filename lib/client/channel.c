@@ -1,0 +1,492 @@
+/*
+ * channel.c: a channel's states, its waiting calls and its end.
+ *
+ *     IDLE               no connection, none on its way. Calls may wait only where a connection
+ * that |                was of no use holds back the next attempt. |  an attempt starts: a call
+ * waits, or somebody asked (channel_reconcile)
+ *       v
+ *     CONNECTING  <----- an attempt starts: the backoff is over, and a call waits or somebody asked
+ *       |      |                                                 |
+ *       |      +---- the attempt failed (channel_on_failed) --> TRANSIENT_FAILURE
+ *       |  a connection is READY (endpoint)                      until the backoff is over calls
+ * that v                                                        do not wait_for_ready fail at once
+ *     READY              calls are put on it, the rest waits in WAITING for a free stream
+ *       |
+ *       +--- connection lost or GOAWAY (endpoint), idle_timeout_ms (channel_on_idle) --> IDLE
+ *
+ *     any --gmux_channel_close--> SHUTDOWN, for good
+ *
+ * The state is read off the endpoint's facts (gmux__endpoint_state) after each of its changes, and
+ * set in one place (channel_set_state). Nothing of the application's runs from here: calls end, and
+ * watchers are told, from tasks.
+ */
+#include "lib/client/channel.h"
+#include "lib/base/alloc.h"
+#include "lib/base/fail.h"
+#include "lib/client/call.h"
+#include "lib/client/options.h"
+#include <assert.h>
+
+/* Memory of so many ended calls is kept for the next ones, per channel; about 2 KiB each. */
+enum { CALLS_KEPT = 256 };
+
+const char *gmux_channel_state_str(gmux_channel_state state) {
+  switch (state) {
+  case GMUX_CHANNEL_IDLE:
+    return "IDLE";
+  case GMUX_CHANNEL_CONNECTING:
+    return "CONNECTING";
+  case GMUX_CHANNEL_READY:
+    return "READY";
+  case GMUX_CHANNEL_TRANSIENT_FAILURE:
+    return "TRANSIENT_FAILURE";
+  case GMUX_CHANNEL_SHUTDOWN:
+    return "SHUTDOWN";
+  }
+  return "unknown";
+}
+
+/* ---- state ---- */
+
+static bool channel_edge_is_legal(gmux_channel_state from, gmux_channel_state to) {
+  if (to == GMUX_CHANNEL_SHUTDOWN) return from != GMUX_CHANNEL_SHUTDOWN;
+  switch (from) {
+  case GMUX_CHANNEL_IDLE:
+    return to == GMUX_CHANNEL_CONNECTING;
+  case GMUX_CHANNEL_CONNECTING:
+    return to == GMUX_CHANNEL_READY || to == GMUX_CHANNEL_TRANSIENT_FAILURE;
+  case GMUX_CHANNEL_READY:
+    return to == GMUX_CHANNEL_IDLE;
+  case GMUX_CHANNEL_TRANSIENT_FAILURE:
+    return to == GMUX_CHANNEL_CONNECTING;
+  case GMUX_CHANNEL_SHUTDOWN:
+    return false;
+  }
+  return false;
+}
+
+static bool channel_has_calls(const gmux_channel *channel) {
+  return channel->loop_only.waiting.first || channel->loop_only.running.first ||
+         channel->loop_only.ending.first;
+}
+
+/* From now on without calls: the idle time begins, if there is a connection to close. A timer that
+ * is set already looks at the clock again when it fires, so that calls in quick succession do not
+ * set and clear it each. */
+static void channel_mark_idle(gmux_channel *channel) {
+  uint32_t timeout_ms = channel->options.idle_timeout_ms;
+  channel->loop_only.idle_since_ns = gmux__loop_now(channel->loop);
+  if (timeout_ms == 0 || channel->loop_only.state != GMUX_CHANNEL_READY) return;
+  if (gmux__timer_is_set(&channel->loop_only.idle_timer)) return;
+  gmux__timer_set(channel->loop, &channel->loop_only.idle_timer,
+                  channel->loop_only.idle_since_ns + timeout_ms * GMUX__NS_PER_MS);
+}
+
+static void channel_enter_ready(gmux_channel *channel) {
+  channel->loop_only.is_connect_asked = false;
+  if (!channel_has_calls(channel)) channel_mark_idle(channel);
+}
+
+static void channel_set_state(gmux_channel *channel, gmux_channel_state state) {
+  gmux_channel_state old = channel->loop_only.state;
+  bool is_legal = channel_edge_is_legal(old, state);
+  assert(is_legal);
+  (void)is_legal;
+  gmux__log(gmux__loop_logger(channel->loop), GMUX_LOG_DEBUG, "client", "channel to %s: %s -> %s",
+            channel->authority, gmux_channel_state_str(old), gmux_channel_state_str(state));
+  channel->loop_only.state = state;
+  atomic_store(&channel->shared.state, (int)state);
+  if (state == GMUX_CHANNEL_READY) channel_enter_ready(channel);
+  gmux__channel_tell_watchers(channel);
+  gmux__channel_check(channel);
+}
+
+static void channel_update_state(gmux_channel *channel) {
+  gmux_channel_state state = gmux__endpoint_state(&channel->loop_only.endpoint);
+  if (state != channel->loop_only.state) channel_set_state(channel, state);
+  gmux__channel_publish(channel);
+}
+
+/* ---- waiting calls ---- */
+
+static gmux_call *channel_first_waiting(const gmux_channel *channel) {
+  gmux__link *first = channel->loop_only.waiting.first;
+  return first ? gmux__container(first, gmux_call, loop_only.link) : NULL;
+}
+
+/* Strictly first come, first served. */
+static void channel_place_waiting(gmux_channel *channel) {
+  gmux_call *call;
+  while ((call = channel_first_waiting(channel))) {
+    gmux__line *line = gmux__endpoint_pick(&channel->loop_only.endpoint);
+    if (!line || !gmux__attempt_open(call, line)) return;
+  }
+}
+
+static bool channel_wants_connection(const gmux_channel *channel) {
+  return channel->loop_only.waiting.first || channel->loop_only.is_connect_asked ||
+         channel->loop_only.connect_waiters.first;
+}
+
+static void channel_check_over(gmux_channel *channel) {
+  if (channel->loop_only.is_over || channel->loop_only.state != GMUX_CHANNEL_SHUTDOWN) return;
+  if (channel_has_calls(channel) || !gmux__endpoint_is_gone(&channel->loop_only.endpoint)) return;
+  channel->loop_only.is_over = true;
+  gmux__loop_defer(channel->loop, GMUX__PHASE_DONE, &channel->loop_only.closed_task);
+}
+
+void gmux__channel_reconcile(gmux_channel *channel) {
+  channel_update_state(channel);
+  channel_check_over(channel);
+  if (channel->loop_only.state == GMUX_CHANNEL_SHUTDOWN) return;
+  channel_place_waiting(channel);
+  if (!channel_wants_connection(channel)) return;
+  gmux__endpoint_connect(&channel->loop_only.endpoint);
+  channel_update_state(channel);
+}
+
+/* Put on a connection, or made to wait for one. */
+static void channel_admit(gmux_channel *channel, gmux_call *call) {
+  gmux__line *line =
+      channel_first_waiting(channel) ? NULL : gmux__endpoint_pick(&channel->loop_only.endpoint);
+  if (line && gmux__attempt_open(call, line)) return;
+  if (channel->loop_only.waiting.count >= channel->options.max_waiting) {
+    gmux__call_fail(call, GMUX_RESOURCE_EXHAUSTED, "%zu calls are waiting already (max_waiting)",
+                    channel->loop_only.waiting.count);
+    return;
+  }
+  gmux__call_set_state(call, GMUX__CALL_WAITING);
+  gmux__channel_reconcile(channel);
+}
+
+static void add_one(_Atomic(uint64_t) *figure) {
+  uint64_t value = atomic_load_explicit(figure, memory_order_relaxed);
+  atomic_store_explicit(figure, value + 1, memory_order_relaxed);
+}
+
+void gmux__channel_submit(gmux_channel *channel, gmux_call *call, int error) {
+  gmux__endpoint *endpoint = &channel->loop_only.endpoint;
+  add_one(&channel->shared.figures.started);
+  if (channel->loop_only.state == GMUX_CHANNEL_SHUTDOWN)
+    gmux__call_fail(call, GMUX_CANCELLED, "the channel was closed");
+  else if (call->loop_only.is_cancelled)
+    gmux__call_fail(call, GMUX_CANCELLED, "cancelled by the application");
+  else if (gmux__call_is_late(call))
+    gmux__call_end_late(call);
+  else if (error)
+    gmux__call_fail(call, GMUX_RESOURCE_EXHAUSTED, "%s for the request", gmux_strerror(error));
+  else if (!call->wait_for_ready && gmux__endpoint_is_held_back(endpoint))
+    gmux__call_fail(call, GMUX_UNAVAILABLE, "%s", gmux__endpoint_why(endpoint));
+  else
+    channel_admit(channel, call);
+}
+
+void gmux__channel_count_call(gmux_channel *channel, bool is_decided, gmux_code code) {
+  gmux__channel_figures *figures = &channel->shared.figures;
+  if (is_decided) add_one(code == GMUX_OK ? &figures->succeeded : &figures->failed);
+  gmux__channel_publish(channel);
+}
+
+void gmux__channel_call_ended(gmux_channel *channel) {
+  if (channel_has_calls(channel)) return;
+  channel_mark_idle(channel);
+  channel_check_over(channel);
+}
+
+/* ---- what the endpoint tells ---- */
+
+static void channel_on_change(void *owner) {
+  gmux__channel_reconcile(owner);
+}
+
+static void channel_on_room(void *owner) {
+  channel_place_waiting(owner);
+}
+
+/* Those that asked to wait through a failure go on waiting. */
+static void channel_fail_waiting(gmux_channel *channel) {
+  gmux__link *next;
+  for (gmux__link *l = channel->loop_only.waiting.first; l; l = next) {
+    next = l->next;
+    gmux_call *call = gmux__container(l, gmux_call, loop_only.link);
+    if (!call->wait_for_ready)
+      gmux__call_fail(call, GMUX_UNAVAILABLE, "%s",
+                      gmux__endpoint_why(&channel->loop_only.endpoint));
+  }
+}
+
+static void channel_on_failed(void *owner) {
+  channel_update_state(owner);
+  channel_fail_waiting(owner);
+}
+
+static const gmux__endpoint_handlers endpoint_handlers = {
+    .on_change = channel_on_change,
+    .on_room = channel_on_room,
+    .on_failed = channel_on_failed,
+};
+
+/* ---- idle ---- */
+
+static void channel_on_idle(void *arg) {
+  gmux_channel *channel = arg;
+  if (channel_has_calls(channel) || channel->loop_only.state != GMUX_CHANNEL_READY) return;
+  uint64_t due_ns =
+      channel->loop_only.idle_since_ns + channel->options.idle_timeout_ms * GMUX__NS_PER_MS;
+  if (gmux__loop_now(channel->loop) < due_ns) {
+    gmux__timer_set(channel->loop, &channel->loop_only.idle_timer, due_ns);
+    return;
+  }
+  gmux__endpoint_drop(&channel->loop_only.endpoint);
+  channel_update_state(channel);
+}
+
+/* ---- the application asks ---- */
+
+/* Runs `post` on the loop once; while it is on its way, asking again is the same question. */
+static void channel_post(gmux_channel *channel, gmux__channel_post *post) {
+  if (atomic_exchange(&post->is_posted, true)) return;
+  gmux__channel_hold(channel);
+  gmux__loop_post(channel->loop, &post->post);
+}
+
+static void channel_ask_connect(gmux_channel *channel) {
+  if (channel->loop_only.state == GMUX_CHANNEL_READY) return;
+  channel->loop_only.is_connect_asked = true;
+  gmux__channel_reconcile(channel);
+}
+
+static void channel_on_connect_post(gmux__post *post) {
+  gmux_channel *channel = gmux__container(post, gmux_channel, connect_post.post);
+  atomic_store(&channel->connect_post.is_posted, false);
+  channel_ask_connect(channel);
+  gmux__channel_release(channel);
+}
+
+gmux_channel_state gmux_channel_get_state(gmux_channel *channel, bool try_to_connect) {
+  if (!channel) return GMUX_CHANNEL_SHUTDOWN;
+  gmux_channel_state state = (gmux_channel_state)atomic_load(&channel->shared.state);
+  if (!try_to_connect || (state != GMUX_CHANNEL_IDLE && state != GMUX_CHANNEL_TRANSIENT_FAILURE))
+    return state;
+  if (gmux_loop_is_inside(channel->loop))
+    channel_ask_connect(channel);
+  else
+    channel_post(channel, &channel->connect_post);
+  return state;
+}
+
+static void channel_forget_backoff(gmux_channel *channel) {
+  if (channel->loop_only.state == GMUX_CHANNEL_SHUTDOWN) return;
+  gmux__endpoint_reset_backoff(&channel->loop_only.endpoint);
+  gmux__channel_reconcile(channel);
+}
+
+static void channel_on_backoff_post(gmux__post *post) {
+  gmux_channel *channel = gmux__container(post, gmux_channel, backoff_post.post);
+  atomic_store(&channel->backoff_post.is_posted, false);
+  channel_forget_backoff(channel);
+  gmux__channel_release(channel);
+}
+
+void gmux_channel_reset_backoff(gmux_channel *channel) {
+  if (!channel) return;
+  if (gmux_loop_is_inside(channel->loop))
+    channel_forget_backoff(channel);
+  else
+    channel_post(channel, &channel->backoff_post);
+}
+
+/* ---- the end ---- */
+
+static void channel_cancel_all(gmux__list *calls) {
+  while (calls->first)
+    gmux__call_fail(gmux__container(calls->first, gmux_call, loop_only.link), GMUX_CANCELLED,
+                    "the channel was closed");
+}
+
+/* Calls first: so their streams are reset, and none of them hears that its connection was lost. */
+static void channel_shut_down(gmux_channel *channel) {
+  channel_cancel_all(&channel->loop_only.waiting);
+  channel_cancel_all(&channel->loop_only.running);
+  gmux__timer_clear(channel->loop, &channel->loop_only.idle_timer);
+  gmux__endpoint_close(&channel->loop_only.endpoint, "the channel was closed");
+  gmux__channel_reconcile(channel);
+}
+
+static void channel_on_close_post(gmux__post *post) {
+  gmux_channel *channel = gmux__container(post, gmux_channel, close_post.post);
+  channel_shut_down(channel);
+  gmux__channel_release(channel);
+}
+
+static void channel_on_closed_task(void *arg) {
+  gmux_channel *channel = arg;
+  if (channel->on_closed) channel->on_closed(channel->on_closed_data);
+  gmux__channel_release(channel); /* the loop's hold */
+}
+
+void gmux_channel_close(gmux_channel *channel, void (*on_closed)(void *user_data),
+                        void *user_data) {
+  if (!channel || atomic_exchange(&channel->shared.is_closing, true)) return;
+  channel->on_closed = on_closed;
+  channel->on_closed_data = user_data;
+  if (gmux_loop_is_inside(channel->loop))
+    channel_shut_down(channel);
+  else
+    channel_post(channel, &channel->close_post);
+}
+
+void gmux_channel_free(gmux_channel *channel) {
+  if (!channel) return;
+  gmux_channel_close(channel, NULL, NULL);
+  gmux__channel_release(channel);
+}
+
+/* ---- memory ---- */
+
+gmux__field *gmux__channel_fields(gmux_channel *channel, size_t count) {
+  if (count <= channel->loop_only.field_room) return channel->loop_only.fields;
+  gmux__field *fields = gmux__realloc(channel->loop_only.fields, count * sizeof *fields);
+  if (!fields) return NULL;
+  channel->loop_only.fields = fields;
+  channel->loop_only.field_room = count;
+  return fields;
+}
+
+/* Takes one that is half made. */
+static void channel_destroy(gmux_channel *channel) {
+  gmux__endpoint_deinit(&channel->loop_only.endpoint);
+  gmux__slab_deinit(&channel->loop_only.calls);
+  gmux__free(channel->loop_only.fields);
+  gmux__h2_free(channel->h2);
+  gmux__request_deinit(&channel->request);
+  gmux_tls_free(channel->tls);
+  gmux__free(channel->authority);
+  gmux__free(channel->tls_host);
+  gmux__target_deinit(&channel->target);
+  gmux__free(channel);
+}
+
+static void channel_on_free_task(void *arg) {
+  gmux_channel *channel = arg;
+  gmux_loop *loop = channel->loop;
+  channel_destroy(channel);
+  gmux__loop_unref(loop);
+}
+
+static void channel_defer_free(gmux_channel *channel) {
+  gmux__loop_defer(channel->loop, GMUX__PHASE_FREE, &channel->loop_only.free_task);
+}
+
+static void channel_on_free_post(gmux__post *post) {
+  channel_defer_free(gmux__container(post, gmux_channel, free_post.post));
+}
+
+void gmux__channel_hold(gmux_channel *channel) {
+  atomic_fetch_add_explicit(&channel->shared.holds, 1, memory_order_relaxed);
+}
+
+void gmux__channel_release(gmux_channel *channel) {
+  unsigned before = atomic_fetch_sub_explicit(&channel->shared.holds, 1, memory_order_acq_rel);
+  assert(before > 0);
+  if (before != 1) return;
+  if (gmux_loop_is_inside(channel->loop))
+    channel_defer_free(channel);
+  else
+    gmux__loop_post(channel->loop, &channel->free_post.post);
+}
+
+/* ---- making one ---- */
+
+/* What the options point to is copied or held; none of their pointers is looked at again. */
+static int channel_set_options(gmux_channel *channel, const gmux_channel_options *options) {
+  int error = gmux__channel_options_read(&channel->options, options);
+  if (error) return error;
+  gmux_channel_options *o = &channel->options;
+  if (o->tls)
+    channel->tls = gmux__tls_ref(o->tls);
+  else if (!o->cleartext)
+    error = gmux_tls_client_new(&channel->tls, NULL);
+  if (error) return error;
+
+  const char *tls_host = o->tls_host ? o->tls_host : channel->target.host;
+  const char *authority = o->authority  ? o->authority
+                          : o->tls_host ? o->tls_host
+                                        : channel->target.authority;
+  channel->tls_host = gmux__strdup(tls_host);
+  channel->authority = gmux__strdup(authority);
+  if (!channel->tls_host || !channel->authority) return gmux__fail_code(GMUX_ERR_NOMEM);
+  error = gmux__request_init(&channel->request, channel->tls != NULL, channel->authority,
+                             o->user_agent);
+  o->tls = NULL;
+  o->tls_host = o->authority = o->user_agent = NULL;
+  return error;
+}
+
+static int channel_new_h2(gmux_channel *channel) {
+  const gmux_channel_options *o = &channel->options;
+  const gmux__h2_config config = {
+      .is_server = false,
+      .max_streams = o->max_concurrent_streams,
+      .stream_window_bytes = o->stream_window_bytes,
+      .connection_window_bytes = o->connection_window_bytes,
+      .max_header_bytes = o->max_recv_metadata_bytes,
+  };
+  return gmux__h2_new(&channel->h2, channel->loop, &config);
+}
+
+static int channel_init_endpoint(gmux_channel *channel) {
+  gmux__endpoint_config config = {
+      .target = &channel->target,
+      .h2 = channel->h2,
+      .tls = channel->tls,
+      .tls_host = channel->tls_host,
+  };
+  gmux__backoff_config_default(&config.backoff);
+  config.backoff.initial_ns = channel->options.initial_backoff_ms * GMUX__NS_PER_MS;
+  config.backoff.max_ns = channel->options.max_backoff_ms * GMUX__NS_PER_MS;
+  config.backoff.min_connect_ns = channel->options.connect_timeout_ms * GMUX__NS_PER_MS;
+  return gmux__endpoint_init(&channel->loop_only.endpoint, channel->loop, &config,
+                             &endpoint_handlers, channel);
+}
+
+static void channel_post_init(gmux__channel_post *post, void (*fn)(gmux__post *post)) {
+  post->post.fn = fn;
+  atomic_init(&post->is_posted, false);
+}
+
+/* What cannot fail. */
+static void channel_init(gmux_channel *channel) {
+  gmux__task_init(&channel->loop_only.watch_task, gmux__channel_watch_run, channel);
+  gmux__task_init(&channel->loop_only.closed_task, channel_on_closed_task, channel);
+  gmux__task_init(&channel->loop_only.free_task, channel_on_free_task, channel);
+  gmux__timer_init(&channel->loop_only.idle_timer, channel_on_idle, channel);
+  gmux__slab_init(&channel->loop_only.calls, sizeof(gmux_call), CALLS_KEPT);
+  channel_post_init(&channel->close_post, channel_on_close_post);
+  channel_post_init(&channel->connect_post, channel_on_connect_post);
+  channel_post_init(&channel->backoff_post, channel_on_backoff_post);
+  channel_post_init(&channel->free_post, channel_on_free_post);
+  atomic_init(&channel->shared.holds, 2); /* the application's and the loop's */
+  atomic_init(&channel->shared.state, GMUX_CHANNEL_IDLE);
+}
+
+int gmux_channel_new(gmux_channel **out, gmux_loop *loop, const char *target,
+                     const gmux_channel_options *options) {
+  if (!out || !loop || !target)
+    return gmux__fail(GMUX_ERR_INVALID, "gmux_channel_new: out, loop or target is NULL");
+  gmux_channel *channel = gmux__calloc(1, sizeof *channel);
+  if (!channel) return gmux__fail_code(GMUX_ERR_NOMEM);
+  channel->loop = loop;
+  channel_init(channel);
+  int error = gmux__target_parse(&channel->target, target);
+  if (!error) error = channel_set_options(channel, options);
+  if (!error) error = channel_new_h2(channel);
+  if (!error) error = channel_init_endpoint(channel);
+  if (error) {
+    channel_destroy(channel);
+    return error;
+  }
+  gmux__loop_ref(loop);
+  *out = channel;
+  return 0;
+}

@@ -1,0 +1,104 @@
+/*
+ * channel.h (inside): what the files of a channel share, and what its calls ask of it.
+ *
+ * A channel is held (shared.holds) by: the application, until gmux_channel_free; the loop, until
+ * on_closed has been told; each call, until its memory goes; each watcher, until it has been told;
+ * each post in flight. The last one to let go frees it, on the loop's thread.
+ */
+#ifndef GMUX__CLIENT_CHANNEL_H
+#define GMUX__CLIENT_CHANNEL_H
+
+#include "lib/base/slab.h"
+#include "lib/client/endpoint.h"
+#include "lib/client/request.h"
+#include <gmux/call.h>
+#include <stdatomic.h>
+
+/* A post that can be in flight once at a time. */
+typedef struct gmux__channel_post {
+  gmux__post post;
+  atomic_bool is_posted;
+} gmux__channel_post;
+
+/* The figures of gmux_channel_get_stats. Written by the loop's thread alone, so plain loads and
+ * stores are enough; atomic because any thread may read them. */
+typedef struct gmux__channel_figures {
+  _Atomic(uint64_t) started, succeeded, failed, made, dials_failed;
+  _Atomic(uint32_t) running, waiting, peak, connections;
+} gmux__channel_figures;
+
+struct gmux_channel {
+  /* Set by gmux_channel_new, then only read. */
+  gmux_loop *loop;
+  gmux_channel_options options; /* pointers in it are not the channel's: see below */
+  gmux__target target;
+  gmux_tls *tls; /* NULL: cleartext */
+  char *authority, *tls_host;
+  gmux__request request;
+  gmux__h2 *h2;
+
+  struct {
+    gmux_channel_state state;
+    bool is_connect_asked; /* gmux_channel_get_state(try_to_connect), until READY */
+    bool is_over;          /* on_closed is due or told */
+    gmux__endpoint endpoint;
+    gmux__list waiting, running, ending; /* of gmux_call, by its state */
+    gmux__list watchers, due;            /* of watcher; due: to be told */
+    gmux__list connect_waiters;          /* threads in gmux_channel_connect_wait */
+    gmux__timer idle_timer;
+    uint64_t idle_since_ns; /* when the last call went */
+    gmux__task watch_task, closed_task, free_task;
+    gmux__slab calls;    /* memory of calls */
+    gmux__field *fields; /* for the request that is being made */
+    size_t field_room;
+  } loop_only;
+
+  void (*on_closed)(void *user_data); /* set by who closes, read by the loop afterwards */
+  void *on_closed_data;
+
+  gmux__channel_post close_post, connect_post, backoff_post, free_post;
+  struct {
+    atomic_uint holds;
+    atomic_int state; /* a mirror of loop_only.state */
+    atomic_bool is_closing;
+    gmux__channel_figures figures;
+  } shared;
+};
+
+void gmux__channel_hold(gmux_channel *channel);    /* any thread */
+void gmux__channel_release(gmux_channel *channel); /* any thread */
+
+static inline bool gmux__channel_is_closing(const gmux_channel *channel) {
+  return atomic_load_explicit(&channel->shared.is_closing, memory_order_acquire);
+}
+
+/* ---- for calls, on the loop's thread ---- */
+
+/* A new call: put on a connection, made to wait, or ended (its status is settled then). `error`:
+ * its request could not be taken, for want of memory. */
+void gmux__channel_submit(gmux_channel *channel, gmux_call *call, int error);
+/* A call has told its end. */
+void gmux__channel_call_ended(gmux_channel *channel);
+/* A call has gone to another list; `is_decided`: it has its status, and it is `code`. */
+void gmux__channel_count_call(gmux_channel *channel, bool is_decided, gmux_code code);
+/* Room for this many header fields; NULL: out of memory. Valid until the next time. */
+gmux__field *gmux__channel_fields(gmux_channel *channel, size_t count);
+
+/* ---- channel.c, channel_watch.c and channel_stats.c among themselves ---- */
+
+/* After anything has changed: brings state, waiting calls and the endpoint in line. */
+void gmux__channel_reconcile(gmux_channel *channel);
+/* The state has changed: who watches it is told, and who waits for READY. */
+void gmux__channel_tell_watchers(gmux_channel *channel);
+void gmux__channel_watch_run(void *arg); /* loop_only.watch_task */
+void gmux__channel_publish(gmux_channel *channel);
+
+#ifdef GMUX_DEBUG
+void gmux__channel_check(const gmux_channel *channel);
+#else
+static inline void gmux__channel_check(const gmux_channel *channel) {
+  (void)channel;
+}
+#endif
+
+#endif

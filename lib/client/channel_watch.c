@@ -1,0 +1,179 @@
+/* channel_watch.c: who wants to know a channel's state: watchers, and threads that wait for READY.
+ */
+#include "lib/base/alloc.h"
+#include "lib/base/fail.h"
+#include "lib/client/channel.h"
+#include "lib/io/mailbox.h"
+#include <stdio.h>
+
+/* ---- watchers ---- */
+
+typedef struct watcher {
+  gmux__link link; /* in the channel's watchers, or due */
+  gmux__post post;
+  gmux_channel *channel; /* held */
+  gmux_channel_state last;
+  gmux_channel_state seen; /* the first that was another */
+  void (*fn)(gmux_channel_state state, void *user_data);
+  void *user_data;
+} watcher;
+
+static void watcher_free(watcher *w) {
+  gmux_channel *channel = w->channel;
+  gmux__free(w);
+  gmux__channel_release(channel);
+}
+
+static void watcher_make_due(watcher *w) {
+  gmux_channel *channel = w->channel;
+  w->seen = channel->loop_only.state;
+  gmux__list_remove(&w->link);
+  gmux__list_append(&channel->loop_only.due, &w->link);
+  gmux__loop_defer(channel->loop, GMUX__PHASE_DONE, &channel->loop_only.watch_task);
+}
+
+static void watcher_add(watcher *w) {
+  gmux_channel *channel = w->channel;
+  if (channel->loop_only.state != w->last)
+    watcher_make_due(w);
+  else if (w->last == GMUX_CHANNEL_SHUTDOWN)
+    watcher_free(w); /* closed meanwhile, and nothing will ever change again */
+  else
+    gmux__list_append(&channel->loop_only.watchers, &w->link);
+}
+
+static void watcher_on_post(gmux__post *post) {
+  watcher_add(gmux__container(post, watcher, post));
+}
+
+static void tell_watchers(gmux_channel *channel) {
+  gmux__link *next;
+  for (gmux__link *l = channel->loop_only.watchers.first; l; l = next) {
+    next = l->next;
+    watcher *w = gmux__container(l, watcher, link);
+    if (w->last != channel->loop_only.state)
+      watcher_make_due(w);
+    else if (w->last == GMUX_CHANNEL_SHUTDOWN) {
+      gmux__list_remove(&w->link);
+      watcher_free(w);
+    }
+  }
+}
+
+/* Those that are due now; one that a watcher adds waits for the next round. */
+void gmux__channel_watch_run(void *arg) {
+  gmux_channel *channel = arg;
+  gmux__channel_hold(channel); /* beyond the last watcher */
+  for (size_t left = channel->loop_only.due.count; left > 0; left--) {
+    watcher *w = gmux__container(gmux__list_shift(&channel->loop_only.due), watcher, link);
+    w->fn(w->seen, w->user_data);
+    watcher_free(w);
+  }
+  gmux__channel_release(channel);
+}
+
+int gmux_channel_watch_state(gmux_channel *channel, gmux_channel_state last,
+                             void (*fn)(gmux_channel_state state, void *user_data),
+                             void *user_data) {
+  if (!channel || !fn)
+    return gmux__fail(GMUX_ERR_INVALID, "gmux_channel_watch_state: channel or fn is NULL");
+  if (gmux__channel_is_closing(channel))
+    return gmux__fail(GMUX_ERR_CLOSED, "the channel is closed");
+  watcher *w = gmux__calloc(1, sizeof *w);
+  if (!w) return gmux__fail_code(GMUX_ERR_NOMEM);
+  *w = (watcher){.channel = channel, .last = last, .fn = fn, .user_data = user_data};
+  gmux__channel_hold(channel);
+  if (gmux_loop_is_inside(channel->loop)) {
+    watcher_add(w);
+    return 0;
+  }
+  w->post.fn = watcher_on_post;
+  gmux__loop_post(channel->loop, &w->post);
+  return 0;
+}
+
+/* ---- threads that wait for READY ---- */
+
+/*
+ * Lives on the stack of the thread that waits. The thread posts `add`; the loop raises END with the
+ * answer. When the time is up first, the thread posts `remove` and waits until that has run: from
+ * then on the loop knows nothing of it, whoever was faster.
+ */
+typedef struct connect_waiter {
+  gmux__link link; /* in the channel's connect_waiters */
+  gmux__post add, remove;
+  gmux_channel *channel;
+  gmux__mailbox *box;
+  int answer;
+  char why[GMUX__CONNECTOR_WHY];
+} connect_waiter;
+
+static void connect_waiter_answer(connect_waiter *cw, int answer) {
+  cw->answer = answer;
+  snprintf(cw->why, sizeof cw->why, "%s", gmux__endpoint_why(&cw->channel->loop_only.endpoint));
+  gmux__list_remove(&cw->link);
+  gmux__mailbox_set(cw->box, GMUX__BOX_END);
+}
+
+/* True: it is off the list. */
+static bool connect_waiter_try(connect_waiter *cw) {
+  gmux_channel_state state = cw->channel->loop_only.state;
+  if (state != GMUX_CHANNEL_READY && state != GMUX_CHANNEL_SHUTDOWN) return false;
+  connect_waiter_answer(cw, state == GMUX_CHANNEL_READY ? 0 : GMUX_ERR_CLOSED);
+  return true;
+}
+
+static void connect_waiter_on_add(gmux__post *post) {
+  connect_waiter *cw = gmux__container(post, connect_waiter, add);
+  gmux_channel *channel = cw->channel;
+  gmux__list_append(&channel->loop_only.connect_waiters, &cw->link);
+  if (!connect_waiter_try(cw)) gmux__channel_reconcile(channel);
+}
+
+static void connect_waiter_on_remove(gmux__post *post) {
+  connect_waiter *cw = gmux__container(post, connect_waiter, remove);
+  if (gmux__link_is_linked(&cw->link)) connect_waiter_answer(cw, GMUX_ERR_TIMEOUT);
+  gmux__mailbox_set(cw->box, GMUX__BOX_CLOSED);
+}
+
+static void tell_connect_waiters(gmux_channel *channel) {
+  gmux__link *next;
+  for (gmux__link *l = channel->loop_only.connect_waiters.first; l; l = next) {
+    next = l->next;
+    connect_waiter_try(gmux__container(l, connect_waiter, link));
+  }
+}
+
+void gmux__channel_tell_watchers(gmux_channel *channel) {
+  tell_watchers(channel);
+  tell_connect_waiters(channel);
+}
+
+static int connect_waiter_wait(connect_waiter *cw, int64_t timeout_ms) {
+  gmux__loop_post(cw->channel->loop, &cw->add);
+  if (!gmux__mailbox_wait(cw->box, GMUX__BOX_END, timeout_ms)) {
+    gmux__loop_post(cw->channel->loop, &cw->remove);
+    gmux__mailbox_wait(cw->box, GMUX__BOX_CLOSED, -1);
+  }
+  if (cw->answer == 0) return 0;
+  if (cw->answer == GMUX_ERR_CLOSED) return gmux__fail(GMUX_ERR_CLOSED, "the channel is closed");
+  return gmux__fail(GMUX_ERR_TIMEOUT, "no connection within %lld ms%s%s", (long long)timeout_ms,
+                    cw->why[0] ? ": " : "", cw->why);
+}
+
+int gmux_channel_connect_wait(gmux_channel *channel, int64_t timeout_ms) {
+  if (!channel) return gmux__fail(GMUX_ERR_INVALID, "gmux_channel_connect_wait: channel is NULL");
+  if (gmux_loop_is_inside(channel->loop))
+    return gmux__fail(GMUX_ERR_DEADLOCK, "gmux_channel_connect_wait was called on the loop's own "
+                                         "thread, which would wait for itself");
+  if (gmux_channel_get_state(channel, false) == GMUX_CHANNEL_READY) return 0;
+  connect_waiter cw = {
+      .channel = channel, .add.fn = connect_waiter_on_add, .remove.fn = connect_waiter_on_remove};
+  int error = gmux__mailbox_new(&cw.box);
+  if (error) return error;
+  gmux__channel_hold(channel); /* it may be freed under a thread that waits for it */
+  error = connect_waiter_wait(&cw, timeout_ms);
+  gmux__channel_release(channel);
+  gmux__mailbox_free(cw.box);
+  return error;
+}

@@ -1,0 +1,66 @@
+/* method.c: methods, made once and used for many calls. */
+#include "lib/client/method.h"
+#include "lib/base/alloc.h"
+#include "lib/base/fail.h"
+#include <string.h>
+
+/* Far beyond any real name, and well within the metadata that every server takes. */
+enum { PATH_MAX_LEN = 1024 };
+
+static int path_check(const char *path, size_t len) {
+  static const char form[] = "a method's path is \"/package.Service/Method\"";
+  if (len > PATH_MAX_LEN)
+    return gmux__fail(GMUX_ERR_INVALID, "%s of at most %d bytes, this one has %zu", form,
+                      PATH_MAX_LEN, len);
+  for (size_t i = 0; i < len; i++)
+    if (path[i] <= 0x20 || path[i] > 0x7e)
+      return gmux__fail(GMUX_ERR_INVALID, "%s: byte 0x%02x at position %zu cannot stand there",
+                        form, (unsigned char)path[i], i);
+  if (path[0] != '/')
+    return gmux__fail(GMUX_ERR_INVALID, "%s: \"%.80s\" has no slash at its start", form, path);
+  const char *slash = strchr(path + 1, '/');
+  if (!slash || slash == path + 1 || slash[1] == '\0')
+    return gmux__fail(GMUX_ERR_INVALID, "%s: \"%.80s\" lacks the service or the method", form,
+                      path);
+  return 0;
+}
+
+static int method_check(gmux_method **out, const char *path, gmux_method_kind kind,
+                        unsigned flags) {
+  if (!out || !path) return gmux__fail(GMUX_ERR_INVALID, "gmux_method_new: out or path is NULL");
+  if ((unsigned)kind > GMUX_BIDI_STREAMING)
+    return gmux__fail(GMUX_ERR_INVALID, "%d is not a gmux_method_kind", (int)kind);
+  if (flags & ~(unsigned)GMUX_METHOD_IDEMPOTENT)
+    return gmux__fail(GMUX_ERR_INVALID, "method flags 0x%x are not known", flags);
+  return path_check(path, strlen(path));
+}
+
+int gmux_method_new(gmux_method **out, const char *path, gmux_method_kind kind, unsigned flags) {
+  int error = method_check(out, path, kind, flags);
+  if (error) return error;
+  size_t len = strlen(path);
+  gmux_method *m = gmux__malloc(sizeof *m + len + 1);
+  if (!m) return gmux__fail_code(GMUX_ERR_NOMEM);
+  atomic_init(&m->holds, 1);
+  m->kind = kind;
+  m->flags = flags;
+  m->path_len = len;
+  memcpy(m->path, path, len + 1);
+  *out = m;
+  return 0;
+}
+
+gmux_method *gmux__method_ref(gmux_method *method) {
+  atomic_fetch_add_explicit(&method->holds, 1, memory_order_relaxed);
+  return method;
+}
+
+void gmux_method_free(gmux_method *method) {
+  if (!method) return;
+  /* What every holder did with it comes before its end. */
+  if (atomic_fetch_sub_explicit(&method->holds, 1, memory_order_acq_rel) == 1) gmux__free(method);
+}
+
+const char *gmux_method_path(const gmux_method *method) {
+  return method ? method->path : "";
+}

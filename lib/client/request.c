@@ -1,0 +1,57 @@
+/* request.c: the header fields of a request. */
+#include "lib/client/request.h"
+#include "lib/base/alloc.h"
+#include "lib/base/fail.h"
+#include <gmux/version.h>
+#include <stdio.h>
+#include <string.h>
+
+#define OWN_USER_AGENT "grpc-c-gmux/" GMUX_VERSION
+
+static gmux__field field_of(const char *name, const char *value, size_t value_len) {
+  return (gmux__field){(const uint8_t *)name, (const uint8_t *)value, strlen(name), value_len};
+}
+
+static gmux__field field_text(const char *name, const char *value) {
+  return field_of(name, value, strlen(value));
+}
+
+static char *user_agent_new(const char *app) {
+  if (!app) return gmux__strdup(OWN_USER_AGENT);
+  size_t size = strlen(app) + sizeof " " OWN_USER_AGENT;
+  char *text = gmux__malloc(size);
+  if (text) snprintf(text, size, "%s %s", app, OWN_USER_AGENT);
+  return text;
+}
+
+int gmux__request_init(gmux__request *request, bool is_secure, const char *authority,
+                       const char *app) {
+  char *user_agent = user_agent_new(app);
+  if (!user_agent) return gmux__fail_code(GMUX_ERR_NOMEM);
+  request->scheme = field_text(":scheme", is_secure ? "https" : "http");
+  request->authority = field_text(":authority", authority);
+  request->user_agent = field_text("user-agent", user_agent);
+  request->user_agent_text = user_agent;
+  return 0;
+}
+
+void gmux__request_deinit(gmux__request *request) {
+  gmux__free(request->user_agent_text);
+  request->user_agent_text = NULL;
+}
+
+size_t gmux__request_fields(const gmux__request *request, const gmux_method *method,
+                            const char *timeout, const gmux_metadata *metadata,
+                            gmux__field *fields) {
+  size_t n = 0;
+  fields[n++] = field_text(":method", "POST");
+  fields[n++] = request->scheme;
+  fields[n++] = field_of(":path", method->path, method->path_len);
+  fields[n++] = request->authority;
+  if (timeout) fields[n++] = field_text("grpc-timeout", timeout);
+  fields[n++] = field_text("te", "trailers");
+  fields[n++] = field_text("content-type", "application/grpc");
+  fields[n++] = request->user_agent;
+  fields[n++] = field_text("grpc-accept-encoding", "identity,gzip,deflate");
+  return n + gmux__metadata_fields(metadata, fields + n, gmux_metadata_count(metadata));
+}
