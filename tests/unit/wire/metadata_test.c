@@ -430,6 +430,17 @@ static void a_copy_lives_on_its_own(void) {
   gmux_metadata_free(copy);
 }
 
+static void a_copy_of_one_short_entry_is_one_allocation(void) {
+  gmux_metadata *copy;
+  CU_ASSERT_EQUAL(gmux_metadata_add(md, "k", "v"), 0);
+  size_t calls = test_alloc_calls();
+  CU_ASSERT_EQUAL_FATAL(gmux__metadata_copy(&copy, md), 0);
+  CU_ASSERT_EQUAL(test_alloc_calls() - calls, 1);
+  CU_ASSERT_EQUAL(gmux_metadata_count(copy), 1);
+  CU_ASSERT_TRUE(text_is(copy, 0, "k", "v"));
+  gmux_metadata_free(copy);
+}
+
 static void a_copy_of_nothing_is_null(void) {
   size_t calls = test_alloc_calls();
   gmux_metadata *copy = md;
@@ -515,6 +526,7 @@ static const test_case cases[] = {
     TEST(the_size_on_the_wire_counts_32_a_field_and_values_in_base64),
     TEST(what_is_sent_is_what_is_received),
     TEST(a_copy_lives_on_its_own),
+    TEST(a_copy_of_one_short_entry_is_one_allocation),
     TEST(a_copy_of_nothing_is_null),
     TEST(out_of_memory_changes_nothing),
     TESTS_END};

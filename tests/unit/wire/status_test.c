@@ -173,9 +173,13 @@ static void a_status_keeps_copies_of_its_texts(void) {
   gmux_status_clear(NULL);
 }
 
-static void a_status_may_have_only_one_of_its_texts(void) {
+static void a_status_may_have_one_of_its_texts_or_both(void) {
   gmux_bytes details = gmux_bytes_borrow("d", 1);
-  gmux_status status = gmux_status_make(GMUX_INTERNAL, NULL, &details);
+  gmux_status status = gmux_status_make(GMUX_INTERNAL, "m", &details);
+  CU_ASSERT_STRING_EQUAL(status.message, "m");
+  CU_ASSERT_EQUAL(status.details.len, 1);
+  gmux_status_clear(&status);
+  status = gmux_status_make(GMUX_INTERNAL, NULL, &details);
   CU_ASSERT_STRING_EQUAL(status.message, "");
   CU_ASSERT_EQUAL(status.details.len, 1);
   gmux_status_clear(&status);
@@ -201,6 +205,7 @@ static void ok_and_bare_codes_cost_nothing(void) {
 }
 
 static void a_number_that_is_no_code_becomes_unknown(void) {
+  CU_ASSERT_EQUAL(gmux_status_make((gmux_code)16, NULL, NULL).code, GMUX_UNAUTHENTICATED);
   CU_ASSERT_EQUAL(gmux_status_make((gmux_code)17, NULL, NULL).code, GMUX_UNKNOWN);
   CU_ASSERT_EQUAL(gmux_status_make((gmux_code)-1, NULL, NULL).code, GMUX_UNKNOWN);
 }
@@ -224,7 +229,7 @@ static const test_case cases[] = {TEST(codes_have_grpcs_names_and_numbers),
                                   TEST(every_reset_code_has_its_grpc_status),
                                   TEST(every_status_has_its_reset_code_and_none_invites_a_retry),
                                   TEST(a_status_keeps_copies_of_its_texts),
-                                  TEST(a_status_may_have_only_one_of_its_texts),
+                                  TEST(a_status_may_have_one_of_its_texts_or_both),
                                   TEST(ok_and_bare_codes_cost_nothing),
                                   TEST(a_number_that_is_no_code_becomes_unknown),
                                   TEST(without_memory_the_code_stays),
