@@ -154,14 +154,17 @@ static void on_deliver_task(void *arg) {
 
 /* ---- writing ---- */
 
-/* Fills the empty output from nghttp2 until that has no more or the output is full. */
+/* Fills the empty output from nghttp2 until that has no more or the output is full. What nghttp2
+ * says when it fails here, its own words or our callbacks', is always that memory has ended. */
 static int conn_gather(gmux__conn *conn) {
   while (!gmux__outq_is_full(&conn->out)) {
     const uint8_t *data;
     ssize_t n = nghttp2_session_mem_send(conn->session, &data);
-    if (n < 0) return n == NGHTTP2_ERR_NOMEM ? GMUX_ERR_NOMEM : GMUX_ERR_PROTOCOL;
-    if (n == 0) break;
-    if (gmux__outq_copy(&conn->out, data, (size_t)n)) return GMUX_ERR_NOMEM;
+    if (n == 0) return 0;
+    if (n < 0 || gmux__outq_copy(&conn->out, data, (size_t)n)) {
+      conn->is_output_broken = true; /* a frame may be half gathered: nothing can follow it */
+      return GMUX_ERR_NOMEM;
+    }
   }
   return 0;
 }
@@ -352,7 +355,7 @@ void gmux__conn_drain(gmux__conn *conn) {
 /* Tells the peer, as far as that can be done without waiting. */
 static void conn_say_goodbye(gmux__conn *conn, uint32_t h2_code) {
   if (conn->session && conn->error != GMUX_ERR_IO && conn->error != GMUX_ERR_TLS &&
-      !conn->is_write_blocked) {
+      !conn->is_write_blocked && !conn->is_output_broken) {
     int32_t last = nghttp2_session_get_last_proc_stream_id(conn->session);
     const char *text = h2_code == NGHTTP2_NO_ERROR ? "" : conn->why;
     bool is_queued = !nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE, last, h2_code,

@@ -131,8 +131,17 @@ static void take_details(gmux__head *head, const uint8_t *value, size_t len) {
   head->details = gmux_bytes_own(bytes, n);
 }
 
+/* So that a block without anything for the application costs no memory. user-agent is shown to it.
+ */
+static bool is_for_application(const uint8_t *name, size_t len) {
+  static const char user_agent[] = "user-agent";
+  if (len == sizeof user_agent - 1 && memcmp(name, user_agent, len) == 0) return true;
+  return !gmux__metadata_is_reserved((const char *)name, len);
+}
+
 static void take_metadata(gmux__head *head, const uint8_t *name, size_t name_len,
                           const uint8_t *value, size_t value_len) {
+  if (!is_for_application(name, name_len)) return;
   if (!head->metadata && gmux_metadata_new(&head->metadata)) {
     head->is_out_of_memory = true;
     return;

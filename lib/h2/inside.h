@@ -37,6 +37,7 @@ struct gmux__conn {
   gmux__timer drain_timer;
   int32_t goaway_last_id; /* of the peer's GOAWAY; INT32_MAX: none */
   bool is_write_blocked;  /* the transport said so; it will say when not */
+  bool is_output_broken;
   bool is_secure;
   bool has_ready_event, has_slots_event, has_draining_event, has_closed_event;
   /* Noted inside nghttp2, acted upon outside. */

@@ -373,6 +373,9 @@ int gmux__session_option_new(nghttp2_option **out, const gmux__h2_config *config
   return 0;
 }
 
+/* SETTINGS_NO_RFC7540_PRIORITIES is not among them: it puts nghttp2 1.52 on a path that frees an
+ * item twice when memory ends (session_ob_data_push fails after the item was attached). The old
+ * tree of priorities is bounded. */
 static int submit_settings(gmux__conn *conn) {
   const gmux__h2_config *config = &conn->h2->config;
   nghttp2_settings_entry iv[8];
@@ -386,7 +389,6 @@ static int submit_settings(gmux__conn *conn) {
       (nghttp2_settings_entry){NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, config->stream_window_bytes};
   iv[n++] =
       (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, config->max_header_bytes};
-  iv[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1};
   int rc = nghttp2_submit_settings(conn->session, NGHTTP2_FLAG_NONE, iv, n);
   if (rc) return rc;
   return nghttp2_session_set_local_window_size(conn->session, NGHTTP2_FLAG_NONE, 0,
