@@ -20,11 +20,12 @@ static const char usage[] =
     "usage: demo_client [OPTION]... TARGET\n"
     "Loads hello.Greeter with concurrent calls over one connection and shows figures.\n\n"
     "  --callers N    calls in flight at once (default 1000)\n"
-    "  --rounds N     calls that each caller makes, one after another (default 10)\n"
+    "  --rounds N     calls that each caller makes, one after another (default 100)\n"
     "  --ca FILE      trust this authority (PEM) instead of the system's\n"
     "  --cleartext    no TLS\n";
 
 #define REDRAW_S 0.1
+enum { LATENCY_SLOTS = 20000, SLOTS_PER_MS = 10 }; /* up to two seconds, a tenth of a ms each */
 
 typedef struct demo demo;
 
@@ -43,8 +44,7 @@ struct demo {
   caller *callers;
   unsigned caller_count, callers_running;
   uint64_t right; /* calls that ended well with what they must bring */
-  double *latencies;
-  size_t latency_count;
+  unsigned latencies[LATENCY_SLOTS + 1], latency_count; /* the last slot: longer than that */
   struct {
     gmux_call *call;
     unsigned sent, received, right, count;
@@ -60,30 +60,36 @@ static void must(int error) {
 
 /* ---- the figures ---- */
 
-static int compare_doubles(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
+static void latency_add(demo *d, double seconds) {
+  double slot = seconds * 1000 * SLOTS_PER_MS;
+  d->latencies[slot < LATENCY_SLOTS ? (size_t)slot : LATENCY_SLOTS]++;
+  d->latency_count++;
 }
 
-/* Sorts what there is; order does not matter to anybody else. */
-static double percentile_ms(demo *d, double part) {
-  if (d->latency_count == 0) return 0;
-  qsort(d->latencies, d->latency_count, sizeof *d->latencies, compare_doubles);
-  return 1000 * d->latencies[(size_t)(part * (double)(d->latency_count - 1))];
+static double latency_ms(const demo *d, double part) {
+  size_t slot = 0;
+  for (double seen = d->latencies[0]; seen < part * d->latency_count;)
+    seen += d->latencies[++slot];
+  return (double)slot / SLOTS_PER_MS;
 }
 
+/* On a terminal four lines, drawn over again and again; elsewhere a table. */
 static void draw(demo *d) {
+  static const char head[] =
+      "  started     done  failed  connections  in flight   peak  p50 ms  p99 ms\n";
+  static const char row[] = "%9" PRIu64 "%9" PRIu64 "%8" PRIu64 "%13u%11u%7u%8.1f%8.1f\n";
+  static const char block[] =
+      "calls        %8" PRIu64 " started %8" PRIu64 " done %4" PRIu64 " failed\033[K\n"
+      "connections  %8u in use\033[K\n"
+      "streams      %8u now     %8u at the peak\033[K\n"
+      "latency      %8.1f ms p50  %8.1f ms p99\033[K\n";
   gmux_channel_stats s = {.size = sizeof s};
   must(gmux_channel_get_stats(d->channel, &s));
-  double p50 = percentile_ms(d, 0.50), p99 = percentile_ms(d, 0.99);
-  if (d->is_drawn) printf("\033[4A"); /* over the last four lines */
-  d->is_drawn = d->is_terminal;
-  const char *end = d->is_terminal ? "\033[K\n" : "  ";
-  printf("calls %6" PRIu64 " started %6" PRIu64 " done %3" PRIu64 " failed%s", s.calls_started,
-         s.calls_succeeded, s.calls_failed, end);
-  printf("connections %2u in use%s", s.connections, end);
-  printf("streams %4u now %6u at the peak%s", s.calls_running, s.streams_peak, end);
-  printf("latency %6.1f ms p50 %6.1f ms p99%s", p50, p99, d->is_terminal ? end : "\n");
+  if (!d->is_drawn && !d->is_terminal) fputs(head, stdout);
+  if (d->is_drawn && d->is_terminal) printf("\033[4A");
+  d->is_drawn = true;
+  printf(d->is_terminal ? block : row, s.calls_started, s.calls_succeeded, s.calls_failed,
+         s.connections, s.calls_running, s.streams_peak, latency_ms(d, 0.50), latency_ms(d, 0.99));
   fflush(stdout);
 }
 
@@ -114,7 +120,7 @@ static void on_reply(gmux_call *call, const gmux_status *status, ProtobufCMessag
   (void)call;
   caller *c = user_data;
   demo *d = c->demo;
-  d->latencies[d->latency_count++] = ev_time() - c->started_at;
+  latency_add(d, ev_time() - c->started_at);
   char expected[64];
   snprintf(expected, sizeof expected, "Hello, caller %u-%u!", c->number, c->rounds_left);
   const char *got = reply ? ((Hello__HelloReply *)reply)->message : status->message;
@@ -212,8 +218,7 @@ static void demo_start(demo *d, gmux_loop *loop, const char *target, const char 
   d->options.timeout_ms = 30000; /* a demo that hangs shows nothing */
 
   d->callers = calloc(d->caller_count, sizeof *d->callers);
-  d->latencies = calloc((size_t)d->caller_count * rounds, sizeof *d->latencies);
-  if (!d->callers || !d->latencies) exit(1);
+  if (!d->callers) exit(1);
   stream_start(d, rounds);
   for (unsigned i = 0; i < d->caller_count; i++) {
     d->callers[i] = (caller){.demo = d, .number = i, .rounds_left = rounds};
@@ -237,13 +242,15 @@ int main(int argc, char **argv) {
   static const struct option longs[] = {{"callers", 1, NULL, 'c'}, {"rounds", 1, NULL, 'r'},
                                         {"ca", 1, NULL, 'a'},      {"cleartext", 0, NULL, 'n'},
                                         {"help", 0, NULL, 'h'},    {NULL, 0, NULL, 0}};
-  const char *given[128] = {['c'] = "1000", ['r'] = "10"};
+  const char *given[128] = {['c'] = "1000", ['r'] = "100"};
   for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
     if (o == 'h' || o == '?') return fputs(usage, o == 'h' ? stdout : stderr), o == 'h' ? 0 : 2;
     given[o] = optarg ? optarg : "yes";
   }
   unsigned rounds = (unsigned)strtoul(given['r'], NULL, 10);
-  demo d = {.ev = ev_default_loop(0), .is_terminal = isatty(1)};
+  static demo d;
+  d.ev = ev_default_loop(0);
+  d.is_terminal = isatty(1);
   d.caller_count = (unsigned)strtoul(given['c'], NULL, 10);
   if (argc - optind != 1 || rounds == 0 || d.caller_count == 0) return fputs(usage, stderr), 2;
 
@@ -261,6 +268,5 @@ int main(int argc, char **argv) {
   must(gmux_loop_stop(loop));
   ev_loop_destroy(d.ev);
   free(d.callers);
-  free(d.latencies);
   return status;
 }
