@@ -56,7 +56,7 @@ world *world_new(int (*add)(gmux_server *server)) {
   gmux_channel_options options;
   gmux_channel_options_init(&options, sizeof options);
   options.cleartext = true;
-  uint16_t port;
+  uint16_t port = 0;
   char target[64];
   int error = w->loop ? gmux_server_new(&w->server, w->loop, NULL) : GMUX_ERR_NOMEM;
   if (!error)
