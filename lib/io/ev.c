@@ -119,6 +119,9 @@ static void on_before_poll(struct ev_loop *ev, ev_prepare *w, int revents) {
   if (!gmux__loop_needs_turn(&el->common)) return;
   gmux__loop_update_now(&el->common);
   ev_end_turn(el);
+  /* Callbacks have run that the application may wait for with `while (!done) ev_run(EVRUN_ONCE)`:
+   * so this iteration does not wait. */
+  ev_idle_start(el->ev, &el->more);
 }
 
 static void on_timer(struct ev_loop *ev, ev_timer *w, int revents) {

@@ -2,15 +2,13 @@
 #include "tests/unit/harness.h"
 
 extern const test_suite io_timer_suite, io_loop_suite, io_loop_options_suite, io_address_suite,
-    io_target_suite, io_mailbox_suite;
+    io_target_suite, io_mailbox_suite, io_ev_suite, io_socket_suite, io_dial_suite,
+    io_listener_suite, io_resolver_suite;
 
 int main(int argc, char **argv) {
-  static const test_suite *const suites[] = {&io_timer_suite,
-                                             &io_loop_suite,
-                                             &io_loop_options_suite,
-                                             &io_address_suite,
-                                             &io_target_suite,
-                                             &io_mailbox_suite,
-                                             NULL};
+  static const test_suite *const suites[] = {
+      &io_timer_suite,  &io_loop_suite,     &io_loop_options_suite, &io_address_suite,
+      &io_target_suite, &io_mailbox_suite,  &io_ev_suite,           &io_socket_suite,
+      &io_dial_suite,   &io_listener_suite, &io_resolver_suite,     NULL};
   return test_main("io", suites, 60, argc, argv);
 }
