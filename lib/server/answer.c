@@ -1,0 +1,166 @@
+/* answer.c: response headers and trailers as header fields. */
+#include "lib/server/answer.h"
+#include "lib/base/alloc.h"
+#include "lib/base/buf.h"
+#include "lib/base/fail.h"
+#include "lib/wire/base64.h"
+#include "lib/wire/percent.h"
+#include <assert.h>
+#include <string.h>
+
+struct gmux__extras {
+  gmux__buf message; /* percent-encoded */
+  gmux__buf details; /* base64 */
+  gmux_metadata *metadata;
+};
+
+/* ---- what needs memory ---- */
+
+static int extras_add_details(gmux__extras *extras, const gmux_bytes *details) {
+  size_t len = gmux__base64_encoded_len(details->len);
+  uint8_t *text = gmux__buf_reserve(&extras->details, len);
+  if (!text) return gmux__fail_code(GMUX_ERR_NOMEM);
+  gmux__base64_encode((char *)text, details->data, details->len);
+  gmux__buf_commit(&extras->details, len);
+  return 0;
+}
+
+static int extras_fill(gmux__extras *extras, const char *message, const gmux_bytes *details,
+                       const gmux_metadata *metadata) {
+  int error = gmux__percent_encode(&extras->message, message, strlen(message));
+  if (!error && details->len > 0) error = extras_add_details(extras, details);
+  if (!error) error = gmux__metadata_copy(&extras->metadata, metadata);
+  if (error) return error;
+  size_t bytes = gmux__buf_len(&extras->message) + gmux__buf_len(&extras->details) +
+                 gmux__metadata_wire_size(metadata);
+  if (bytes > GMUX__EXTRAS_MAX_BYTES)
+    return gmux__fail(GMUX_ERR_TOO_LARGE,
+                      "message, details and metadata are %zu bytes together, at most %d can be "
+                      "sent; put large things into messages",
+                      bytes, (int)GMUX__EXTRAS_MAX_BYTES);
+  return 0;
+}
+
+int gmux__extras_new(gmux__extras **out, const gmux_status *status, const gmux_metadata *metadata) {
+  static const gmux_bytes none = {NULL, 0, NULL, NULL};
+  bool has_texts = status && status->code != GMUX_OK;
+  const char *message = has_texts && status->message ? status->message : "";
+  const gmux_bytes *details = has_texts ? &status->details : &none;
+  if (!*message && details->len == 0 && gmux_metadata_count(metadata) == 0) {
+    *out = NULL;
+    return 0;
+  }
+  gmux__extras *extras = gmux__calloc(1, sizeof *extras);
+  if (!extras) return gmux__fail_code(GMUX_ERR_NOMEM);
+  int error = extras_fill(extras, message, details, metadata);
+  if (error) {
+    gmux__extras_free(extras);
+    return error;
+  }
+  *out = extras;
+  return 0;
+}
+
+void gmux__extras_free(gmux__extras *extras) {
+  if (!extras) return;
+  gmux__buf_deinit(&extras->message);
+  gmux__buf_deinit(&extras->details);
+  gmux_metadata_free(extras->metadata);
+  gmux__free(extras);
+}
+
+void gmux__answer_deinit(gmux__answer *answer) {
+  gmux__extras_free(answer->extras);
+  answer->extras = NULL;
+}
+
+/* ---- fields ---- */
+
+static gmux__field field_of(const char *name, const void *value, size_t len) {
+  return (gmux__field){(const uint8_t *)name, value, strlen(name), len};
+}
+
+static gmux__field field_of_text(const char *name, const char *value) {
+  return field_of(name, value, strlen(value));
+}
+
+static const char *code_digits(gmux_code code) {
+  static const char *const digits[] = {"0", "1",  "2",  "3",  "4",  "5",  "6",  "7", "8",
+                                       "9", "10", "11", "12", "13", "14", "15", "16"};
+  assert((unsigned)code < sizeof digits / sizeof *digits);
+  return digits[code];
+}
+
+static gmux__field encodings_field(void) {
+  return field_of_text("grpc-accept-encoding", "identity,gzip,deflate");
+}
+
+static bool answer_has_words(const gmux__answer *answer) {
+  return answer->extras ? gmux__buf_len(&answer->extras->message) > 0 : answer->words != NULL;
+}
+
+static bool answer_has_details(const gmux__answer *answer) {
+  return answer->extras && gmux__buf_len(&answer->extras->details) > 0;
+}
+
+/* RFC 9110 section 15.5.6: 405 names the methods that would do. */
+static bool answer_names_methods(const gmux__answer *answer) {
+  return answer->http_status && strcmp(answer->http_status, "405") == 0;
+}
+
+size_t gmux__answer_count(const gmux__answer *answer, bool is_trailers_only) {
+  size_t count = 1 + (size_t)answer_has_words(answer) + (size_t)answer_has_details(answer) +
+                 (size_t)answer->offers_encodings;
+  if (is_trailers_only) count += 2 + (size_t)answer_names_methods(answer);
+  if (answer->extras) count += gmux_metadata_count(answer->extras->metadata);
+  return count;
+}
+
+static gmux__field words_field(const gmux__answer *answer) {
+  if (!answer->extras) return field_of_text("grpc-message", answer->words);
+  const gmux__buf *message = &answer->extras->message;
+  return field_of("grpc-message", gmux__buf_data(message), gmux__buf_len(message));
+}
+
+static size_t http_fields(const gmux__answer *answer, gmux__field *fields) {
+  size_t n = 0;
+  fields[n++] = field_of_text(":status", answer->http_status ? answer->http_status : "200");
+  fields[n++] = field_of_text("content-type", "application/grpc");
+  if (answer_names_methods(answer)) fields[n++] = field_of_text("allow", "POST");
+  return n;
+}
+
+size_t gmux__answer_fields(const gmux__answer *answer, bool is_trailers_only, gmux__field *fields,
+                           size_t room) {
+  assert(room >= gmux__answer_count(answer, is_trailers_only));
+  size_t n = is_trailers_only ? http_fields(answer, fields) : 0;
+  fields[n++] = field_of_text("grpc-status", code_digits(answer->code));
+  if (answer_has_words(answer)) fields[n++] = words_field(answer);
+  if (answer->offers_encodings) fields[n++] = encodings_field();
+  if (!answer->extras) return n;
+  const gmux__extras *extras = answer->extras;
+  if (answer_has_details(answer))
+    fields[n++] = field_of("grpc-status-details-bin", gmux__buf_data(&extras->details),
+                           gmux__buf_len(&extras->details));
+  return n + gmux__metadata_fields(extras->metadata, fields + n, room - n);
+}
+
+enum { RESPONSE_OWN_FIELDS = 3 };
+
+static const gmux_metadata *extras_metadata(const gmux__extras *extras) {
+  return extras ? extras->metadata : NULL;
+}
+
+size_t gmux__response_count(const gmux__extras *extras) {
+  return RESPONSE_OWN_FIELDS + gmux_metadata_count(extras_metadata(extras));
+}
+
+size_t gmux__response_fields(const gmux__extras *extras, gmux__field *fields, size_t room) {
+  assert(room >= gmux__response_count(extras));
+  fields[0] = field_of_text(":status", "200");
+  fields[1] = field_of_text("content-type", "application/grpc");
+  fields[2] = encodings_field();
+  return RESPONSE_OWN_FIELDS + gmux__metadata_fields(extras_metadata(extras),
+                                                     fields + RESPONSE_OWN_FIELDS,
+                                                     room - RESPONSE_OWN_FIELDS);
+}

@@ -1,0 +1,47 @@
+/*
+ * answer.h: how a call ends, as its client is told.
+ *
+ * Usually a code and nothing else, which takes no memory: trailers "grpc-status: 0". What needs
+ * memory (words of the application, details, trailing metadata) is copied, and coded for the wire,
+ * when the call is finished, on the thread that finishes it; afterwards nothing can fail.
+ *
+ * When nothing was sent before, the answer is the whole response (Trailers-Only), with an HTTP
+ * status in front that a client which does not speak gRPC understands.
+ */
+#ifndef GMUX__SERVER_ANSWER_H
+#define GMUX__SERVER_ANSWER_H
+
+#include "lib/wire/metadata.h"
+#include <gmux/status.h>
+
+/* What needs memory: metadata of the application, words and details, coded for the wire. */
+typedef struct gmux__extras gmux__extras;
+
+/* NULL in *out when there is nothing to hold. `status` may be NULL; OK carries neither message nor
+ * details. GMUX_ERR_NOMEM; GMUX_ERR_TOO_LARGE when it does not go into one header block. */
+int gmux__extras_new(gmux__extras **out, const gmux_status *status, const gmux_metadata *metadata);
+void gmux__extras_free(gmux__extras *extras); /* takes NULL */
+
+typedef struct gmux__answer {
+  gmux_code code;
+  const char *http_status; /* of a Trailers-Only response; NULL: "200" */
+  const char *words;       /* without extras: static, of characters that need no coding; or NULL */
+  bool offers_encodings;   /* says which encodings the client may use */
+  gmux__extras *extras;    /* owned; or NULL */
+} gmux__answer;
+
+/* How many fields it has, and those fields; they are borrowed from the answer. */
+size_t gmux__answer_count(const gmux__answer *answer, bool is_trailers_only);
+size_t gmux__answer_fields(const gmux__answer *answer, bool is_trailers_only, gmux__field *fields,
+                           size_t room);
+void gmux__answer_deinit(gmux__answer *answer);
+
+/* The fields in front of the first message; `extras` (may be NULL) has the metadata. */
+size_t gmux__response_count(const gmux__extras *extras);
+size_t gmux__response_fields(const gmux__extras *extras, gmux__field *fields, size_t room);
+
+/* The most that extras may count (name + value + 32 each): nghttp2 does not
+ * send a block of 64 KiB. */
+enum { GMUX__EXTRAS_MAX_BYTES = 60 * 1024 };
+
+#endif

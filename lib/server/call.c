@@ -1,0 +1,345 @@
+/* call.c: one call, on the loop's thread; its states are in call.h. */
+#include "lib/server/call.h"
+#include "lib/base/alloc.h"
+#include "lib/base/fail.h"
+#include "lib/server/request.h"
+#include "lib/server/server.h"
+#include <assert.h>
+#include <string.h>
+
+static gmux_server_call *call_of_stream(gmux__stream *stream) {
+  return gmux__container(stream, gmux_server_call, loop.stream);
+}
+
+static gmux_server_call *call_of_exchange(gmux__exchange *exchange) {
+  return gmux__container(exchange, gmux_server_call, exchange);
+}
+
+/* ---- state ---- */
+
+static bool call_is_legal_edge(gmux__call_state from, gmux__call_state to) {
+  return to > from; /* the diagram in call.h is a line with shortcuts */
+}
+
+static void call_set_state(gmux_server_call *call, gmux__call_state state) {
+  gmux__call_state from = call->loop.state;
+  assert(call_is_legal_edge(from, state));
+  call->loop.state = state;
+  if (from == GMUX__CALL_NEW && state != GMUX__CALL_OVER) gmux__server_count_started(call->server);
+}
+
+/* The end, for all ways there. The state is settled before the application is called. */
+static void call_end(gmux_server_call *call, gmux_code code, bool has_succeeded) {
+  gmux_loop *loop = call->server->loop;
+  const gmux__method *method = call->method;
+  bool is_counted = call->loop.state != GMUX__CALL_NEW;
+  call_set_state(call, GMUX__CALL_OVER);
+  gmux__timer_clear(loop, &call->loop.deadline);
+  if (is_counted) gmux__server_count_ended(call->server, has_succeeded);
+  atomic_store(&call->exchange.shared.is_over, true);
+  if (call->exchange.box)
+    gmux__mailbox_set(call->exchange.box, GMUX__BOX_NO_MORE | GMUX__BOX_WRITABLE | GMUX__BOX_END);
+  if (method && method->handlers->on_end) method->handlers->on_end(call, code, method->user_data);
+  gmux__exchange_release(&call->exchange); /* the loop's hold */
+}
+
+/* Nothing can be written any more; what is queued, and call->loop.answer behind it, leaves. */
+static void call_answer(gmux_server_call *call) {
+  call_set_state(call, GMUX__CALL_ANSWERED);
+  atomic_store(&call->exchange.shared.is_write_closed, true);
+  gmux__stream *stream = &call->loop.stream;
+  gmux__stream_finish(stream, gmux__answer_count(&call->loop.answer, !stream->send.has_headers));
+}
+
+void gmux__server_call_break(gmux_server_call *call, gmux_code code, const char *words) {
+  if (call->loop.state >= GMUX__CALL_ANSWERED) return;
+  call->loop.answer = (gmux__answer){.code = code, .words = words};
+  call_answer(call);
+}
+
+/* ---- the request ---- */
+
+static void call_on_deadline(void *arg) {
+  gmux_server_call *call = arg;
+  gmux__stream_reset(&call->loop.stream, GMUX__H2_CANCEL);
+  call_end(call, GMUX_DEADLINE_EXCEEDED, false);
+}
+
+static void call_set_deadline(gmux_server_call *call, uint64_t timeout_ns) {
+  gmux_loop *loop = call->server->loop;
+  uint64_t now_ns = gmux__loop_now(loop);
+  if (timeout_ns >= GMUX__NEVER - now_ns) return; /* centuries from now */
+  call->loop.deadline_ns = now_ns + timeout_ns;
+  gmux__timer_set(loop, &call->loop.deadline, call->loop.deadline_ns);
+}
+
+static void call_refuse(gmux_server_call *call, const gmux__verdict *verdict) {
+  gmux__answer *answer = &call->loop.answer;
+  *answer = (gmux__answer){
+      .code = verdict->code,
+      .http_status = verdict->http_status,
+      .words = "refused; the server has no memory to say why",
+      .offers_encodings = verdict->offers_encodings,
+  };
+  gmux_status status = {.code = verdict->code, .message = verdict->text};
+  gmux__extras_new(&answer->extras, &status, NULL); /* failing it leaves the words above */
+  gmux__log(gmux__loop_logger(call->server->loop), GMUX_LOG_DEBUG, "server",
+            "%s: request refused: %s", call->connection->peer, verdict->text);
+  call_answer(call);
+}
+
+/* Every method starts with credit for one message. More than the first: of a method that has one,
+ * to notice when there is a second; of others as they come, unless the application grants it. */
+static void call_grant_credit(gmux_server_call *call) {
+  if (gmux__kind_has_one_request(call->method->kind))
+    gmux__stream_credit(&call->loop.stream, 1);
+  else if (!call->loop.has_manual_credit)
+    gmux__stream_credit(&call->loop.stream, GMUX_CREDIT_UNLIMITED);
+}
+
+static void call_accept(gmux_server_call *call, const gmux__method *method) {
+  call->method = method;
+  call_set_state(call, GMUX__CALL_RUNNING);
+  call_set_deadline(call, call->loop.stream.head.timeout_ns);
+  if (method->handlers->on_call) {
+    call->loop.is_in_on_call = true;
+    method->handlers->on_call(call, method->user_data);
+    call->loop.is_in_on_call = false;
+  }
+  if (call->loop.state == GMUX__CALL_RUNNING) call_grant_credit(call);
+}
+
+static void call_on_headers(gmux__stream *stream) {
+  gmux_server_call *call = call_of_stream(stream);
+  /* Given up or lost before anybody looked at it: it never began. */
+  if (stream->end.how != GMUX__ENDING_NONE) return;
+  gmux__verdict verdict;
+  gmux__request_judge(&verdict, &stream->head, &call->server->methods);
+  if (verdict.method)
+    call_accept(call, verdict.method);
+  else
+    call_refuse(call, &verdict);
+}
+
+/* ---- messages ---- */
+
+/* A unary method's request waits for the half-close, because a second one may come. */
+static int call_keep_request(gmux_server_call *call, gmux_bytes *message) {
+  if (message->release || message->len > sizeof call->loop.inline_request)
+    return gmux_bytes_take(&call->loop.request, message);
+  if (message->len > 0) memcpy(call->loop.inline_request, message->data, message->len);
+  call->loop.request = gmux_bytes_borrow(call->loop.inline_request, message->len);
+  return 0;
+}
+
+/* To whoever wants it: the blocking reader, the unary function, or the handlers. */
+static int call_take_message(gmux_server_call *call, gmux_bytes *message) {
+  const gmux__method *method = call->method;
+  if (call->exchange.box) return gmux__mailbox_put(call->exchange.box, message);
+  if (method->unary) return call_keep_request(call, message);
+  if (method->handlers->on_message) method->handlers->on_message(call, message, method->user_data);
+  return 0;
+}
+
+static void call_on_message(gmux__stream *stream, gmux_bytes *message) {
+  gmux_server_call *call = call_of_stream(stream);
+  if (call->loop.state != GMUX__CALL_RUNNING) return;
+  call->loop.requests++;
+  if (call->loop.requests > 1 && gmux__kind_has_one_request(call->method->kind)) {
+    gmux__server_call_break(call, GMUX_INTERNAL,
+                            "the method takes one request message, the client sent another");
+    return;
+  }
+  if (call_take_message(call, message))
+    gmux__server_call_break(call, GMUX_RESOURCE_EXHAUSTED, "the server is out of memory");
+}
+
+static void call_run_unary(gmux_server_call *call) {
+  call->method->unary(call, &call->loop.request, call->method->user_data);
+  gmux_bytes_release(&call->loop.request);
+}
+
+static void call_on_half_close(gmux__stream *stream) {
+  gmux_server_call *call = call_of_stream(stream);
+  if (call->loop.state != GMUX__CALL_RUNNING) return;
+  const gmux__method *method = call->method;
+  if (call->loop.requests == 0 && gmux__kind_has_one_request(method->kind)) {
+    gmux__server_call_break(call, GMUX_INTERNAL,
+                            "the method takes one request message, the client sent none");
+    return;
+  }
+  if (call->exchange.box)
+    gmux__mailbox_set(call->exchange.box, GMUX__BOX_NO_MORE);
+  else if (method->unary)
+    call_run_unary(call);
+  else if (method->handlers->on_half_close)
+    method->handlers->on_half_close(call, method->user_data);
+}
+
+static void call_on_sent(gmux__stream *stream, size_t bytes) {
+  gmux__exchange_sent(&call_of_stream(stream)->exchange, bytes);
+}
+
+/* ---- the stream's end ---- */
+
+static gmux_code broken_code(int error) {
+  switch (error) {
+  case GMUX_ERR_NOMEM:
+  case GMUX_ERR_TOO_LARGE:
+    return GMUX_RESOURCE_EXHAUSTED;
+  case GMUX_ERR_UNSUPPORTED:
+    return GMUX_UNIMPLEMENTED;
+  default:
+    return GMUX_INTERNAL;
+  }
+}
+
+static void call_on_closed(gmux__stream *stream) {
+  gmux_server_call *call = call_of_stream(stream);
+  gmux_code code = GMUX_CANCELLED; /* by the client, or with its connection */
+  bool is_answered = stream->end.how == GMUX__ENDING_FINISHED;
+  if (is_answered) code = call->loop.answer.code;
+  if (stream->end.how == GMUX__ENDING_BROKEN) code = broken_code(stream->end.error);
+  call_end(call, code, is_answered && code == GMUX_OK);
+}
+
+static size_t call_trailers(gmux__stream *stream, gmux__field *fields, size_t room) {
+  gmux_server_call *call = call_of_stream(stream);
+  return gmux__answer_fields(&call->loop.answer, !stream->send.has_headers, fields, room);
+}
+
+static const gmux__stream_handlers stream_handlers = {
+    .on_headers = call_on_headers,
+    .on_message = call_on_message,
+    .on_half_close = call_on_half_close,
+    .on_sent = call_on_sent,
+    .on_closed = call_on_closed,
+    .trailers = call_trailers,
+};
+
+/* ---- what the application asked for ---- */
+
+enum { FIELDS_ON_STACK = 16 };
+
+static int call_respond(gmux_server_call *call, const gmux__extras *extras) {
+  gmux__field on_stack[FIELDS_ON_STACK];
+  size_t count = gmux__response_count(extras);
+  gmux__field *fields = count <= FIELDS_ON_STACK ? on_stack : gmux__malloc(count * sizeof *fields);
+  if (!fields) return gmux__fail_code(GMUX_ERR_NOMEM);
+  gmux__response_fields(extras, fields, count);
+  int error = gmux__stream_respond(&call->loop.stream, fields, count);
+  if (fields != on_stack) gmux__free(fields);
+  return error;
+}
+
+/* OK without the one message that the method promises would be a riddle to the client. */
+static void call_check_answer(gmux_server_call *call) {
+  if (call->loop.answer.code != GMUX_OK || call->loop.responses > 0 ||
+      !gmux__kind_has_one_response(call->method->kind))
+    return;
+  gmux__answer_deinit(&call->loop.answer);
+  call->loop.answer = (gmux__answer){
+      .code = GMUX_INTERNAL,
+      .words = "the server finished the call with OK, but without its response message",
+  };
+  gmux__log(gmux__loop_logger(call->server->loop), GMUX_LOG_WARN, "server",
+            "%s: finished with OK, but without its response message: the client gets INTERNAL",
+            call->loop.stream.head.path);
+}
+
+static int call_apply_finish(gmux_server_call *call, gmux__op *op) {
+  call->loop.answer = (gmux__answer){.code = (gmux_code)op->count, .extras = op->data};
+  op->data = NULL;
+  call_check_answer(call);
+  call_answer(call);
+  return 0;
+}
+
+/* With op->count (gmux__exchange_write's `close`) it is the last one, and all is well. */
+static int call_apply_write(gmux_server_call *call, gmux__op *op) {
+  gmux__stream *stream = &call->loop.stream;
+  int error = stream->send.has_headers ? 0 : call_respond(call, NULL);
+  if (!error) error = gmux__stream_write(stream, &op->message);
+  if (error) return error;
+  call->loop.responses++;
+  if (op->count) call_answer(call); /* what stands in call->loop.answer is OK */
+  return 0;
+}
+
+static int call_apply_op(gmux_server_call *call, gmux__op *op) {
+  switch (op->kind) {
+  case GMUX__OP_WRITE:
+    return call_apply_write(call, op);
+  case GMUX__OP_HEADERS:
+    return call_respond(call, op->data);
+  case GMUX__OP_FINISH:
+    return call_apply_finish(call, op);
+  case GMUX__OP_CREDIT:
+    gmux__stream_credit(&call->loop.stream, op->count);
+    return 0;
+  case GMUX__OP_CANCEL:
+  case GMUX__OP_START:
+  case GMUX__OP_HALF_CLOSE:
+    break; /* a client's */
+  }
+  return gmux__fail(GMUX_ERR_STATE, "a server's call has no such operation");
+}
+
+static int call_apply(gmux__exchange *exchange, gmux__op *op, bool was_posted) {
+  gmux_server_call *call = call_of_exchange(exchange);
+  if (call->loop.state != GMUX__CALL_RUNNING)
+    return gmux__fail(GMUX_ERR_STATE, "the call is finished, or over");
+  int error = call_apply_op(call, op);
+  /* Who posted it believes that it was done. */
+  if (error == GMUX_ERR_NOMEM && was_posted)
+    gmux__server_call_break(call, GMUX_RESOURCE_EXHAUSTED, "the server is out of memory");
+  return error;
+}
+
+static void call_drop(void *data) {
+  gmux__extras_free(data);
+}
+
+static void call_on_writable(gmux__exchange *exchange) {
+  gmux_server_call *call = call_of_exchange(exchange);
+  if (call->loop.state != GMUX__CALL_RUNNING) return;
+  const gmux__method *method = call->method;
+  if (method->handlers->on_writable) method->handlers->on_writable(call, method->user_data);
+}
+
+/* ---- life ---- */
+
+static void call_destroy(gmux__exchange *exchange) {
+  gmux_server_call *call = call_of_exchange(exchange);
+  assert(call->loop.state == GMUX__CALL_OVER);
+  gmux_server *server = call->server;
+  gmux__stream_deinit(&call->loop.stream);
+  gmux__answer_deinit(&call->loop.answer);
+  gmux_bytes_release(&call->loop.request);
+  gmux__server_conn_release(call->connection);
+  gmux__exchange_deinit(exchange);
+  gmux__server_call_dealloc(server, call);
+}
+
+static const gmux__exchange_ops exchange_ops = {
+    .apply = call_apply,
+    .drop = call_drop,
+    .on_writable = call_on_writable,
+    .destroy = call_destroy,
+};
+
+gmux_server_call *gmux__server_call_new(gmux__server_conn *connection) {
+  gmux_server *server = connection->server;
+  gmux_server_call *call = gmux__server_call_alloc(server);
+  if (!call) return NULL;
+  const gmux_server_options *o = &server->options;
+  gmux__exchange_init(&call->exchange, server->loop, &exchange_ops, o->write_queue_bytes,
+                      o->max_send_message_bytes);
+  gmux__stream_init(&call->loop.stream, server->h2, &stream_handlers, o->max_recv_message_bytes, 1);
+  gmux__timer_init(&call->loop.deadline, call_on_deadline, call);
+  call->loop.deadline_ns = GMUX__NEVER;
+  call->server = server;
+  call->connection = connection;
+  gmux__server_conn_hold(connection);
+  return call;
+}

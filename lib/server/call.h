@@ -1,0 +1,65 @@
+/*
+ * call.h (inside): one call, on the loop's thread. What the application calls is in call_api.c.
+ *
+ *     NEW --request accepted--> RUNNING --finished, or a rule broken--> ANSWERED --trailers left-->
+ * OVER NEW --request refused--> ANSWERED any --client's reset, connection lost, deadline--> OVER
+ *
+ * NEW       the stream is there, its header fields are not; the application knows nothing of it
+ * RUNNING   on_call has come or is running; messages go both ways
+ * ANSWERED  how it ends is decided; what is queued leaves, nothing is delivered any more
+ * OVER      on_end has come (if on_call had); the memory stays for whoever has a hold
+ */
+#ifndef GMUX__SERVER_CALL_H
+#define GMUX__SERVER_CALL_H
+
+#include "lib/h2/exchange.h"
+#include "lib/h2/stream.h"
+#include "lib/server/answer.h"
+#include "lib/server/connection.h"
+#include "lib/server/methods.h"
+#include <gmux/server.h>
+
+typedef enum gmux__call_state {
+  GMUX__CALL_NEW = 0,
+  GMUX__CALL_RUNNING,
+  GMUX__CALL_ANSWERED,
+  GMUX__CALL_OVER
+} gmux__call_state;
+
+/* A request of a unary method that is not longer waits for its half-close in the call itself, so
+ * that small calls need no allocation; a longer one in memory of its own. */
+enum { GMUX__CALL_INLINE_REQUEST = 1024 };
+
+struct gmux_server_call {
+  gmux__exchange exchange; /* the first member */
+  gmux_server *server;
+  gmux__server_conn *connection; /* held: it knows the peer */
+  const gmux__method *method;    /* NULL: not accepted */
+  void *data;                    /* the application's */
+  struct {                       /* the loop's thread */
+    gmux__stream stream;
+    gmux__call_state state;
+    gmux__answer answer; /* from ANSWERED on */
+    gmux__timer deadline;
+    uint64_t deadline_ns; /* GMUX__NEVER: none */
+    uint32_t requests;    /* messages received */
+    uint64_t responses;   /* messages written */
+    bool is_in_on_call;
+    bool has_manual_credit;
+    gmux_bytes request; /* of a unary method, until its half-close */
+    uint8_t inline_request[GMUX__CALL_INLINE_REQUEST];
+  } loop;
+  struct { /* any thread: what was said, though it may still be on its way to the loop */
+    atomic_bool has_headers; /* response headers */
+    atomic_bool has_message; /* at least one response message */
+  } shared;
+};
+
+/* For a request that begins on `connection`; from inside nghttp2. NULL: out of memory. */
+gmux_server_call *gmux__server_call_new(gmux__server_conn *connection);
+
+/* Loop's thread. Ends it with a code and static words of characters that need no coding
+ * (gmux__answer.words), unless it is answered or over already. */
+void gmux__server_call_break(gmux_server_call *call, gmux_code code, const char *words);
+
+#endif

@@ -1,0 +1,193 @@
+/* call_api.c: a call, as the application asks and answers it, from any thread. */
+#include "lib/base/fail.h"
+#include "lib/server/call.h"
+#include "lib/server/server.h"
+
+/* A NULL, or a call that nothing can be done with any more. */
+static int call_check(const gmux_server_call *call, const char *function) {
+  if (!call) return gmux__fail(GMUX_ERR_INVALID, "%s: call is NULL", function);
+  if (atomic_load(&call->exchange.shared.is_over))
+    return gmux__fail(GMUX_ERR_STATE, "%s: the call is over", function);
+  return 0;
+}
+
+/* ---- asking ---- */
+
+gmux_server_call *gmux_server_call_ref(gmux_server_call *call) {
+  if (call) gmux__exchange_hold(&call->exchange);
+  return call;
+}
+
+void gmux_server_call_unref(gmux_server_call *call) {
+  if (call) gmux__exchange_release(&call->exchange);
+}
+
+static const char *string_or_empty(const char *s) {
+  return s ? s : "";
+}
+
+const char *gmux_server_call_path(const gmux_server_call *call) {
+  return call ? string_or_empty(call->loop.stream.head.path) : "";
+}
+
+const char *gmux_server_call_authority(const gmux_server_call *call) {
+  return call ? string_or_empty(call->loop.stream.head.authority) : "";
+}
+
+const gmux_metadata *gmux_server_call_metadata(const gmux_server_call *call) {
+  return call ? call->loop.stream.head.metadata : NULL;
+}
+
+const char *gmux_server_call_peer(const gmux_server_call *call) {
+  return call ? call->connection->peer : "";
+}
+
+const char *gmux_server_call_peer_name(const gmux_server_call *call) {
+  return call ? call->connection->peer_name : NULL;
+}
+
+int64_t gmux_server_call_timeout_ms(const gmux_server_call *call) {
+  if (!call || call->loop.deadline_ns == GMUX__NEVER) return GMUX_NO_TIMEOUT;
+  uint64_t now_ns = gmux__loop_now(call->server->loop);
+  if (now_ns >= call->loop.deadline_ns) return 0;
+  /* Rounded up: 0 means that it is over. Never near overflow: 2^64 ns are 2^44 ms. */
+  return (int64_t)((call->loop.deadline_ns - now_ns - 1) / GMUX__NS_PER_MS + 1);
+}
+
+bool gmux_server_call_is_over(const gmux_server_call *call) {
+  return !call || atomic_load(&call->exchange.shared.is_over);
+}
+
+void gmux_server_call_set_data(gmux_server_call *call, void *data) {
+  if (call) call->data = data;
+}
+
+void *gmux_server_call_get_data(const gmux_server_call *call) {
+  return call ? call->data : NULL;
+}
+
+/* ---- messages ---- */
+
+/* A method that answers with one message has no second one. *is_first: has_message was raised here,
+ * and is to be lowered if nothing comes of it. */
+static int call_begin_message(gmux_server_call *call, bool *is_first) {
+  *is_first = !atomic_exchange(&call->shared.has_message, true);
+  if (*is_first || !gmux__kind_has_one_response(call->method->kind)) return 0;
+  return gmux__fail(GMUX_ERR_STATE,
+                    "the method has one response message, and it was written already");
+}
+
+typedef int (*write_fn)(gmux__exchange *exchange, gmux_bytes *message, bool close);
+
+static int call_write(gmux_server_call *call, const char *function, write_fn write,
+                      gmux_bytes *message, bool close) {
+  bool is_first;
+  int rv = call_check(call, function);
+  if (!rv) rv = call_begin_message(call, &is_first);
+  if (rv) return rv;
+  rv = write(&call->exchange, message, close);
+  if (rv >= 0)
+    atomic_store(&call->shared.has_headers, true);
+  else if (is_first)
+    atomic_store(&call->shared.has_message, false);
+  return rv;
+}
+
+int gmux_server_call_write(gmux_server_call *call, gmux_bytes *message) {
+  return call_write(call, "gmux_server_call_write", gmux__exchange_write, message, false);
+}
+
+int gmux_server_call_write_wait(gmux_server_call *call, gmux_bytes *message) {
+  return call_write(call, "gmux_server_call_write_wait", gmux__exchange_write_wait, message, false);
+}
+
+int gmux_server_call_reply(gmux_server_call *call, gmux_bytes *message) {
+  int rv = call_write(call, "gmux_server_call_reply", gmux__exchange_write, message, true);
+  return rv > 0 ? 0 : rv; /* nobody will write more, so nobody minds a full queue */
+}
+
+int gmux_server_call_send_headers(gmux_server_call *call, const gmux_metadata *metadata) {
+  int rv = call_check(call, "gmux_server_call_send_headers");
+  if (rv) return rv;
+  gmux__extras *extras;
+  rv = gmux__extras_new(&extras, NULL, metadata);
+  if (rv) return rv;
+  if (atomic_exchange(&call->shared.has_headers, true)) {
+    gmux__extras_free(extras);
+    return gmux__fail(GMUX_ERR_STATE, "the response headers were sent already");
+  }
+  gmux__op op = {.kind = GMUX__OP_HEADERS, .data = extras};
+  rv = gmux__exchange_do(&call->exchange, &op);
+  if (!rv) return 0;
+  atomic_store(&call->shared.has_headers, false);
+  gmux__extras_free(op.data);
+  return rv;
+}
+
+int gmux_server_call_request(gmux_server_call *call, uint32_t count) {
+  int rv = call_check(call, "gmux_server_call_request");
+  if (rv) return rv;
+  if (count == 0) return gmux__fail(GMUX_ERR_INVALID, "gmux_server_call_request: count is 0");
+  gmux__op op = {.kind = GMUX__OP_CREDIT, .count = count};
+  return gmux__exchange_do(&call->exchange, &op);
+}
+
+int gmux_server_call_read_wait(gmux_server_call *call, gmux_bytes *message) {
+  if (!call) return gmux__fail(GMUX_ERR_INVALID, "gmux_server_call_read_wait: call is NULL");
+  return gmux__exchange_read_wait(&call->exchange, message);
+}
+
+/* ---- the way it is served, said in on_call ---- */
+
+static int call_check_on_call(const gmux_server_call *call, const char *function) {
+  int rv = call_check(call, function);
+  if (rv) return rv;
+  if (gmux_loop_is_inside(call->exchange.loop) && call->loop.is_in_on_call) return 0;
+  return gmux__fail(GMUX_ERR_STATE, "%s: only in on_call", function);
+}
+
+int gmux_server_call_set_manual_credit(gmux_server_call *call) {
+  int rv = call_check_on_call(call, "gmux_server_call_set_manual_credit");
+  if (rv) return rv;
+  call->loop.has_manual_credit = true;
+  return 0;
+}
+
+int gmux_server_call_set_blocking(gmux_server_call *call) {
+  int rv = call_check_on_call(call, "gmux_server_call_set_blocking");
+  if (rv) return rv;
+  if (call->exchange.box) return gmux__fail(GMUX_ERR_STATE, "the call is in blocking form already");
+  rv = gmux__mailbox_new(&call->exchange.box);
+  if (rv) return rv;
+  call->loop.has_manual_credit = true; /* each read grants one */
+  return 0;
+}
+
+/* ---- the end ---- */
+
+int gmux_server_call_finish(gmux_server_call *call, const gmux_status *status,
+                            const gmux_metadata *trailers) {
+  int rv = call_check(call, "gmux_server_call_finish");
+  if (rv) return rv;
+  gmux__extras *extras;
+  rv = gmux__extras_new(&extras, status, trailers);
+  if (rv) return rv;
+  if (gmux__exchange_close_writing(&call->exchange)) {
+    gmux__extras_free(extras);
+    return gmux__fail(GMUX_ERR_STATE, "the call is finished already");
+  }
+  gmux_code code = status ? status->code : GMUX_OK;
+  if ((unsigned)code > GMUX_UNAUTHENTICATED) code = GMUX_UNKNOWN;
+  gmux__op op = {.kind = GMUX__OP_FINISH, .count = (uint32_t)code, .data = extras};
+  rv = gmux__exchange_do(&call->exchange, &op);
+  if (!rv) return 0;
+  /* Nothing has happened: it may be finished again. (A call that is over stays over.) */
+  atomic_store(&call->exchange.shared.is_write_closed, false);
+  gmux__extras_free(op.data);
+  return rv;
+}
+
+int gmux_server_call_fail(gmux_server_call *call, gmux_code code, const char *message) {
+  gmux_status status = {.code = code, .message = message};
+  return gmux_server_call_finish(call, &status, NULL);
+}

@@ -1,0 +1,288 @@
+/* server.c: a server from new to free. */
+#include "lib/server/server.h"
+#include "lib/base/alloc.h"
+#include "lib/base/fail.h"
+#include "lib/server/call.h"
+#include "lib/server/connection.h"
+#include "lib/server/listener.h"
+#include "lib/server/options.h"
+#include <assert.h>
+#include <string.h>
+
+/* Free calls that are kept for new ones, so that a steady load allocates none. */
+enum { SERVER_KEEP_CALLS = 1024 };
+
+#define GRACE_UNLIMITED INT64_MAX
+
+/* ---- memory ---- */
+
+static void server_destroy(gmux_server *server) {
+  gmux__h2_free(server->h2);
+  gmux__methods_deinit(&server->methods);
+  gmux__slab_deinit(&server->loop_only.call_slab);
+  gmux__free(server);
+}
+
+static void server_on_free(void *arg) {
+  gmux_server *server = arg;
+  gmux_loop *loop = server->loop;
+  server_destroy(server);
+  gmux__loop_unref(loop);
+}
+
+static void server_maybe_free(gmux_server *server) {
+  if (server->loop_only.is_handle_held || server->loop_only.state != GMUX__SERVER_CLOSED ||
+      server->loop_only.calls_alive > 0)
+    return;
+  gmux__loop_defer(server->loop, GMUX__PHASE_FREE, &server->loop_only.free_task);
+}
+
+void *gmux__server_call_alloc(gmux_server *server) {
+  void *call = gmux__slab_get(&server->loop_only.call_slab);
+  if (call) server->loop_only.calls_alive++;
+  return call;
+}
+
+void gmux__server_call_dealloc(gmux_server *server, void *call) {
+  assert(server->loop_only.calls_alive > 0);
+  gmux__slab_put(&server->loop_only.call_slab, call);
+  server->loop_only.calls_alive--;
+  server_maybe_free(server);
+}
+
+/* ---- the end, on the loop's thread ---- */
+
+/* Goes forward only. */
+static void server_set_state(gmux_server *server, gmux__server_state state) {
+  assert(state > server->loop_only.state);
+  server->loop_only.state = state;
+}
+
+static void server_maybe_close(gmux_server *server) {
+  if (server->loop_only.state != GMUX__SERVER_DRAINING ||
+      !gmux__list_is_empty(&server->loop_only.connections))
+    return;
+  server_set_state(server, GMUX__SERVER_CLOSED);
+  gmux__timer_clear(server->loop, &server->loop_only.grace);
+  gmux__log(gmux__loop_logger(server->loop), GMUX_LOG_INFO, "server", "closed");
+  if (server->ending.on_closed) server->ending.on_closed(server->ending.user_data);
+  server_maybe_free(server);
+}
+
+void gmux__server_connection_gone(gmux_server *server) {
+  atomic_store_explicit(&server->stats.connections, (uint32_t)server->loop_only.connections.count,
+                        memory_order_relaxed);
+  server_maybe_close(server);
+}
+
+static gmux__server_conn *conn_of(gmux__link *link) {
+  return gmux__container(link, gmux__server_conn, link);
+}
+
+/* Those that are left; their calls are told that they are cancelled. */
+static void server_close_connections(gmux_server *server) {
+  /* None leaves the list here: on_closed never comes from inside gmux__conn_close. */
+  for (gmux__link *l = server->loop_only.connections.first; l; l = l->next)
+    gmux__conn_close(conn_of(l)->conn, GMUX_ERR_CLOSED, GMUX__H2_NO_ERROR,
+                     "the server is shutting down");
+}
+
+static void server_on_grace_over(void *arg) {
+  server_close_connections(arg);
+}
+
+/* From now on the time runs that was last asked for, if it is over sooner. */
+static void server_apply_grace(gmux_server *server) {
+  int64_t grace_ms = atomic_load(&server->shared.grace_ms);
+  if (grace_ms == GRACE_UNLIMITED) return;
+  if (grace_ms == 0) {
+    server_close_connections(server);
+    return;
+  }
+  uint64_t now_ns = gmux__loop_now(server->loop);
+  uint64_t grace_ns = (uint64_t)grace_ms > (GMUX__NEVER - 1 - now_ns) / GMUX__NS_PER_MS
+                          ? GMUX__NEVER - 1 - now_ns
+                          : (uint64_t)grace_ms * GMUX__NS_PER_MS;
+  uint64_t at_ns = now_ns + grace_ns;
+  if (at_ns < server->loop_only.grace.at_ns)
+    gmux__timer_set(server->loop, &server->loop_only.grace, at_ns);
+}
+
+static void server_close_listeners(gmux_server *server) {
+  for (gmux__link *l = gmux__list_shift(&server->loop_only.listeners); l;
+       l = gmux__list_shift(&server->loop_only.listeners))
+    gmux__server_listener_close(gmux__container(l, gmux__server_listener, link));
+}
+
+static void server_on_drain_post(gmux__post *post) {
+  gmux_server *server = gmux__container(post, gmux_server, shared.drain_post);
+  server_set_state(server, GMUX__SERVER_DRAINING);
+  server_close_listeners(server);
+  for (gmux__link *l = server->loop_only.connections.first; l; l = l->next)
+    gmux__conn_drain(conn_of(l)->conn);
+  server_apply_grace(server);
+  server_maybe_close(server);
+}
+
+static void server_on_shorten_post(gmux__post *post) {
+  gmux_server *server = gmux__container(post, gmux_server, shared.shorten_post);
+  atomic_store(&server->shared.is_shortening, false);
+  /* Before the first post has come there is nothing to do: it will see the shorter time. */
+  if (server->loop_only.state == GMUX__SERVER_DRAINING) server_apply_grace(server);
+}
+
+static void server_on_free_post(gmux__post *post) {
+  gmux_server *server = gmux__container(post, gmux_server, shared.free_post);
+  server->loop_only.is_handle_held = false;
+  server_maybe_free(server);
+}
+
+/* ---- the application's side ---- */
+
+int gmux_server_new(gmux_server **out, gmux_loop *loop, const gmux_server_options *options) {
+  if (!out || !loop)
+    return gmux__fail(GMUX_ERR_INVALID, "gmux_server_new: %s is NULL", out ? "loop" : "out");
+  gmux_server_options o;
+  int error = gmux__server_options_read(&o, options);
+  if (error) return error;
+  gmux_server *server = gmux__calloc(1, sizeof *server);
+  if (!server) return gmux__fail_code(GMUX_ERR_NOMEM);
+  server->loop = loop;
+  server->options = o;
+  gmux__h2_config config = {
+      .is_server = true,
+      .max_streams = o.max_concurrent_streams,
+      .stream_window_bytes = o.stream_window_bytes,
+      .connection_window_bytes = o.connection_window_bytes,
+      .max_header_bytes = o.max_recv_metadata_bytes,
+  };
+  gmux__slab_init(&server->loop_only.call_slab, sizeof(gmux_server_call), SERVER_KEEP_CALLS);
+  error = gmux__h2_new(&server->h2, loop, &config);
+  if (error) {
+    server_destroy(server);
+    return error;
+  }
+  server->loop_only.is_handle_held = true;
+  gmux__timer_init(&server->loop_only.grace, server_on_grace_over, server);
+  gmux__task_init(&server->loop_only.free_task, server_on_free, server);
+  server->shared.drain_post.fn = server_on_drain_post;
+  server->shared.shorten_post.fn = server_on_shorten_post;
+  server->shared.free_post.fn = server_on_free_post;
+  atomic_init(&server->shared.grace_ms, GRACE_UNLIMITED);
+  gmux__loop_ref(loop);
+  *out = server;
+  return 0;
+}
+
+static int server_add(gmux_server *server, const char *path, const gmux__method *method) {
+  if (atomic_load(&server->shared.has_listened))
+    return gmux__fail(GMUX_ERR_STATE, "the server listens already: add its methods before that");
+  return gmux__methods_add(&server->methods, path, method);
+}
+
+int gmux_server_add_method(gmux_server *server, const char *path, gmux_method_kind kind,
+                           const gmux_server_handlers *handlers, void *user_data) {
+  if (!server || !path || !handlers)
+    return gmux__fail(GMUX_ERR_INVALID, "gmux_server_add_method: server, path or handlers is NULL");
+  if ((unsigned)kind > GMUX_BIDI_STREAMING)
+    return gmux__fail(GMUX_ERR_INVALID, "%d is not a gmux_method_kind", (int)kind);
+  if (!handlers->on_call && !handlers->on_message && !handlers->on_half_close)
+    return gmux__fail(GMUX_ERR_INVALID,
+                      "method \"%.160s\" would never be told of a call: set one "
+                      "of on_call, on_message and on_half_close",
+                      path);
+  gmux__method method = {.kind = kind, .handlers = handlers, .user_data = user_data};
+  return server_add(server, path, &method);
+}
+
+int gmux_server_add_unary(gmux_server *server, const char *path, gmux_server_unary_fn fn,
+                          void *user_data) {
+  if (!server || !path || !fn)
+    return gmux__fail(GMUX_ERR_INVALID, "gmux_server_add_unary: server, path or fn is NULL");
+  static const gmux_server_handlers no_handlers = {.on_call = NULL};
+  gmux__method method = {
+      .kind = GMUX_UNARY, .handlers = &no_handlers, .unary = fn, .user_data = user_data};
+  return server_add(server, path, &method);
+}
+
+static void server_lower_grace(gmux_server *server, int64_t grace_ms) {
+  int64_t now = atomic_load(&server->shared.grace_ms);
+  while (grace_ms < now && !atomic_compare_exchange_weak(&server->shared.grace_ms, &now, grace_ms))
+    ;
+}
+
+void gmux_server_drain(gmux_server *server, int64_t grace_ms, void (*on_closed)(void *user_data),
+                       void *user_data) {
+  if (!server) return;
+  server_lower_grace(server, grace_ms < 0 ? GRACE_UNLIMITED : grace_ms);
+  if (!atomic_exchange(&server->shared.is_ending, true)) {
+    server->ending.on_closed = on_closed;
+    server->ending.user_data = user_data;
+    gmux__loop_post(server->loop, &server->shared.drain_post);
+    return;
+  }
+  if (!atomic_exchange(&server->shared.is_shortening, true))
+    gmux__loop_post(server->loop, &server->shared.shorten_post);
+}
+
+void gmux_server_close(gmux_server *server, void (*on_closed)(void *user_data), void *user_data) {
+  gmux_server_drain(server, 0, on_closed, user_data);
+}
+
+void gmux_server_free(gmux_server *server) {
+  if (!server) return;
+  gmux_server_close(server, NULL, NULL);
+  gmux__loop_post(server->loop, &server->shared.free_post);
+}
+
+/* ---- figures ---- */
+
+/* Only the loop's thread writes, so no locked instruction is needed. */
+#define COUNTER_ADD(counter, by)                                                                   \
+  atomic_store_explicit(&(counter), atomic_load_explicit(&(counter), memory_order_relaxed) + (by), \
+                        memory_order_relaxed)
+
+void gmux__server_count_accepted(gmux_server *server) {
+  COUNTER_ADD(server->stats.connections_accepted, 1);
+  atomic_store_explicit(&server->stats.connections, (uint32_t)server->loop_only.connections.count,
+                        memory_order_relaxed);
+}
+
+void gmux__server_count_refused(gmux_server *server) {
+  COUNTER_ADD(server->stats.connections_refused, 1);
+}
+
+void gmux__server_count_started(gmux_server *server) {
+  COUNTER_ADD(server->stats.calls_started, 1);
+  COUNTER_ADD(server->stats.calls_running, 1);
+  uint32_t running = atomic_load_explicit(&server->stats.calls_running, memory_order_relaxed);
+  if (running > atomic_load_explicit(&server->stats.calls_peak, memory_order_relaxed))
+    atomic_store_explicit(&server->stats.calls_peak, running, memory_order_relaxed);
+}
+
+void gmux__server_count_ended(gmux_server *server, bool has_succeeded) {
+  COUNTER_ADD(server->stats.calls_running, (uint32_t)-1);
+  if (has_succeeded)
+    COUNTER_ADD(server->stats.calls_succeeded, 1);
+  else
+    COUNTER_ADD(server->stats.calls_failed, 1);
+}
+
+int gmux_server_get_stats(gmux_server *server, gmux_server_stats *stats) {
+  if (!server || !stats || stats->size < sizeof stats->size)
+    return gmux__fail(GMUX_ERR_INVALID, "gmux_server_get_stats: server or stats is NULL, or "
+                                        "stats->size is not sizeof(gmux_server_stats)");
+  gmux_server_stats s = {
+      .size = stats->size,
+      .calls_started = server->stats.calls_started,
+      .calls_succeeded = server->stats.calls_succeeded,
+      .calls_failed = server->stats.calls_failed,
+      .calls_running = server->stats.calls_running,
+      .calls_peak = server->stats.calls_peak,
+      .connections = server->stats.connections,
+      .connections_accepted = server->stats.connections_accepted,
+      .connections_refused = server->stats.connections_refused,
+  };
+  memcpy(stats, &s, stats->size < sizeof s ? stats->size : sizeof s);
+  return 0;
+}

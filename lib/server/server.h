@@ -1,0 +1,77 @@
+/*
+ * server.h (inside): what a server is made of.
+ *
+ *     OPEN --drain, close, free--> DRAINING --last connection gone--> CLOSED
+ *
+ * OPEN      it may listen and accepts what comes
+ * DRAINING  listeners are closed, connections drain until the grace time is over
+ * CLOSED    on_closed has been called
+ *
+ * The memory stays while the application has its handle (until gmux_server_free), while the server
+ * is not CLOSED, and while any of its calls has memory (a hold of the application, a post).
+ */
+#ifndef GMUX__SERVER_SERVER_H
+#define GMUX__SERVER_SERVER_H
+
+#include "lib/base/slab.h"
+#include "lib/h2/conn.h"
+#include "lib/server/methods.h"
+#include <gmux/server.h>
+#include <stdatomic.h>
+
+typedef enum gmux__server_state {
+  GMUX__SERVER_OPEN = 0,
+  GMUX__SERVER_DRAINING,
+  GMUX__SERVER_CLOSED
+} gmux__server_state;
+
+struct gmux_server {
+  gmux_loop *loop;
+  gmux_server_options options;
+  gmux__methods methods; /* not changed any more once it listens */
+  gmux__h2 *h2;
+  struct { /* the loop's thread */
+    gmux__server_state state;
+    bool is_handle_held; /* until gmux_server_free */
+    gmux__list listeners;
+    gmux__list connections; /* gmux__server_conn */
+    gmux__slab call_slab;
+    size_t calls_alive; /* that have memory */
+    gmux__timer grace;
+    gmux__task free_task;
+  } loop_only;
+  struct { /* any thread */
+    atomic_bool has_listened;
+    atomic_bool is_ending;     /* drain, close or free was said */
+    atomic_bool is_shortening; /* shorten_post is on its way */
+    _Atomic(int64_t) grace_ms; /* the shortest that was asked for */
+    gmux__post drain_post;     /* of the first that said it, */
+    gmux__post shorten_post;   /* of later ones, */
+    gmux__post free_post;      /* and of the last */
+  } shared;
+  struct { /* written by the first to say drain, before its post */
+    void (*on_closed)(void *user_data);
+    void *user_data;
+  } ending;
+  struct { /* written by the loop, read by any thread */
+    _Atomic(uint64_t) calls_started, calls_succeeded, calls_failed;
+    _Atomic(uint32_t) calls_running, calls_peak;
+    _Atomic(uint64_t) connections_accepted, connections_refused;
+    _Atomic(uint32_t) connections;
+  } stats;
+};
+
+/* A connection has left the list: perhaps the last one. */
+void gmux__server_connection_gone(gmux_server *server);
+/* The memory of a call. NULL: out of memory. */
+void *gmux__server_call_alloc(gmux_server *server);
+/* In GMUX__PHASE_FREE; may be the last thing that the server waits for. */
+void gmux__server_call_dealloc(gmux_server *server, void *call);
+
+/* Figures. */
+void gmux__server_count_accepted(gmux_server *server);
+void gmux__server_count_refused(gmux_server *server);
+void gmux__server_count_started(gmux_server *server);
+void gmux__server_count_ended(gmux_server *server, bool has_succeeded);
+
+#endif
