@@ -34,7 +34,8 @@ GMUX_API void gmux_protobuf_free(ProtobufCMessage *message); /* takes NULL */
  * A unary call, blocking. `method` is the name within the service ("SayHello"). With OK *reply is
  * the caller's, to be given back with gmux_protobuf_free; else it is NULL. Errors before the call
  * come as a status, as in gmux_call_unary_wait; an unknown method is UNIMPLEMENTED without asking
- * the server; a reply that is not protobuf is INTERNAL. Any thread but the loop's.
+ * the server; a reply that is not protobuf is INTERNAL. The method is prepared for each call anew,
+ * some 0.1 us; gmux_protobuf_client_new prepares a service's once. Any thread but the loop's.
  */
 GMUX_API gmux_status gmux_protobuf_call_wait(gmux_channel *channel,
                                              const ProtobufCServiceDescriptor *service,
