@@ -45,8 +45,8 @@ typedef struct gmux_tls_options {
    * have neither, because it would look as if clients were checked. */
   gmux_client_cert client_cert;
   /* Default false: sessions are resumed, which saves the signatures and certificates of a
-   * handshake. The peer is then taken for who it was when the session began, up to two hours ago.
-   */
+   * handshake. The peer is then taken for who it proved to be when the session began, for as long
+   * as that certificate is valid. */
   bool no_resumption;
   /* Default false. Append secrets to the file named by the environment's SSLKEYLOGFILE, for
    * Wireshark; without that variable nothing happens. */

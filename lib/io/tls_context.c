@@ -224,6 +224,7 @@ static bool context_set_resumption(SSL_CTX *context, const gmux_tls_options *o, 
   }
   if (is_server)
     return SSL_CTX_set_num_tickets(context, 1) &&
+           SSL_CTX_set_session_ticket_cb(context, NULL, gmux__tls_ticket_check, NULL) &&
            SSL_CTX_set_session_id_context(context, session_id_context,
                                           sizeof session_id_context - 1);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);

@@ -56,6 +56,9 @@ void gmux__tls_refuse(SSL *ssl, const char *format, ...) GMUX_PRINTF(2, 3);
 void gmux__tls_session_offer(const gmux__tls_peer *peer, SSL *ssl);
 /* OpenSSL's new-session callback: keeps the newest. */
 int gmux__tls_session_save(SSL *ssl, SSL_SESSION *resumable);
+/* OpenSSL's callback for tickets that come back to a server: whether to accept them. */
+SSL_TICKET_RETURN gmux__tls_ticket_check(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+                                         size_t name_len, SSL_TICKET_STATUS status, void *arg);
 /* What was saved did no good: the next handshake is a full one. Takes NULL. */
 void gmux__tls_session_forget(gmux__tls_session *session);
 

@@ -40,10 +40,17 @@ static bool session_is_of(const gmux__tls_session *session, const gmux__tls_peer
   return session->saved && session->tls == peer->tls && strcmp(session->host, peer->host) == 0;
 }
 
+/* Resuming renews a session, so without this an expired certificate could be lived on for ever. */
+static bool session_has_expired_peer(SSL_SESSION *resumable) {
+  const X509 *cert = SSL_SESSION_get0_peer(resumable);
+  return cert && X509_cmp_current_time(X509_get0_notAfter(cert)) <= 0;
+}
+
 void gmux__tls_session_offer(const gmux__tls_peer *peer, SSL *ssl) {
   gmux__tls_session *session = peer->session;
   if (!session || !session_is_of(session, peer)) return;
   if (!SSL_SESSION_is_resumable(session->saved)) return;
+  if (session_has_expired_peer(session->saved)) return;
   /* Failing is no harm: the handshake is then a full one. */
   SSL_set_session(ssl, session->saved);
 }
@@ -63,4 +70,14 @@ int gmux__tls_session_save(SSL *ssl, SSL_SESSION *resumable) {
   SSL_SESSION_free(session->saved);
   session->saved = resumable;
   return 1;
+}
+
+/* Instead of a ticket that is not accepted, the client gets a full handshake and a new one. */
+SSL_TICKET_RETURN gmux__tls_ticket_check(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+                                         size_t name_len, SSL_TICKET_STATUS status, void *arg) {
+  (void)ssl, (void)name, (void)name_len, (void)arg;
+  if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+    return SSL_TICKET_RETURN_IGNORE_RENEW;
+  if (session_has_expired_peer(session)) return SSL_TICKET_RETURN_IGNORE_RENEW;
+  return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }
