@@ -144,6 +144,7 @@ static void a_service_without_names_is_refused(void) {
   CU_ASSERT_EQUAL(gmux_protobuf_client_new(&client, w->channel, nameless), GMUX_ERR_INVALID);
   ProtobufCServiceDescriptor wrong = {0};
   CU_ASSERT_EQUAL(gmux_protobuf_client_new(&client, w->channel, &wrong), GMUX_ERR_INVALID);
+  CU_ASSERT_PTR_NOT_NULL(strstr(gmux_last_error(), "not a service descriptor"));
   world_free(w);
 }
 
@@ -258,22 +259,30 @@ static void a_closure_runs_at_once_when_the_call_cannot_start(void) {
 
 /* ---- out of memory ---- */
 
-/* Whatever fails: an error and no callback, or one callback. */
+/* Whatever fails: an error and no callback, or one callback, which blames nobody for bad bytes. */
 static void torture_call(void *arg) {
-  (void)arg;
   world *w = world_new(NULL);
   if (!w) return;
+  w->echo.mode = *(const echo_mode *)arg;
   outcome o = {0};
   int error = world_say(w, &o);
   CU_ASSERT_TRUE(error == 0 || error == GMUX_ERR_NOMEM);
   sim_run_for(w->sim, 60 * GMUX__NS_PER_S);
   CU_ASSERT_EQUAL(o.count, error ? 0 : 1);
-  if (!test_alloc_has_failed()) CU_ASSERT_STRING_EQUAL(o.text, "Hello, Ada!");
+  CU_ASSERT_PTR_NULL(strstr(o.message, "the reply is"));
+  CU_ASSERT_PTR_NULL(strstr(o.message, "the request is"));
+  if (w->echo.mode == ECHO_AT_ONCE && !test_alloc_has_failed())
+    CU_ASSERT_STRING_EQUAL(o.text, "Hello, Ada!");
   world_free(w);
 }
 
 static void a_call_survives_every_failing_allocation(void) {
-  CU_ASSERT_TRUE(test_alloc_torture(torture_call, NULL) > 20);
+  static const echo_mode modes[] = {ECHO_AT_ONCE, ECHO_TWICE, ECHO_NOTHING, ECHO_INCOMPLETE,
+                                    ECHO_LONG};
+  for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+    echo_mode mode = modes[i];
+    CU_ASSERT_TRUE(test_alloc_torture(torture_call, &mode) > 20);
+  }
 }
 
 static void torture_client(void *arg) {

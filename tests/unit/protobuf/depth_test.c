@@ -63,6 +63,7 @@ static void a_tag_of_five_bytes_does_not_hide_depth(void) {
   uint8_t *start = (uint8_t *)(uintptr_t)deep.data - (sizeof tag - 1);
   memcpy(start, tag, sizeof tag);
   CU_ASSERT_EQUAL(unpack(gmux_bytes_borrow(start, deep.len + sizeof tag - 1)), GMUX_ERR_PROTOCOL);
+  CU_ASSERT_EQUAL(unpack_text("\x8a\x80\x80\x80\x00\x02\x20\x05", 8), 0);
 }
 
 static void malformed_bytes_are_refused(void) {

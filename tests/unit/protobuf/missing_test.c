@@ -73,6 +73,10 @@ static void only_the_set_member_of_a_oneof_counts(void) {
                          "test.pb.Request: field visit.street: is required and not set");
   request.contact_case = TEST__PB__REQUEST__CONTACT_PHONE;
   request.phone = 42;
+  request.n_numbers = 3;
+  CU_ASSERT_STRING_EQUAL(words(&request),
+                         "test.pb.Request: field numbers: has a count, but its array is NULL");
+  request.n_numbers = 0;
   gmux_bytes bytes;
   CU_ASSERT_EQUAL(gmux_protobuf_pack(&bytes, &request.base), 0);
   gmux_bytes_release(&bytes);
