@@ -6,7 +6,9 @@
  * inside a function of this header: on_call once (headers are here), on_message as often as there
  * are messages and credit, on_half_close once the client has sent all, on_writable in between,
  * on_end exactly once as the last. Any may be NULL, but one of on_call, on_message and
- * on_half_close must be there.
+ * on_half_close must be there. Requests that are no call of a known method are answered by the
+ * library (UNIMPLEMENTED, HTTP 405 and 415, ...) and so are calls of a unary or server-streaming
+ * method with no or several request messages (INTERNAL).
  *
  * A call is answered by gmux_server_call_finish, from a handler or any time later, from any thread.
  * The call given to the handlers is valid until on_end has returned; to use it later or from
@@ -58,7 +60,8 @@ typedef struct gmux_server_handlers {
   void (*on_half_close)(gmux_server_call *call, void *user_data);
   void (*on_writable)(gmux_server_call *call, void *user_data);
   /* `code` is the status that was sent; CANCELLED when the client gave up or was lost,
-   * DEADLINE_EXCEEDED when its time ran out. */
+   * DEADLINE_EXCEEDED when its time ran out; RESOURCE_EXHAUSTED or INTERNAL when it sent a message
+   * over the limit or broke gRPC's rules. */
   void (*on_end)(gmux_server_call *call, gmux_code code, void *user_data);
 } gmux_server_handlers;
 
@@ -74,8 +77,9 @@ GMUX_API int gmux_server_new(gmux_server **out, gmux_loop *loop,
 GMUX_API int gmux_server_add_method(gmux_server *server, const char *path, gmux_method_kind kind,
                                     const gmux_server_handlers *handlers, void *user_data);
 
-/* A unary method as one function, called with the whole request; it answers with
- * gmux_server_call_reply (or _finish), now or later. */
+/* A unary method as one function, called with the whole request (borrowed, as in on_message) once
+ * the client has half-closed; it answers with gmux_server_call_reply (or _fail), now or later: for
+ * later it takes a hold of the call. */
 typedef void (*gmux_server_unary_fn)(gmux_server_call *call, gmux_bytes *request, void *user_data);
 GMUX_API int gmux_server_add_unary(gmux_server *server, const char *path, gmux_server_unary_fn fn,
                                    void *user_data);
@@ -105,12 +109,13 @@ GMUX_API void gmux_server_drain(gmux_server *server, int64_t grace_ms,
 /* gmux_server_drain with no grace. */
 GMUX_API void gmux_server_close(gmux_server *server, void (*on_closed)(void *user_data),
                                 void *user_data);
-/* Lets go of the server, closing it if need be; takes NULL. */
+/* Lets go of the server, closing it if need be; takes NULL. Its memory goes when it is closed and
+ * the last hold on a call of it is gone. */
 GMUX_API void gmux_server_free(gmux_server *server);
 
 typedef struct gmux_server_stats {
   size_t size;
-  uint64_t calls_started;
+  uint64_t calls_started;   /* requests that were read, also those of unknown methods */
   uint64_t calls_succeeded; /* finished with OK, and the client got it */
   uint64_t calls_failed;    /* started = succeeded + failed + running */
   uint32_t calls_running;
@@ -119,6 +124,8 @@ typedef struct gmux_server_stats {
   uint64_t connections_accepted;
   uint64_t connections_refused; /* over max_connections */
 } gmux_server_stats;
+/* Fills *stats (its `size` set by the caller). GMUX_ERR_INVALID. The figures are of one moment only
+ * when called on the loop's thread. */
 GMUX_API int gmux_server_get_stats(gmux_server *server, gmux_server_stats *stats);
 
 /* ---- a call, from any thread that has a hold on it ---- */
@@ -146,37 +153,46 @@ GMUX_API bool gmux_server_call_is_over(const gmux_server_call *call);
 GMUX_API void gmux_server_call_set_data(gmux_server_call *call, void *data);
 GMUX_API void *gmux_server_call_get_data(const gmux_server_call *call);
 
-/* Sends initial metadata (copied; may be NULL) now, instead of with the first message.
- * GMUX_ERR_STATE when they are sent. */
+/* Sends initial metadata (copied; may be NULL) now; without this call they leave, empty, with the
+ * first message. Not sooner than needed: an error before them is a smaller reply (Trailers-Only),
+ * and one that a client may retry. GMUX_ERR_STATE when they are sent, GMUX_ERR_TOO_LARGE (60 KiB),
+ * GMUX_ERR_NOMEM. */
 GMUX_API int gmux_server_call_send_headers(gmux_server_call *call, const gmux_metadata *metadata);
 
-/* As gmux_call_write. */
+/* As gmux_call_write; GMUX_ERR_STATE also for a second message of a unary or client-streaming
+ * method, which answer with one. */
 GMUX_API int gmux_server_call_write(gmux_server_call *call, gmux_bytes *message);
 
-/* Grants credit for `count` more messages. The first message needs none;
- * gmux_server_call_set_manual_credit, called in on_call, makes every further one wait for it.
- * Without, they come as they arrive. */
+/* Grants credit for `count` more messages (GMUX_ERR_INVALID for 0). The first message needs none;
+ * gmux_server_call_set_manual_credit, called in on_call (GMUX_ERR_STATE elsewhere), makes every
+ * further one wait for it: the client is then held back by flow control. Without, they come as they
+ * arrive. */
 GMUX_API int gmux_server_call_request(gmux_server_call *call, uint32_t count);
 GMUX_API int gmux_server_call_set_manual_credit(gmux_server_call *call);
 
 /*
  * Ends the call: after the messages written so far the client gets `status` and `trailers` (both
- * copied; trailers may be NULL; a NULL status is OK). Once: GMUX_ERR_STATE afterwards,
- * GMUX_ERR_NOMEM. Nothing can be written after it.
+ * copied; trailers may be NULL; a NULL status is OK; OK carries neither message nor details).
+ * Nothing can be written after it, nothing more is delivered; on_end follows when the answer has
+ * left. Once: GMUX_ERR_STATE afterwards, also when the library has ended the call meanwhile.
+ * GMUX_ERR_TOO_LARGE when texts and trailers exceed 60 KiB, GMUX_ERR_NOMEM: then nothing has
+ * happened, and it can be finished otherwise. OK for a unary or client-streaming method without a
+ * message written is a mistake: the client gets INTERNAL, and it is logged.
  */
 GMUX_API int gmux_server_call_finish(gmux_server_call *call, const gmux_status *status,
                                      const gmux_metadata *trailers);
 /* The same with a code and a text. */
 GMUX_API int gmux_server_call_fail(gmux_server_call *call, gmux_code code, const char *message);
-/* One message and OK: all of a unary answer. The message is taken on success. */
+/* One message and OK: all of a unary answer. The message is taken on success. Errors as of
+ * gmux_server_call_write, after which the call is as it was. */
 GMUX_API int gmux_server_call_reply(gmux_server_call *call, gmux_bytes *message);
 
 /* ---- a call, blocking, on a thread of the application's ---- */
 
 /*
- * In on_call: from now on messages of this call are collected for gmux_server_call_read_wait,
- * instead of on_message and on_half_close. The application then hands the call (with a hold) to a
- * thread of its own.
+ * In on_call (GMUX_ERR_STATE elsewhere; GMUX_ERR_NOMEM): from now on messages of this call are
+ * collected for gmux_server_call_read_wait, instead of on_message and on_half_close. The
+ * application then hands the call (with a hold) to a thread of its own.
  */
 GMUX_API int gmux_server_call_set_blocking(gmux_server_call *call);
 /* 0: *message is owned by the caller; GMUX_ERR_EOF: the client has half-closed, or the call is over

@@ -51,8 +51,9 @@ static void call_answer(gmux_server_call *call) {
   gmux__stream_finish(stream, gmux__answer_count(&call->loop.answer, !stream->send.has_headers));
 }
 
-void gmux__server_call_break(gmux_server_call *call, gmux_code code, const char *words) {
-  if (call->loop.state >= GMUX__CALL_ANSWERED) return;
+/* Ends a running call in the application's stead, with static words of characters that need no
+ * coding. Cannot fail. */
+static void call_break(gmux_server_call *call, gmux_code code, const char *words) {
   call->loop.answer = (gmux__answer){.code = code, .words = words};
   call_answer(call);
 }
@@ -146,12 +147,12 @@ static void call_on_message(gmux__stream *stream, gmux_bytes *message) {
   if (call->loop.state != GMUX__CALL_RUNNING) return;
   call->loop.requests++;
   if (call->loop.requests > 1 && gmux__kind_has_one_request(call->method->kind)) {
-    gmux__server_call_break(call, GMUX_INTERNAL,
-                            "the method takes one request message, the client sent another");
+    call_break(call, GMUX_INTERNAL,
+               "the method takes one request message, the client sent another");
     return;
   }
   if (call_take_message(call, message))
-    gmux__server_call_break(call, GMUX_RESOURCE_EXHAUSTED, "the server is out of memory");
+    call_break(call, GMUX_RESOURCE_EXHAUSTED, "the server is out of memory");
 }
 
 static void call_run_unary(gmux_server_call *call) {
@@ -164,8 +165,7 @@ static void call_on_half_close(gmux__stream *stream) {
   if (call->loop.state != GMUX__CALL_RUNNING) return;
   const gmux__method *method = call->method;
   if (call->loop.requests == 0 && gmux__kind_has_one_request(method->kind)) {
-    gmux__server_call_break(call, GMUX_INTERNAL,
-                            "the method takes one request message, the client sent none");
+    call_break(call, GMUX_INTERNAL, "the method takes one request message, the client sent none");
     return;
   }
   if (call->exchange.box)
@@ -292,7 +292,7 @@ static int call_apply(gmux__exchange *exchange, gmux__op *op, bool was_posted) {
   int error = call_apply_op(call, op);
   /* Who posted it believes that it was done. */
   if (error == GMUX_ERR_NOMEM && was_posted)
-    gmux__server_call_break(call, GMUX_RESOURCE_EXHAUSTED, "the server is out of memory");
+    call_break(call, GMUX_RESOURCE_EXHAUSTED, "the server is out of memory");
   return error;
 }
 

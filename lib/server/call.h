@@ -58,8 +58,4 @@ struct gmux_server_call {
 /* For a request that begins on `connection`; from inside nghttp2. NULL: out of memory. */
 gmux_server_call *gmux__server_call_new(gmux__server_conn *connection);
 
-/* Loop's thread. Ends it with a code and static words of characters that need no coding
- * (gmux__answer.words), unless it is answered or over already. */
-void gmux__server_call_break(gmux_server_call *call, gmux_code code, const char *words);
-
 #endif

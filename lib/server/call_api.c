@@ -68,28 +68,34 @@ void *gmux_server_call_get_data(const gmux_server_call *call) {
 
 /* ---- messages ---- */
 
-/* A method that answers with one message has no second one. *is_first: has_message was raised here,
- * and is to be lowered if nothing comes of it. */
-static int call_begin_message(gmux_server_call *call, bool *is_first) {
-  *is_first = !atomic_exchange(&call->shared.has_message, true);
-  if (*is_first || !gmux__kind_has_one_response(call->method->kind)) return 0;
-  return gmux__fail(GMUX_ERR_STATE,
-                    "the method has one response message, and it was written already");
+/* What a write has said of the call before it was known to succeed. */
+typedef struct raised {
+  bool message, headers;
+} raised;
+
+static raised call_raise(gmux_server_call *call) {
+  return (raised){.message = !atomic_exchange(&call->shared.has_message, true),
+                  .headers = !atomic_exchange(&call->shared.has_headers, true)};
+}
+
+static void call_lower(gmux_server_call *call, raised what) {
+  if (what.message) atomic_store(&call->shared.has_message, false);
+  if (what.headers) atomic_store(&call->shared.has_headers, false);
 }
 
 typedef int (*write_fn)(gmux__exchange *exchange, gmux_bytes *message, bool close);
 
 static int call_write(gmux_server_call *call, const char *function, write_fn write,
                       gmux_bytes *message, bool close) {
-  bool is_first;
   int rv = call_check(call, function);
-  if (!rv) rv = call_begin_message(call, &is_first);
   if (rv) return rv;
-  rv = write(&call->exchange, message, close);
-  if (rv >= 0)
-    atomic_store(&call->shared.has_headers, true);
-  else if (is_first)
-    atomic_store(&call->shared.has_message, false);
+  raised what = call_raise(call);
+  if (!what.message && gmux__kind_has_one_response(call->method->kind))
+    rv = gmux__fail(GMUX_ERR_STATE,
+                    "the method has one response message, and it was written already");
+  else
+    rv = write(&call->exchange, message, close);
+  if (rv < 0) call_lower(call, what);
   return rv;
 }
 

@@ -575,6 +575,25 @@ static void what_another_thread_says_too_late_is_dropped(void) {
   sim_set_outside(kit.loop, false);
 }
 
+static void a_writer_elsewhere_hears_that_the_library_has_ended_the_call(void) {
+  kit_serve();
+  kit_connect();
+  peer_give_window(0);
+  gmux_server_call *call = gmux_server_call_ref(call_on(1, "/t.S/Server"));
+  CU_ASSERT_EQUAL(write_text(call, "stuck"), 0); /* so that the end is stuck behind it */
+  kit_message(1, "a second request", false);
+  kit_run();
+  KIT_STREQ(kit.order, "cm");
+  sim_set_outside(kit.loop, true);
+  CU_ASSERT_EQUAL(write_text(call, "x"), GMUX_ERR_STATE);
+  CU_ASSERT_EQUAL(gmux_server_call_finish(call, NULL, NULL), GMUX_ERR_STATE);
+  sim_set_outside(kit.loop, false);
+  rawpeer_window_update(kit.peer, 1, 100);
+  kit_run();
+  KIT_STREQ(kit_trailer(1, "grpc-status"), "13");
+  gmux_server_call_unref(call);
+}
+
 /* ---- memory ---- */
 
 static void finishing_that_fails_for_memory_may_be_tried_again(void) {
@@ -672,6 +691,7 @@ static const test_case cases[] = {
     TEST(what_another_thread_says_takes_effect_in_its_order),
     TEST(a_reply_from_another_thread_is_message_and_end),
     TEST(what_another_thread_says_too_late_is_dropped),
+    TEST(a_writer_elsewhere_hears_that_the_library_has_ended_the_call),
     TEST(finishing_that_fails_for_memory_may_be_tried_again),
     TEST(a_posted_message_that_finds_no_memory_ends_the_call_with_words),
     TEST(a_null_is_refused_in_words),

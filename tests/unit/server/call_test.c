@@ -94,6 +94,21 @@ static void a_unary_request_of_any_size_comes_whole(void) {
   }
 }
 
+static void a_unary_request_without_its_half_close_goes_with_the_call(void) {
+  kit_serve();
+  kit_connect();
+  kit_request(1, "/t.S/Fn", false, NULL);
+  char large[2000];
+  memset(large, 'x', sizeof large - 1);
+  large[sizeof large - 1] = '\0';
+  kit_message(1, large, false);
+  kit_run();
+  rawpeer_rst(kit.peer, 1, GMUX__H2_CANCEL);
+  kit_run();
+  KIT_STREQ(kit.order, "");
+  CU_ASSERT_EQUAL(kit_stats().calls_failed, 1); /* and kit_teardown counts the memory */
+}
+
 static void a_client_streaming_call_takes_many_messages_and_gives_one(void) {
   kit_serve();
   kit_connect();
@@ -548,6 +563,17 @@ static void a_deadline_ends_the_call_on_time_and_resets_the_stream(void) {
   CU_ASSERT_EQUAL(kit_stats().calls_failed, 1);
 }
 
+static void what_is_left_of_a_deadline_is_rounded_up(void) {
+  static const char *const more[] = {"grpc-timeout", "1500u", NULL};
+  kit_serve();
+  kit_connect();
+  kit_request(1, "/t.S/Bidi", false, more);
+  kit_run();
+  CU_ASSERT_EQUAL(gmux_server_call_timeout_ms(kit.call), 2);
+  kit_run_ms(1);
+  CU_ASSERT_EQUAL(gmux_server_call_timeout_ms(kit.call), 1);
+}
+
 static void a_call_that_ends_in_time_leaves_no_timer(void) {
   static const char *const more[] = {"grpc-timeout", "50m", NULL};
   kit_serve();
@@ -665,6 +691,7 @@ static const test_case cases[] = {
     TEST(a_unary_function_gets_the_whole_request_once),
     TEST(a_unary_function_waits_for_the_half_close),
     TEST(a_unary_request_of_any_size_comes_whole),
+    TEST(a_unary_request_without_its_half_close_goes_with_the_call),
     TEST(a_client_streaming_call_takes_many_messages_and_gives_one),
     TEST(a_server_streaming_call_takes_one_message_and_gives_many),
     TEST(a_server_streaming_call_may_give_none),
@@ -688,6 +715,7 @@ static const test_case cases[] = {
     TEST(ok_without_the_one_response_message_becomes_internal_and_is_logged),
     TEST(an_error_needs_no_response_message),
     TEST(a_deadline_ends_the_call_on_time_and_resets_the_stream),
+    TEST(what_is_left_of_a_deadline_is_rounded_up),
     TEST(a_call_that_ends_in_time_leaves_no_timer),
     TEST(a_deadline_of_centuries_is_none),
     TEST(a_deadline_also_ends_a_call_whose_answer_cannot_leave),

@@ -79,6 +79,10 @@ static void figures_add_up_and_the_peak_stays(void) {
   CU_ASSERT_EQUAL(stats.calls_failed, 1);
   CU_ASSERT_EQUAL(stats.calls_running, 1);
   CU_ASSERT_EQUAL(stats.calls_peak, 3);
+  kit_request(7, "/t.S/Bidi", false, NULL);
+  kit_run();
+  CU_ASSERT_EQUAL(kit_stats().calls_running, 2);
+  CU_ASSERT_EQUAL(kit_stats().calls_peak, 3);
 }
 
 static void figures_fill_what_their_caller_knows_and_no_more(void) {
