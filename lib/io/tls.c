@@ -48,8 +48,9 @@ typedef struct tls_transport {
   size_t offered;
   uint64_t offered_hash;
 
-  int failure; /* of TLS_FAILED */
-  char *why;   /* its words; NULL: there was no memory for them */
+  int failure;       /* of TLS_FAILED */
+  int write_failure; /* the inner transport takes nothing more, but may have bytes left to read */
+  char *why;         /* the words of the later one; NULL: there was no memory for them */
 
   gmux__transport_info info;
   char *peer_name;
@@ -116,18 +117,32 @@ static void tls_want(gmux__transport *transport, unsigned events) {
 
 /* ---- failure ---- */
 
-/* The end, with the words of gmux_last_error() kept for whoever asks again. */
+/* Keeps the words of gmux_last_error() for whoever asks again. */
+static void tls_keep_words(tls_transport *t) {
+  gmux__free(t->why);
+  t->why = gmux__strdup(gmux_last_error());
+}
+
 static int tls_end(tls_transport *t, int error) {
   t->state = TLS_FAILED;
   t->failure = error;
-  t->why = gmux__strdup(gmux_last_error());
+  tls_keep_words(t);
   tls_update_interest(t);
   return error;
 }
 
-static int tls_repeat_failure(const tls_transport *t) {
-  if (t->why) return gmux__fail(t->failure, "%s", t->why);
-  return gmux__fail_code(t->failure);
+/* A peer that has gone may have said something before: a status, a GOAWAY. */
+static void tls_end_writing(tls_transport *t, int error) {
+  if (error != GMUX_ERR_IO) {
+    tls_end(t, error);
+    return;
+  }
+  t->write_failure = error;
+  tls_keep_words(t);
+}
+
+static int tls_repeat_failure(const tls_transport *t, int error) {
+  return t->why ? gmux__fail(error, "%s", t->why) : gmux__fail_code(error);
 }
 
 /* The start of a sentence: "TLS handshake with a.example". */
@@ -193,7 +208,7 @@ static int tls_result(const tls_transport *t, int answer, unsigned *needs) {
 }
 
 static int tls_check_open(const tls_transport *t) {
-  if (t->state == TLS_FAILED) return tls_repeat_failure(t);
+  if (t->state == TLS_FAILED) return tls_repeat_failure(t, t->failure);
   if (t->state == TLS_OPEN) return 0;
   return gmux__fail(GMUX_ERR_STATE, "TLS: the handshake is not done yet");
 }
@@ -272,7 +287,7 @@ static int tls_step(tls_transport *t) {
 static int tls_handshake(gmux__transport *transport) {
   tls_transport *t = tls_of(transport);
   if (t->state == TLS_OPEN) return 0;
-  if (t->state == TLS_FAILED) return tls_repeat_failure(t);
+  if (t->state == TLS_FAILED) return tls_repeat_failure(t, t->failure);
   int rc = tls_step(t);
   if (rc == 0 || rc == GMUX_ERR_AGAIN) return rc;
   /* Should the reason lie in what was resumed, the next one shall not meet it again. */
@@ -415,6 +430,7 @@ static ptrdiff_t tls_write(gmux__transport *transport, const gmux__slice *slices
   tls_transport *t = tls_of(transport);
   int rc = tls_check_open(t);
   if (rc) return rc;
+  if (t->write_failure) return tls_repeat_failure(t, t->write_failure);
   if (t->is_shut) return gmux__fail(GMUX_ERR_STATE, "TLS: our half of the connection is ended");
   uint8_t scratch[RECORD_MAX];
   cursor c = {slices, slices + count, 0};
@@ -426,7 +442,7 @@ static ptrdiff_t tls_write(gmux__transport *transport, const gmux__slice *slices
     cursor_advance(&c, taken);
     total += taken;
   }
-  if (rc && rc != GMUX_ERR_AGAIN) tls_end(t, rc);
+  if (rc && rc != GMUX_ERR_AGAIN) tls_end_writing(t, rc);
   tls_update_interest(t);
   return total ? (ptrdiff_t)total : rc;
 }
@@ -439,7 +455,7 @@ static void tls_shutdown(gmux__transport *transport) {
   tls_transport *t = tls_of(transport);
   if (t->is_shut) return;
   t->is_shut = true;
-  if (t->state == TLS_OPEN) {
+  if (t->state == TLS_OPEN && !t->write_failure) {
     tls_begin(t);
     SSL_shutdown(t->ssl);
     ERR_clear_error();

@@ -587,6 +587,30 @@ static void failure_is_told_to_who_wants_to_write(void) {
   free(bytes);
 }
 
+/* The first write reaches nobody and is answered by a reset, so that the second one fails. */
+static void last_words_can_be_read_when_writing_fails(void) {
+  tls_pair_connect_default();
+  pair.client.is_idle = true;
+  tls_side_update(&pair.client);
+  tls_side_write(&pair.server, "farewell", 8);
+  sim_run(pair.world);
+  tls_side_close(&pair.server);
+  tls_side_write(&pair.client, "hello", 5);
+  sim_run(pair.world);
+  CU_ASSERT_EQUAL(pair.client.write_end, 0);
+  tls_side_write(&pair.client, "hello", 5);
+  sim_run(pair.world);
+  CU_ASSERT_EQUAL(pair.client.write_end, GMUX_ERR_IO);
+  gmux__slice slice = {(const uint8_t *)"hello?", 6};
+  gmux__fail(GMUX_ERR_INVALID, "something else");
+  CU_ASSERT_EQUAL(gmux__transport_write(pair.client.transport, &slice, 1), GMUX_ERR_IO);
+  CU_ASSERT_STRING_EQUAL(gmux_last_error(), "write: broken pipe");
+  want_bytes();
+  sim_run(pair.world);
+  CU_ASSERT_TRUE(tls_side_got(&pair.client, "farewell", 8));
+  CU_ASSERT_EQUAL(pair.client.read_end, GMUX_ERR_TLS);
+}
+
 static void close_works_at_every_step(void) {
   tls_pair_use(NULL, NULL);
   for (int steps = 0; steps < 16; steps++) {
@@ -691,6 +715,7 @@ static const test_case cases[] = {
     TEST(forged_record_is_noticed),
     TEST(bytes_and_failure_at_once_are_both_told),
     TEST(failure_is_told_to_who_wants_to_write),
+    TEST(last_words_can_be_read_when_writing_fails),
     TEST(close_works_at_every_step),
     TEST(out_of_memory_anywhere_leaks_nothing),
     TEST(out_of_memory_in_a_failure_leaks_nothing),
