@@ -118,7 +118,8 @@ static void client_on_ready(gmux__conn *conn, void *owner) {
   for (size_t i = 0; i < 5; i++)
     fields[i] = (gmux__field){(const uint8_t *)pairs[2 * i], (const uint8_t *)pairs[2 * i + 1],
                               strlen(pairs[2 * i]), strlen(pairs[2 * i + 1])};
-  CU_ASSERT_EQUAL(gmux__stream_open(&tls.stream, conn, fields, 5), 0);
+  int rv = gmux__stream_open(&tls.stream, conn, fields, 5);
+  CU_ASSERT_TRUE(rv == 0 || test_alloc_has_failed());
 }
 
 static void client_on_conn_closed(gmux__conn *conn, void *owner) {
@@ -156,8 +157,14 @@ static void client_on_dialed(void *arg, int error, gmux__transport *transport, c
   (void)arg, (void)why;
   CU_ASSERT_EQUAL_FATAL(error, 0);
   gmux__transport *secure;
-  CU_ASSERT_EQUAL_FATAL(gmux__tls_wrap(&secure, tls.client_tls, transport, "a.example", NULL), 0);
-  gmux__conn_start(tls.conn, secure);
+  if (gmux__tls_wrap(&secure, tls.client_tls, transport, "a.example", NULL) == 0) {
+    gmux__conn_start(tls.conn, secure);
+    return;
+  }
+  CU_ASSERT_TRUE(test_alloc_has_failed());
+  gmux__transport_close(transport);
+  gmux__conn_free(tls.conn);
+  tls.is_closed = true;
 }
 
 static gmux_tls *client_tls_new(bool has_cert) {
@@ -198,6 +205,8 @@ static void tls_serve(void) {
   gmux_tls_free(tls.server_tls); /* the server has its own hold */
 }
 
+static size_t fail_at; /* which allocation of the connection; 0: none */
+
 static void tls_connect(bool has_cert) {
   tls.client_tls = client_tls_new(has_cert);
   gmux__h2_config config = {.max_streams = 10,
@@ -210,6 +219,7 @@ static void tls_connect(bool has_cert) {
   gmux__address at = sim_address("127.0.0.1", KIT_PORT);
   CU_ASSERT_EQUAL_FATAL(gmux__loop_dial(kit.peers, &tls.dial, &at, NULL, client_on_dialed, NULL),
                         0);
+  test_alloc_fail_at(fail_at);
   kit_run();
 }
 
@@ -250,6 +260,25 @@ static void over_tls_a_client_without_a_certificate_has_no_name(void) {
   tls_finish();
 }
 
+/* It must not look like one without a certificate. */
+static void over_tls_a_client_whose_name_finds_no_memory_is_not_served(void) {
+  for (size_t n = 1;; n++) {
+    tls_serve();
+    fail_at = n;
+    tls_connect(true);
+    bool has_failed = test_alloc_has_failed();
+    test_alloc_fail_at(0);
+    if (kit.call) CU_ASSERT_PTR_NOT_NULL(gmux_server_call_peer_name(kit.call));
+    if (!has_failed) CU_ASSERT_PTR_NOT_NULL(kit.call);
+    tls_finish();
+    kit_teardown();
+    kit_setup();
+    fail_at = 0;
+    if (!has_failed) break;
+    CU_ASSERT_TRUE_FATAL(n < 10000);
+  }
+}
+
 static void cleartext_to_a_tls_listener_is_closed(void) {
   tls_serve();
   rawpeer *peer = kit_connect();
@@ -280,6 +309,7 @@ static const test_case cases[] = {
     TEST(what_is_no_http2_is_closed),
     TEST(over_tls_a_call_knows_the_name_on_the_clients_certificate_also_afterwards),
     TEST(over_tls_a_client_without_a_certificate_has_no_name),
+    TEST(over_tls_a_client_whose_name_finds_no_memory_is_not_served),
     TEST(cleartext_to_a_tls_listener_is_closed),
     TEST(tls_that_is_never_begun_is_closed_when_its_time_is_up),
     TESTS_END,
