@@ -114,7 +114,7 @@ void gmux__server_accept(gmux_server *server, gmux_tls *tls, gmux__transport *tr
     gmux__transport_close(transport);
     return;
   }
-  gmux__server_conn *c;
+  gmux__server_conn *c = NULL;
   if (conn_prepare(&c, server, tls, &transport)) {
     gmux__log(logger, GMUX_LOG_ERROR, "server", "connection dropped: %s", gmux_last_error());
     gmux__transport_close(transport);
