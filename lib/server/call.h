@@ -1,8 +1,9 @@
 /*
  * call.h (inside): one call, on the loop's thread. What the application calls is in call_api.c.
  *
- *     NEW --request accepted--> RUNNING --finished, or a rule broken--> ANSWERED --trailers left-->
- * OVER NEW --request refused--> ANSWERED any --client's reset, connection lost, deadline--> OVER
+ *     NEW --request accepted--> RUNNING --finished, or a rule broken--> ANSWERED
+ *     NEW --request refused--> ANSWERED --trailers have left--> OVER
+ *     any --client's reset, connection lost, deadline--> OVER
  *
  * NEW       the stream is there, its header fields are not; the application knows nothing of it
  * RUNNING   on_call has come or is running; messages go both ways

@@ -13,7 +13,6 @@ static void act(int event, gmux_server_call *call, gmux_bytes *message) {
     return;
   }
   case SAW_MESSAGE:
-    gmux_bytes_release(&(gmux_bytes){0});
     text = gmux_bytes_borrow(message->data, message->len);
     gmux_server_call_write(call, &text);
     return;
