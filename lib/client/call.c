@@ -86,6 +86,11 @@ void gmux__call_set_state(gmux_call *call, gmux__call_state state) {
 
 /* ---- the end ---- */
 
+static void call_drop_reply(gmux_call *call) {
+  gmux_bytes_release(&call->loop_only.reply);
+  call->loop_only.reply = gmux_bytes_borrow(NULL, 0); /* one that lies in the call is borrowed */
+}
+
 void gmux__call_end(gmux_call *call, const gmux__result *result) {
   assert(call->loop_only.state < GMUX__CALL_ENDING);
   call->status = gmux_status_make(result->code, result->message, result->details);
@@ -93,7 +98,7 @@ void gmux__call_end(gmux_call *call, const gmux__result *result) {
   gmux__stream_reset(&call->loop_only.stream, GMUX__H2_CANCEL);
   atomic_store_explicit(&call->evidence, (int)gmux__stream_evidence(&call->loop_only.stream),
                         memory_order_release);
-  if (result->code != GMUX_OK) gmux_bytes_release(&call->loop_only.reply);
+  if (result->code != GMUX_OK) call_drop_reply(call);
   gmux__timer_clear(call->exchange.loop, &call->loop_only.deadline_timer);
   atomic_store(&call->exchange.shared.is_over, true);
   gmux__call_set_state(call, GMUX__CALL_ENDING);
@@ -131,7 +136,7 @@ static void call_on_end_task(void *arg) {
     gmux__mailbox_set(call->exchange.box, GMUX__BOX_NO_MORE | GMUX__BOX_WRITABLE | GMUX__BOX_END);
   else
     call_tell_handlers(call);
-  gmux_bytes_release(&call->loop_only.reply);
+  call_drop_reply(call);
   gmux__channel_call_ended(call->channel);
   gmux__exchange_release(&call->exchange); /* the loop's hold */
 }

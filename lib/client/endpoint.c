@@ -234,16 +234,28 @@ static void line_leaves_ready(gmux__line *line) {
   if (line->was_used) line->endpoint->not_before_ns = 0;
 }
 
+/* It takes no more calls; those on it finish. */
+static void line_retire(gmux__line *line) {
+  gmux__endpoint *e = line->endpoint;
+  line_leaves_ready(line);
+  line_move(line, &e->draining);
+  snprintf(e->why, sizeof e->why, "%s", gmux__conn_why(line->conn));
+  gmux__log(gmux__loop_logger(e->loop), GMUX_LOG_INFO, "client", "no more calls on %s: %s",
+            line->peer, e->why);
+}
+
 static void line_on_draining(gmux__conn *conn, void *owner) {
+  (void)conn;
   gmux__line *line = owner;
   gmux__endpoint *e = line->endpoint;
   if (line->link.list != &e->ready) return;
-  line_leaves_ready(line);
-  line_move(line, &e->draining);
-  snprintf(e->why, sizeof e->why, "%s", gmux__conn_why(conn));
-  gmux__log(gmux__loop_logger(e->loop), GMUX_LOG_INFO, "client", "%s is draining: %s", line->peer,
-            e->why);
+  line_retire(line);
   endpoint_changed(e);
+}
+
+void gmux__endpoint_look(gmux__endpoint *e) {
+  gmux__line *line = line_first(&e->ready);
+  if (line && gmux__conn_get_state(line->conn) == GMUX__CONN_CLOSED) line_retire(line);
 }
 
 /* The connection's words start with its address, which the connector puts before them too. */

@@ -1,0 +1,281 @@
+/* flow_test.c: back-pressure, both ways. */
+#include "tests/unit/client/world.h"
+#include <gmux/error.h>
+#include <string.h>
+
+static char block[20000];
+
+static int write_block(tcall *t, size_t len) {
+  gmux_bytes message = gmux_bytes_borrow(block, len);
+  return gmux_call_write(t->call, &message);
+}
+
+/* ---- out ---- */
+
+static void a_full_queue_says_so_refuses_more_and_tells_when_there_is_room(void) {
+  w_options.write_queue_bytes = 30000;
+  rawpeer *p = w_connected();
+  tcall *t = w_start(GMUX_BIDI_STREAMING, NULL);
+  for (int i = 0; i < 3; i++) /* 60 kB: the server's first window takes them */
+    CU_ASSERT_EQUAL(write_block(t, 20000), i == 1 ? GMUX_WRITE_FULL : i == 2 ? GMUX_ERR_AGAIN : 0);
+  w_run();
+  ASSERT_LOG(t, "W");
+  CU_ASSERT_EQUAL(write_block(t, 20000), 0);
+  CU_ASSERT_EQUAL(write_block(t, 20000), GMUX_WRITE_FULL);
+  w_run(); /* the stream's window of 65535 is used up */
+  ASSERT_LOG(t, "W");
+  CU_ASSERT_EQUAL(write_block(t, 1), 0);
+  rawpeer_window_update(p, 1, 100000);
+  w_run();
+  ASSERT_LOG(t, "W W");
+  CU_ASSERT_EQUAL(write_block(t, 20000), 0);
+}
+
+static void who_was_never_told_full_is_never_told_writable(void) {
+  w_connected();
+  tcall *t = w_start(GMUX_BIDI_STREAMING, NULL);
+  for (int i = 0; i < 10; i++)
+    CU_ASSERT_EQUAL(write_block(t, 100), 0);
+  w_run();
+  ASSERT_LOG(t, "");
+}
+
+static void a_call_that_waits_for_a_connection_queues_as_much_and_no_more(void) {
+  w_options.write_queue_bytes = 1024;
+  w_open();
+  tcall *t = w_start(GMUX_CLIENT_STREAMING, NULL);
+  CU_ASSERT_EQUAL(write_block(t, 1000), 0);
+  CU_ASSERT_EQUAL(write_block(t, 1000), GMUX_WRITE_FULL);
+  CU_ASSERT_EQUAL(write_block(t, 1000), GMUX_ERR_AGAIN);
+  rawpeer *p = w_greet(-1);
+  ASSERT_LOG(t, "W");
+  CU_ASSERT_EQUAL(rawpeer_count(p, RAW_DATA, 1) > 0, true);
+}
+
+static unsigned releases;
+static void on_release(void *arg, const uint8_t *data, size_t len) {
+  (void)arg, (void)data, (void)len;
+  releases++;
+}
+
+static void owned_messages_are_taken_and_released_once(void) {
+  releases = 0;
+  w_options.write_queue_bytes = 1024;
+  w_open();
+  tcall *t = w_start(GMUX_CLIENT_STREAMING, NULL);
+  gmux_bytes a = gmux_bytes_wrap(block, 2000, on_release, NULL);
+  gmux_bytes b = gmux_bytes_wrap(block, 2000, on_release, NULL);
+  CU_ASSERT_EQUAL(gmux_call_write(t->call, &a), GMUX_WRITE_FULL);
+  CU_ASSERT_EQUAL(gmux_call_write(t->call, &b), GMUX_ERR_AGAIN);
+  CU_ASSERT_EQUAL(a.len, 0);
+  CU_ASSERT_EQUAL(b.len, 2000); /* still the caller's */
+  CU_ASSERT_EQUAL(releases, 0);
+  w_greet(-1);
+  CU_ASSERT_EQUAL(releases, 1);
+  gmux_bytes_release(&b);
+}
+
+static void messages_that_never_left_are_released_with_the_call(void) {
+  releases = 0;
+  w_open();
+  tcall *t = w_start(GMUX_CLIENT_STREAMING, NULL);
+  gmux_bytes message = gmux_bytes_wrap(block, 2000, on_release, NULL);
+  CU_ASSERT_EQUAL(gmux_call_write(t->call, &message), 0);
+  gmux_call_cancel(t->call);
+  w_free(t);
+  w_run();
+  CU_ASSERT_EQUAL(releases, 1);
+}
+
+static void calls_written_in_one_turn_leave_with_one_write(void) {
+  w_connected();
+  sim_link *link = sim_link_first(w_sim);
+  uint64_t before = sim_link_writes(link, SIM_TO_SERVER);
+  for (int i = 0; i < 50; i++)
+    w_unary();
+  w_run();
+  CU_ASSERT_EQUAL(sim_link_writes(link, SIM_TO_SERVER), before + 1);
+}
+
+/* ---- in ---- */
+
+static tcall *start_with_credit(uint32_t credit) {
+  gmux_call_options o;
+  gmux_call_options_init(&o, sizeof o);
+  o.initial_credit = credit;
+  return w_start(GMUX_SERVER_STREAMING, &o);
+}
+
+static void messages_wait_for_credit(void) {
+  rawpeer *p = w_connected();
+  tcall *t = start_with_credit(1);
+  w_run();
+  w_headers(p, 1);
+  for (int i = 0; i < 4; i++)
+    w_message(p, 1, "x");
+  w_trailers(p, 1, "0", NULL);
+  w_run();
+  ASSERT_LOG(t, "H M1");
+  CU_ASSERT_EQUAL(gmux_call_request(t->call, 2), 0);
+  ASSERT_LOG(t, "H M1"); /* never from inside */
+  w_run();
+  ASSERT_LOG(t, "H M1 M1 M1");
+  CU_ASSERT_EQUAL(gmux_call_request(t->call, 1), 0);
+  w_run();
+  ASSERT_LOG(t, "H M1 M1 M1 M1 E");
+}
+
+static void without_credit_headers_still_come(void) {
+  rawpeer *p = w_connected();
+  tcall *t = start_with_credit(0);
+  w_run();
+  w_headers(p, 1);
+  w_message(p, 1, "x");
+  w_run();
+  ASSERT_LOG(t, "H");
+}
+
+static void credit_may_be_granted_before_the_call_has_a_connection(void) {
+  w_open();
+  tcall *t = start_with_credit(0);
+  CU_ASSERT_EQUAL(gmux_call_request(t->call, 1), 0);
+  rawpeer *p = w_greet(-1);
+  w_headers(p, 1);
+  w_message(p, 1, "x");
+  w_message(p, 1, "y");
+  w_run();
+  ASSERT_LOG(t, "H M1");
+}
+
+static void ask_for_one_more(tcall *t, char event) {
+  if (event == 'M') gmux_call_request(t->call, 1);
+}
+
+static void credit_granted_from_on_message_keeps_it_flowing(void) {
+  rawpeer *p = w_connected();
+  tcall *t = start_with_credit(1);
+  t->on_event = ask_for_one_more;
+  w_run();
+  w_headers(p, 1);
+  for (int i = 0; i < 5; i++)
+    w_message(p, 1, "x");
+  w_trailers(p, 1, "0", NULL);
+  w_run();
+  ASSERT_LOG(t, "H M1 M1 M1 M1 M1 E");
+}
+
+static size_t window_given(const rawpeer *p, int64_t stream) {
+  size_t sum = 0;
+  const rawframe *f;
+  for (size_t i = 0; (f = rawpeer_find(p, RAW_WINDOW_UPDATE, stream, i)); i++)
+    sum += rawframe_u32(f, 0);
+  return sum;
+}
+
+static void what_is_not_taken_holds_back_its_stream_and_not_the_connection(void) {
+  w_options.stream_window_bytes = 65535;
+  w_options.connection_window_bytes = 65535;
+  rawpeer *p = w_connected();
+  tcall *t = start_with_credit(0);
+  w_run();
+  w_headers(p, 1);
+  for (int i = 0; i < 3; i++)
+    rawpeer_grpc_message(p, 1, 0, block, 16000);
+  w_run();
+  CU_ASSERT_EQUAL(window_given(p, 1), 0);
+  CU_ASSERT_TRUE(window_given(p, 0) > 30000);
+  CU_ASSERT_EQUAL(gmux_call_request(t->call, 3), 0);
+  w_run();
+  ASSERT_LOG(t, "H M16000 M16000 M16000");
+  CU_ASSERT_TRUE(window_given(p, 1) > 30000);
+}
+
+static void cancelling_gives_up_what_was_not_taken(void) {
+  rawpeer *p = w_connected();
+  tcall *t = start_with_credit(0);
+  w_run();
+  w_headers(p, 1);
+  w_message(p, 1, "never seen");
+  w_trailers(p, 1, "0", NULL);
+  w_run();
+  gmux_call_cancel(t->call);
+  w_run();
+  ASSERT_LOG(t, "H E");
+  ASSERT_CODE(t, GMUX_CANCELLED);
+}
+
+static void a_deadline_ends_a_call_whose_answer_is_not_taken(void) {
+  rawpeer *p = w_connected();
+  gmux_call_options o = w_timeout(100);
+  o.initial_credit = 0;
+  tcall *t = w_start(GMUX_SERVER_STREAMING, &o);
+  w_run();
+  w_headers(p, 1);
+  w_message(p, 1, "never seen");
+  w_trailers(p, 1, "0", NULL);
+  w_run_ms(100);
+  ASSERT_LOG(t, "H E");
+  ASSERT_CODE(t, GMUX_DEADLINE_EXCEEDED);
+}
+
+static void closing_the_channel_ends_a_call_whose_answer_is_not_taken(void) {
+  rawpeer *p = w_connected();
+  tcall *t = start_with_credit(0);
+  w_run();
+  w_headers(p, 1);
+  w_message(p, 1, "never seen");
+  w_trailers(p, 1, "0", NULL);
+  rawpeer_shutdown(p);
+  w_run();
+  ASSERT_LOG(t, "H");
+  gmux_channel_close(w_channel, w_on_closed, &w_closed);
+  w_run();
+  ASSERT_CODE(t, GMUX_CANCELLED);
+  CU_ASSERT_EQUAL(w_closed, 1);
+}
+
+/* The connection is gone, but an answer that lies here untaken keeps its object: new calls must not
+ * be put on it, nor wait for it. */
+static void an_answer_that_is_not_taken_does_not_hold_up_the_next_connection(void) {
+  rawpeer *p = w_connected();
+  tcall *t = start_with_credit(0);
+  w_run();
+  w_headers(p, 1);
+  w_message(p, 1, "x");
+  w_trailers(p, 1, "0", NULL);
+  rawpeer_shutdown(p);
+  w_run();
+  tcall *u = w_unary();
+  rawpeer *q = w_accept();
+  CU_ASSERT_PTR_NOT_NULL_FATAL(q);
+  w_settings(q, -1);
+  w_run();
+  w_answer(q, 1, "reply");
+  w_run();
+  ASSERT_CODE(u, GMUX_OK);
+  CU_ASSERT_EQUAL(gmux_call_request(t->call, 1), 0);
+  w_run();
+  ASSERT_LOG(t, "H M1 E");
+  ASSERT_CODE(t, GMUX_OK);
+}
+
+static const test_case cases[] = {
+    TEST(a_full_queue_says_so_refuses_more_and_tells_when_there_is_room),
+    TEST(who_was_never_told_full_is_never_told_writable),
+    TEST(a_call_that_waits_for_a_connection_queues_as_much_and_no_more),
+    TEST(owned_messages_are_taken_and_released_once),
+    TEST(messages_that_never_left_are_released_with_the_call),
+    TEST(calls_written_in_one_turn_leave_with_one_write),
+    TEST(messages_wait_for_credit),
+    TEST(without_credit_headers_still_come),
+    TEST(credit_may_be_granted_before_the_call_has_a_connection),
+    TEST(credit_granted_from_on_message_keeps_it_flowing),
+    TEST(what_is_not_taken_holds_back_its_stream_and_not_the_connection),
+    TEST(cancelling_gives_up_what_was_not_taken),
+    TEST(a_deadline_ends_a_call_whose_answer_is_not_taken),
+    TEST(closing_the_channel_ends_a_call_whose_answer_is_not_taken),
+    TEST(an_answer_that_is_not_taken_does_not_hold_up_the_next_connection),
+    TESTS_END,
+};
+
+const test_suite client_flow_suite = {"flow", cases, w_setup, w_teardown};
