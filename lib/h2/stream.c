@@ -382,6 +382,15 @@ static uint32_t rst_code_for(int error) {
   return error == GMUX_ERR_PROTOCOL ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_CANCEL;
 }
 
+static void refuse_message(gmux__stream *stream, int error) {
+  if (!stream->handlers->on_bad_message) {
+    gmux__stream_break(stream, error, rst_code_for(error), gmux_last_error());
+    return;
+  }
+  stream->recv.credit = 0; /* what comes behind it is not to be made sense of */
+  stream->handlers->on_bad_message(stream, error, gmux_last_error());
+}
+
 /* One message or as much of one as there is. False: nothing more can be done now. */
 static bool deliver_some(gmux__stream *stream) {
   gmux__slice input = next_input(stream);
@@ -402,7 +411,7 @@ static bool deliver_some(gmux__stream *stream) {
   }
   gmux_bytes_release(&message);
   if (rc < 0) {
-    if (stream->conn) gmux__stream_break(stream, rc, rst_code_for(rc), gmux_last_error());
+    if (stream->conn) refuse_message(stream, rc);
     return false;
   }
   if (!stream->conn) return false; /* reset by the handler */

@@ -151,6 +151,31 @@ static void call_on_message(gmux__stream *stream, gmux_bytes *message) {
     call_break(call, GMUX_RESOURCE_EXHAUSTED, "the server is out of memory");
 }
 
+static gmux_code broken_code(int error) {
+  switch (error) {
+  case GMUX_ERR_NOMEM:
+  case GMUX_ERR_TOO_LARGE:
+    return GMUX_RESOURCE_EXHAUSTED;
+  case GMUX_ERR_UNSUPPORTED:
+    return GMUX_UNIMPLEMENTED;
+  default:
+    return GMUX_INTERNAL;
+  }
+}
+
+static void call_on_bad_message(gmux__stream *stream, int error, const char *why) {
+  gmux_server_call *call = call_of_stream(stream);
+  if (call->loop.state != GMUX__CALL_RUNNING) return;
+  gmux_status status = {.code = broken_code(error), .message = why};
+  gmux__answer *answer = &call->loop.answer;
+  *answer = (gmux__answer){
+      .code = status.code,
+      .words = "a message was refused; the server has no memory to say why",
+  };
+  gmux__extras_new(&answer->extras, &status, NULL); /* failing it leaves the words above */
+  call_answer(call);
+}
+
 static void call_run_unary(gmux_server_call *call) {
   call->method->unary(call, &call->loop.request, call->method->user_data);
   gmux_bytes_release(&call->loop.request);
@@ -178,18 +203,6 @@ static void call_on_sent(gmux__stream *stream, size_t bytes) {
 
 /* ---- the stream's end ---- */
 
-static gmux_code broken_code(int error) {
-  switch (error) {
-  case GMUX_ERR_NOMEM:
-  case GMUX_ERR_TOO_LARGE:
-    return GMUX_RESOURCE_EXHAUSTED;
-  case GMUX_ERR_UNSUPPORTED:
-    return GMUX_UNIMPLEMENTED;
-  default:
-    return GMUX_INTERNAL;
-  }
-}
-
 static void call_on_closed(gmux__stream *stream) {
   gmux_server_call *call = call_of_stream(stream);
   gmux_code code = GMUX_CANCELLED; /* by the client, or with its connection */
@@ -207,6 +220,7 @@ static size_t call_trailers(gmux__stream *stream, gmux__field *fields, size_t ro
 static const gmux__stream_handlers stream_handlers = {
     .on_headers = call_on_headers,
     .on_message = call_on_message,
+    .on_bad_message = call_on_bad_message,
     .on_half_close = call_on_half_close,
     .on_sent = call_on_sent,
     .on_closed = call_on_closed,
