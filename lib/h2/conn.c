@@ -26,6 +26,7 @@
 enum {
   READS_A_TURN = 4,   /* then others get theirs */
   WRITES_A_TURN = 16, /* the same; more goes out in the next turn */
+  LAST_READS = 64     /* times READS_A_TURN, from a peer that takes no more: its socket's buffer */
 };
 
 #define DRAIN_PING_NS                                                                              \
@@ -196,32 +197,6 @@ static bool is_flowing(const gmux__conn *conn) {
          conn->state == GMUX__CONN_DRAINING;
 }
 
-/* nghttp2 has found a breach of protocol and sent its GOAWAY. */
-static bool is_done_with_peer(const gmux__conn *conn) {
-  return is_flowing(conn) && !gmux__timer_is_set(&conn->drain_timer) &&
-         gmux__outq_is_empty(&conn->out) && !nghttp2_session_want_read(conn->session) &&
-         !nghttp2_session_want_write(conn->session);
-}
-
-static void on_write_task(void *arg) {
-  gmux__conn *conn = arg;
-  if (!is_flowing(conn) || conn->is_write_blocked) return;
-  int rc = 0;
-  for (int i = 0; i < WRITES_A_TURN && !rc; i++)
-    rc = conn_write_once(conn);
-  if (rc && rc != GMUX_ERR_AGAIN && rc != GMUX_ERR_EOF) {
-    conn_fail_io(conn, rc);
-    return;
-  }
-  conn->is_write_blocked = rc == GMUX_ERR_AGAIN;
-  if (!rc) gmux__conn_want_write(conn);
-  conn_update_interest(conn);
-  conn_close_if_drained(conn);
-  if (is_done_with_peer(conn))
-    gmux__conn_close(conn, GMUX_ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR,
-                     conn->why[0] ? conn->why : "the peer broke a rule of HTTP/2");
-}
-
 /* ---- reading ---- */
 
 static bool conn_feed(gmux__conn *conn, const uint8_t *data, size_t len) {
@@ -240,24 +215,70 @@ static bool conn_feed(gmux__conn *conn, const uint8_t *data, size_t len) {
   return false;
 }
 
-static void conn_read(gmux__conn *conn) {
+/* True when there may be more to read. */
+static bool conn_read(gmux__conn *conn) {
   size_t room;
   uint8_t *buf = gmux__loop_read_buffer(conn->h2->loop, &room);
   for (int i = 0; i < READS_A_TURN; i++) {
     ptrdiff_t n = gmux__transport_read(conn->transport, buf, room);
-    if (n == GMUX_ERR_AGAIN) return;
+    if (n == GMUX_ERR_AGAIN) return false;
     if (n == GMUX_ERR_EOF) {
       gmux__conn_note(conn, GMUX__EVENT_EOF, 0, 0);
       gmux__conn_close(conn, GMUX_ERR_EOF, NGHTTP2_NO_ERROR, "the peer closed the connection");
-      return;
+      return false;
     }
     if (n < 0) {
       conn_fail_io(conn, (int)n);
-      return;
+      return false;
     }
-    if (!conn_feed(conn, buf, (size_t)n)) return;
-    if ((size_t)n < room && !conn->is_secure) return; /* all there was; no call to learn so */
+    if (!conn_feed(conn, buf, (size_t)n)) return false;
+    if ((size_t)n < room && !conn->is_secure) return true; /* all there was; no call to learn so */
   }
+  return true;
+}
+
+/* ---- the write of a turn ---- */
+
+/*
+ * A peer that has closed may have said why before it did: a GOAWAY, the end of a call. That can
+ * still be read when writing fails, and often ends in words that say more than the failed write.
+ */
+static void conn_fail_write(gmux__conn *conn, int error) {
+  char why[GMUX__CONN_WHY];
+  snprintf(why, sizeof why, "%s", error == GMUX_ERR_NOMEM ? "out of memory" : gmux_last_error());
+  conn->is_output_broken = true;
+  bool has_more = error != GMUX_ERR_NOMEM;
+  for (int i = 0; i < LAST_READS && has_more; i++)
+    has_more = conn_read(conn);
+  if (conn->state == GMUX__CONN_CLOSED) return;
+  gmux__conn_note(conn, GMUX__EVENT_IO_ERROR, -error, 0);
+  gmux__conn_close(conn, error, NGHTTP2_NO_ERROR, why);
+}
+
+/* nghttp2 has found a breach of protocol and sent its GOAWAY. */
+static bool is_done_with_peer(const gmux__conn *conn) {
+  return is_flowing(conn) && !gmux__timer_is_set(&conn->drain_timer) &&
+         gmux__outq_is_empty(&conn->out) && !nghttp2_session_want_read(conn->session) &&
+         !nghttp2_session_want_write(conn->session);
+}
+
+static void on_write_task(void *arg) {
+  gmux__conn *conn = arg;
+  if (!is_flowing(conn) || conn->is_write_blocked) return;
+  int rc = 0;
+  for (int i = 0; i < WRITES_A_TURN && !rc; i++)
+    rc = conn_write_once(conn);
+  if (rc && rc != GMUX_ERR_AGAIN && rc != GMUX_ERR_EOF) {
+    conn_fail_write(conn, rc);
+    return;
+  }
+  conn->is_write_blocked = rc == GMUX_ERR_AGAIN;
+  if (!rc) gmux__conn_want_write(conn);
+  conn_update_interest(conn);
+  conn_close_if_drained(conn);
+  if (is_done_with_peer(conn))
+    gmux__conn_close(conn, GMUX_ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR,
+                     conn->why[0] ? conn->why : "the peer broke a rule of HTTP/2");
 }
 
 /* ---- beginning ---- */

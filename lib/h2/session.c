@@ -247,6 +247,8 @@ static void end_closed_stream(gmux__conn *conn, gmux__stream *stream, uint32_t c
     gmux__stream_set_end(stream, GMUX__ENDING_FINISHED, 0, "");
   else if (stream->id > conn->goaway_last_id)
     gmux__stream_set_end(stream, GMUX__ENDING_LOST, GMUX_ERR_CLOSED, conn->why);
+  else if (code == NGHTTP2_REFUSED_STREAM) /* nobody has: nghttp2 could not make its own half */
+    gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, GMUX_ERR_NOMEM, "out of memory");
   else if (code != NGHTTP2_NO_ERROR)
     gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, GMUX_ERR_PROTOCOL, gmux__h2_code_str(code));
   else
@@ -318,6 +320,8 @@ static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *fram
   if (error == NGHTTP2_ERR_FRAME_SIZE_ERROR)
     gmux__stream_break(stream, GMUX_ERR_TOO_LARGE, NGHTTP2_INTERNAL_ERROR,
                        "the metadata to send is too large for HTTP/2 (64 KiB a block)");
+  else if (error == NGHTTP2_ERR_HEADER_COMP)
+    gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, GMUX_ERR_NOMEM, "out of memory");
   else
     gmux__stream_set_end(stream, GMUX__ENDING_LOST, GMUX_ERR_CLOSED,
                          conn->why[0] ? conn->why : nghttp2_strerror(error));

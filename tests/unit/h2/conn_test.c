@@ -222,6 +222,25 @@ static void a_lost_connection_ends_its_streams_with_its_words(void) {
   ASSERT_LOG(&client, "R S X");
 }
 
+static void what_the_peer_said_last_is_heard_when_writing_fails(void) {
+  rawpeer *p = pair_ready_client();
+  party *done = party_start(), *other = party_start();
+  gmux__stream_half_close(&done->stream);
+  sim_run(pair_sim);
+  sim_net(pair_sim)->read_chunk = 1; /* so that a turn does not hear all before it writes */
+  raw_response(p, 1);
+  raw_trailers(p, 1, "0");
+  rawpeer_goaway(p, 1, 11, "too_many_pings");
+  sim_step(pair_sim);
+  sim_link_reset(sim_link_first(pair_sim));
+  CU_ASSERT_EQUAL(party_write(other, "x", 1), 0);
+  sim_run(pair_sim);
+  CU_ASSERT_EQUAL(done->how, GMUX__ENDING_FINISHED);
+  CU_ASSERT_EQUAL(other->how, GMUX__ENDING_LOST);
+  CU_ASSERT_EQUAL(other->evidence, GMUX_EVIDENCE_ABOVE_LAST);
+  CU_ASSERT_PTR_NOT_NULL(strstr(client.why, "ENHANCE_YOUR_CALM \"too_many_pings\""));
+}
+
 static void refused_stream_is_evidence(void) {
   rawpeer *p = pair_ready_client();
   party *c = party_start();
@@ -578,6 +597,7 @@ static const test_case cases[] = {
     TEST(a_reader_without_credit_holds_back_its_stream_and_no_other),
     TEST(an_answer_that_is_not_taken_yet_outlives_its_connection),
     TEST(a_lost_connection_ends_its_streams_with_its_words),
+    TEST(what_the_peer_said_last_is_heard_when_writing_fails),
     TEST(refused_stream_is_evidence),
     TEST(goaway_refuses_new_streams_but_drains_old),
     TEST(a_server_drains_in_two_steps),
