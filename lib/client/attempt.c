@@ -43,7 +43,9 @@ bool gmux__attempt_open(gmux_call *call, gmux__line *line) {
   int error = gmux__stream_open(&call->loop_only.stream, line->conn, fields, count);
   if (error == GMUX_ERR_STATE) return false;
   if (error) {
-    gmux__call_fail(call, GMUX_RESOURCE_EXHAUSTED, "out of memory for the request");
+    gmux__call_fail(call, GMUX_RESOURCE_EXHAUSTED, "%s",
+                    error == GMUX_ERR_TOO_LARGE ? gmux_last_error()
+                                                : "out of memory for the request");
     return true;
   }
   line->was_used = true;

@@ -149,11 +149,27 @@ static ssize_t on_data_wanted(nghttp2_session *session, int32_t id, uint8_t *buf
 
 static const nghttp2_data_provider data_provider = {.read_callback = on_data_wanted};
 
+/* RFC 9113 section 6.5.2: a server's limit is advice, but there are servers that end the
+ * connection, and with it all other calls, over a request that does not heed it. */
+static int check_peer_limit(const gmux__conn *conn, const gmux__field *fields, size_t count) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < count; i++)
+    bytes += fields[i].name_len + fields[i].value_len + 32;
+  uint32_t limit =
+      nghttp2_session_get_remote_settings(conn->session, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
+  if (bytes <= limit) return 0;
+  return gmux__fail(GMUX_ERR_TOO_LARGE,
+                    "the request's metadata and headers count %zu bytes, the server accepts %u",
+                    bytes, limit);
+}
+
 int gmux__stream_open(gmux__stream *stream, gmux__conn *conn, const gmux__field *fields,
                       size_t count) {
   assert(!stream->conn && !stream->id);
   if (!gmux__conn_free_slots(conn))
     return gmux__fail(GMUX_ERR_STATE, "the connection takes no more streams");
+  int error = check_peer_limit(conn, fields, count);
+  if (error) return error;
   nv_block block;
   if (nv_block_init(&block, fields, count)) return GMUX_ERR_NOMEM;
   int32_t id =
