@@ -77,8 +77,9 @@ typedef struct gmux_call_options {
   /* 0 (default): the channel's max_recv_message_bytes; else 1..2^31-1. */
   uint32_t max_recv_message_bytes;
   /* How many messages may be delivered before gmux_call_request. Default GMUX_CREDIT_UNLIMITED: as
-   * they come. With a number the server is held back by flow control when it is used up. Blocking
-   * form: ignored, each read grants one. */
+   * they come. With a number the server is held back by flow control when it is used up, and on_end
+   * waits behind the messages that wait. Ignored by the blocking form, where each read grants one,
+   * and by gmux_call_unary_start. */
   uint32_t initial_credit;
 } gmux_call_options;
 
@@ -86,17 +87,19 @@ GMUX_API void gmux_call_options_init(gmux_call_options *options, size_t size);
 GMUX_API int gmux_call_options_check(const gmux_call_options *options, char *why, size_t len);
 
 typedef struct gmux_call_handlers {
-  /* The server's initial metadata, borrowed for the callback; not for a Trailers-Only reply. */
+  /* The server's initial metadata, borrowed for the callback, NULL when there are none; not for a
+   * Trailers-Only reply. */
   void (*on_headers)(gmux_call *call, const gmux_metadata *metadata, void *user_data);
   /* One message. Borrowed for the callback; gmux_bytes_take keeps it, without a copy where it can.
-   */
+   * Where a method answers with one message, it comes when the status is known to be OK, right
+   * before on_end; with any other status it is dropped. */
   void (*on_message)(gmux_call *call, gmux_bytes *message, void *user_data);
   /* The write queue has room again, after gmux_call_write said it was full. */
   void (*on_writable)(gmux_call *call, void *user_data);
   /* The connection is going away (GOAWAY): this call may finish, but a stream meant to live long
    * should be moved to a new call when convenient. At most once. */
   void (*on_draining)(gmux_call *call, void *user_data);
-  /* The end. `status` and `trailers` are borrowed for the callback. */
+  /* The end. `status` and `trailers` (NULL when there are none) are borrowed for the callback. */
   void (*on_end)(gmux_call *call, const gmux_status *status, const gmux_metadata *trailers,
                  void *user_data);
 } gmux_call_handlers;
@@ -105,7 +108,9 @@ typedef struct gmux_call_handlers {
  * Starts a call. `out` may be NULL in callback form, if the handle is not wanted. `handlers` must
  * live until on_end; NULL for blocking form. `options` may be NULL. GMUX_ERR_INVALID,
  * GMUX_ERR_CLOSED (channel shut down), GMUX_ERR_NOMEM: then no handler ever comes. Everything else
- * that goes wrong comes as a status.
+ * that goes wrong comes as a status; when that is known at once (no connection can be had now) the
+ * call is over before anything was written, gmux_call_write says GMUX_ERR_STATE, and on_end is on
+ * its way.
  */
 GMUX_API int gmux_call_start(gmux_call **out, gmux_channel *channel, gmux_method *method,
                              const gmux_call_options *options, const gmux_call_handlers *handlers,
@@ -194,8 +199,10 @@ GMUX_API int gmux_call_write_wait(gmux_call *call, gmux_bytes *message);
  * none. GMUX_ERR_EOF: the call ended without. */
 GMUX_API int gmux_call_headers_wait(gmux_call *call, const gmux_metadata **metadata);
 
-/* Waits for the end. The status is the caller's to clear; *trailers (may be NULL) is borrowed as
- * long as the handle. On the loop's thread: FAILED_PRECONDITION with the reason. */
+/* Waits for the end. A stream of messages has to be read to its end before, or the call cancelled:
+ * a server that has more to say waits for the reads. The status is the caller's to clear; *trailers
+ * (may be NULL; receives NULL when there are none) is borrowed as long as the handle. On the loop's
+ * thread: FAILED_PRECONDITION with the reason. */
 GMUX_API gmux_status gmux_call_end_wait(gmux_call *call, const gmux_metadata **trailers);
 
 GMUX_END_DECLS

@@ -8,8 +8,9 @@
  * README.)
  *
  * States are gRPC's (Connectivity Semantics): IDLE, no connection and none wanted; CONNECTING;
- * READY; TRANSIENT_FAILURE, the last attempt failed and the backoff runs (calls fail at once unless
- * they wait_for_ready); SHUTDOWN, closed by the application.
+ * READY; TRANSIENT_FAILURE, the last attempt failed: while the backoff runs calls fail at once with
+ * that attempt's error (unless they wait_for_ready), and when it is over the next call, or who
+ * asked to connect, starts another attempt and waits for it; SHUTDOWN, closed by the application.
  *
  * A channel belongs to its loop. It is made by gmux_channel_new, ended by gmux_channel_close and
  * let go of by gmux_channel_free; all functions here are safe from any thread unless said
@@ -80,7 +81,8 @@ typedef struct gmux_channel_options {
    * %). Defaults 1000 and 120000, 100..86400000; initial must not exceed max. */
   uint32_t initial_backoff_ms;
   uint32_t max_backoff_ms;
-  /* Least time that one attempt (TCP, TLS and the server's SETTINGS) is given. Default 20000,
+  /* Least time that one attempt (look-up, TCP, TLS and the server's SETTINGS) is given; the backoff
+   * if that is longer. Of several addresses each gets an even share of it. Default 20000,
    * 100..3600000. */
   uint32_t connect_timeout_ms;
   /* Without any call for so long the connection is closed and the channel goes IDLE. Default
@@ -103,8 +105,9 @@ GMUX_API int gmux_channel_new(gmux_channel **out, gmux_loop *loop, const char *t
 /*
  * Ends the channel: the state becomes SHUTDOWN, every call that runs or waits ends with CANCELLED,
  * new ones are refused with GMUX_ERR_CLOSED. on_closed (may be NULL) comes once, from the loop,
- * when all calls have ended and the connection is gone. Closing twice does nothing; its on_closed
- * never comes.
+ * when all calls have ended and the connection is gone; only a call that another thread was just
+ * starting may end (with CANCELLED) after it. Closing twice does nothing; its on_closed never
+ * comes.
  */
 GMUX_API void gmux_channel_close(gmux_channel *channel, void (*on_closed)(void *user_data),
                                  void *user_data);
@@ -113,7 +116,8 @@ GMUX_API void gmux_channel_close(gmux_channel *channel, void (*on_closed)(void *
  * call is freed. */
 GMUX_API void gmux_channel_free(gmux_channel *channel);
 
-/* The state now, and, with try_to_connect in IDLE, a start towards READY. */
+/* The state now. With try_to_connect, in IDLE or TRANSIENT_FAILURE, a start towards READY: attempts
+ * go on, held back by the backoff, until it is reached. NULL is SHUTDOWN. */
 GMUX_API gmux_channel_state gmux_channel_get_state(gmux_channel *channel, bool try_to_connect);
 
 /*

@@ -27,8 +27,9 @@
 #include "lib/client/options.h"
 #include <assert.h>
 
-/* Memory of so many ended calls is kept for the next ones, per channel; about 2 KiB each. */
-enum { CALLS_KEPT = 256 };
+/* Memory of ended calls is kept for the next ones: of as many as can end in one turn and be
+ * followed by new ones before it is given back, which is all that run at once. About 2 KiB each. */
+enum { CALLS_KEPT_MAX = 4096 };
 
 const char *gmux_channel_state_str(gmux_channel_state state) {
   switch (state) {
@@ -82,6 +83,10 @@ static void channel_mark_idle(gmux_channel *channel) {
                   channel->loop_only.idle_since_ns + timeout_ms * GMUX__NS_PER_MS);
 }
 
+static void channel_leave_ready(gmux_channel *channel) {
+  gmux__timer_clear(channel->loop, &channel->loop_only.idle_timer);
+}
+
 static void channel_enter_ready(gmux_channel *channel) {
   channel->loop_only.is_connect_asked = false;
   if (!channel_has_calls(channel)) channel_mark_idle(channel);
@@ -96,6 +101,7 @@ static void channel_set_state(gmux_channel *channel, gmux_channel_state state) {
             channel->authority, gmux_channel_state_str(old), gmux_channel_state_str(state));
   channel->loop_only.state = state;
   atomic_store(&channel->shared.state, (int)state);
+  if (old == GMUX_CHANNEL_READY) channel_leave_ready(channel);
   if (state == GMUX_CHANNEL_READY) channel_enter_ready(channel);
   gmux__channel_tell_watchers(channel);
   gmux__channel_check(channel);
@@ -231,7 +237,7 @@ static const gmux__endpoint_handlers endpoint_handlers = {
 
 static void channel_on_idle(void *arg) {
   gmux_channel *channel = arg;
-  if (channel_has_calls(channel) || channel->loop_only.state != GMUX_CHANNEL_READY) return;
+  if (channel_has_calls(channel)) return; /* set again when the last one goes */
   uint64_t due_ns =
       channel->loop_only.idle_since_ns + channel->options.idle_timeout_ms * GMUX__NS_PER_MS;
   if (gmux__loop_now(channel->loop) < due_ns) {
@@ -309,7 +315,6 @@ static void channel_cancel_all(gmux__list *calls) {
 static void channel_shut_down(gmux_channel *channel) {
   channel_cancel_all(&channel->loop_only.waiting);
   channel_cancel_all(&channel->loop_only.running);
-  gmux__timer_clear(channel->loop, &channel->loop_only.idle_timer);
   gmux__endpoint_close(&channel->loop_only.endpoint, "the channel was closed");
   gmux__channel_reconcile(channel);
 }
@@ -426,6 +431,9 @@ static int channel_set_options(gmux_channel *channel, const gmux_channel_options
 
 static int channel_new_h2(gmux_channel *channel) {
   const gmux_channel_options *o = &channel->options;
+  size_t kept =
+      o->max_concurrent_streams < CALLS_KEPT_MAX ? o->max_concurrent_streams : CALLS_KEPT_MAX;
+  gmux__slab_init(&channel->loop_only.calls, sizeof(gmux_call), kept);
   const gmux__h2_config config = {
       .is_server = false,
       .max_streams = o->max_concurrent_streams,
@@ -462,7 +470,6 @@ static void channel_init(gmux_channel *channel) {
   gmux__task_init(&channel->loop_only.closed_task, channel_on_closed_task, channel);
   gmux__task_init(&channel->loop_only.free_task, channel_on_free_task, channel);
   gmux__timer_init(&channel->loop_only.idle_timer, channel_on_idle, channel);
-  gmux__slab_init(&channel->loop_only.calls, sizeof(gmux_call), CALLS_KEPT);
   channel_post_init(&channel->close_post, channel_on_close_post);
   channel_post_init(&channel->connect_post, channel_on_connect_post);
   channel_post_init(&channel->backoff_post, channel_on_backoff_post);

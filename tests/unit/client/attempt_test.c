@@ -440,6 +440,33 @@ static void too_much_metadata_is_resource_exhausted(void) {
   assert_others_go_on(p);
 }
 
+static void a_request_over_the_servers_announced_limit_is_not_sent(void) {
+  static const uint16_t id = 6; /* MAX_HEADER_LIST_SIZE */
+  static const uint32_t limit = 1000;
+  static char value[1000];
+  gmux_metadata *md;
+  CU_ASSERT_EQUAL_FATAL(gmux_metadata_new(&md), 0);
+  memset(value, 'v', sizeof value - 1);
+  CU_ASSERT_EQUAL(gmux_metadata_add(md, "x-large", value), 0);
+  rawpeer *p = w_connected();
+  rawpeer_settings(p, 1, &id, &limit);
+  w_run();
+  gmux_call_options o = w_patient();
+  o.metadata = md;
+  tcall *t = w_start(GMUX_UNARY, &o);
+  gmux_metadata_free(md);
+  w_run();
+  ASSERT_LOG(t, "E");
+  ASSERT_CODE(t, GMUX_RESOURCE_EXHAUSTED);
+  ASSERT_HAS(t->message, "the server accepts 1000");
+  CU_ASSERT_EQUAL(t->evidence, GMUX_EVIDENCE_NEVER_LEFT);
+  tcall *u = w_unary();
+  w_run();
+  CU_ASSERT_EQUAL(w_answer_all(p, "reply"), 1);
+  w_run();
+  ASSERT_CODE(u, GMUX_OK);
+}
+
 static void metadata_that_is_not_base64_is_internal(void) {
   static const char *const pairs[] = {":status", "200", "content-type", "application/grpc", "x-bin",
                                       "!!",      NULL};
@@ -505,6 +532,7 @@ static const test_case cases[] = {
     TEST(an_unknown_encoding_is_internal),
     TEST(an_end_in_the_middle_of_a_message_is_internal),
     TEST(too_much_metadata_is_resource_exhausted),
+    TEST(a_request_over_the_servers_announced_limit_is_not_sent),
     TEST(metadata_that_is_not_base64_is_internal),
     TEST(a_second_header_block_that_does_not_end_the_stream_is_internal),
     TEST(frames_of_a_stream_that_was_never_opened_cost_the_connection_and_no_more),

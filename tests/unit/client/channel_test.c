@@ -656,6 +656,15 @@ static void the_idle_time_counts_from_the_end_of_the_last_call(void) {
   CU_ASSERT_EQUAL(w_state(), GMUX_CHANNEL_IDLE);
 }
 
+static void a_lost_connection_leaves_no_idle_timer_behind(void) {
+  rawpeer *p = w_connected();
+  rawpeer_reset(p);
+  w_run();
+  uint64_t turns = sim_turns(w_sim);
+  w_run_ms(UINT64_C(100000000));
+  CU_ASSERT_EQUAL(sim_turns(w_sim), turns);
+}
+
 static void an_idle_timeout_of_zero_never_closes(void) {
   w_options.idle_timeout_ms = 0;
   w_connected();
@@ -809,6 +818,7 @@ static const test_case cases[] = {
     TEST(ten_thousand_waiting_calls_fail_together),
     TEST(an_idle_connection_is_closed_after_its_time),
     TEST(the_idle_time_counts_from_the_end_of_the_last_call),
+    TEST(a_lost_connection_leaves_no_idle_timer_behind),
     TEST(an_idle_timeout_of_zero_never_closes),
     TEST(closing_cancels_running_and_waiting_calls_and_then_tells),
     TEST(a_closed_channel_refuses_new_calls),
