@@ -56,8 +56,20 @@ static void call_break(gmux_server_call *call, gmux_code code, const char *words
 
 /* ---- the request ---- */
 
+/* How long the words of a missed deadline may take to leave. */
+enum { LAST_WORDS_NS = 1000000000 };
+
+/* Most clients know by themselves that the time is up. One whose clock says otherwise would take
+ * a reset for a cancel, so it is told, unless there is a queue to wait in. */
 static void call_on_deadline(void *arg) {
   gmux_server_call *call = arg;
+  gmux_loop *loop = call->server->loop;
+  if (call->loop.state == GMUX__CALL_RUNNING &&
+      gmux__list_is_empty(&call->loop.stream.send.queue)) {
+    gmux__timer_set(loop, &call->loop.deadline, gmux__loop_now(loop) + LAST_WORDS_NS);
+    call_break(call, GMUX_DEADLINE_EXCEEDED, "the deadline has passed");
+    return;
+  }
   gmux__stream_reset(&call->loop.stream, GMUX__H2_CANCEL);
   call_end(call, GMUX_DEADLINE_EXCEEDED, false);
 }

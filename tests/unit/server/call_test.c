@@ -436,7 +436,8 @@ static void a_message_over_the_limit_ends_the_call_and_not_the_connection(void) 
   kit_run();
   KIT_STREQ(kit.order, "cme");
   CU_ASSERT_EQUAL(kit.code, GMUX_RESOURCE_EXHAUSTED);
-  CU_ASSERT_NOT_EQUAL(kit_rst(1), -1);
+  KIT_STREQ(kit_trailer(1, "grpc-status"), "8");
+  CU_ASSERT_EQUAL(kit_rst(1), GMUX__H2_NO_ERROR);
   CU_ASSERT_EQUAL(rawpeer_state(kit.peer), 0);
 }
 
@@ -448,6 +449,7 @@ static void a_frame_that_is_no_grpc_message_ends_the_call_with_internal(void) {
   kit_run();
   KIT_STREQ(kit.order, "ce");
   CU_ASSERT_EQUAL(kit.code, GMUX_INTERNAL);
+  KIT_STREQ(kit_trailer(1, "grpc-status"), "13");
 }
 
 static void an_end_in_the_middle_of_a_message_ends_the_call_with_internal(void) {
@@ -535,7 +537,7 @@ static void an_error_needs_no_response_message(void) {
 
 /* ---- ends that the server does not choose ---- */
 
-static void a_deadline_ends_the_call_on_time_and_resets_the_stream(void) {
+static void a_deadline_ends_the_call_on_time_and_the_client_is_told(void) {
   static const char *const more[] = {"grpc-timeout", "50m", NULL};
   kit_serve();
   kit_connect();
@@ -558,9 +560,37 @@ static void a_deadline_ends_the_call_on_time_and_resets_the_stream(void) {
   CU_ASSERT_EQUAL(gmux_server_call_request(call, 1), GMUX_ERR_STATE);
   gmux_server_call_unref(call);
   kit_run();
-  CU_ASSERT_EQUAL(kit_rst(1), GMUX__H2_CANCEL);
-  CU_ASSERT_EQUAL(rawpeer_count(kit.peer, RAW_HEADERS, 1), 0);
+  KIT_STREQ(kit_trailer(1, "grpc-status"), "4");
+  CU_ASSERT_EQUAL(kit_rst(1), GMUX__H2_NO_ERROR);
   CU_ASSERT_EQUAL(kit_stats().calls_failed, 1);
+}
+
+static void act_write_much_to_server_streams(int event, gmux_server_call *call,
+                                             gmux_bytes *message) {
+  (void)message;
+  if (event != SAW_CALL || strcmp(gmux_server_call_path(call), "/t.S/Server") != 0) return;
+  static const uint8_t much[32768];
+  gmux_bytes bytes = gmux_bytes_borrow(much, sizeof much);
+  CU_ASSERT_EQUAL(gmux_server_call_write(call, &bytes), 0);
+}
+
+/* Nothing of the call's own is in the way, but the connection takes no byte more. */
+static void a_deadline_whose_words_cannot_leave_ends_the_call_a_second_later(void) {
+  static const char *const more[] = {"grpc-timeout", "50m", NULL};
+  kit_serve();
+  sim_net(kit.world)->buffer_bytes = 1024;
+  kit_connect();
+  sim_link_stall(sim_link_first(kit.world), SIM_TO_CLIENT);
+  kit.act = act_write_much_to_server_streams;
+  kit_request(1, "/t.S/Server", false, NULL);
+  kit_request(3, "/t.S/Unary", false, more);
+  kit_run();
+  KIT_STREQ(kit.order, "cc");
+  kit_run_ms(1049);
+  KIT_STREQ(kit.order, "cc");
+  kit_run_ms(1);
+  KIT_STREQ(kit.order, "cce");
+  CU_ASSERT_EQUAL(kit.code, GMUX_DEADLINE_EXCEEDED);
 }
 
 static void what_is_left_of_a_deadline_is_rounded_up(void) {
@@ -714,7 +744,8 @@ static const test_case cases[] = {
     TEST(no_request_message_where_one_belongs_is_internal),
     TEST(ok_without_the_one_response_message_becomes_internal_and_is_logged),
     TEST(an_error_needs_no_response_message),
-    TEST(a_deadline_ends_the_call_on_time_and_resets_the_stream),
+    TEST(a_deadline_ends_the_call_on_time_and_the_client_is_told),
+    TEST(a_deadline_whose_words_cannot_leave_ends_the_call_a_second_later),
     TEST(what_is_left_of_a_deadline_is_rounded_up),
     TEST(a_call_that_ends_in_time_leaves_no_timer),
     TEST(a_deadline_of_centuries_is_none),
