@@ -66,7 +66,9 @@ static bool is_legal_edge(gmux__conn_state from, gmux__conn_state to) {
 }
 
 void gmux__conn_set_state(gmux__conn *conn, gmux__conn_state state) {
-  assert(is_legal_edge(conn->state, state));
+  bool is_legal = is_legal_edge(conn->state, state);
+  assert(is_legal);
+  (void)is_legal;
   gmux__log(gmux__loop_logger(conn->h2->loop), GMUX_LOG_DEBUG, "h2", "%s: %s -> %s%s%s",
             conn->peer[0] ? conn->peer : "connection", gmux__conn_state_str(conn->state),
             gmux__conn_state_str(state), conn->why[0] ? ": " : "", conn->why);
