@@ -51,12 +51,7 @@ static void tell_watchers(gmux_channel *channel) {
   for (gmux__link *l = channel->loop_only.watchers.first; l; l = next) {
     next = l->next;
     watcher *w = gmux__container(l, watcher, link);
-    if (w->last != channel->loop_only.state)
-      watcher_make_due(w);
-    else if (w->last == GMUX_CHANNEL_SHUTDOWN) {
-      gmux__list_remove(&w->link);
-      watcher_free(w);
-    }
+    if (w->last != channel->loop_only.state) watcher_make_due(w);
   }
 }
 

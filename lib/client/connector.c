@@ -61,8 +61,6 @@ void gmux__connector_explain(const gmux__connector *c, char *text, size_t len) {
   char address[GMUX__ADDRESS_TEXT];
   switch (c->stage) {
   case GMUX__CONNECTOR_OFF:
-    snprintf(text, len, "%s", c->why);
-    break;
   case GMUX__CONNECTOR_STARTING:
     snprintf(text, len, "about to connect");
     break;

@@ -73,7 +73,7 @@ static inline bool gmux__connector_is_on(const gmux__connector *c) {
 const char *gmux__connector_why(const gmux__connector *c);
 /* How long the look-up or the current address has taken, for words. */
 uint64_t gmux__connector_spent_ms(gmux__connector *c);
-/* What it is at: "connecting to ipv4:127.0.0.1:80"; OFF: gmux__connector_why. */
+/* What it is at: "connecting to ipv4:127.0.0.1:80". */
 void gmux__connector_explain(const gmux__connector *c, char *text, size_t len);
 
 #endif

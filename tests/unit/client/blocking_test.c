@@ -259,6 +259,9 @@ static void waiting_is_refused_on_the_loops_thread(void) {
   ASSERT_HAS(gmux_last_error(), "gmux_call_read_wait was called on the loop's own thread");
   CU_ASSERT_EQUAL(gmux_call_write_wait(call, &message), GMUX_ERR_DEADLOCK);
   CU_ASSERT_EQUAL(gmux_call_headers_wait(call, &metadata), GMUX_ERR_DEADLOCK);
+  sim_set_outside(w_loop, true);
+  CU_ASSERT_EQUAL(gmux_call_headers_wait(call, NULL), GMUX_ERR_INVALID);
+  sim_set_outside(w_loop, false);
   gmux_status status = gmux_call_end_wait(call, NULL);
   ASSERT_STATUS(status, GMUX_FAILED_PRECONDITION, "on the loop's own thread");
   gmux_call_free(call);

@@ -255,6 +255,40 @@ static void a_deadline_passes_while_the_server_works(void) {
   ASSERT_LOG(t, "E");
 }
 
+/* The server's SETTINGS arrive in the very turn in which the timer is due, and before it. */
+static void a_deadline_that_is_over_when_a_connection_comes_sends_nothing(void) {
+  w_open();
+  tcall *t = start_with_timeout(1500);
+  rawpeer *p = w_accept();
+  sim_net(w_sim)->latency_ns = 10 * MS;
+  w_run_ms(1490);
+  w_settings(p, -1);
+  w_run_ms(10);
+  CU_ASSERT_EQUAL(w_state(), GMUX_CHANNEL_READY);
+  ASSERT_LOG(t, "E");
+  ASSERT_CODE(t, GMUX_DEADLINE_EXCEEDED);
+  w_run_ms(100);
+  CU_ASSERT_EQUAL(rawpeer_count(p, RAW_HEADERS, RAW_ANY), 0);
+}
+
+static void a_deadline_passes_before_the_request_could_be_written(void) {
+  static char big[40000];
+  rawpeer *p = w_connected();
+  sim_link_stall(sim_link_first(w_sim), SIM_TO_SERVER);
+  for (int i = 0; i < 3; i++) { /* fills the pipe to the server, and what waits for it */
+    tcall *filler = w_start(GMUX_CLIENT_STREAMING, NULL);
+    gmux_bytes message = gmux_bytes_borrow(big, sizeof big);
+    CU_ASSERT_EQUAL(gmux_call_write(filler->call, &message), 0);
+    w_run();
+  }
+  tcall *t = start_with_timeout(1500);
+  assert_late_after(t, 1500, "deadline of 1500 ms passed before it left for ipv4:127.0.0.1:50051");
+  CU_ASSERT_EQUAL(t->evidence, GMUX_EVIDENCE_NEVER_LEFT);
+  sim_link_stall(sim_link_first(w_sim), 0);
+  w_run();
+  CU_ASSERT_EQUAL(rawpeer_count(p, RAW_HEADERS, RAW_ANY), 3);
+}
+
 static void an_answer_in_time_stops_the_clock(void) {
   rawpeer *p = w_connected();
   tcall *t = start_with_timeout(1500);
@@ -776,6 +810,8 @@ static const test_case cases[] = {
     TEST(a_deadline_passes_during_the_backoff),
     TEST(a_deadline_passes_while_waiting_for_a_stream),
     TEST(a_deadline_passes_while_the_server_works),
+    TEST(a_deadline_that_is_over_when_a_connection_comes_sends_nothing),
+    TEST(a_deadline_passes_before_the_request_could_be_written),
     TEST(an_answer_in_time_stops_the_clock),
     TEST(no_timeout_sets_no_timer),
     TEST(a_timeout_beyond_all_time_is_none),

@@ -1,3 +1,4 @@
+#include "lib/base/fail.h"
 #include "tests/unit/client/world.h"
 #include <gmux/error.h>
 #include <string.h>
@@ -156,6 +157,47 @@ static void a_server_without_tls_is_a_failed_attempt(void) {
   ASSERT_HAS(t->message, "connect to ipv4:127.0.0.1:50051: ");
 }
 
+/* A loop that has no descriptor left, and a resolver that cannot be asked. */
+static gmux__loop_ops broken_ops;
+
+static int broken_dial(gmux_loop *loop, gmux__dial **out, const gmux__address *to,
+                       const gmux__socket_options *options, gmux__dialed_fn fn, void *arg) {
+  (void)loop, (void)out, (void)to, (void)options, (void)fn, (void)arg;
+  return gmux__fail(GMUX_ERR_IO, "no descriptor left");
+}
+
+static int broken_resolve(gmux_loop *loop, gmux__resolve **out, const char *host, uint16_t port,
+                          gmux__resolved_fn fn, void *arg) {
+  (void)loop, (void)out, (void)host, (void)port, (void)fn, (void)arg;
+  return gmux__fail(GMUX_ERR_RESOLVE, "no resolver");
+}
+
+static void what_fails_at_once_fails_the_attempt_a_moment_later(void) {
+  const gmux__loop_ops *ops = w_loop->ops;
+  broken_ops = *ops;
+  broken_ops.dial = broken_dial;
+  broken_ops.resolve = broken_resolve;
+  static const char *const targets[] = {"ipv4:127.0.0.1:1,127.0.0.1:2", "greeter.example:1"};
+  static const char *const words[] = {"connect to ipv4:127.0.0.1:2: no descriptor left",
+                                      "look up greeter.example: no resolver"};
+  for (int i = 0; i < 2; i++) {
+    w_open_to(targets[i]);
+    w_loop->ops = &broken_ops;
+    tcall *t = w_unary();
+    CU_ASSERT_EQUAL(w_state(), GMUX_CHANNEL_CONNECTING);
+    ASSERT_LOG(t, "");
+    w_run();
+    w_loop->ops = ops;
+    ASSERT_CODE(t, GMUX_UNAVAILABLE);
+    ASSERT_MESSAGE(t, words[i]);
+    CU_ASSERT_EQUAL(w_stats().dials_failed, 1);
+    w_free(t);
+    gmux_channel_free(w_channel);
+    w_channel = NULL;
+    w_run();
+  }
+}
+
 /* Given up between connecting and its answer, nothing may come back. */
 static void the_late_answer_of_a_dial_that_was_given_up_is_nothing(void) {
   w_options.connect_timeout_ms = 3000;
@@ -183,6 +225,7 @@ static const test_case cases[] = {
     TEST(a_server_that_does_not_speak_http2_is_a_failed_attempt),
     TEST(a_server_that_never_answers_the_tls_handshake_is_given_up),
     TEST(a_server_without_tls_is_a_failed_attempt),
+    TEST(what_fails_at_once_fails_the_attempt_a_moment_later),
     TEST(the_late_answer_of_a_dial_that_was_given_up_is_nothing),
     TESTS_END,
 };

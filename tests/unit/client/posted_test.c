@@ -227,6 +227,19 @@ static void the_last_hold_may_be_let_go_of_anywhere(void) {
   CU_ASSERT_EQUAL(atomic_load(&w_loop->shared.users), 0);
 }
 
+static void a_closed_channel_may_be_freed_anywhere(void) {
+  w_open();
+  gmux_channel_close(w_channel, w_on_closed, &w_closed);
+  w_run();
+  CU_ASSERT_EQUAL(w_closed, 1);
+  CU_ASSERT_EQUAL(atomic_load(&w_loop->shared.users), 1);
+  sim_set_outside(w_loop, true);
+  gmux_channel_free(w_channel);
+  w_channel = NULL;
+  w_run();
+  CU_ASSERT_EQUAL(atomic_load(&w_loop->shared.users), 0);
+}
+
 static void unary_done(gmux_call *call, const gmux_status *status, gmux_bytes *reply,
                        const gmux_metadata *trailers, void *user_data) {
   (void)call, (void)reply, (void)trailers;
@@ -278,6 +291,7 @@ static const test_case cases[] = {
     TEST(a_call_whose_channel_closed_before_its_start_came_is_cancelled),
     TEST(a_call_cancelled_before_its_start_came_is_cancelled),
     TEST(the_last_hold_may_be_let_go_of_anywhere),
+    TEST(a_closed_channel_may_be_freed_anywhere),
     TEST(a_posted_unary_start_takes_its_request_or_leaves_it),
     TEST(half_close_that_could_not_be_posted_can_be_said_again),
     TESTS_END,

@@ -37,15 +37,36 @@ static bool is_out_of_memory_or(int error, int other) {
 typedef struct scenario {
   gmux_method_kind kind;
   bool is_outside, is_blocking, is_lost, is_cancelled, is_slow;
-  bool is_good; /* no allocation fails: then all must end with OK */
+  bool is_unary_form; /* gmux_call_unary_start */
+  bool is_good;       /* no allocation fails: then all must end with OK */
   const char *target;
 } scenario;
+
+static void on_done(gmux_call *call, const gmux_status *status, gmux_bytes *reply,
+                    const gmux_metadata *trailers, void *user_data) {
+  if (status->code == GMUX_OK) on_message(call, reply, user_data);
+  on_end(call, status, trailers, user_data);
+}
+
+static void start_unary(const gmux_call_options *o, record *r) {
+  static char block[300];
+  gmux_bytes request = gmux_bytes_borrow(block, sizeof block);
+  int error =
+      gmux_call_unary_start(NULL, w_channel, w_methods[GMUX_UNARY], o, &request, on_done, r);
+  CU_ASSERT_TRUE(is_out_of_memory_or(error, 0));
+  CU_ASSERT_EQUAL(request.len, error ? sizeof block : 0);
+  r->is_started = !error;
+}
 
 /* The odd ones are cancelled, where the scenario has it. */
 static void start_one(const scenario *sc, int i, gmux_metadata *md, record *r) {
   gmux_call_options o = w_timeout(10000);
   o.metadata = md;
   o.wait_for_ready = true;
+  if (sc->is_unary_form) {
+    start_unary(&o, r);
+    return;
+  }
   gmux_call *call;
   const gmux_call_handlers *h = sc->is_blocking ? NULL : &handlers;
   int error = gmux_call_start(&call, w_channel, w_methods[sc->kind], &o, h, r);
@@ -66,6 +87,8 @@ static void start_one(const scenario *sc, int i, gmux_metadata *md, record *r) {
 /* Whatever connects is greeted and answered. */
 static void serve(rawpeer *p, const scenario *sc) {
   static const char big[5000] = "x";
+  static char reply[400]; /* more than fits a call */
+  memset(reply, 'r', sizeof reply - 1);
   w_settings(p, sc->is_slow ? 1 : -1);
   w_run();
   for (int round = 0; round < CALLS + 1; round++) {
@@ -77,7 +100,7 @@ static void serve(rawpeer *p, const scenario *sc) {
       w_run();
       return;
     }
-    if (rawpeer_state(p) == 0) w_answer_all(p, "a reply");
+    if (rawpeer_state(p) == 0) w_answer_all(p, reply);
     w_run();
   }
 }
@@ -161,6 +184,21 @@ static void blocking_calls_survive_every_failed_allocation(void) {
                       .target = "ipv4:127.0.0.1:50051"});
 }
 
+static void a_blocking_reply_survives_every_failed_allocation(void) {
+  torture(&(scenario){.kind = GMUX_UNARY,
+                      .is_outside = true,
+                      .is_blocking = true,
+                      .target = "ipv4:127.0.0.1:50051"});
+}
+
+static void the_unary_form_survives_every_failed_allocation(void) {
+  for (int outside = 0; outside < 2; outside++)
+    torture(&(scenario){.kind = GMUX_UNARY,
+                        .is_unary_form = true,
+                        .is_outside = outside,
+                        .target = "ipv4:127.0.0.1:50051"});
+}
+
 static void a_lost_connection_survives_every_failed_allocation(void) {
   torture(&(scenario){
       .kind = GMUX_SERVER_STREAMING, .is_lost = true, .target = "ipv4:127.0.0.1:50051"});
@@ -189,6 +227,8 @@ static const test_case cases[] = {
     TEST(calls_that_wait_survive_every_failed_allocation),
     TEST(posted_calls_survive_every_failed_allocation),
     TEST(blocking_calls_survive_every_failed_allocation),
+    TEST(a_blocking_reply_survives_every_failed_allocation),
+    TEST(the_unary_form_survives_every_failed_allocation),
     TEST(a_lost_connection_survives_every_failed_allocation),
     TEST(cancelled_calls_survive_every_failed_allocation),
     TESTS_END,
