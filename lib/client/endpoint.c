@@ -118,6 +118,16 @@ const char *gmux__endpoint_why(const gmux__endpoint *e) {
   return e->why;
 }
 
+/* "": no attempt runs. */
+static void endpoint_explain_attempt(const gmux__endpoint *e, char *text, size_t len) {
+  const gmux__line *line = line_first(&e->greeting);
+  text[0] = '\0';
+  if (line && gmux__conn_get_state(line->conn) == GMUX__CONN_SECURING)
+    snprintf(text, len, "in the TLS handshake with %s", gmux__conn_peer(line->conn));
+  else if (gmux__connector_is_on(&e->connector))
+    gmux__connector_explain(&e->connector, text, len);
+}
+
 void gmux__endpoint_explain(const gmux__endpoint *e, char *text, size_t len) {
   const gmux__line *line = line_first(&e->ready);
   if (line) {
@@ -125,8 +135,8 @@ void gmux__endpoint_explain(const gmux__endpoint *e, char *text, size_t len) {
              gmux__conn_stream_count(line->conn));
     return;
   }
-  char now[GMUX__CONNECTOR_WHY] = "";
-  if (gmux__connector_is_on(&e->connector)) gmux__connector_explain(&e->connector, now, sizeof now);
+  char now[GMUX__CONNECTOR_WHY];
+  endpoint_explain_attempt(e, now, sizeof now);
   snprintf(text, len, "for a connection%s%s%s%s", *now ? ": " : "", now, *e->why ? ": " : "",
            e->why);
 }

@@ -213,6 +213,16 @@ static void a_deadline_passes_during_the_dial(void) {
                     "connecting to ipv4:127.0.0.1:50051");
 }
 
+static void a_deadline_passes_during_the_tls_handshake(void) {
+  w_options.cleartext = false;
+  w_open();
+  tcall *t = start_with_timeout(1500);
+  w_accept();
+  assert_late_after(t, 1500,
+                    "deadline of 1500 ms passed while waiting for a connection: in the "
+                    "TLS handshake with ipv4:127.0.0.1:50051");
+}
+
 static void a_deadline_passes_before_the_server_greets(void) {
   w_open();
   tcall *t = start_with_timeout(1500);
@@ -806,6 +816,7 @@ static const test_case cases[] = {
     TEST(a_deadline_that_is_over_at_the_start_sends_nothing),
     TEST(a_deadline_passes_during_the_look_up),
     TEST(a_deadline_passes_during_the_dial),
+    TEST(a_deadline_passes_during_the_tls_handshake),
     TEST(a_deadline_passes_before_the_server_greets),
     TEST(a_deadline_passes_during_the_backoff),
     TEST(a_deadline_passes_while_waiting_for_a_stream),
