@@ -48,8 +48,7 @@ static const gmux__address *connector_addresses(const gmux__connector *c) {
   return c->found ? c->found : c->target->addresses;
 }
 
-/* The address that is being dialed, or was last. */
-static const char *connector_current(const gmux__connector *c, char text[GMUX__ADDRESS_TEXT]) {
+const char *gmux__connector_address(const gmux__connector *c, char text[GMUX__ADDRESS_TEXT]) {
   return gmux__address_str(&connector_addresses(c)[c->next - 1], text);
 }
 
@@ -68,10 +67,10 @@ void gmux__connector_explain(const gmux__connector *c, char *text, size_t len) {
     snprintf(text, len, "looking up %s", c->target->host);
     break;
   case GMUX__CONNECTOR_DIALING:
-    snprintf(text, len, "connecting to %s", connector_current(c, address));
+    snprintf(text, len, "connecting to %s", gmux__connector_address(c, address));
     break;
   case GMUX__CONNECTOR_HANDED:
-    snprintf(text, len, "no SETTINGS from %s yet", connector_current(c, address));
+    snprintf(text, len, "no SETTINGS from %s yet", gmux__connector_address(c, address));
     break;
   }
 }
@@ -87,7 +86,7 @@ static void connector_on_dialed(void *arg, int error, gmux__transport *transport
 
 static void connector_note(gmux__connector *c, const char *why) {
   char address[GMUX__ADDRESS_TEXT];
-  snprintf(c->why, sizeof c->why, "connect to %s: %s", connector_current(c, address), why);
+  snprintf(c->why, sizeof c->why, "connect to %s: %s", gmux__connector_address(c, address), why);
 }
 
 static void connector_note_name(gmux__connector *c, const char *why) {

@@ -71,6 +71,8 @@ static inline bool gmux__connector_is_on(const gmux__connector *c) {
 /* Why the last attempt, or address, failed: "connect to ipv4:127.0.0.1:80: connection refused". ""
  * before the first. */
 const char *gmux__connector_why(const gmux__connector *c);
+/* DIALING and HANDED: the address that is tried. */
+const char *gmux__connector_address(const gmux__connector *c, char text[GMUX__ADDRESS_TEXT]);
 /* How long the look-up or the current address has taken, for words. */
 uint64_t gmux__connector_spent_ms(gmux__connector *c);
 /* What it is at: "connecting to ipv4:127.0.0.1:80". */

@@ -121,9 +121,11 @@ const char *gmux__endpoint_why(const gmux__endpoint *e) {
 /* "": no attempt runs. */
 static void endpoint_explain_attempt(const gmux__endpoint *e, char *text, size_t len) {
   const gmux__line *line = line_first(&e->greeting);
+  char address[GMUX__ADDRESS_TEXT];
   text[0] = '\0';
   if (line && gmux__conn_get_state(line->conn) == GMUX__CONN_SECURING)
-    snprintf(text, len, "in the TLS handshake with %s", gmux__conn_peer(line->conn));
+    snprintf(text, len, "in the TLS handshake with %s",
+             gmux__connector_address(&e->connector, address));
   else if (gmux__connector_is_on(&e->connector))
     gmux__connector_explain(&e->connector, text, len);
 }
