@@ -134,19 +134,27 @@ static bool is_end_due(const gmux__conn *conn) {
   return conn->has_closed_event && gmux__list_is_empty(&conn->streams);
 }
 
+/* The owner is to look for another connection. Once. */
+static void conn_tell_draining(gmux__conn *conn) {
+  if (conn->is_draining_told || !conn->handlers->on_draining) return;
+  conn->is_draining_told = true;
+  conn->handlers->on_draining(conn, conn->owner);
+}
+
 static void conn_deliver(gmux__conn *conn) {
   conn_act_on_doom(conn);
   if (take(&conn->has_ready_event) && conn->handlers->on_ready && conn->state != GMUX__CONN_CLOSED)
     conn->handlers->on_ready(conn, conn->owner);
-  if (take(&conn->has_draining_event) && conn->handlers->on_draining &&
-      conn->state != GMUX__CONN_CLOSED)
-    conn->handlers->on_draining(conn, conn->owner);
+  if (take(&conn->has_draining_event) && conn->state != GMUX__CONN_CLOSED) conn_tell_draining(conn);
   conn_deliver_streams(conn);
   if (take(&conn->has_slots_event) && conn->handlers->on_slots && conn->state == GMUX__CONN_READY)
     conn->handlers->on_slots(conn, conn->owner);
   conn_close_if_drained(conn);
   conn_deliver_streams(conn); /* those that a handler above, or the end, brought */
-  if (!is_end_due(conn)) return;
+  if (!is_end_due(conn)) {
+    if (conn->has_closed_event) conn_tell_draining(conn); /* the end may be long in coming */
+    return;
+  }
   conn->has_closed_event = false;
   conn->handlers->on_closed(conn, conn->owner);
 }

@@ -55,7 +55,8 @@ typedef struct gmux__conn_handlers {
   /* Slots came free, or the peer changed its limit: a waiting call may be placed. Client. May be
    * NULL. */
   void (*on_slots)(gmux__conn *conn, void *owner);
-  /* DRAINING: no new streams here. May be NULL. */
+  /* No new streams here: DRAINING, or CLOSED with on_closed still waiting for an answer to be
+   * taken. At most once. May be NULL. */
   void (*on_draining)(gmux__conn *conn, void *owner);
   void (*on_closed)(gmux__conn *conn, void *owner);
   /* Server: a new request. Returns the stream of a new call, initialised, or NULL to refuse it

@@ -15,7 +15,8 @@ struct gmux__h2 {
   nghttp2_session_callbacks *callbacks;
   nghttp2_option *option;
   nghttp2_mem mem;
-  gmux__slab messages;
+  gmux__slab messages;       /* without a copy, or with a short one */
+  gmux__slab large_messages; /* with a copy of up to nearly 4 KiB */
 };
 
 enum { GMUX__CONN_WHY = 256 };
@@ -38,6 +39,7 @@ struct gmux__conn {
   int32_t goaway_last_id; /* of the peer's GOAWAY; INT32_MAX: none */
   bool is_write_blocked;  /* the transport said so; it will say when not */
   bool is_output_broken;
+  bool is_draining_told;
   bool is_secure;
   bool has_ready_event, has_slots_event, has_draining_event, has_closed_event;
   /* Noted inside nghttp2, acted upon outside. */

@@ -159,7 +159,7 @@ static void on_rst_stream(gmux__conn *conn, const nghttp2_frame *frame) {
   gmux__stream_set_end(stream, GMUX__ENDING_RESET, 0, "");
 }
 
-static void tell_draining(gmux__conn *conn) {
+static void tell_streams_draining(gmux__conn *conn) {
   for (gmux__link *l = conn->streams.first; l; l = l->next) {
     gmux__stream *stream = gmux__container(l, gmux__stream, link);
     if (stream->id > conn->goaway_last_id) continue;
@@ -187,7 +187,7 @@ static void on_goaway(gmux__conn *conn, const nghttp2_frame *frame) {
   gmux__conn_set_state(conn, GMUX__CONN_DRAINING);
   conn->has_draining_event = true;
   gmux__conn_want_deliver(conn);
-  tell_draining(conn);
+  tell_streams_draining(conn);
 }
 
 static void on_ping(gmux__conn *conn, const nghttp2_frame *frame) {

@@ -195,12 +195,12 @@ static void an_answer_that_is_not_taken_yet_outlives_its_connection(void) {
   rawpeer_shutdown(p);
   sim_run(pair_sim);
   ASSERT_LOG(c, "H M3");
-  ASSERT_LOG(&client, "R S");
+  ASSERT_LOG(&client, "R S D");
   gmux__stream_credit(&c->stream, 1);
   sim_run(pair_sim);
   ASSERT_LOG(c, "H M3 M5 X");
   CU_ASSERT_EQUAL(c->how, GMUX__ENDING_FINISHED);
-  ASSERT_LOG(&client, "R S X");
+  ASSERT_LOG(&client, "R S D X");
 }
 
 /* ---- ends ---- */
