@@ -256,17 +256,11 @@ static int tls_open(tls_transport *t) {
   }
   int rc = tls_read_peer_name(t);
   if (rc) return rc;
-  const gmux__transport_info *inner = gmux__transport_info_get(t->pipe.inner);
-  t->info = (gmux__transport_info){
-      .peer = inner->peer,
-      .local = inner->local,
-      .is_secure = true,
-      .is_resumed = SSL_session_reused(t->ssl),
-      .tls_version = SSL_get_version(t->ssl),
-      .tls_cipher = SSL_get_cipher_name(t->ssl),
-      .alpn = "h2",
-      .peer_name = t->peer_name,
-  };
+  t->info.is_resumed = SSL_session_reused(t->ssl);
+  t->info.tls_version = SSL_get_version(t->ssl);
+  t->info.tls_cipher = SSL_get_cipher_name(t->ssl);
+  t->info.alpn = "h2";
+  t->info.peer_name = t->peer_name;
   t->state = TLS_OPEN;
   t->has_more = SSL_has_pending(t->ssl);
   tls_update_interest(t);
@@ -528,6 +522,8 @@ int gmux__tls_wrap(gmux__transport **out, gmux_tls *tls, gmux__transport *inner,
   if (!t) return gmux__fail_code(GMUX_ERR_NOMEM);
   t->base = (gmux__transport){.ops = &tls_ops, .loop = inner->loop};
   t->pipe.inner = inner;
+  t->info = *gmux__transport_info_get(inner);
+  t->info.is_secure = true;
   t->peer.tls = gmux__tls_ref(tls);
   t->peer.session = session;
   t->read_needs = GMUX__READABLE;

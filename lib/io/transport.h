@@ -59,7 +59,8 @@ typedef struct gmux__transport_ops {
   void (*close)(gmux__transport *t);
   /* From now on report these; 0: none. A no-op when nothing changes (no system call). */
   void (*want)(gmux__transport *t, unsigned events);
-  /* Borrowed until close; complete once handshake has returned 0. */
+  /* Borrowed until close. Addresses are there from the start, the rest once handshake has returned
+   * 0. */
   const gmux__transport_info *(*info)(gmux__transport *t);
 } gmux__transport_ops;
 
