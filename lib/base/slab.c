@@ -35,6 +35,10 @@ void *gmux__slab_get(gmux__slab *slab) {
   return memset(slab_pop(slab), 0, slab->size);
 }
 
+void *gmux__slab_get_raw(gmux__slab *slab) {
+  return slab->free ? slab_pop(slab) : gmux__malloc(slab->size);
+}
+
 void gmux__slab_put(gmux__slab *slab, void *object) {
   if (!object) return;
   if (slab->held >= slab->keep) {

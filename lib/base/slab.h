@@ -14,7 +14,9 @@ typedef struct gmux__slab {
 
 void gmux__slab_init(gmux__slab *slab, size_t size, size_t keep); /* size >= a pointer's */
 void *gmux__slab_get(gmux__slab *slab);                           /* NULL: out of memory */
-void gmux__slab_put(gmux__slab *slab, void *object);              /* takes NULL */
+/* The same without the zeroing: what is in it is anything. */
+void *gmux__slab_get_raw(gmux__slab *slab);
+void gmux__slab_put(gmux__slab *slab, void *object); /* takes NULL */
 /* Frees what it holds; what was got and not put stays with its holder. */
 void gmux__slab_deinit(gmux__slab *slab);
 

@@ -76,6 +76,22 @@ static void attempt_on_headers(gmux__stream *stream) {
     call->handlers->on_headers(call, stream->head.metadata, call->user_data);
 }
 
+/* A copy of borrowed bytes to where there is room for it without an allocation. */
+static void *attempt_reply_memory(gmux_call *call, size_t len) {
+  if (len <= sizeof call->reply_inline) return call->reply_inline;
+  if (len > GMUX__CALL_REPLY_SLAB) return NULL;
+  call->loop_only.reply_memory = gmux__slab_get_raw(&call->channel->loop_only.replies);
+  return call->loop_only.reply_memory;
+}
+
+static int attempt_copy_reply(gmux_call *call, gmux_bytes *message) {
+  void *memory = message->release ? NULL : attempt_reply_memory(call, message->len);
+  if (!memory) return gmux_bytes_take(&call->loop_only.reply, message);
+  if (message->len) memcpy(memory, message->data, message->len);
+  call->loop_only.reply = gmux_bytes_borrow(memory, message->len);
+  return 0;
+}
+
 /* The one message of the answer waits for the status: only OK makes it valid. */
 static void attempt_keep_reply(gmux_call *call, gmux_bytes *message) {
   if (call->loop_only.messages > 1) {
@@ -85,11 +101,7 @@ static void attempt_keep_reply(gmux_call *call, gmux_bytes *message) {
                     call->method->path);
     return;
   }
-  gmux_bytes *reply = &call->loop_only.reply;
-  if (!message->release && message->len <= sizeof call->reply_inline) {
-    if (message->len) memcpy(call->reply_inline, message->data, message->len);
-    *reply = gmux_bytes_borrow(call->reply_inline, message->len);
-  } else if (gmux_bytes_take(reply, message)) {
+  if (attempt_copy_reply(call, message)) {
     gmux__call_fail(call, GMUX_RESOURCE_EXHAUSTED, "out of memory for the reply");
     return;
   }

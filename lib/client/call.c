@@ -89,6 +89,8 @@ void gmux__call_set_state(gmux_call *call, gmux__call_state state) {
 static void call_drop_reply(gmux_call *call) {
   gmux_bytes_release(&call->loop_only.reply);
   call->loop_only.reply = gmux_bytes_borrow(NULL, 0); /* one that lies in the call is borrowed */
+  gmux__slab_put(&call->channel->loop_only.replies, call->loop_only.reply_memory);
+  call->loop_only.reply_memory = NULL;
 }
 
 void gmux__call_end(gmux_call *call, const gmux__result *result) {
@@ -196,7 +198,7 @@ static gmux_call *call_alloc(gmux_channel *channel) {
 static void call_deinit(gmux_call *call) {
   gmux__stream_deinit(&call->loop_only.stream);
   gmux__line_release(call->loop_only.line);
-  gmux_bytes_release(&call->loop_only.reply);
+  call_drop_reply(call);
   gmux_status_clear(&call->status);
   gmux_metadata_free(call->metadata);
   gmux_method_free(call->method);

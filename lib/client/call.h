@@ -27,9 +27,10 @@ typedef enum gmux__call_state {
 
 const char *gmux__call_state_str(gmux__call_state state);
 
-/* A reply that must be kept until the status is known, and was not owned, is copied to here if it
- * is no longer than this: usual replies cost no allocation. */
-enum { GMUX__CALL_REPLY_INLINE = 256 };
+/* A reply that must be kept until the status is known, and was not owned, is copied: to the call
+ * itself, to memory of the channel's slab, or to memory of its own. Usual replies cost no
+ * allocation. */
+enum { GMUX__CALL_REPLY_INLINE = 256, GMUX__CALL_REPLY_SLAB = 4096 };
 
 struct gmux_call {
   gmux__exchange exchange; /* must be first */
@@ -56,6 +57,7 @@ struct gmux_call {
     gmux__line *line;    /* whose connection it was put on; NULL: none yet */
     uint32_t messages;   /* received */
     gmux_bytes reply;    /* of a method that answers with one message, until the end */
+    void *reply_memory;  /* the slab's, when that is where it lies */
   } loop_only;
 
   gmux_status status; /* the loop's; others may read it once the mailbox or on_end has said so */

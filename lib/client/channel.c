@@ -31,6 +31,9 @@
  * followed by new ones before it is given back, which is all that run at once. About 2 KiB each. */
 enum { CALLS_KEPT_MAX = 4096 };
 
+/* Replies are given back in the turn in which they came: as many as one read brings. */
+enum { REPLIES_KEPT = 64 };
+
 const char *gmux_channel_state_str(gmux_channel_state state) {
   switch (state) {
   case GMUX_CHANNEL_IDLE:
@@ -363,6 +366,7 @@ gmux__field *gmux__channel_fields(gmux_channel *channel, size_t count) {
 static void channel_destroy(gmux_channel *channel) {
   gmux__endpoint_deinit(&channel->loop_only.endpoint);
   gmux__slab_deinit(&channel->loop_only.calls);
+  gmux__slab_deinit(&channel->loop_only.replies);
   gmux__free(channel->loop_only.fields);
   gmux__h2_free(channel->h2);
   gmux__request_deinit(&channel->request);
@@ -434,6 +438,7 @@ static int channel_new_h2(gmux_channel *channel) {
   size_t kept =
       o->max_concurrent_streams < CALLS_KEPT_MAX ? o->max_concurrent_streams : CALLS_KEPT_MAX;
   gmux__slab_init(&channel->loop_only.calls, sizeof(gmux_call), kept);
+  gmux__slab_init(&channel->loop_only.replies, GMUX__CALL_REPLY_SLAB, REPLIES_KEPT);
   const gmux__h2_config config = {
       .is_server = false,
       .max_streams = o->max_concurrent_streams,

@@ -49,6 +49,7 @@ struct gmux_channel {
     uint64_t idle_since_ns; /* when the last call went */
     gmux__task watch_task, closed_task, free_task;
     gmux__slab calls;    /* memory of calls */
+    gmux__slab replies;  /* memory of replies that are too long for their call's own */
     gmux__field *fields; /* for the request that is being made */
     size_t field_room;
   } loop_only;

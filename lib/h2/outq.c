@@ -12,8 +12,8 @@ static size_t copy_room(const gmux_bytes *bytes) {
 
 gmux__outmsg *gmux__outmsg_new(gmux__slab *slab, gmux_bytes *bytes) {
   size_t room = copy_room(bytes);
-  bool is_small = room <= GMUX__OUTMSG_INLINE;
-  gmux__outmsg *msg = is_small ? gmux__slab_get(slab) : gmux__malloc(sizeof *msg + room);
+  bool is_small = room <= slab->size - sizeof(gmux__outmsg);
+  gmux__outmsg *msg = is_small ? gmux__slab_get_raw(slab) : gmux__malloc(sizeof *msg + room);
   if (!msg) return NULL;
   *msg = (gmux__outmsg){.slab = is_small ? slab : NULL, .bytes = *bytes, .is_queued = true};
   if (room) {

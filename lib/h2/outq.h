@@ -20,7 +20,7 @@
 
 /* One outgoing message: gRPC's prefix and its bytes. Held by its stream's queue, and by each
  * segment in flight; freed when neither is left. */
-enum { GMUX__OUTMSG_INLINE = 256 };
+enum { GMUX__OUTMSG_INLINE = 256 }; /* in the smaller slab */
 typedef struct gmux__outmsg {
   gmux__link link;  /* in the stream's queue */
   gmux__slab *slab; /* where it goes back to; NULL: to the allocator */
@@ -29,12 +29,15 @@ typedef struct gmux__outmsg {
   unsigned in_flight; /* segments that point into it */
   bool is_queued;
   uint8_t prefix[GMUX__PREFIX_LEN];
-  uint8_t inline_bytes[]; /* GMUX__OUTMSG_INLINE from the slab; as many as needed else */
+  uint8_t inline_bytes[]; /* of what was copied */
 } gmux__outmsg;
 
 #define GMUX__OUTMSG_SLAB_SIZE (sizeof(gmux__outmsg) + GMUX__OUTMSG_INLINE)
+/* For copies of up to 4 KiB, header included. */
+#define GMUX__OUTMSG_LARGE_SLAB_SIZE ((size_t)4096)
 
-/* Owned bytes are taken, borrowed ones copied; on success *bytes is empty. NULL: out of memory. */
+/* Owned bytes are taken, borrowed ones copied (into the slab's object when they fit); on success
+ * *bytes is empty. NULL: out of memory. */
 gmux__outmsg *gmux__outmsg_new(gmux__slab *slab, gmux_bytes *bytes);
 static inline size_t gmux__outmsg_left(const gmux__outmsg *msg) {
   return GMUX__PREFIX_LEN + msg->bytes.len - msg->framed;

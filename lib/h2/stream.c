@@ -208,7 +208,9 @@ int gmux__stream_write(gmux__stream *stream, gmux_bytes *message) {
   if (stream->send.state != GMUX__SEND_OPEN || stream->end.how != GMUX__ENDING_NONE)
     return gmux__fail(GMUX_ERR_STATE, "nothing more can be written: the stream is %s",
                       stream->end.how == GMUX__ENDING_NONE ? "half-closed" : "over");
-  gmux__outmsg *msg = gmux__outmsg_new(&stream->h2->messages, message);
+  bool is_short = message->release || message->len <= GMUX__OUTMSG_INLINE;
+  gmux__slab *slab = is_short ? &stream->h2->messages : &stream->h2->large_messages;
+  gmux__outmsg *msg = gmux__outmsg_new(slab, message);
   if (!msg) return gmux__fail_code(GMUX_ERR_NOMEM);
   gmux__list_append(&stream->send.queue, &msg->link);
   stream_wake(stream);

@@ -48,7 +48,11 @@ static int deframer_check_prefix(gmux__deframer *d) {
 static int deframer_take_partial(gmux__deframer *d, const uint8_t *data, size_t len, size_t *used) {
   size_t taken = size_min(d->need - gmux__buf_len(&d->partial), len - *used);
   if (taken == 0) return 0;
-  uint8_t *end = gmux__buf_reserve_within(&d->partial, taken, d->need);
+  /* Room for twice what has come: a message in four pieces is moved once or twice, not at each. */
+  size_t held = gmux__buf_len(&d->partial);
+  bool fits = taken <= d->partial.cap - d->partial.end;
+  size_t more = fits ? taken : size_min(d->need, 2 * (held + taken)) - held;
+  uint8_t *end = gmux__buf_reserve_within(&d->partial, more, d->need);
   if (!end) return gmux__fail_code(GMUX_ERR_NOMEM);
   memcpy(end, data + *used, taken);
   gmux__buf_commit(&d->partial, taken);

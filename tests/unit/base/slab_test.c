@@ -45,6 +45,20 @@ static void the_steady_path_does_not_allocate(void) {
   gmux__slab_deinit(&slab);
 }
 
+static void raw_objects_are_the_held_ones_as_they_were_left(void) {
+  gmux__slab slab;
+  gmux__slab_init(&slab, SIZE, 2);
+  char *object = gmux__slab_get_raw(&slab);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(object);
+  memset(object, 0xff, SIZE);
+  gmux__slab_put(&slab, object);
+  char *again = gmux__slab_get_raw(&slab);
+  CU_ASSERT_PTR_EQUAL(again, object);
+  CU_ASSERT_EQUAL(again[SIZE - 1], (char)0xff);
+  gmux__slab_put(&slab, again);
+  gmux__slab_deinit(&slab);
+}
+
 static void no_more_than_keep_free_objects_are_held(void) {
   gmux__slab slab;
   gmux__slab_init(&slab, SIZE, 2);
@@ -85,7 +99,8 @@ static void without_memory_get_is_null_and_held_ones_still_come(void) {
 
 static const test_case cases[] = {TEST(objects_come_zeroed_also_when_used_before),
                                   TEST(the_steady_path_does_not_allocate),
-                                  TEST(no_more_than_keep_free_objects_are_held),
+                                  TEST(raw_objects_are_the_held_ones_as_they_were_left),
+    TEST(no_more_than_keep_free_objects_are_held),
                                   TEST(memory_may_come_from_calloc_and_go_to_free),
                                   TEST(without_memory_get_is_null_and_held_ones_still_come),
                                   TESTS_END};
