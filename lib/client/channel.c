@@ -145,7 +145,6 @@ static void channel_check_over(gmux_channel *channel) {
 }
 
 void gmux__channel_reconcile(gmux_channel *channel) {
-  gmux__endpoint_look(&channel->loop_only.endpoint);
   channel_update_state(channel);
   channel_check_over(channel);
   if (channel->loop_only.state == GMUX_CHANNEL_SHUTDOWN) return;

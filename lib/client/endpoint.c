@@ -265,11 +265,6 @@ static void line_on_draining(gmux__conn *conn, void *owner) {
   endpoint_changed(e);
 }
 
-void gmux__endpoint_look(gmux__endpoint *e) {
-  gmux__line *line = line_first(&e->ready);
-  if (line && gmux__conn_get_state(line->conn) == GMUX__CONN_CLOSED) line_retire(line);
-}
-
 /* The connection's words start with its address, which the connector puts before them too. */
 static const char *conn_why_alone(const gmux__conn *conn) {
   const char *why = gmux__conn_why(conn), *peer = gmux__conn_peer(conn);

@@ -90,10 +90,6 @@ int gmux__endpoint_init(gmux__endpoint *e, gmux_loop *loop, const gmux__endpoint
 /* When gmux__endpoint_is_gone, or nothing was ever asked of it. */
 void gmux__endpoint_deinit(gmux__endpoint *e);
 
-/* A connection that is lost while an answer on it has not been taken tells its end only when it has
- * been. So that nobody waits for that, who needs a connection looks first whether it still lives.
- */
-void gmux__endpoint_look(gmux__endpoint *e);
 /* Gets a connection, as soon as the backoff allows; does nothing where one is there or on its way.
  */
 void gmux__endpoint_connect(gmux__endpoint *e);
