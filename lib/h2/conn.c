@@ -353,6 +353,7 @@ static void submit_goaway(gmux__conn *conn, int32_t last_id, uint32_t code, cons
 static void on_drain_timer(void *arg) {
   gmux__conn *conn = arg;
   if (conn->state != GMUX__CONN_DRAINING) return;
+  conn->is_last_id_fixed = true;
   submit_goaway(conn, nghttp2_session_get_last_proc_stream_id(conn->session), NGHTTP2_NO_ERROR, "");
   gmux__conn_want_deliver(conn);
 }

@@ -31,9 +31,10 @@ static bool is_request(const gmux__conn *conn, const nghttp2_frame *frame) {
 
 /* nghttp2 holds the peer to our limit only once that is acknowledged; we do from the start. A
  * stream counts until nghttp2 has closed it, also one that was refused or reset and whose
- * RST_STREAM has not left. */
+ * RST_STREAM has not left. And nghttp2 turns away what comes after the last GOAWAY only once that
+ * has left; it may wait for a peer that does not read, whose requests still arrive. */
 static bool may_take_request(const gmux__conn *conn) {
-  return conn->open_streams <= conn->h2->config.max_streams;
+  return conn->open_streams <= conn->h2->config.max_streams && !conn->is_last_id_fixed;
 }
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user_data) {

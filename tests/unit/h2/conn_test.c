@@ -314,6 +314,30 @@ static void a_drain_does_not_wait_for_ever_for_the_ping(void) {
   CU_ASSERT_PTR_NULL(server.conn);
 }
 
+/* While the last GOAWAY waits for a peer that does not read, requests go on arriving: it has been
+ * said that they were not taken, so they must not be. */
+static void no_request_is_taken_above_the_last_id_of_a_goaway_that_waits(void) {
+  static const uint8_t big[20000];
+  sim_net(pair_sim)->buffer_bytes = 4096;
+  rawpeer *p = pair_ready_server();
+  raw_request(p, 1, 0);
+  sim_run(pair_sim);
+  sim_link_stall(sim_link_first(pair_sim), SIM_TO_CLIENT);
+  party_respond(server.parties[0]);
+  CU_ASSERT_EQUAL(party_write(server.parties[0], big, sizeof big), 0);
+  sim_run(pair_sim);
+  gmux__conn_drain(server.conn);
+  sim_run_for(pair_sim, 10 * GMUX__NS_PER_S);
+  raw_request(p, 3, RAW_END_STREAM);
+  sim_run(pair_sim);
+  CU_ASSERT_EQUAL(server.party_count, 1);
+  sim_link_stall(sim_link_first(pair_sim), 0);
+  sim_run(pair_sim);
+  const rawframe *last = rawpeer_find(p, RAW_GOAWAY, 0, 1);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(last);
+  CU_ASSERT_EQUAL(rawframe_u32(last, 0), 1);
+}
+
 /* ---- the application calls back from every handler ---- */
 
 static char when;
@@ -604,6 +628,7 @@ static const test_case cases[] = {
     TEST(goaway_refuses_new_streams_but_drains_old),
     TEST(a_server_drains_in_two_steps),
     TEST(a_drain_does_not_wait_for_ever_for_the_ping),
+    TEST(no_request_is_taken_above_the_last_id_of_a_goaway_that_waits),
     TEST(may_be_reset_from_on_headers),
     TEST(may_be_reset_from_on_message),
     TEST(may_be_reset_from_on_closed),
