@@ -298,8 +298,17 @@ static bool is_finished(const gmux__stream *stream) {
          (stream->recv.state == GMUX__RECV_CLOSED && stream->send.state == GMUX__SEND_CLOSED);
 }
 
+/* What ended it stays, but for an answer whose messages cannot all be delivered: its OK would be a
+ * lie. Another status says more than that, and is kept. */
+static bool may_break(const gmux__stream *stream) {
+  if (stream->end.how == GMUX__ENDING_NONE) return true;
+  if (stream->h2->config.is_server || stream->end.how != GMUX__ENDING_FINISHED) return false;
+  return !stream->tail.has_status || stream->tail.status == GMUX_OK;
+}
+
 void gmux__stream_break(gmux__stream *stream, int error, uint32_t h2_code, const char *why) {
-  if (stream->end.how != GMUX__ENDING_NONE) return;
+  if (!may_break(stream)) return;
+  stream->end.how = GMUX__ENDING_NONE;
   bool needs_rst = !is_finished(stream);
   stream->why_memory = gmux__strdup(why);
   gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, error,
@@ -437,16 +446,11 @@ static bool deliver_some(gmux__stream *stream) {
   return true;
 }
 
-/* The last byte is here and nobody will get the rest: an end in the middle of a message. A status
- * other than OK says more than that, and is kept. */
+/* The last byte is here and nobody will get the rest: an end in the middle of a message. */
 static void check_truncation(gmux__stream *stream) {
   if (stream->recv.state != GMUX__RECV_CLOSED || next_input(stream).len ||
       !gmux__deframer_is_partial(&stream->recv.deframer))
     return;
-  if (stream->end.how == GMUX__ENDING_FINISHED && stream->tail.has_status &&
-      stream->tail.status != GMUX_OK)
-    return;
-  stream->end.how = GMUX__ENDING_NONE;
   gmux__stream_break(stream, GMUX_ERR_PROTOCOL, NGHTTP2_INTERNAL_ERROR,
                      "the stream ended in the middle of a message");
 }

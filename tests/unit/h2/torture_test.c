@@ -169,7 +169,41 @@ static void every_allocation_may_fail(void) {
   CU_ASSERT_TRUE(runs > 30);
 }
 
-static const test_case cases[] = {TEST(every_allocation_may_fail), TESTS_END};
+/* The whole answer is here, and its message has to be kept until there is credit for it. */
+static bool ask_with_the_nth_failing(size_t n) {
+  client.credit = 0;
+  rawpeer *p = pair_ready_client();
+  party *asker = party_start();
+  gmux__stream_half_close(&asker->stream);
+  sim_run(pair_sim);
+  raw_response(p, 1);
+  rawpeer_grpc_message(p, 1, 0, "hello", 5);
+  raw_trailers(p, 1, "0");
+  test_alloc_fail_at(n);
+  sim_run(pair_sim);
+  bool has_failed = test_alloc_has_failed();
+  test_alloc_fail_at(0);
+  gmux__stream_credit(&asker->stream, 1);
+  sim_run(pair_sim);
+  CU_ASSERT_TRUE(asker->is_closed);
+  CU_ASSERT_EQUAL(asker->how == GMUX__ENDING_FINISHED, gmux__buf_len(&asker->received) == 5);
+  return has_failed;
+}
+
+static void an_answer_with_a_message_lost_to_memory_is_not_ok(void) {
+  for (size_t n = 1;; n++) {
+    pair_setup();
+    bool has_failed = ask_with_the_nth_failing(n);
+    pair_teardown();
+    if (!has_failed) return;
+  }
+}
+
+static const test_case cases[] = {
+    TEST(every_allocation_may_fail),
+    TEST(an_answer_with_a_message_lost_to_memory_is_not_ok),
+    TESTS_END,
+};
 
 extern const test_suite h2_torture_suite;
 const test_suite h2_torture_suite = {"torture", cases, setup, teardown};
