@@ -30,7 +30,8 @@ typedef struct gmux_bytes {
 /* Borrowed bytes: nothing is copied, nothing will be freed. */
 GMUX_API gmux_bytes gmux_bytes_borrow(const void *data, size_t len);
 
-/* A copy of `len` bytes in *out, owned. GMUX_ERR_NOMEM. */
+/* A copy of `len` bytes in *out, owned. GMUX_ERR_NOMEM; GMUX_ERR_INVALID for a NULL (data may be
+ * NULL when len is 0). */
 GMUX_API int gmux_bytes_copy(gmux_bytes *out, const void *data, size_t len);
 
 /* Takes over a buffer that came from gmux_malloc; it is freed with gmux_free. */
@@ -42,7 +43,7 @@ GMUX_API gmux_bytes gmux_bytes_wrap(const void *data, size_t len, gmux_release_f
 
 /*
  * Moves *from into *out for keeps: owned bytes change hands, borrowed ones are copied. *from is
- * empty afterwards. GMUX_ERR_NOMEM: *from is as it was.
+ * empty afterwards. GMUX_ERR_NOMEM, GMUX_ERR_INVALID for a NULL: *from is as it was.
  */
 GMUX_API int gmux_bytes_take(gmux_bytes *out, gmux_bytes *from);
 

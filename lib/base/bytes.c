@@ -25,6 +25,8 @@ gmux_bytes gmux_bytes_wrap(const void *data, size_t len, gmux_release_fn release
 }
 
 int gmux_bytes_copy(gmux_bytes *out, const void *data, size_t len) {
+  if (!out || (!data && len > 0))
+    return gmux__fail(GMUX_ERR_INVALID, "gmux_bytes_copy: %s is NULL", out ? "data" : "out");
   if (len == 0) {
     *out = empty;
     return 0;
@@ -36,6 +38,8 @@ int gmux_bytes_copy(gmux_bytes *out, const void *data, size_t len) {
 }
 
 int gmux_bytes_take(gmux_bytes *out, gmux_bytes *from) {
+  if (!out || !from)
+    return gmux__fail(GMUX_ERR_INVALID, "gmux_bytes_take: %s is NULL", out ? "from" : "out");
   gmux_bytes taken = *from;
   if (!from->release) {
     int error = gmux_bytes_copy(&taken, from->data, from->len);

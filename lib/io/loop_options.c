@@ -21,6 +21,7 @@ static size_t size_min(size_t a, size_t b) {
 }
 
 void gmux_loop_options_init(gmux_loop_options *options, size_t size) {
+  if (!options) return;
   memset(options, 0, size);
   memcpy(options, &defaults, size_min(size, sizeof defaults));
   if (size >= sizeof options->size) options->size = size;

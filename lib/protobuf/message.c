@@ -69,7 +69,7 @@ int gmux_protobuf_pack(gmux_bytes *out, const ProtobufCMessage *message) {
 
 int gmux_protobuf_unpack(ProtobufCMessage **out, const ProtobufCMessageDescriptor *type,
                          const gmux_bytes *bytes) {
-  if (!out || !type || !bytes)
+  if (!out || !type || !bytes || (!bytes->data && bytes->len > 0))
     return gmux__fail(GMUX_ERR_INVALID, "unpack needs a place for the message, its descriptor "
                                         "(&foo__descriptor) and bytes; one of them is NULL");
   if (!gmux__protobuf_depth_is_sane(type, bytes->data, bytes->len))

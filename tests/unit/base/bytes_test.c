@@ -133,6 +133,19 @@ static void without_memory_nothing_changes_hands(void) {
   CU_ASSERT_EQUAL(to.len, 1);
 }
 
+static void a_null_is_refused_in_words(void) {
+  gmux_bytes bytes = gmux_bytes_borrow(text, 1);
+  CU_ASSERT_EQUAL(gmux_bytes_copy(NULL, text, 1), GMUX_ERR_INVALID);
+  CU_ASSERT_STRING_EQUAL(gmux_last_error(), "gmux_bytes_copy: out is NULL");
+  CU_ASSERT_EQUAL(gmux_bytes_copy(&bytes, NULL, 1), GMUX_ERR_INVALID);
+  CU_ASSERT_STRING_EQUAL(gmux_last_error(), "gmux_bytes_copy: data is NULL");
+  CU_ASSERT_EQUAL(gmux_bytes_take(NULL, &bytes), GMUX_ERR_INVALID);
+  CU_ASSERT_STRING_EQUAL(gmux_last_error(), "gmux_bytes_take: out is NULL");
+  CU_ASSERT_EQUAL(gmux_bytes_take(&bytes, NULL), GMUX_ERR_INVALID);
+  CU_ASSERT_STRING_EQUAL(gmux_last_error(), "gmux_bytes_take: from is NULL");
+  CU_ASSERT_PTR_EQUAL(bytes.data, text);
+}
+
 static const test_case cases[] = {TEST(borrowed_bytes_are_neither_copied_nor_freed),
                                   TEST(a_copy_is_owned),
                                   TEST(a_copy_of_nothing_costs_nothing),
@@ -143,5 +156,6 @@ static const test_case cases[] = {TEST(borrowed_bytes_are_neither_copied_nor_fre
                                   TEST(taking_borrowed_bytes_copies_them),
                                   TEST(bytes_can_be_taken_in_place),
                                   TEST(without_memory_nothing_changes_hands),
+                                  TEST(a_null_is_refused_in_words),
                                   TESTS_END};
 const test_suite base_bytes_suite = {"bytes", cases, NULL, NULL};
