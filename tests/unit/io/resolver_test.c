@@ -272,7 +272,6 @@ static void a_server_that_is_not_there_is_a_failure(void) {
   CU_ASSERT_EQUAL(strncmp(a.text, "resolve two.test: ", 18), 0);
 }
 
-/* With SIGPIPE at its default this test would end the program, were it raised. */
 static void a_truncated_reply_is_asked_for_by_tcp(void) {
   answer a = ask("cut.test");
   CU_ASSERT_TRUE(dns.connected > 0);

@@ -360,6 +360,11 @@ static int write_to_nobody(void) {
   return errors == 4 ? 0 : 1;
 }
 
+static struct {
+  struct ev_loop *ev;
+  gmux_loop *loop;
+} inherited;
+
 /* In a child, because the harness or a debugger may have a handler here. */
 static void writing_to_a_peer_that_has_gone_raises_no_sigpipe(void) {
   pid_t child = fork();
@@ -367,7 +372,9 @@ static void writing_to_a_peer_that_has_gone_raises_no_sigpipe(void) {
   if (child == 0) {
     signal(SIGPIPE, SIG_DFL);
     alarm(30);
-    net_setup(); /* a loop does not survive a fork: another one, and the old one is let alone */
+    inherited.ev = net_ev; /* a loop does not survive a fork: it is let alone, but not lost */
+    inherited.loop = net_loop;
+    net_setup();
     int failed = write_to_nobody();
     net_teardown();
     _exit(failed);
