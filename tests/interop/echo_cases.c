@@ -84,18 +84,22 @@ static bool empty_streams(echo_client *client) {
 /* ---- metadata ---- */
 
 /* Values of a key joined as HTTP does (RFC 9110 section 5.3), because there are peers that hand
- * them to the application so. Those of a binary key have a length before each instead. */
+ * them to the application so. Those of a binary key have their length in front instead. */
 static void join(const gmux_metadata *metadata, const char *key, char *out, size_t room) {
   bool is_binary = strcmp(key + strlen(key) - 4, "-bin") == 0;
   gmux_metadata_entry e;
-  size_t len = 0;
+  size_t len = 0, count = 0;
   for (size_t i = 0; gmux_metadata_at(metadata, i, &e) == 0; i++) {
     if (strcmp(e.key, key) != 0) continue;
-    if (is_binary || len == 0)
-      len += (size_t)snprintf(out + len, room - len, is_binary ? "%zu:" : "", e.value_len);
-    else
-      len += (size_t)snprintf(out + len, room - len, ", ");
-    if (e.value_len > room - len - 1) exit(1);
+    char front[32] = "";
+    if (is_binary)
+      snprintf(front, sizeof front, "%zu:", e.value_len);
+    else if (count > 0)
+      strcpy(front, ", ");
+    count++;
+    if (strlen(front) + e.value_len >= room - len) exit(1);
+    memcpy(out + len, front, strlen(front));
+    len += strlen(front);
     memcpy(out + len, e.value, e.value_len);
     len += e.value_len;
   }

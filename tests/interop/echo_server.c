@@ -347,7 +347,7 @@ int main(int argc, char **argv) {
   }
 
   gmux_loop *loop;
-  echo e = {NULL};
+  static echo e;
   sem_init(&e.drained, 0, 0);
   must(gmux_loop_start(&loop, NULL));
   must(gmux_server_new(&e.server, loop, NULL));

@@ -121,8 +121,33 @@ function peerName(request, call) {
   return certificate ? certificate.subject.CN : '';
 }
 
+const shutDown = () => server.tryShutdown((error) => process.exit(error ? 1 : 0));
+
+/* node before 20 closes a session without the trailers of its last stream. There we say GOAWAY
+ * alone, and close when no stream is left. Takes a look into the private parts of grpc-js, whose
+ * version is pinned. */
+function shutDownOldNode() {
+  for (const session of server.sessions.keys()) session.goaway();
+  whenIdle = () => setImmediate(shutDown);
+  if (streams === 0) whenIdle();
+}
+
+let streams = 0;
+let whenIdle = () => {};
+
+function countStreams() {
+  for (const http2Server of server.http2Servers.keys()) {
+    http2Server.on('stream', (stream) => {
+      streams++;
+      stream.on('close', () => { if (--streams === 0) whenIdle(); });
+    });
+  }
+}
+
+const isOldNode = Number(process.versions.node.split('.')[0]) < 20;
+
 function drain(request) {
-  setImmediate(() => server.tryShutdown((error) => process.exit(error ? 1 : 0)));
+  setImmediate(isOldNode ? shutDownOldNode : shutDown);
   return request;
 }
 
@@ -176,5 +201,6 @@ const credentials = args.cert
   : grpc.ServerCredentials.createInsecure();
 server.bindAsync(args.listen, credentials, (error, port) => {
   if (error) throw error;
+  if (isOldNode) countStreams();
   console.log(`port: ${port}`);
 });
