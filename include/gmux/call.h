@@ -12,7 +12,18 @@
  * them may call anything here, also cancel and free. Any may be NULL but on_end.
  *
  * Blocking form. The handlers are NULL; gmux_call_read_wait and its like wait on the caller's
- * thread. On the loop's own thread they fail at once with GMUX_ERR_DEADLOCK.
+ * thread. On the loop's own thread they fail at once with GMUX_ERR_DEADLOCK. The usual order of
+ * every kind, where a unary call just reads once:
+ *
+ *   gmux_call_start(&call, channel, method, &options, NULL, NULL)
+ *   gmux_call_write_wait(call, &message) ..., gmux_call_half_close(call)
+ *   gmux_call_headers_wait(call, &metadata)              if the initial metadata are wanted
+ *   while (!gmux_call_read_wait(call, &reply))           each reply: gmux_bytes_release
+ *   status = gmux_call_end_wait(call, &trailers)         gmux_status_clear
+ *   gmux_call_free(call)
+ *
+ * Where both sides say much, one thread writes while another reads: with all writes first, a server
+ * that waits for its replies to be read would end up waiting for us, and we for it.
  *
  * Life. The handle is the application's until gmux_call_free, however the call ended. Freeing lets
  * go of the handle and nothing more: a running call runs on and its handlers still come (start,
@@ -76,10 +87,10 @@ typedef struct gmux_call_options {
   bool wait_for_ready;
   /* 0 (default): the channel's max_recv_message_bytes; else 1..2^31-1. */
   uint32_t max_recv_message_bytes;
-  /* How many messages may be delivered before gmux_call_request. Default GMUX_CREDIT_UNLIMITED: as
-   * they come. With a number the server is held back by flow control when it is used up, and on_end
-   * waits behind the messages that wait. Ignored by the blocking form, where each read grants one,
-   * and by gmux_call_unary_start. */
+  /* How many messages may be delivered before gmux_call_request; 0: none. Default
+   * GMUX_CREDIT_UNLIMITED: as they come. With a number the server is held back by flow control when
+   * it is used up, and on_end waits behind the messages that wait. Ignored by the blocking form,
+   * where each read grants one, and by gmux_call_unary_start. */
   uint32_t initial_credit;
 } gmux_call_options;
 
@@ -94,7 +105,8 @@ typedef struct gmux_call_handlers {
    * Where a method answers with one message, it comes when the status is known to be OK, right
    * before on_end; with any other status it is dropped. */
   void (*on_message)(gmux_call *call, gmux_bytes *message, void *user_data);
-  /* The write queue has room again, after gmux_call_write said it was full. */
+  /* The write queue has room again, after gmux_call_write said it was full; also when half_close
+   * was said since, where there is nothing left to write. */
   void (*on_writable)(gmux_call *call, void *user_data);
   /* The connection is going away (GOAWAY): this call may finish, but a stream meant to live long
    * should be moved to a new call when convenient. At most once. */
@@ -117,9 +129,11 @@ GMUX_API int gmux_call_start(gmux_call **out, gmux_channel *channel, gmux_method
                              void *user_data);
 
 /*
- * A whole unary call with one callback. `request` is taken on success. on_done comes exactly once,
- * from the loop, unless an error is returned; `reply` has the message when the status is OK
- * (borrowed, as in on_message), else it is empty.
+ * A whole unary call with one callback. `request` is taken on success, and then empty, as by
+ * gmux_call_write. on_done comes exactly once, from the loop, unless an error is returned; `reply`
+ * has the message when the status is OK (borrowed, as in on_message), else it is empty. `out` may
+ * be NULL; a handle that was asked for has to be freed. The initial metadata are not shown: who
+ * wants them uses gmux_call_start.
  */
 typedef void (*gmux_unary_fn)(gmux_call *call, const gmux_status *status, gmux_bytes *reply,
                               const gmux_metadata *trailers, void *user_data);
@@ -131,8 +145,10 @@ GMUX_API int gmux_call_unary_start(gmux_call **out, gmux_channel *channel, gmux_
  * A whole unary call, blocking. The answer is the status; what stops the call from being started at
  * all comes as one too, with the error in its text (GMUX_ERR_DEADLOCK: FAILED_PRECONDITION,
  * GMUX_ERR_INVALID: INVALID_ARGUMENT, GMUX_ERR_CLOSED: UNAVAILABLE, GMUX_ERR_NOMEM and _TOO_LARGE:
- * RESOURCE_EXHAUSTED). `request` is taken if it was started. With OK *reply is owned by the caller;
- * else it is empty. Clear the status with gmux_status_clear.
+ * RESOURCE_EXHAUSTED). `request` is taken if it was started, and then empty, whatever the status:
+ * to try again, fill it again. With OK *reply is owned by the caller (gmux_bytes_release); else it
+ * is empty. Clear the status with gmux_status_clear. Metadata of the reply are not shown: who wants
+ * them goes the long way of the blocking form, above.
  */
 GMUX_API gmux_status gmux_call_unary_wait(gmux_channel *channel, gmux_method *method,
                                           const gmux_call_options *options, gmux_bytes *request,
@@ -144,16 +160,19 @@ enum { GMUX_WRITE_FULL = 1 };
 
 /*
  * Sends one message. Borrowed bytes are copied; owned ones are taken (on success) and released once
- * they are on their way. Returns 0; or GMUX_WRITE_FULL (> 0): taken, but the queue is full, wait
- * for on_writable. Errors, with nothing taken: GMUX_ERR_AGAIN (the queue was full already),
- * GMUX_ERR_TOO_LARGE, GMUX_ERR_STATE (half-closed, or a second message of a method that sends one;
- * or the call is over), GMUX_ERR_NOMEM, GMUX_ERR_INVALID.
+ * they are on their way. Either way *message is empty afterwards: to send the same bytes again, or
+ * to another call, fill it again (written as it is, it would be a message of no bytes). Returns 0;
+ * or GMUX_WRITE_FULL (> 0): taken, but the queue is full, wait for on_writable. Errors, with
+ * nothing taken: GMUX_ERR_AGAIN (the queue was full already), GMUX_ERR_TOO_LARGE, GMUX_ERR_STATE
+ * (half-closed, or a second message of a method that sends one; or the call is over),
+ * GMUX_ERR_NOMEM, GMUX_ERR_INVALID.
  */
 GMUX_API int gmux_call_write(gmux_call *call, gmux_bytes *message);
 
-/* No more messages will be written. GMUX_ERR_STATE when it was said before, GMUX_ERR_NOMEM.
- * Unneeded after the one message of a unary or server-streaming method, where write does it, and
- * harmless there. */
+/* No more messages will be written; allowed while the queue is full. A client-streaming or
+ * bidirectional call needs it: without, most servers wait for more until the deadline, and without
+ * a deadline for ever. GMUX_ERR_STATE when it was said before, GMUX_ERR_NOMEM. Unneeded after the
+ * one message of a unary or server-streaming method, where write does it, and harmless there. */
 GMUX_API int gmux_call_half_close(gmux_call *call);
 
 /* Grants credit for `count` more messages. GMUX_ERR_INVALID for 0, GMUX_ERR_NOMEM. */
@@ -163,7 +182,8 @@ GMUX_API int gmux_call_request(gmux_call *call, uint32_t count);
  * the loop's thread. */
 GMUX_API void gmux_call_cancel(gmux_call *call);
 
-/* Lets go of the handle; takes NULL. */
+/* Lets go of the handle; takes NULL. A handle that is never freed keeps its channel's memory, and
+ * gmux_loop_stop refuses while there is one. */
 GMUX_API void gmux_call_free(gmux_call *call);
 
 /* What is known of what became of an attempt at the server (gRPC A6): may it be sent again without
@@ -187,8 +207,9 @@ GMUX_API const char *gmux_call_peer(const gmux_call *call);
 
 /* ---- blocking form ---- */
 
-/* Waits for the next message. 0: *message is owned by the caller; GMUX_ERR_EOF: there is none left,
- * ask gmux_call_end_wait why; GMUX_ERR_DEADLOCK, GMUX_ERR_STATE (callback form). */
+/* Waits for the next message. 0: *message is owned by the caller (gmux_bytes_release);
+ * GMUX_ERR_EOF: there is none left, ask gmux_call_end_wait why; GMUX_ERR_DEADLOCK, GMUX_ERR_STATE
+ * (callback form). */
 GMUX_API int gmux_call_read_wait(gmux_call *call, gmux_bytes *message);
 
 /* As gmux_call_write, but waits while the queue is full. GMUX_ERR_STATE also when the call has
