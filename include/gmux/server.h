@@ -10,11 +10,15 @@
  * library (UNIMPLEMENTED, HTTP 405 and 415, ...) and so are calls of a unary or server-streaming
  * method with no or several request messages (INTERNAL).
  *
- * A call is answered by gmux_server_call_finish, from a handler or any time later, from any thread.
- * The call given to the handlers is valid until on_end has returned; to use it later or from
- * another thread take a hold with gmux_server_call_ref.
+ * A call is answered by gmux_server_call_finish (or _reply, _fail, which finish it too), from a
+ * handler or any time later, from any thread; one that is never answered stays open until its
+ * deadline or the client's patience ends. The call given to the handlers is valid until on_end has
+ * returned; to use it later or from another thread take a hold with gmux_server_call_ref.
  *
- * Functions are for the loop's thread, except where a section says otherwise.
+ * Functions are for the loop's thread, except where a section says otherwise. None may be called in
+ * a signal handler: a program that stops on SIGTERM waits for it with sigwait, signalfd or libev's
+ * ev_signal, and calls gmux_server_drain from there; gmux_server_free and gmux_loop_stop come after
+ * its on_closed.
  */
 #ifndef GMUX_SERVER_H
 #define GMUX_SERVER_H
@@ -85,12 +89,14 @@ GMUX_API int gmux_server_add_unary(gmux_server *server, const char *path, gmux_s
                                    void *user_data);
 
 /*
- * Listens on "ipv4:127.0.0.1:50051" (port 0: any), "ipv6:[::]:0", "unix:/run/x.sock",
- * "unix-abstract:name". Several times for several addresses. With TLS `tls` is a server's
- * credentials (the server keeps its own hold); without, the function's name says so. *port (may be
- * NULL) receives the TCP port. GMUX_ERR_INVALID, GMUX_ERR_EXISTS (in use), GMUX_ERR_IO,
- * GMUX_ERR_NOMEM, GMUX_ERR_CLOSED. From any thread; it waits for the loop if that is another's, so
- * what it returns is what happened. An attached loop must be running for that.
+ * Listens on "127.0.0.1:50051" (port 0: any) or, the same, "ipv4:127.0.0.1:50051"; "[::]:0" or
+ * "ipv6:[::]:0"; "unix:/run/x.sock", "unix-abstract:name". No host names. A Unix socket's file is
+ * removed at the end; one that nobody answers at is replaced. Several times for several addresses.
+ * With TLS `tls` is a server's credentials (the server keeps its own hold); without, the function's
+ * name says so. *port (may be NULL) receives the TCP port. GMUX_ERR_INVALID, GMUX_ERR_EXISTS (in
+ * use), GMUX_ERR_IO, GMUX_ERR_NOMEM, GMUX_ERR_CLOSED. From any thread; it waits for the loop if
+ * that is another's, so what it returns is what happened. An attached loop must be running for
+ * that.
  */
 GMUX_API int gmux_server_listen(gmux_server *server, const char *address, gmux_tls *tls,
                                 uint16_t *port);
@@ -101,16 +107,17 @@ GMUX_API int gmux_server_listen_cleartext(gmux_server *server, const char *addre
 /*
  * Orderly end: listeners close, clients are told by GOAWAY (in two steps, so that no call is lost
  * on the way), running calls may finish for grace_ms (0: none; -1: as long as they take), then they
- * are cancelled. on_closed (may be NULL) comes once, from the loop, when all is over. A second call
- * can only shorten the time; its on_closed never comes.
+ * are cancelled (their clients see UNAVAILABLE). on_closed (may be NULL) comes once, from the loop,
+ * when all is over. A second call can only shorten the time; its on_closed never comes.
  */
 GMUX_API void gmux_server_drain(gmux_server *server, int64_t grace_ms,
                                 void (*on_closed)(void *user_data), void *user_data);
 /* gmux_server_drain with no grace. */
 GMUX_API void gmux_server_close(gmux_server *server, void (*on_closed)(void *user_data),
                                 void *user_data);
-/* Lets go of the server, closing it if need be; takes NULL. Its memory goes when it is closed and
- * the last hold on a call of it is gone. */
+/* Lets go of the server, closing it with no grace if it is not closed, so during a drain not before
+ * on_closed; takes NULL. Its memory goes when it is closed and the last hold on a call of it is
+ * gone. */
 GMUX_API void gmux_server_free(gmux_server *server);
 
 typedef struct gmux_server_stats {
