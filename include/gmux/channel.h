@@ -94,10 +94,12 @@ GMUX_API void gmux_channel_options_init(gmux_channel_options *options, size_t si
 GMUX_API int gmux_channel_options_check(const gmux_channel_options *options, char *why, size_t len);
 
 /*
- * A channel to `target`: "host:port", "dns:///host:port", "ipv4:1.2.3.4:80", "ipv6:[::1]:80",
- * "unix:/path", "unix-abstract:name". Nothing is connected yet. `options` may be NULL; what it
- * points to is copied. GMUX_ERR_INVALID (with words: target or options), GMUX_ERR_TLS (no system
- * store), GMUX_ERR_NOMEM.
+ * A channel to `target`: "host:port", "1.2.3.4:80", "[::1]:80", "dns:///host:port",
+ * "ipv4:1.2.3.4:80", "ipv6:[::1]:80", "unix:/path" (or "unix:///path", "unix:relative/path"),
+ * "unix-abstract:name"; no "http://": that is what `tls` and `cleartext` say. Without a port it is
+ * 443. Nothing is connected yet. `options` may be NULL, which is TLS with the system's store; what
+ * it points to is copied. GMUX_ERR_INVALID (with words: target or options), GMUX_ERR_TLS (no system
+ * store), GMUX_ERR_UNSUPPORTED (a scheme of other implementations), GMUX_ERR_NOMEM.
  */
 GMUX_API int gmux_channel_new(gmux_channel **out, gmux_loop *loop, const char *target,
                               const gmux_channel_options *options);
@@ -112,8 +114,8 @@ GMUX_API int gmux_channel_new(gmux_channel **out, gmux_loop *loop, const char *t
 GMUX_API void gmux_channel_close(gmux_channel *channel, void (*on_closed)(void *user_data),
                                  void *user_data);
 
-/* Lets go of the channel, closing it if it is not closed; takes NULL. Memory goes when its last
- * call is freed. */
+/* Lets go of the channel, closing it if it is not closed; takes NULL. Allowed at any time: calls
+ * that run end with CANCELLED, and their handlers come. Memory goes when its last call is freed. */
 GMUX_API void gmux_channel_free(gmux_channel *channel);
 
 /* The state now. With try_to_connect, in IDLE or TRANSIENT_FAILURE, a start towards READY: attempts
