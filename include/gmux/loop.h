@@ -6,7 +6,8 @@
  * theirs come from its thread. There are no other threads and no locks on the path of a call. A
  * program may fork before it makes a loop; a loop does not survive a fork in the child.
  *
- * A loop must outlive what was made on it: close the channels and servers first, then the loop.
+ * A loop must outlive what was made on it: free the calls, channels and servers first, then stop
+ * the loop. An attached loop is stopped before ev_loop_destroy takes its `ev`.
  */
 #ifndef GMUX_LOOP_H
 #define GMUX_LOOP_H
@@ -51,8 +52,10 @@ GMUX_API int gmux_loop_start(gmux_loop **out, const gmux_loop_options *options);
  * Ends the loop and frees it; takes NULL. For a started loop: waits until its thread has ended, so
  * it must not be called on it (GMUX_ERR_DEADLOCK, nothing done). For an attached one: on its own
  * thread (else GMUX_ERR_THREAD), and not from a callback of gmux (GMUX_ERR_STATE). Posts still
- * queued are run first, and what they lead to at once. GMUX_ERR_STATE, and the loop goes on, while
- * a channel or server of it is not closed and freed, or a connection is still open.
+ * queued are run first, and what they lead to at once: gmux_channel_free or gmux_server_free may
+ * stand right before it, with no wait for on_closed. GMUX_ERR_STATE, and the loop goes on, while a
+ * channel or server of it is not freed, or is held by a gmux_call that is not freed or a
+ * gmux_server_call that is not unref'd, or a connection is still open.
  */
 GMUX_API int gmux_loop_stop(gmux_loop *loop);
 
