@@ -1,4 +1,35 @@
-/* gmux.h: gRPC over HTTP/2 for plain C. Includes every other header. */
+/*
+ * gmux.h: gRPC over HTTP/2 for plain C. Includes every other header.
+ *
+ * The objects, in the order in which they are made; each is freed before what it was made on:
+ *
+ *   gmux_loop     (loop.h)     gmux_loop_start: a thread of its own, for blocking calls and for
+ *                              servers; gmux_loop_attach: inside the program's own libev loop
+ *   gmux_tls      (tls.h)      whom to trust, who one is; may be freed once it has been passed on
+ *   gmux_channel  (channel.h)  a client's way to one target
+ *   gmux_method   (call.h)     a path and its kind; for a client, made once
+ *   gmux_call     (call.h)     one call: gmux_call_unary_wait and _unary_start do all of a simple
+ *                              one, gmux_call_start is for streams, and for whoever wants the
+ *                              initial metadata, or the trailing ones of a blocking call
+ *   gmux_server   (server.h)   new, add methods, listen; gmux_server_call is one call of its
+ *
+ * A client, blocking, start to end, without the checks of what is returned (error.h):
+ *
+ *   gmux_loop_start(&loop, NULL);
+ *   gmux_channel_new(&channel, loop, "greeter.example:443", NULL);
+ *   gmux_method_new(&method, "/demo.Greeter/Hello", GMUX_UNARY, 0);
+ *   gmux_bytes request = gmux_bytes_borrow("world", 5), reply;
+ *   gmux_status status = gmux_call_unary_wait(channel, method, NULL, &request, &reply);
+ *   ...
+ *   gmux_bytes_release(&reply);
+ *   gmux_status_clear(&status);
+ *   gmux_method_free(method);
+ *   gmux_channel_free(channel);
+ *   gmux_loop_stop(loop);
+ *
+ * A struct of options is always filled by its _options_init before a field of it is set: most
+ * defaults are not zero.
+ */
 #ifndef GMUX_GMUX_H
 #define GMUX_GMUX_H
 
