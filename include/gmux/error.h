@@ -3,8 +3,10 @@
  *
  * Every function that can fail returns 0 or one of the negative codes below; results go through out
  * parameters, which are set only on success. What became of a call is another matter: that is a
- * gmux_status (status.h). Where a code alone would leave the caller guessing, the function that
- * failed has also left a sentence for the calling thread: gmux_last_error().
+ * gmux_status (status.h), whose codes have similar names without the ERR (GMUX_ERR_NOT_FOUND: a
+ * function did not find something; GMUX_NOT_FOUND: the server did not). Where a code alone would
+ * leave the caller guessing, the function that failed has also left a sentence for the calling
+ * thread: gmux_last_error().
  */
 #ifndef GMUX_ERROR_H
 #define GMUX_ERROR_H
