@@ -1,0 +1,111 @@
+/* target_test.c: each kind of target, from the text in the options to the answer of a call. */
+#include "tests/net/kit.h"
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool call_to(const char *target, kit_kind kind, const char *tls_host) {
+  gmux_channel_options o = kit_channel_options(kit_client_tls(kind));
+  o.tls_host = tls_host;
+  kit_client client;
+  kit_client_start(&client, target, &o);
+  bool is_good = kit_echo(client.channel);
+  kit_client_stop(&client);
+  return is_good;
+}
+
+/* In cleartext, and over TLS with the name that the target itself gives. */
+static void check_both_ways(const char *address, const char *form, const char *tls_host) {
+  for (kit_kind kind = KIT_TCP; kind <= KIT_TLS; kind++) {
+    kit_server server;
+    CU_ASSERT_FATAL(kit_server_start(&server, NULL, address, kit_server_tls(kind)));
+    char target[192];
+    if (form)
+      snprintf(target, sizeof target, "%s:%u", form, server.port);
+    else
+      snprintf(target, sizeof target, "%s", server.target);
+    CU_ASSERT(call_to(target, kind, kind == KIT_TLS ? tls_host : NULL));
+    kit_server_stop(&server);
+  }
+}
+
+static void an_ipv4_address_is_called(void) {
+  check_both_ways("ipv4:127.0.0.1:0", NULL, NULL);
+  check_both_ways("ipv4:127.0.0.1:0", "127.0.0.1", NULL);
+  check_both_ways("ipv4:127.0.0.1:0", "dns:127.0.0.1", NULL);
+}
+
+static bool has_ipv6(void) {
+  kit_server server;
+  if (!kit_server_start(&server, NULL, "ipv6:[::1]:0", NULL)) return false;
+  kit_server_stop(&server);
+  return true;
+}
+
+static void an_ipv6_address_is_called(void) {
+  if (!has_ipv6()) {
+    test_skip("this machine has no IPv6");
+    return;
+  }
+  check_both_ways("ipv6:[::1]:0", NULL, NULL);
+  check_both_ways("ipv6:[::1]:0", "[::1]", NULL);
+}
+
+static void a_name_is_looked_up_and_called(void) {
+  check_both_ways("ipv4:127.0.0.1:0", "localhost", NULL);
+  check_both_ways("ipv4:127.0.0.1:0", "dns:localhost", NULL);
+  check_both_ways("ipv4:127.0.0.1:0", "dns:///localhost", NULL);
+}
+
+static void the_second_address_is_called_when_the_first_refuses(void) {
+  kit_server server;
+  CU_ASSERT_FATAL(kit_server_start(&server, NULL, "ipv4:127.0.0.1:0", NULL));
+  char target[192];
+  snprintf(target, sizeof target, "ipv4:127.0.0.2:%u,127.0.0.1:%u", server.port, server.port);
+  CU_ASSERT(call_to(target, KIT_TCP, NULL));
+  kit_server_stop(&server);
+}
+
+static void a_unix_socket_is_called(void) {
+  char address[192];
+  snprintf(address, sizeof address, "unix:%s/a", kit_dir);
+  check_both_ways(address, NULL, "localhost");
+  snprintf(address, sizeof address, "unix://%s/b", kit_dir);
+  check_both_ways(address, NULL, "localhost");
+}
+
+static void an_abstract_unix_socket_is_called(void) {
+  char address[192];
+  snprintf(address, sizeof address, "unix-abstract:gmux-test-%ld", (long)getpid());
+  check_both_ways(address, NULL, "localhost");
+}
+
+static void both_sides_know_whom_they_talk_to(void) {
+  kit_server server;
+  CU_ASSERT_FATAL(kit_server_start(&server, NULL, "ipv4:127.0.0.1:0", NULL));
+  kit_client client;
+  gmux_channel_options o = kit_channel_options(NULL);
+  kit_client_start(&client, server.target, &o);
+  gmux_method *method = kit_method(KIT_TALK, GMUX_BIDI_STREAMING);
+  gmux_call *call;
+  CU_ASSERT_EQUAL_FATAL(gmux_call_start(&call, client.channel, method, NULL, NULL, NULL), 0);
+  CU_ASSERT_EQUAL(gmux_call_half_close(call), 0);
+  gmux_status status = gmux_call_end_wait(call, NULL);
+  CU_ASSERT_EQUAL(status.code, GMUX_OK);
+  CU_ASSERT_STRING_EQUAL(gmux_call_peer(call), server.target);
+  gmux_status_clear(&status);
+  gmux_call_free(call);
+  gmux_method_free(method);
+  kit_client_stop(&client);
+  kit_server_stop(&server);
+}
+
+static const test_case cases[] = {TEST(an_ipv4_address_is_called),
+                                  TEST(an_ipv6_address_is_called),
+                                  TEST(a_name_is_looked_up_and_called),
+                                  TEST(the_second_address_is_called_when_the_first_refuses),
+                                  TEST(a_unix_socket_is_called),
+                                  TEST(an_abstract_unix_socket_is_called),
+                                  TEST(both_sides_know_whom_they_talk_to),
+                                  TESTS_END};
+const test_suite net_target_suite = {"target", cases, kit_setup, kit_teardown};

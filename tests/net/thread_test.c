@@ -1,0 +1,223 @@
+/* thread_test.c: many threads, several loops, and what a loop's own thread must not do. */
+#include "tests/net/kit.h"
+#include <ev.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { THREADS = 8, CALLS_PER_THREAD = 125, BLOCKING_CALLS_PER_THREAD = 25 };
+
+/* ---- callers ---- */
+
+typedef struct caller {
+  pthread_t thread;
+  gmux_channel *channel;
+  unsigned number, good;
+  sem_t done;
+} caller;
+
+static void start_threads(caller *callers, gmux_channel *channel, void *(*run)(void *)) {
+  for (unsigned i = 0; i < THREADS; i++) {
+    callers[i] = (caller){.channel = channel, .number = i};
+    sem_init(&callers[i].done, 0, 0);
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&callers[i].thread, NULL, run, &callers[i]), 0);
+  }
+}
+
+static unsigned join_threads(caller *callers) {
+  unsigned good = 0;
+  for (unsigned i = 0; i < THREADS; i++) {
+    pthread_join(callers[i].thread, NULL);
+    sem_destroy(&callers[i].done);
+    good += callers[i].good;
+  }
+  return good;
+}
+
+/* Each request is answered with itself, so a caller knows its own. */
+static void on_gate_done(gmux_call *call, const gmux_status *status, gmux_bytes *reply,
+                         const gmux_metadata *trailers, void *user_data) {
+  (void)call, (void)trailers;
+  caller *c = user_data;
+  char want[16];
+  int len = snprintf(want, sizeof want, "thread %u", c->number);
+  if (status->code == GMUX_OK && reply->len == (size_t)len &&
+      memcmp(reply->data, want, reply->len) == 0)
+    c->good++;
+  sem_post(&c->done);
+}
+
+static void *call_through_the_gate(void *arg) {
+  caller *c = arg;
+  gmux_method *method = kit_method(KIT_GATE, GMUX_UNARY);
+  char text[16];
+  snprintf(text, sizeof text, "thread %u", c->number);
+  for (unsigned i = 0; i < CALLS_PER_THREAD; i++) {
+    gmux_bytes request = gmux_bytes_borrow(text, strlen(text));
+    int rv = gmux_call_unary_start(NULL, c->channel, method, NULL, &request, on_gate_done, c);
+    CU_ASSERT_EQUAL_FATAL(rv, 0);
+  }
+  for (unsigned i = 0; i < CALLS_PER_THREAD; i++)
+    kit_wait(&c->done);
+  gmux_method_free(method);
+  return NULL;
+}
+
+static void a_thousand_calls_of_eight_threads_run_at_once_on_one_connection(void) {
+  for (kit_kind kind = 0; kind < KIT_KINDS; kind++) {
+    kit.gate = THREADS * CALLS_PER_THREAD;
+    kit_server server;
+    CU_ASSERT_FATAL(kit_server_start(&server, NULL, kit_address(kind), kit_server_tls(kind)));
+    gmux_channel_options o = kit_channel_options(kit_client_tls(kind));
+    if (kind == KIT_UNIX) o.tls_host = NULL;
+    kit_client client;
+    kit_client_start(&client, server.target, &o);
+    caller callers[THREADS];
+    start_threads(callers, client.channel, call_through_the_gate);
+    CU_ASSERT_EQUAL(join_threads(callers), THREADS * CALLS_PER_THREAD);
+    gmux_channel_stats stats = {.size = sizeof stats};
+    CU_ASSERT_EQUAL(gmux_channel_get_stats(client.channel, &stats), 0);
+    CU_ASSERT_EQUAL(stats.calls_succeeded, THREADS * CALLS_PER_THREAD);
+    CU_ASSERT_EQUAL(stats.streams_peak, THREADS * CALLS_PER_THREAD);
+    CU_ASSERT_EQUAL(stats.connections_made, 1);
+    kit_client_stop(&client);
+    kit_server_stop(&server);
+  }
+}
+
+static void *call_and_wait(void *arg) {
+  caller *c = arg;
+  char text[16];
+  snprintf(text, sizeof text, "thread %u", c->number);
+  for (unsigned i = 0; i < BLOCKING_CALLS_PER_THREAD; i++)
+    c->good += kit_call(c->channel, KIT_ECHO, text, NULL, NULL, NULL);
+  return NULL;
+}
+
+static void eight_threads_wait_for_their_calls(void) {
+  kit_server server;
+  CU_ASSERT_FATAL(kit_server_start(&server, NULL, kit_address(KIT_TLS), kit_server_tls(KIT_TLS)));
+  gmux_channel_options o = kit_channel_options(kit_client_tls(KIT_TLS));
+  kit_client client;
+  kit_client_start(&client, server.target, &o);
+  caller callers[THREADS];
+  start_threads(callers, client.channel, call_and_wait);
+  CU_ASSERT_EQUAL(join_threads(callers), THREADS * BLOCKING_CALLS_PER_THREAD);
+  kit_client_stop(&client);
+  kit_server_stop(&server);
+}
+
+/* ---- on the loop's own thread ---- */
+
+typedef struct visit {
+  kit_client client;
+  gmux_method *method;
+  gmux_call *call;
+  sem_t done;
+} visit;
+
+static void check_status(gmux_status status) {
+  CU_ASSERT_EQUAL(status.code, GMUX_FAILED_PRECONDITION);
+  CU_ASSERT_PTR_NOT_NULL(strstr(status.message, "loop's own thread"));
+  gmux_status_clear(&status);
+}
+
+static void wait_on_the_loop(void *arg) {
+  visit *v = arg;
+  gmux_channel *channel = v->client.channel;
+  gmux_bytes request = gmux_bytes_borrow("x", 1), reply, message;
+  const gmux_metadata *headers;
+  check_status(gmux_call_unary_wait(channel, v->method, NULL, &request, &reply));
+  check_status(gmux_call_end_wait(v->call, NULL));
+  CU_ASSERT_EQUAL(gmux_call_read_wait(v->call, &message), GMUX_ERR_DEADLOCK);
+  CU_ASSERT_EQUAL(gmux_call_write_wait(v->call, &request), GMUX_ERR_DEADLOCK);
+  CU_ASSERT_EQUAL(gmux_call_headers_wait(v->call, &headers), GMUX_ERR_DEADLOCK);
+  CU_ASSERT_EQUAL(gmux_channel_connect_wait(channel, -1), GMUX_ERR_DEADLOCK);
+  CU_ASSERT_EQUAL(gmux_loop_stop(v->client.loop), GMUX_ERR_DEADLOCK);
+  sem_post(&v->done);
+}
+
+static void waiting_is_refused_on_the_loops_own_thread_and_harms_nothing(void) {
+  kit_server server;
+  CU_ASSERT_FATAL(kit_server_start(&server, NULL, kit_address(KIT_TCP), NULL));
+  gmux_channel_options o = kit_channel_options(NULL);
+  visit v = {.method = kit_method(KIT_ECHO, GMUX_UNARY)};
+  sem_init(&v.done, 0, 0);
+  kit_client_start(&v.client, server.target, &o);
+  CU_ASSERT_EQUAL_FATAL(gmux_call_start(&v.call, v.client.channel, v.method, NULL, NULL, NULL), 0);
+  CU_ASSERT_EQUAL_FATAL(gmux_loop_post(v.client.loop, wait_on_the_loop, &v), 0);
+  kit_wait(&v.done);
+  gmux_bytes request = gmux_bytes_borrow("x", 1), reply;
+  CU_ASSERT_EQUAL(gmux_call_write_wait(v.call, &request), 0);
+  CU_ASSERT_EQUAL(gmux_call_read_wait(v.call, &reply), 0);
+  gmux_bytes_release(&reply);
+  gmux_call_free(v.call);
+  gmux_method_free(v.method);
+  sem_destroy(&v.done);
+  kit_client_stop(&v.client);
+  kit_server_stop(&server);
+}
+
+static void a_loop_with_a_channel_is_not_stopped(void) {
+  gmux_channel_options o = kit_channel_options(NULL);
+  kit_client client;
+  kit_client_start(&client, "localhost:1", &o);
+  CU_ASSERT_EQUAL(gmux_loop_stop(client.loop), GMUX_ERR_STATE);
+  CU_ASSERT_PTR_NOT_NULL(strstr(gmux_last_error(), "not closed and freed"));
+  kit_client_stop(&client);
+}
+
+/* ---- the application's own loops ---- */
+
+static void on_attached_done(gmux_call *call, const gmux_status *status, gmux_bytes *reply,
+                             const gmux_metadata *trailers, void *user_data) {
+  (void)call, (void)trailers;
+  unsigned *good = user_data;
+  CU_ASSERT_EQUAL(status->code, GMUX_OK);
+  CU_ASSERT_EQUAL(reply->len, 5);
+  (*good)++;
+}
+
+/* Client and server on loops of one thread: each is run a turn at a time. */
+static void two_attached_loops_of_one_thread_talk_to_each_other(void) {
+  struct ev_loop *ev[2];
+  gmux_loop *loop[2];
+  for (int i = 0; i < 2; i++) {
+    ev[i] = ev_loop_new(EVFLAG_AUTO);
+    CU_ASSERT_EQUAL_FATAL(gmux_loop_attach(&loop[i], ev[i], NULL), 0);
+  }
+  kit_server server;
+  CU_ASSERT_FATAL(kit_server_start(&server, loop[0], "ipv4:127.0.0.1:0", NULL));
+  gmux_channel_options o = kit_channel_options(NULL);
+  gmux_channel *channel;
+  CU_ASSERT_EQUAL_FATAL(gmux_channel_new(&channel, loop[1], server.target, &o), 0);
+  gmux_method *method = kit_method(KIT_ECHO, GMUX_UNARY);
+  unsigned good = 0;
+  for (unsigned i = 0; i < 10; i++) {
+    gmux_bytes request = gmux_bytes_borrow("hello", 5);
+    CU_ASSERT_EQUAL(
+        gmux_call_unary_start(NULL, channel, method, NULL, &request, on_attached_done, &good), 0);
+  }
+  while (good < 10)
+    for (int i = 0; i < 2; i++)
+      ev_run(ev[i], EVRUN_NOWAIT);
+  gmux_method_free(method);
+  gmux_channel_free(channel);
+  gmux_server_free(server.server);
+  /* Each ends when nothing of it is open any more. */
+  while (ev_run(ev[1], EVRUN_NOWAIT) + ev_run(ev[0], EVRUN_NOWAIT) > 0) {
+  }
+  for (int i = 0; i < 2; i++) {
+    CU_ASSERT_EQUAL(gmux_loop_stop(loop[i]), 0);
+    ev_loop_destroy(ev[i]);
+  }
+}
+
+static const test_case cases[] = {
+    TEST(a_thousand_calls_of_eight_threads_run_at_once_on_one_connection),
+    TEST(eight_threads_wait_for_their_calls),
+    TEST(waiting_is_refused_on_the_loops_own_thread_and_harms_nothing),
+    TEST(a_loop_with_a_channel_is_not_stopped),
+    TEST(two_attached_loops_of_one_thread_talk_to_each_other),
+    TESTS_END};
+const test_suite net_thread_suite = {"thread", cases, kit_setup, kit_teardown};
