@@ -7,7 +7,8 @@
  *   not NULL  owned by this value: release(release_arg, data, len) is called exactly once, by
  *             whoever ends up with the value.
  * A function that takes ownership does so only on success: it then leaves the caller's value empty,
- * so that a gmux_bytes_release of it does no harm. On failure nothing has changed hands.
+ * so that a gmux_bytes_release of it does no harm; a borrowed value, which it copied, just the
+ * same. On failure nothing has changed hands.
  */
 #ifndef GMUX_BYTES_H
 #define GMUX_BYTES_H
