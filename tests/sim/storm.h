@@ -1,0 +1,169 @@
+/*
+ * storm.h: what the files of the storm share.
+ *
+ * A storm is one world made from one number: servers, channels, calls that misbehave in every way
+ * the headers allow, and a network that breaks. storm_client.c starts calls and hears of them,
+ * storm_server.c answers them and keeps the ledger, storm_test.c makes the weather, heals it and
+ * reads the laws. All that is random comes from the seed, so a seed that breaks a law does so
+ * again.
+ *
+ * What a message holds follows from its call, its direction and its number alone, so that each side
+ * knows what must arrive without having been told.
+ */
+#ifndef TESTS_SIM_STORM_H
+#define TESTS_SIM_STORM_H
+
+#include "tests/sim/net.h"
+#include <gmux/call.h>
+#include <gmux/channel.h>
+#include <gmux/error.h>
+#include <gmux/server.h>
+
+enum {
+  STORM_SERVERS = 2,
+  STORM_CHANNELS = 2,
+  STORM_LOOPS = 2,
+  STORM_CALLS = 600,
+  STORM_LIVES = 100
+};
+enum { STORM_TO_SERVER = 0, STORM_TO_CLIENT = 1 };
+
+#define STORM_MS GMUX__NS_PER_MS
+
+/* A call as its client sees it, and the line of the ledger in which its server writes. */
+typedef struct storm_call {
+  uint32_t id;
+  gmux_call *handle; /* NULL: let go of */
+  int channel;
+  unsigned generation; /* of the channel */
+  gmux_loop *loop;     /* the channel's */
+  gmux_method_kind kind;
+  bool is_unary_form;
+  bool is_of_loop; /* started on the loop's thread; see storm_may_speak */
+  uint64_t deadline_ns;
+  unsigned to_write, written;
+  bool is_half_closed, is_full, is_cancelled, is_memory_short;
+  uint64_t credit;
+  unsigned received, headers, drainings, ends;
+  uint64_t ended_ns;
+  gmux_code code;
+  gmux_evidence evidence;
+  struct { /* the server's */
+    unsigned executed, received, written, ends;
+    bool has_finished;
+    gmux_code code;
+  } ledger;
+} storm_call;
+
+/* The server's side of one. */
+typedef struct storm_served {
+  gmux_server_call *call; /* valid while held, or in a handler */
+  storm_call *asked;
+  const struct storm_life *life;
+  gmux_method_kind kind;
+  gmux_loop *loop;
+  bool is_held, is_over, is_prompt, is_early, is_manual, is_unary_fn, has_half_closed, has_headers;
+  bool is_full;
+  unsigned to_write, written, received;
+  uint64_t credit;
+  gmux_code code;
+  bool is_finished;
+  char peer[64];
+} storm_served;
+
+typedef struct storm_channel {
+  gmux_channel *channel; /* NULL: none now */
+  gmux_loop *loop;
+  unsigned generation;
+  uint64_t started, succeeded, failed;
+  unsigned closes_due; /* on_closed that must still come */
+} storm_channel;
+
+/* One server from listening to its end: it may outlive its place, while it drains. */
+typedef struct storm_life {
+  int server;
+  uint32_t limit;
+  gmux_loop *loop;
+} storm_life;
+
+typedef struct storm_server {
+  gmux_server *server; /* NULL: none now */
+  gmux_loop *loop;
+  bool is_draining;
+  bool is_narrow;      /* it may turn away a channel for want of connections */
+  unsigned closes_due; /* on_closed that must still come */
+} storm_server;
+
+typedef struct storm {
+  uint64_t seed, random;
+  sim *sim;
+  bool is_outside, fails_memory, is_calm; /* calm: nobody does mischief any more */
+  int loop_count, server_count, channel_count;
+  gmux_loop *loops[STORM_LOOPS];
+  storm_server servers[STORM_SERVERS];
+  storm_channel channels[STORM_CHANNELS];
+  storm_life lives[STORM_LIVES];
+  size_t life_count;
+  gmux_method *methods[4];
+  storm_call calls[STORM_CALLS];
+  size_t call_count;
+  storm_served served[STORM_CALLS * 2];
+  size_t served_count;
+  size_t max_bytes;   /* of a message */
+  unsigned roughness; /* percent of the weather that comes */
+  unsigned in_api;    /* functions of the library that the test is in */
+  size_t owned;       /* bytes values given away and not released yet */
+  bool is_broken;
+} storm;
+
+extern storm st;
+
+/* ---- storm_test.c ---- */
+
+uint64_t storm_random(uint64_t below);
+bool storm_chance(unsigned percent);
+/* One line of the story that is told when a law breaks. */
+void storm_note(const char *format, ...) GMUX_PRINTF(1, 2);
+/* Tells the story, once, if `holds` is false. */
+bool storm_law(bool holds, const char *format, ...) GMUX_PRINTF(2, 3);
+/* 0, or out of memory where that is made to happen; `also` is another answer that is right. */
+bool storm_is_fine(int error, int also);
+/* "In the order of the calls of one thread": where threads are played, only one of them speaks on a
+ * call, and in calm that is the test. */
+bool storm_may_speak(gmux_loop *loop, bool is_of_loop);
+gmux_bytes storm_message(uint32_t id, int direction, unsigned number);
+bool storm_message_is(const gmux_bytes *message, uint32_t id, int direction, unsigned number);
+/* What a handler may do beside its work: to channels, servers and links. */
+void storm_mischief(void);
+
+/* Around every function of the library: no handler may come from inside one. */
+#define STORM_API(call) (st.in_api++, storm_api_done(call))
+static inline int storm_api_done(int result) {
+  st.in_api--;
+  return result;
+}
+
+/* ---- storm_client.c ---- */
+
+void storm_channel_open(int i);
+void storm_channel_close(int i);
+/* NULL: it could not be started. */
+storm_call *storm_call_start(int channel);
+storm_call *storm_probe_start(int channel);
+/* Something that an application might do to a call at any time. */
+void storm_call_poke(storm_call *c);
+/* Everything is done that the call needs to end by itself. */
+void storm_call_complete(storm_call *c);
+void storm_call_let_go(storm_call *c);
+
+/* ---- storm_server.c ---- */
+
+extern const char *const storm_paths[4];
+void storm_server_open(int i);
+void storm_server_drain(int i);
+void storm_server_free(int i);
+gmux__address storm_server_address(int i);
+void storm_served_poke(storm_served *s);
+void storm_served_complete(storm_served *s);
+
+#endif

@@ -1,0 +1,461 @@
+/* storm_client.c: channels, calls on them, and what their handlers see. */
+#include "tests/sim/storm.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const kind_names[] = {"unary", "client-streaming", "server-streaming", "bidi"};
+
+static bool kind_sends_one(gmux_method_kind kind) {
+  return kind == GMUX_UNARY || kind == GMUX_SERVER_STREAMING;
+}
+
+static bool kind_receives_one(gmux_method_kind kind) {
+  return kind == GMUX_UNARY || kind == GMUX_CLIENT_STREAMING;
+}
+
+/* ---- what the application does to a call ---- */
+
+static void call_cancel(storm_call *c, gmux_call *call) {
+  storm_note("call %u: cancel", c->id);
+  c->is_cancelled = true;
+  st.in_api++;
+  gmux_call_cancel(call);
+  st.in_api--;
+}
+
+/* A message that memory was too short for cannot be left out of a stream: the call is given up. */
+static void call_after(storm_call *c, gmux_call *call, int error, int also) {
+  storm_law(storm_is_fine(error, also) || error == GMUX_ERR_STATE, "call %u: an operation said %d",
+            c->id, error);
+  if (error != GMUX_ERR_NOMEM) return;
+  c->is_memory_short = true;
+  call_cancel(c, call);
+}
+
+static void call_write(storm_call *c, gmux_call *call) {
+  if (c->written >= c->to_write || c->is_half_closed || c->is_full) return;
+  if (!storm_may_speak(c->loop, c->is_of_loop)) return;
+  gmux_bytes message = storm_message(c->id, STORM_TO_SERVER, c->written);
+  int rv = STORM_API(gmux_call_write(call, &message));
+  gmux_bytes_release(&message);
+  if (rv >= 0) {
+    c->written++;
+    if (kind_sends_one(c->kind)) c->is_half_closed = true;
+    c->is_full = rv == GMUX_WRITE_FULL;
+    return;
+  }
+  storm_law(rv != GMUX_ERR_AGAIN, "call %u: full, though the last write did not say so", c->id);
+  call_after(c, call, rv, 0);
+}
+
+static void call_half_close(storm_call *c, gmux_call *call) {
+  if (c->is_half_closed || !storm_may_speak(c->loop, c->is_of_loop)) return;
+  int rv = STORM_API(gmux_call_half_close(call));
+  if (rv == 0) c->is_half_closed = true;
+  call_after(c, call, rv, 0);
+}
+
+static bool call_request(storm_call *c, gmux_call *call, uint32_t count) {
+  int rv = STORM_API(gmux_call_request(call, count));
+  storm_law(storm_is_fine(rv, 0), "call %u: credit was refused: %d", c->id, rv);
+  if (rv) return false;
+  bool is_unlimited = count == GMUX_CREDIT_UNLIMITED || c->credit == UINT64_MAX;
+  c->credit = is_unlimited ? UINT64_MAX : c->credit + count;
+  return true;
+}
+
+/* A handle that nobody has can grant nothing and close nothing later. */
+void storm_call_let_go(storm_call *c) {
+  if (!c->handle) return;
+  if (c->ends == 0 && c->credit != UINT64_MAX && !c->is_unary_form &&
+      !call_request(c, c->handle, GMUX_CREDIT_UNLIMITED))
+    return;
+  if (c->ends == 0) {
+    call_half_close(c, c->handle);
+    if (!c->is_half_closed) return;
+  }
+  storm_note("call %u: free", c->id);
+  gmux_call *call = c->handle;
+  c->handle = NULL;
+  st.in_api++;
+  gmux_call_free(call);
+  st.in_api--;
+}
+
+static void call_act(storm_call *c, gmux_call *call) {
+  switch (storm_random(12)) {
+  case 0:
+    call_cancel(c, call);
+    break;
+  case 1:
+    call_half_close(c, call);
+    break;
+  case 2:
+    storm_call_let_go(c);
+    break;
+  case 3:
+  case 4:
+  case 5:
+    if (!c->is_unary_form) call_request(c, call, 1 + (uint32_t)storm_random(3));
+    break;
+  default:
+    call_write(c, call);
+    break;
+  }
+}
+
+void storm_call_poke(storm_call *c) {
+  if (c->handle) call_act(c, c->handle);
+}
+
+void storm_call_complete(storm_call *c) {
+  if (!c->handle || c->ends > 0) return;
+  if (c->credit != UINT64_MAX && !c->is_unary_form)
+    call_request(c, c->handle, GMUX_CREDIT_UNLIMITED);
+  while (c->written < c->to_write && !c->is_full && !c->is_half_closed && c->ends == 0 &&
+         !c->is_memory_short && c->written < 8) {
+    unsigned before = c->written;
+    call_write(c, c->handle);
+    if (c->written == before) break;
+  }
+  if (!c->is_full) call_half_close(c, c->handle);
+}
+
+/* ---- handlers ---- */
+
+static void law_of_handlers(const storm_call *c, const char *what) {
+  storm_law(st.in_api == 0, "call %u: %s from inside a function of the library", c->id, what);
+  storm_law(c->ends == 0, "call %u: %s after on_end", c->id, what);
+}
+
+static void handler_mischief(storm_call *c, gmux_call *call) {
+  if (st.is_calm) return;
+  if (storm_chance(8)) call_act(c, call);
+  if (storm_chance(2)) storm_call_let_go(c);
+  if (storm_chance(3)) storm_call_start((int)storm_random((uint64_t)st.channel_count));
+  storm_mischief();
+}
+
+static bool metadata_is(const gmux_metadata *metadata, const char *key, uint32_t id) {
+  char text[16];
+  snprintf(text, sizeof text, "%u", id);
+  const char *value = gmux_metadata_get(metadata, key, NULL);
+  return value && strcmp(value, text) == 0;
+}
+
+static void on_headers(gmux_call *call, const gmux_metadata *metadata, void *user_data) {
+  storm_call *c = user_data;
+  law_of_handlers(c, "on_headers");
+  storm_law(c->headers++ == 0, "call %u: on_headers twice", c->id);
+  storm_law(c->received == 0, "call %u: on_headers after a message", c->id);
+  storm_law(!metadata || metadata_is(metadata, "x-echo", c->id), "call %u: foreign metadata",
+            c->id);
+  handler_mischief(c, call);
+}
+
+static void on_message(gmux_call *call, gmux_bytes *message, void *user_data) {
+  storm_call *c = user_data;
+  law_of_handlers(c, "on_message");
+  storm_law(storm_message_is(message, c->id, STORM_TO_CLIENT, c->received),
+            "call %u: message %u of %zu bytes is not what was sent", c->id, c->received,
+            message->len);
+  c->received++;
+  storm_law(c->received <= c->credit, "call %u: message %u without credit", c->id, c->received);
+  if (storm_chance(20)) {
+    gmux_bytes kept = {0};
+    storm_law(storm_is_fine(gmux_bytes_take(&kept, message), 0), "bytes cannot be kept");
+    gmux_bytes_release(&kept);
+  }
+  handler_mischief(c, call);
+}
+
+static void on_writable(gmux_call *call, void *user_data) {
+  storm_call *c = user_data;
+  law_of_handlers(c, "on_writable");
+  storm_law(c->is_full, "call %u: on_writable, and it was not full", c->id);
+  c->is_full = false;
+  while (c->written < c->to_write && !c->is_full && !c->is_half_closed && !c->is_memory_short &&
+         c->ends == 0) {
+    unsigned before = c->written;
+    call_write(c, call);
+    if (c->written == before) break;
+  }
+  handler_mischief(c, call);
+}
+
+static void on_draining(gmux_call *call, void *user_data) {
+  storm_call *c = user_data;
+  law_of_handlers(c, "on_draining");
+  storm_law(c->drainings++ == 0, "call %u: on_draining twice", c->id);
+  handler_mischief(c, call);
+}
+
+static bool evidence_excludes_execution(gmux_evidence evidence) {
+  return evidence == GMUX_EVIDENCE_NEVER_LEFT || evidence == GMUX_EVIDENCE_REFUSED ||
+         evidence == GMUX_EVIDENCE_ABOVE_LAST;
+}
+
+static void law_of_success(const storm_call *c, const gmux_metadata *trailers) {
+  storm_law(c->ledger.executed == 1, "call %u: OK, executed %u times", c->id, c->ledger.executed);
+  storm_law(c->ledger.has_finished && c->ledger.code == GMUX_OK,
+            "call %u: OK, which its server never said", c->id);
+  storm_law(c->received == c->ledger.written, "call %u: OK with %u of %u messages", c->id,
+            c->received, c->ledger.written);
+  storm_law(!kind_receives_one(c->kind) || c->received == 1, "call %u: OK with %u replies", c->id,
+            c->received);
+  storm_law(!trailers || metadata_is(trailers, "x-trailer", c->id), "call %u: foreign trailers",
+            c->id);
+  storm_law(c->evidence == GMUX_EVIDENCE_ANSWERED, "call %u: OK with evidence %d", c->id,
+            c->evidence);
+}
+
+static void call_ended(storm_call *c, gmux_call *call, const gmux_status *status,
+                       const gmux_metadata *trailers) {
+  storm_channel *channel = &st.channels[c->channel];
+  law_of_handlers(c, "on_end");
+  c->ends++;
+  c->code = status->code;
+  c->evidence = gmux_call_get_evidence(call);
+  c->ended_ns = sim_now(st.sim);
+  storm_note("call %u: ends %s (%s) [%s] executed %u", c->id, gmux_code_str(c->code),
+             gmux_evidence_str(c->evidence), status->message, c->ledger.executed);
+  storm_law(c->deadline_ns >= c->ended_ns, "call %u: ended %llu ns after its deadline", c->id,
+            (unsigned long long)(c->ended_ns - c->deadline_ns));
+  if (c->code == GMUX_OK) law_of_success(c, trailers);
+  storm_law(!evidence_excludes_execution(c->evidence) || c->ledger.executed == 0,
+            "call %u: executed, and its evidence is \"%s\"", c->id, gmux_evidence_str(c->evidence));
+  storm_law(c->evidence != GMUX_EVIDENCE_REFUSED || st.fails_memory,
+            "call %u: refused by a server whose limit is known", c->id);
+  if (c->generation != channel->generation || !channel->channel) return;
+  if (c->code == GMUX_OK)
+    channel->succeeded++;
+  else
+    channel->failed++;
+}
+
+/* Nothing more comes, so a handle may go; and what is done to a call that is over must be harmless.
+ */
+static void after_end(storm_call *c, gmux_call *call) {
+  if (st.is_calm) return;
+  if (storm_chance(10)) {
+    c->is_full = false;
+    call_act(c, call);
+  }
+  if (storm_chance(50)) storm_call_let_go(c);
+  if (storm_chance(15)) storm_call_start((int)storm_random((uint64_t)st.channel_count));
+  storm_mischief();
+}
+
+static void on_end(gmux_call *call, const gmux_status *status, const gmux_metadata *trailers,
+                   void *user_data) {
+  call_ended(user_data, call, status, trailers);
+  after_end(user_data, call);
+}
+
+static void on_done(gmux_call *call, const gmux_status *status, gmux_bytes *reply,
+                    const gmux_metadata *trailers, void *user_data) {
+  storm_call *c = user_data;
+  if (status->code == GMUX_OK) {
+    storm_law(storm_message_is(reply, c->id, STORM_TO_CLIENT, 0), "call %u: a foreign reply",
+              c->id);
+    c->received = 1;
+  }
+  call_ended(c, call, status, trailers);
+  after_end(c, call);
+}
+
+static const gmux_call_handlers handlers = {
+    .on_headers = on_headers,
+    .on_message = on_message,
+    .on_writable = on_writable,
+    .on_draining = on_draining,
+    .on_end = on_end,
+};
+
+/* ---- starting ---- */
+
+static gmux_metadata *call_metadata(uint32_t id) {
+  gmux_metadata *md = NULL;
+  char text[16];
+  snprintf(text, sizeof text, "%u", id);
+  if (gmux_metadata_new(&md)) return NULL;
+  if (gmux_metadata_add(md, "x-id", text) == 0) return md;
+  gmux_metadata_free(md);
+  return NULL;
+}
+
+static int64_t random_timeout(void) {
+  switch (storm_random(12)) {
+  case 0:
+    return (int64_t)storm_random(3);
+  case 1:
+    return 1 + (int64_t)storm_random(30);
+  case 2:
+    return 1 + (int64_t)storm_random(1000);
+  case 3:
+    return 1 + (int64_t)storm_random(20000);
+  default:
+    return GMUX_NO_TIMEOUT;
+  }
+}
+
+static int call_begin(storm_call *c, gmux_channel *channel, const gmux_call_options *options) {
+  gmux_method *method = st.methods[c->kind];
+  if (!c->is_unary_form)
+    return STORM_API(gmux_call_start(&c->handle, channel, method, options, &handlers, c));
+  gmux_call **out = storm_chance(85) ? &c->handle : NULL;
+  gmux_bytes request = storm_message(c->id, STORM_TO_SERVER, 0);
+  int error = STORM_API(gmux_call_unary_start(out, channel, method, options, &request, on_done, c));
+  gmux_bytes_release(&request);
+  if (error) return error;
+  c->written = 1;
+  c->is_half_closed = true;
+  return 0;
+}
+
+static storm_call *call_start(storm_call *c, const gmux_call_options *options) {
+  storm_channel *channel = &st.channels[c->channel];
+  c->deadline_ns = GMUX__NEVER;
+  if (options->timeout_ms != GMUX_NO_TIMEOUT)
+    c->deadline_ns = sim_now(st.sim) + (uint64_t)options->timeout_ms * STORM_MS;
+  int error = call_begin(c, channel->channel, options);
+  storm_law(storm_is_fine(error, 0), "call %u cannot be started: %d", c->id, error);
+  if (error) {
+    st.call_count--;
+    return NULL;
+  }
+  channel->started++;
+  storm_note("call %u: %s%s on channel %d, timeout %lld%s%s", c->id,
+             c->is_unary_form ? "whole " : "", kind_names[c->kind], c->channel,
+             options->timeout_ms == GMUX_NO_TIMEOUT ? -1 : (long long)options->timeout_ms,
+             options->wait_for_ready ? ", patient" : "", c->handle ? "" : ", no handle");
+  return c;
+}
+
+static storm_call *call_new(int channel, gmux_method_kind kind, bool is_unary_form) {
+  if (st.call_count == STORM_CALLS) return NULL;
+  storm_call *c = &st.calls[st.call_count];
+  memset(c, 0, sizeof *c);
+  c->id = (uint32_t)++st.call_count;
+  c->channel = channel;
+  c->generation = st.channels[channel].generation;
+  c->loop = st.channels[channel].loop;
+  c->is_of_loop = gmux_loop_is_inside(c->loop);
+  c->kind = kind;
+  c->is_unary_form = is_unary_form;
+  c->credit = UINT64_MAX;
+  c->to_write = kind_sends_one(kind) ? 1 : (unsigned)storm_random(7);
+  return c;
+}
+
+static storm_call *call_start_with(storm_call *c, gmux_call_options *options) {
+  gmux_metadata *metadata = call_metadata(c->id);
+  if (!metadata) {
+    st.call_count--;
+    return NULL;
+  }
+  options->metadata = metadata;
+  storm_call *started = call_start(c, options);
+  gmux_metadata_free(metadata);
+  return started;
+}
+
+storm_call *storm_call_start(int channel) {
+  if (!st.channels[channel].channel) return NULL;
+  gmux_method_kind kind = (gmux_method_kind)storm_random(4);
+  storm_call *c = call_new(channel, kind, kind == GMUX_UNARY && storm_chance(50));
+  if (!c) return NULL;
+  gmux_call_options options;
+  gmux_call_options_init(&options, sizeof options);
+  options.timeout_ms = random_timeout();
+  options.wait_for_ready = storm_chance(50);
+  if (!c->is_unary_form && storm_chance(40)) {
+    options.initial_credit = (uint32_t)storm_random(3);
+    c->credit = options.initial_credit;
+  }
+  c = call_start_with(c, &options);
+  if (!c || !c->handle) return c;
+  for (unsigned n = (unsigned)storm_random(5); n > 0 && c->handle; n--)
+    call_write(c, c->handle);
+  if (c->handle && storm_chance(50)) call_half_close(c, c->handle);
+  if (storm_chance(5) && c->handle) call_cancel(c, c->handle);
+  if (storm_chance(5)) storm_call_let_go(c);
+  return c;
+}
+
+storm_call *storm_probe_start(int channel) {
+  storm_call *c = call_new(channel, GMUX_UNARY, true);
+  if (!c) return NULL;
+  gmux_call_options options;
+  gmux_call_options_init(&options, sizeof options);
+  options.wait_for_ready = true;
+  return call_start_with(c, &options);
+}
+
+/* ---- channels ---- */
+
+static uint32_t any_of(const uint32_t *values, size_t count) {
+  return values[storm_random(count)];
+}
+
+static gmux_channel_options random_options(void) {
+  static const uint32_t windows[] = {65535, 65535, 100000, 262144};
+  static const uint32_t queues[] = {1024, 4096, 65536};
+  static const uint32_t streams[] = {1, 5, 100, 100};
+  static const uint32_t waiting[] = {0, 3, 100000, 100000, 100000, 100000, 100000, 100000};
+  static const uint32_t idles[] = {0, 1000, 3000, 1800000};
+  gmux_channel_options o;
+  gmux_channel_options_init(&o, sizeof o);
+  o.cleartext = true;
+  o.stream_window_bytes = any_of(windows, 4);
+  o.connection_window_bytes = any_of(windows, 4);
+  o.write_queue_bytes = any_of(queues, 3);
+  o.max_concurrent_streams = any_of(streams, 4);
+  o.max_waiting = any_of(waiting, 8);
+  o.idle_timeout_ms = any_of(idles, 4);
+  o.initial_backoff_ms = 100 + (uint32_t)storm_random(900);
+  o.max_backoff_ms = o.initial_backoff_ms + (uint32_t)storm_random(2000);
+  o.connect_timeout_ms = 100 + (uint32_t)storm_random(3000);
+  return o;
+}
+
+void storm_channel_open(int i) {
+  storm_channel *ch = &st.channels[i];
+  gmux_channel_options o = random_options();
+  char target[64];
+  gmux__address at = storm_server_address((int)storm_random((uint64_t)st.server_count));
+  if (storm_chance(50))
+    snprintf(target, sizeof target, "dns:///storm.example:%u", at.port);
+  else
+    snprintf(target, sizeof target, "ipv4:127.0.0.1:%u", at.port);
+  ch->loop = st.loops[storm_random((uint64_t)st.loop_count)];
+  int error = STORM_API(gmux_channel_new(&ch->channel, ch->loop, target, &o));
+  storm_law(storm_is_fine(error, 0), "no channel: %s", gmux_last_error());
+  if (error) return;
+  ch->generation++;
+  ch->started = ch->succeeded = ch->failed = 0;
+  storm_note("channel %d: new, to %s, %u streams, %u waiting, idle %u", i, target,
+             o.max_concurrent_streams, o.max_waiting, o.idle_timeout_ms);
+}
+
+static void on_channel_closed(void *user_data) {
+  storm_channel *ch = user_data;
+  storm_law(st.in_api == 0, "a channel's on_closed from inside a function of the library");
+  storm_law(ch->closes_due > 0, "a channel's on_closed came twice");
+  ch->closes_due--;
+  storm_note("channel %d: on_closed", (int)(ch - st.channels));
+}
+
+void storm_channel_close(int i) {
+  storm_channel *ch = &st.channels[i];
+  gmux_channel *channel = ch->channel;
+  if (!channel) return;
+  storm_note("channel %d: close", i);
+  ch->channel = NULL;
+  ch->closes_due++;
+  st.in_api++;
+  gmux_channel_close(channel, on_channel_closed, ch);
+  gmux_channel_free(channel);
+  st.in_api--;
+}

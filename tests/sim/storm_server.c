@@ -1,0 +1,449 @@
+/* storm_server.c: servers, what their handlers do, and the ledger of what they executed. */
+#include "tests/sim/storm.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_PORT = 50051 };
+
+const char *const storm_paths[4] = {"/storm.Service/Unary", "/storm.Service/ClientStream",
+                                    "/storm.Service/ServerStream", "/storm.Service/Bidi"};
+/* A unary method served by one function. */
+static bool kind_sends_one(gmux_method_kind kind) {
+  return kind == GMUX_UNARY || kind == GMUX_CLIENT_STREAMING;
+}
+
+/* ---- what the application does to a call ---- */
+
+static void served_unref(storm_served *s) {
+  if (!s->is_held) return;
+  s->is_held = false;
+  gmux_server_call *call = s->call;
+  s->call = NULL;
+  st.in_api++;
+  gmux_server_call_unref(call);
+  st.in_api--;
+}
+
+/* Those that are answered from their handlers belong to the loop, the others to the test. */
+static bool may_speak(const storm_served *s) {
+  return storm_may_speak(s->loop, s->is_prompt);
+}
+
+/* Whether the call was known to be over, or finished for it, before. */
+static bool served_is_past(const storm_served *s) {
+  return s->is_over || s->is_finished;
+}
+
+static gmux_metadata *echo(const char *key, uint32_t id) {
+  gmux_metadata *md = NULL;
+  char text[16];
+  snprintf(text, sizeof text, "%u", id);
+  if (gmux_metadata_new(&md)) return NULL;
+  if (gmux_metadata_add(md, key, text) == 0) return md;
+  gmux_metadata_free(md);
+  return NULL;
+}
+
+static void served_law(const storm_served *s, int rv) {
+  storm_law(rv > 0 || storm_is_fine(rv, GMUX_ERR_STATE), "server, call %u: an operation said %d",
+            s->asked->id, rv);
+}
+
+static void served_send_headers(storm_served *s) {
+  if (s->has_headers || !may_speak(s)) return;
+  gmux_metadata *md = echo("x-echo", s->asked->id);
+  if (!md) return;
+  int rv = STORM_API(gmux_server_call_send_headers(s->call, md));
+  if (rv == 0) s->has_headers = true;
+  served_law(s, rv);
+  gmux_metadata_free(md);
+}
+
+static void served_write(storm_served *s) {
+  if (s->written >= s->to_write || s->is_full || s->is_finished || !may_speak(s)) return;
+  gmux_bytes message = storm_message(s->asked->id, STORM_TO_CLIENT, s->written);
+  int rv = STORM_API(gmux_server_call_write(s->call, &message));
+  gmux_bytes_release(&message);
+  served_law(s, rv);
+  if (rv < 0) return;
+  s->written++;
+  s->asked->ledger.written++;
+  s->has_headers = true;
+  s->is_full = rv == GMUX_WRITE_FULL;
+}
+
+/* The ledger has the promise before it is made: the client may hear of it within this turn. */
+static void served_finish(storm_served *s, gmux_code code) {
+  if (s->is_finished || !may_speak(s)) return;
+  if (kind_sends_one(s->kind) && s->written == 0 && code == GMUX_OK) code = GMUX_INTERNAL;
+  gmux_metadata *md = storm_chance(30) ? echo("x-trailer", s->asked->id) : NULL;
+  gmux_status status = {.code = code, .message = code ? "storm: it shall not be" : ""};
+  int rv = STORM_API(gmux_server_call_finish(s->call, &status, md));
+  gmux_metadata_free(md);
+  served_law(s, rv);
+  if (rv) return;
+  storm_note("server, call %u: finish %s after %u replies", s->asked->id, gmux_code_str(code),
+             s->written);
+  s->is_finished = true;
+  s->asked->ledger.has_finished = true;
+  s->asked->ledger.code = code;
+}
+
+static void served_reply(storm_served *s) {
+  if (s->written > 0 || s->is_finished || !may_speak(s)) return;
+  gmux_bytes message = storm_message(s->asked->id, STORM_TO_CLIENT, 0);
+  int rv = STORM_API(gmux_server_call_reply(s->call, &message));
+  gmux_bytes_release(&message);
+  served_law(s, rv);
+  if (rv) return;
+  storm_note("server, call %u: reply", s->asked->id);
+  s->written++;
+  s->asked->ledger.written++;
+  s->is_finished = true;
+  s->asked->ledger.has_finished = true;
+  s->asked->ledger.code = GMUX_OK;
+}
+
+/* All that is planned, as far as the queue takes it. */
+static void served_advance(storm_served *s) {
+  if (!s->call || served_is_past(s)) return;
+  if (kind_sends_one(s->kind) && s->code == GMUX_OK && s->written == 0 && storm_chance(50)) {
+    served_reply(s);
+    return;
+  }
+  while (s->written < s->to_write && !s->is_full) {
+    unsigned before = s->written;
+    served_write(s);
+    if (s->written == before) return;
+  }
+  if (s->written == s->to_write) served_finish(s, s->code);
+}
+
+static void served_request(storm_served *s, uint32_t count) {
+  int rv = STORM_API(gmux_server_call_request(s->call, count));
+  served_law(s, rv);
+  if (rv) return;
+  bool is_unlimited = count == GMUX_CREDIT_UNLIMITED || s->credit == UINT64_MAX;
+  s->credit = is_unlimited ? UINT64_MAX : s->credit + count;
+}
+
+static void served_act(storm_served *s) {
+  if (!s->call) return;
+  switch (storm_random(8)) {
+  case 0:
+    served_finish(s, (gmux_code)storm_random(17));
+    break;
+  case 1:
+    served_send_headers(s);
+    break;
+  case 2:
+  case 3:
+    served_request(s, 1 + (uint32_t)storm_random(2));
+    break;
+  case 4:
+    if (served_is_past(s)) served_unref(s);
+    break;
+  case 5:
+    served_advance(s);
+    break;
+  default:
+    served_write(s);
+    break;
+  }
+}
+
+void storm_served_poke(storm_served *s) {
+  if (s->is_held) served_act(s);
+}
+
+void storm_served_complete(storm_served *s) {
+  if (!s->is_held) return;
+  if (gmux_server_call_is_over(s->call)) s->is_over = true;
+  if (!s->is_finished && !s->is_over) {
+    if (s->is_manual) served_request(s, GMUX_CREDIT_UNLIMITED);
+    s->to_write = s->written > 0 || !kind_sends_one(s->kind) ? s->written : 1;
+    served_advance(s);
+  }
+  if (served_is_past(s)) served_unref(s);
+}
+
+/* ---- the ledger ---- */
+
+static unsigned served_live(const storm_served *s) {
+  unsigned live = 0;
+  for (size_t i = 0; i < st.served_count; i++) {
+    const storm_served *o = &st.served[i];
+    if (o->life == s->life && !o->is_over && !o->is_unary_fn && strcmp(o->peer, s->peer) == 0)
+      live++;
+  }
+  return live;
+}
+
+static storm_served *served_new(gmux_server_call *call, const storm_life *life,
+                                gmux_method_kind kind) {
+  const char *text = gmux_metadata_get(gmux_server_call_metadata(call), "x-id", NULL);
+  unsigned long id = text ? strtoul(text, NULL, 10) : 0;
+  if (!storm_law(id > 0 && id <= st.call_count, "a call without an id arrived")) return NULL;
+  if (!storm_law(st.served_count < STORM_CALLS * 2, "more calls arrived than were started"))
+    return NULL;
+  storm_served *s = &st.served[st.served_count++];
+  memset(s, 0, sizeof *s);
+  s->call = call;
+  s->asked = &st.calls[id - 1];
+  s->life = life;
+  s->loop = life->loop;
+  s->kind = kind;
+  snprintf(s->peer, sizeof s->peer, "%s", gmux_server_call_peer(call));
+  storm_note("server %d: executes call %lu from %s", life->server, id, s->peer);
+  storm_law(++s->asked->ledger.executed == 1, "call %lu executed twice", id);
+  storm_law(s->asked->kind == kind, "call %lu came to another method", id);
+  return s;
+}
+
+/* ---- handlers ---- */
+
+static void law_of_handlers(const storm_served *s, const char *what) {
+  storm_law(st.in_api == 0, "server, call %u: %s from inside a function of the library",
+            s->asked->id, what);
+  storm_law(!s->is_over, "server, call %u: %s after on_end", s->asked->id, what);
+}
+
+static void handler_mischief(storm_served *s) {
+  if (st.is_calm) return;
+  if (storm_chance(10)) served_act(s);
+  if (storm_chance(2)) storm_call_start((int)storm_random((uint64_t)st.channel_count));
+  storm_mischief();
+}
+
+/* The plan of a call. */
+static void served_plan(storm_served *s) {
+  bool sends_one = kind_sends_one(s->kind);
+  s->to_write = sends_one ? 1 : (unsigned)storm_random(6);
+  s->is_prompt = st.is_calm || storm_chance(60);
+  s->is_early = !st.is_calm && storm_chance(8);
+  s->code = st.is_calm || storm_chance(85) ? GMUX_OK : (gmux_code)(1 + storm_random(16));
+  s->credit = UINT64_MAX;
+  if (s->code != GMUX_OK && sends_one) s->to_write = 0;
+  if (!s->is_prompt || st.fails_memory || st.is_outside || storm_chance(30)) {
+    gmux_server_call_ref(s->call);
+    s->is_held = true;
+  }
+}
+
+static void on_call_of(gmux_server_call *call, const storm_life *life, gmux_method_kind kind) {
+  storm_served *s = served_new(call, life, kind);
+  if (!s) return;
+  st.in_api++;
+  gmux_server_call_set_data(call, s);
+  st.in_api--;
+  storm_law(st.in_api == 0, "on_call from inside a function of the library");
+  served_plan(s);
+  unsigned live = served_live(s);
+  storm_law(live <= life->limit, "server %d: %u calls at once from %s, the limit is %u",
+            life->server, live, s->peer, life->limit);
+  if (!st.is_calm && storm_chance(20) && gmux_server_call_set_manual_credit(call) == 0) {
+    s->is_manual = true;
+    s->credit = 1;
+    if (!s->is_held) gmux_server_call_ref(call);
+    s->is_held = true;
+  }
+  if (storm_chance(10)) served_send_headers(s);
+  if (s->is_early) served_advance(s);
+  handler_mischief(s);
+  if (!s->is_held) s->call = NULL;
+}
+
+static void on_call(gmux_server_call *call, void *user_data) {
+  const char *path = gmux_server_call_path(call);
+  for (int kind = 0; kind < 4; kind++)
+    if (strcmp(path, storm_paths[kind]) == 0) on_call_of(call, user_data, (gmux_method_kind)kind);
+}
+
+static void law_of_message(storm_served *s, const gmux_bytes *message) {
+  storm_law(storm_message_is(message, s->asked->id, STORM_TO_SERVER, s->received),
+            "server, call %u: message %u of %zu bytes is not what was sent", s->asked->id,
+            s->received, message->len);
+  s->received++;
+}
+
+static void on_message(gmux_server_call *call, gmux_bytes *message, void *user_data) {
+  (void)user_data;
+  storm_served *s = gmux_server_call_get_data(call);
+  if (!s) return;
+  law_of_handlers(s, "on_message");
+  law_of_message(s, message);
+  bool has_one = s->kind == GMUX_UNARY || s->kind == GMUX_SERVER_STREAMING;
+  storm_law(has_one || s->received <= s->credit, "server, call %u: message %u without credit",
+            s->asked->id, s->received);
+  s->call = call;
+  if (s->kind == GMUX_BIDI_STREAMING && s->is_prompt) served_write(s);
+  handler_mischief(s);
+  if (!s->is_held) s->call = NULL;
+}
+
+static void on_half_close(gmux_server_call *call, void *user_data) {
+  (void)user_data;
+  storm_served *s = gmux_server_call_get_data(call);
+  if (!s) return;
+  law_of_handlers(s, "on_half_close");
+  storm_law(!s->has_half_closed, "server, call %u: half-closed twice", s->asked->id);
+  s->has_half_closed = true;
+  storm_law(s->received == s->asked->written, "server, call %u: half-closed after %u of %u",
+            s->asked->id, s->received, s->asked->written);
+  s->call = call;
+  if (s->is_prompt) served_advance(s);
+  handler_mischief(s);
+  if (!s->is_held) s->call = NULL;
+}
+
+static void on_writable(gmux_server_call *call, void *user_data) {
+  (void)user_data;
+  storm_served *s = gmux_server_call_get_data(call);
+  if (!s) return;
+  law_of_handlers(s, "on_writable");
+  storm_law(s->is_full, "server, call %u: on_writable, and it was not full", s->asked->id);
+  s->is_full = false;
+  s->call = call;
+  if (s->is_prompt || storm_chance(50)) served_advance(s);
+  handler_mischief(s);
+  if (!s->is_held) s->call = NULL;
+}
+
+static void on_end(gmux_server_call *call, gmux_code code, void *user_data) {
+  (void)user_data;
+  storm_served *s = gmux_server_call_get_data(call);
+  if (!s) return;
+  law_of_handlers(s, "on_end");
+  s->is_over = true;
+  s->asked->ledger.ends++;
+  storm_note("server, call %u: on_end %s", s->asked->id, gmux_code_str(code));
+  storm_law(gmux_server_call_is_over(call), "server, call %u: on_end, and it is not over",
+            s->asked->id);
+  s->call = call;
+  if (!st.is_calm && storm_chance(10)) served_act(s);
+  if (!st.is_calm) storm_mischief();
+  if (!s->is_held) s->call = NULL;
+  if (storm_chance(50)) served_unref(s);
+}
+
+static const gmux_server_handlers handlers = {
+    .on_call = on_call,
+    .on_message = on_message,
+    .on_half_close = on_half_close,
+    .on_writable = on_writable,
+    .on_end = on_end,
+};
+
+/* Nobody says when such a call is over: it is asked. */
+static void on_unary(gmux_server_call *call, gmux_bytes *request, void *user_data) {
+  storm_served *s = served_new(call, user_data, GMUX_UNARY);
+  if (!s) return;
+  s->is_unary_fn = true;
+  storm_law(st.in_api == 0, "a unary function from inside a function of the library");
+  served_plan(s);
+  law_of_message(s, request);
+  if (!s->is_held && s->is_prompt) gmux_server_call_ref(call);
+  s->is_held = true;
+  if (s->is_prompt) served_advance(s);
+  handler_mischief(s);
+}
+
+/* ---- servers ---- */
+
+gmux__address storm_server_address(int i) {
+  return sim_address("127.0.0.1", (uint16_t)(FIRST_PORT + i));
+}
+
+static gmux_server_options random_options(void) {
+  static const uint32_t windows[] = {65535, 65535, 100000, 262144};
+  static const uint32_t queues[] = {1024, 4096, 65536};
+  static const uint32_t streams[] = {1, 2, 3, 5, 100};
+  static const uint32_t connections[] = {1, 2, 10000, 10000, 10000, 10000, 10000, 10000};
+  gmux_server_options o;
+  gmux_server_options_init(&o, sizeof o);
+  o.stream_window_bytes = windows[storm_random(4)];
+  o.connection_window_bytes = windows[storm_random(4)];
+  o.write_queue_bytes = queues[storm_random(3)];
+  o.max_concurrent_streams = streams[storm_random(5)];
+  o.max_connections = st.is_calm ? 10000 : connections[storm_random(8)];
+  o.handshake_timeout_ms = 1000 + (uint32_t)storm_random(5000);
+  return o;
+}
+
+static int server_add_methods(storm_server *sv, storm_life *life) {
+  int error = 0;
+  for (int kind = 0; kind < 4 && !error; kind++) {
+    if (kind == GMUX_UNARY && storm_chance(50))
+      error = gmux_server_add_unary(sv->server, storm_paths[kind], on_unary, life);
+    else
+      error = gmux_server_add_method(sv->server, storm_paths[kind], (gmux_method_kind)kind,
+                                     &handlers, life);
+  }
+  return error;
+}
+
+/* Listening from elsewhere waits for the loop, for which there is no thread here. */
+static int server_listen(storm_server *sv, int i) {
+  char address[64];
+  snprintf(address, sizeof address, "ipv4:127.0.0.1:%d", FIRST_PORT + i);
+  sim_set_outside(sv->loop, false);
+  int error = STORM_API(gmux_server_listen_cleartext(sv->server, address, NULL));
+  sim_set_outside(sv->loop, st.is_outside);
+  return error;
+}
+
+static void on_server_closed(void *user_data) {
+  storm_server *sv = user_data;
+  storm_law(st.in_api == 0, "a server's on_closed from inside a function of the library");
+  storm_law(sv->closes_due > 0, "a server's on_closed came twice");
+  sv->closes_due--;
+  storm_note("server %d: on_closed", (int)(sv - st.servers));
+}
+
+void storm_server_open(int i) {
+  storm_server *sv = &st.servers[i];
+  if (sv->server || st.life_count == STORM_LIVES) return;
+  gmux_server_options o = random_options();
+  sv->loop = st.loops[storm_random((uint64_t)st.loop_count)];
+  storm_life *life = &st.lives[st.life_count];
+  *life = (storm_life){.server = i, .limit = o.max_concurrent_streams, .loop = sv->loop};
+  int error = STORM_API(gmux_server_new(&sv->server, sv->loop, &o));
+  storm_law(storm_is_fine(error, 0), "no server: %d", error);
+  if (error) return;
+  error = server_add_methods(sv, life);
+  if (!error) error = server_listen(sv, i);
+  storm_law(storm_is_fine(error, GMUX_ERR_EXISTS), "a server cannot listen: %d", error);
+  if (error) {
+    gmux_server_free(sv->server);
+    sv->server = NULL;
+    return;
+  }
+  st.life_count++;
+  sv->is_draining = false;
+  sv->is_narrow = o.max_connections < 10000;
+  storm_note("server %d: listens, %u streams, %u connections", i, o.max_concurrent_streams,
+             o.max_connections);
+}
+
+void storm_server_drain(int i) {
+  storm_server *sv = &st.servers[i];
+  if (!sv->server) return;
+  int64_t grace_ms = storm_chance(40) ? -1 : storm_chance(50) ? 0 : (int64_t)storm_random(3000);
+  storm_note("server %d: drain, grace %lld", i, (long long)grace_ms);
+  if (!sv->is_draining) sv->closes_due++;
+  st.in_api++;
+  gmux_server_drain(sv->server, grace_ms, sv->is_draining ? NULL : on_server_closed, sv);
+  st.in_api--;
+  sv->is_draining = true;
+}
+
+void storm_server_free(int i) {
+  storm_server *sv = &st.servers[i];
+  if (!sv->server) return;
+  storm_note("server %d: free", i);
+  st.in_api++;
+  gmux_server_free(sv->server);
+  st.in_api--;
+  sv->server = NULL;
+}
