@@ -11,7 +11,6 @@
 #include "lib/io/socket.h"
 #include "lib/io/sys.h"
 #include <errno.h>
-#include <stdio.h>
 #include <unistd.h>
 
 typedef struct socket_dial {
@@ -37,13 +36,9 @@ static void dial_succeed(socket_dial *d) {
 static void dial_fail(socket_dial *d, int err) {
   gmux__dialed_fn fn = d->fn;
   void *arg = d->arg;
-  char where[GMUX__ADDRESS_TEXT];
-  gmux__address_str(&gmux__transport_info_get(d->transport)->peer, where);
-  int error = gmux__fail_errno(GMUX_ERR_IO, err, "connect to %s", where);
-  char why[GMUX__FAIL_TEXT]; /* the callback may fail at something else while it still looks */
-  snprintf(why, sizeof why, "%s", gmux_last_error());
   gmux__socket_dial_cancel(&d->base);
-  fn(arg, error, NULL, why);
+  char why[GMUX__ERRNO_TEXT];
+  fn(arg, GMUX_ERR_IO, NULL, gmux__errno_words(err, why));
 }
 
 static void dial_end(socket_dial *d, int err) {

@@ -107,14 +107,15 @@ typedef struct gmux__socket_options {
 } gmux__socket_options;
 
 /* `error` 0: `transport` is connected and the callback's to own. Else NULL, and `why` says it in
- * words. The dial is over and freed when this comes; never from inside gmux__loop_dial. */
+ * words: the reason alone, for the caller knows where it was to go. The dial is over and freed when
+ * this comes; never from inside gmux__loop_dial. */
 typedef void (*gmux__dialed_fn)(void *arg, int error, gmux__transport *transport, const char *why);
 int gmux__loop_dial(gmux_loop *loop, gmux__dial **out, const gmux__address *to,
                     const gmux__socket_options *options, gmux__dialed_fn fn, void *arg);
 void gmux__dial_cancel(gmux__dial *dial); /* takes NULL */
 
 /* `addresses` (never empty when error is 0; ports filled in; order as the resolver sorted them) are
- * borrowed. */
+ * borrowed, and so is `why`, the reason alone. */
 typedef void (*gmux__resolved_fn)(void *arg, int error, const gmux__address *addresses,
                                   size_t count, const char *why);
 int gmux__loop_resolve(gmux_loop *loop, gmux__resolve **out, const char *host, uint16_t port,

@@ -55,7 +55,7 @@ typedef struct request {
   gmux__address *addresses;
   size_t count;
   char why[WHY_LEN];
-  char host[]; /* for `why` */
+  char host[];
 } request;
 
 typedef struct query {
@@ -92,8 +92,7 @@ static void request_fail(request *r, int error, const char *why) {
   r->error = error;
   /* c-ares's sentences begin with a capital, or with "DNS". */
   bool is_word = why[0] >= 'A' && why[0] <= 'Z' && why[1] >= 'a' && why[1] <= 'z';
-  snprintf(r->why, sizeof r->why, "resolve %s: %c%s", r->host,
-           is_word ? why[0] - 'A' + 'a' : why[0], why + 1);
+  snprintf(r->why, sizeof r->why, "%c%s", is_word ? why[0] - 'A' + 'a' : why[0], why + 1);
 }
 
 static void request_take(request *r, const struct ares_addrinfo *found) {

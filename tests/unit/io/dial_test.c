@@ -13,32 +13,29 @@ static void never(void *arg, int error, gmux__transport *transport, const char *
   CU_FAIL("a cancelled dial has answered");
 }
 
-static void a_refused_connect_says_where(void) {
+static void a_refused_connect_says_so(void) {
   net_server server;
-  char why[256], expected[256], text[GMUX__ADDRESS_TEXT];
+  char why[256];
   gmux__address at = net_ipv4(0);
   net_listen(&server, &at, NULL);
   at = *gmux__listener_address(server.listener);
   gmux__listener_close(server.listener); /* now nobody listens there */
   CU_ASSERT_PTR_NULL(net_dial(&at, NULL, why));
-  snprintf(expected, sizeof expected, "connect to %s: connection refused",
-           gmux__address_str(&at, text));
-  CU_ASSERT_STRING_EQUAL(why, expected);
+  CU_ASSERT_STRING_EQUAL(why, "connection refused");
 }
 
-static void a_missing_unix_socket_says_where(void) {
-  char why[256], expected[256];
+static void a_missing_unix_socket_says_so(void) {
+  char why[256];
   gmux__address at = net_unix("nobody");
   CU_ASSERT_PTR_NULL(net_dial(&at, NULL, why));
-  snprintf(expected, sizeof expected, "connect to unix:%s: no such file or directory", at.path);
-  CU_ASSERT_STRING_EQUAL(why, expected);
+  CU_ASSERT_STRING_EQUAL(why, "no such file or directory");
 }
 
 static void an_abstract_name_that_nobody_has_is_refused(void) {
   char why[256];
   gmux__address at = net_abstract();
   CU_ASSERT_PTR_NULL(net_dial(&at, NULL, why));
-  CU_ASSERT_PTR_NOT_NULL(strstr(why, ": connection refused"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(why, "connection refused"));
 }
 
 static void no_address_is_refused_at_once(void) {
@@ -209,8 +206,8 @@ static void want_of_memory_leaves_nothing(void) {
 }
 
 static const test_case cases[] = {
-    TEST(a_refused_connect_says_where),
-    TEST(a_missing_unix_socket_says_where),
+    TEST(a_refused_connect_says_so),
+    TEST(a_missing_unix_socket_says_so),
     TEST(an_abstract_name_that_nobody_has_is_refused),
     TEST(no_address_is_refused_at_once),
     TEST(without_descriptors_the_error_says_so),

@@ -256,20 +256,20 @@ static void many_addresses_come_all(void) {
 static void failures_are_in_words(void) {
   answer a = ask("missing.test");
   CU_ASSERT_EQUAL(a.error, GMUX_ERR_RESOLVE);
-  CU_ASSERT_STRING_EQUAL(a.text, "resolve missing.test: domain name not found");
+  CU_ASSERT_STRING_EQUAL(a.text, "domain name not found");
   a = ask("broken.test");
   CU_ASSERT_EQUAL(a.error, GMUX_ERR_RESOLVE);
-  CU_ASSERT_EQUAL(strncmp(a.text, "resolve broken.test: ", 21), 0); /* c-ares's versions differ */
+  CU_ASSERT_NOT_EQUAL(a.text[0], '\0'); /* c-ares's versions differ */
   a = ask("empty.test");
   CU_ASSERT_EQUAL(a.error, GMUX_ERR_RESOLVE);
-  CU_ASSERT_STRING_EQUAL(a.text, "resolve empty.test: DNS server returned answer with no data");
+  CU_ASSERT_STRING_EQUAL(a.text, "DNS server returned answer with no data");
 }
 
 static void a_server_that_is_not_there_is_a_failure(void) {
   dns_close();
   answer a = ask("two.test");
   CU_ASSERT_EQUAL(a.error, GMUX_ERR_RESOLVE);
-  CU_ASSERT_EQUAL(strncmp(a.text, "resolve two.test: ", 18), 0);
+  CU_ASSERT_NOT_EQUAL(a.text[0], '\0');
 }
 
 static void a_truncated_reply_is_asked_for_by_tcp(void) {
