@@ -1,18 +1,22 @@
 /*
  * channel.c: a channel's states, its waiting calls and its end.
  *
- *     IDLE               no connection, none on its way. Calls may wait only where a connection
- * that |                was of no use holds back the next attempt. |  an attempt starts: a call
- * waits, or somebody asked (channel_reconcile)
+ *     IDLE         no connection and none on its way. Calls wait here only where the next
+ *       |          attempt is held back because the last connection was of no use
+ *       |  a call waits, or somebody asked (gmux__channel_reconcile)
  *       v
- *     CONNECTING  <----- an attempt starts: the backoff is over, and a call waits or somebody asked
- *       |      |                                                 |
- *       |      +---- the attempt failed (channel_on_failed) --> TRANSIENT_FAILURE
- *       |  a connection is READY (endpoint)                      until the backoff is over calls
- * that v                                                        do not wait_for_ready fail at once
- *     READY              calls are put on it, the rest waits in WAITING for a free stream
+ *     CONNECTING   an attempt runs
+ *       |     |
+ *       |     +--- it failed (channel_on_failed) --> TRANSIENT_FAILURE
+ *       |  a connection is READY (endpoint)
+ *       v
+ *     READY        calls are put on it; what finds no free stream waits
  *       |
- *       +--- connection lost or GOAWAY (endpoint), idle_timeout_ms (channel_on_idle) --> IDLE
+ *       +--- lost or GOAWAY (endpoint), idle_timeout_ms (channel_on_idle) --> IDLE
+ *
+ *     TRANSIENT_FAILURE   until the backoff is over calls that do not wait_for_ready fail at once
+ *       |
+ *       +--- it is over, and a call waits or somebody asked --> CONNECTING
  *
  *     any --gmux_channel_close--> SHUTDOWN, for good
  *
