@@ -124,9 +124,20 @@ static void bidi_end(gmux_server_call *call, void *user_data) {
   gmux_server_call_finish(call, NULL, NULL);
 }
 
-static const gmux_server_handlers lots = {on_call, on_request, lots_write, lots_write, on_end},
-                                  many = {on_call, on_request, many_end, NULL, on_end},
-                                  bidi = {on_call, bidi_request, bidi_end, ask_for_more, on_end};
+static const gmux_server_handlers lots = {.on_call = on_call,
+                                          .on_message = on_request,
+                                          .on_half_close = lots_write,
+                                          .on_writable = lots_write,
+                                          .on_end = on_end},
+                                  many = {.on_call = on_call,
+                                          .on_message = on_request,
+                                          .on_half_close = many_end,
+                                          .on_end = on_end},
+                                  bidi = {.on_call = on_call,
+                                          .on_message = bidi_request,
+                                          .on_half_close = bidi_end,
+                                          .on_writable = ask_for_more,
+                                          .on_end = on_end};
 
 /* ---- starting and stopping ---- */
 

@@ -7,8 +7,8 @@
  *   not NULL  owned by this value: release(release_arg, data, len) is called exactly once, by
  *             whoever ends up with the value.
  * A function that takes ownership does so only on success: it then leaves the caller's value empty,
- * so that a gmux_bytes_release of it does no harm; a borrowed value, which it copied, just the
- * same. On failure nothing has changed hands.
+ * so that a gmux_bytes_release of it does no harm. A borrowed value it copies and leaves as it was,
+ * to be used again. On failure nothing has changed hands.
  */
 #ifndef GMUX_BYTES_H
 #define GMUX_BYTES_H
@@ -43,8 +43,9 @@ GMUX_API gmux_bytes gmux_bytes_wrap(const void *data, size_t len, gmux_release_f
                                     void *release_arg);
 
 /*
- * Moves *from into *out for keeps: owned bytes change hands, borrowed ones are copied. *from is
- * empty afterwards. GMUX_ERR_NOMEM, GMUX_ERR_INVALID for a NULL: *from is as it was.
+ * Moves *from into *out for keeps: owned bytes change hands and *from is empty afterwards, borrowed
+ * ones are copied and stay. GMUX_ERR_NOMEM, GMUX_ERR_INVALID for a NULL: *from is as it was. `out`
+ * may be `from`: then what was borrowed is owned.
  */
 GMUX_API int gmux_bytes_take(gmux_bytes *out, gmux_bytes *from);
 

@@ -114,6 +114,8 @@ typedef struct gmux_call_handlers {
   /* The end. `status` and `trailers` (NULL when there are none) are borrowed for the callback. */
   void (*on_end)(gmux_call *call, const gmux_status *status, const gmux_metadata *trailers,
                  void *user_data);
+  void (*reserved[4])(
+      void); /* NULL: room for handlers to come, so that the struct keeps its size */
 } gmux_call_handlers;
 
 /*
@@ -129,11 +131,11 @@ GMUX_API int gmux_call_start(gmux_call **out, gmux_channel *channel, gmux_method
                              void *user_data);
 
 /*
- * A whole unary call with one callback. `request` is taken on success, and then empty, as by
- * gmux_call_write. on_done comes exactly once, from the loop, unless an error is returned; `reply`
- * has the message when the status is OK (borrowed, as in on_message), else it is empty. `out` may
- * be NULL; a handle that was asked for has to be freed. The initial metadata are not shown: who
- * wants them uses gmux_call_start.
+ * A whole unary call with one callback. `request` is taken on success, as by gmux_call_write.
+ * on_done comes exactly once, from the loop, unless an error is returned; `reply` has the message
+ * when the status is OK (borrowed, as in on_message), else it is empty. `out` may be NULL; a handle
+ * that was asked for has to be freed. The initial metadata are not shown: who wants them uses
+ * gmux_call_start.
  */
 typedef void (*gmux_unary_fn)(gmux_call *call, const gmux_status *status, gmux_bytes *reply,
                               const gmux_metadata *trailers, void *user_data);
@@ -145,10 +147,10 @@ GMUX_API int gmux_call_unary_start(gmux_call **out, gmux_channel *channel, gmux_
  * A whole unary call, blocking. The answer is the status; what stops the call from being started at
  * all comes as one too, with the error in its text (GMUX_ERR_DEADLOCK: FAILED_PRECONDITION,
  * GMUX_ERR_INVALID: INVALID_ARGUMENT, GMUX_ERR_CLOSED: UNAVAILABLE, GMUX_ERR_NOMEM and _TOO_LARGE:
- * RESOURCE_EXHAUSTED). `request` is taken if it was started, and then empty, whatever the status:
- * to try again, fill it again. With OK *reply is owned by the caller (gmux_bytes_release); else it
- * is empty. Clear the status with gmux_status_clear. Metadata of the reply are not shown: who wants
- * them goes the long way of the blocking form, above.
+ * RESOURCE_EXHAUSTED). `request` is taken if it was started, whatever the status. With OK *reply is
+ * owned by the caller (gmux_bytes_release); else it is empty. Clear the status with
+ * gmux_status_clear. Metadata of the reply are not shown: who wants them goes the long way of the
+ * blocking form, above.
  */
 GMUX_API gmux_status gmux_call_unary_wait(gmux_channel *channel, gmux_method *method,
                                           const gmux_call_options *options, gmux_bytes *request,
@@ -159,9 +161,9 @@ GMUX_API gmux_status gmux_call_unary_wait(gmux_channel *channel, gmux_method *me
 enum { GMUX_WRITE_FULL = 1 };
 
 /*
- * Sends one message. Borrowed bytes are copied; owned ones are taken (on success) and released once
- * they are on their way. Either way *message is empty afterwards: to send the same bytes again, or
- * to another call, fill it again (written as it is, it would be a message of no bytes). Returns 0;
+ * Sends one message. Borrowed bytes are copied, and may be written again or to another call; owned
+ * ones are taken on success (*message is then empty: written again it would be a message of no
+ * bytes) and released once they are on their way. Returns 0;
  * or GMUX_WRITE_FULL (> 0): taken, but the queue is full, wait for on_writable. Errors, with
  * nothing taken: GMUX_ERR_AGAIN (the queue was full already), GMUX_ERR_TOO_LARGE, GMUX_ERR_STATE
  * (half-closed, or a second message of a method that sends one; or the call is over),

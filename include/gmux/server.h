@@ -67,6 +67,8 @@ typedef struct gmux_server_handlers {
    * DEADLINE_EXCEEDED when its time ran out; RESOURCE_EXHAUSTED or INTERNAL when it sent a message
    * over the limit or broke gRPC's rules. */
   void (*on_end)(gmux_server_call *call, gmux_code code, void *user_data);
+  void (*reserved[4])(
+      void); /* NULL: room for handlers to come, so that the struct keeps its size */
 } gmux_server_handlers;
 
 /* `options` may be NULL. GMUX_ERR_INVALID, GMUX_ERR_NOMEM. Any thread. */

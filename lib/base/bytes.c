@@ -40,11 +40,8 @@ int gmux_bytes_copy(gmux_bytes *out, const void *data, size_t len) {
 int gmux_bytes_take(gmux_bytes *out, gmux_bytes *from) {
   if (!out || !from)
     return gmux__fail(GMUX_ERR_INVALID, "gmux_bytes_take: %s is NULL", out ? "from" : "out");
+  if (!from->release) return gmux_bytes_copy(out, from->data, from->len);
   gmux_bytes taken = *from;
-  if (!from->release) {
-    int error = gmux_bytes_copy(&taken, from->data, from->len);
-    if (error) return error;
-  }
   *from = empty; /* first, so that out and from may be one */
   *out = taken;
   return 0;

@@ -21,7 +21,7 @@ gmux__outmsg *gmux__outmsg_new(gmux__slab *slab, gmux_bytes *bytes) {
     msg->bytes.data = msg->inline_bytes;
   }
   gmux__prefix_write(msg->prefix, false, (uint32_t)bytes->len);
-  *bytes = (gmux_bytes){0};
+  if (bytes->release) *bytes = (gmux_bytes){0};
   return msg;
 }
 

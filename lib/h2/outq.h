@@ -36,8 +36,8 @@ typedef struct gmux__outmsg {
 /* For copies of up to 4 KiB, header included. */
 #define GMUX__OUTMSG_LARGE_SLAB_SIZE ((size_t)4096)
 
-/* Owned bytes are taken, borrowed ones copied (into the slab's object when they fit); on success
- * *bytes is empty. NULL: out of memory. */
+/* Owned bytes are taken (*bytes is then empty), borrowed ones copied, into the slab's object when
+ * they fit. NULL: out of memory. */
 gmux__outmsg *gmux__outmsg_new(gmux__slab *slab, gmux_bytes *bytes);
 static inline size_t gmux__outmsg_left(const gmux__outmsg *msg) {
   return GMUX__PREFIX_LEN + msg->bytes.len - msg->framed;

@@ -55,7 +55,11 @@ static void on_end(gmux_server_call *call, gmux_code code, void *user_data) {
   if (kit.call == call) kit.call = NULL;
 }
 
-const gmux_server_handlers kit_handlers = {on_call, on_message, on_half_close, on_writable, on_end};
+const gmux_server_handlers kit_handlers = {.on_call = on_call,
+                                           .on_message = on_message,
+                                           .on_half_close = on_half_close,
+                                           .on_writable = on_writable,
+                                           .on_end = on_end};
 
 static void on_unary(gmux_server_call *call, gmux_bytes *request, void *user_data) {
   (void)user_data;
