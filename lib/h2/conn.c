@@ -11,8 +11,8 @@
  *       | on_goaway (session.c), gmux__conn_drain
  *     DRAINING   no new streams; conn_close_if_drained ends it with the last one
  *       |
- *     CLOSED     from any state by conn_end: no transport, every stream has its ending, on_closed
- * is due
+ *     CLOSED     from any state by conn_end: no transport, every stream has its ending, and
+ *                on_closed is due
  *
  * A turn: on_ready reads and feeds nghttp2, whose callbacks (session.c) take notes; what they noted
  * is delivered before the read buffer is used again, so that messages can be handed out where they
@@ -29,9 +29,8 @@ enum {
   LAST_READS = 64     /* times READS_A_TURN, from a peer that takes no more: its socket's buffer */
 };
 
-#define DRAIN_PING_NS                                                                              \
-  (10 * GMUX__NS_PER_S) /* the longest wait for the PING of a graceful GOAWAY                      \
-                         */
+/* The longest wait for the PING of a graceful GOAWAY. */
+#define DRAIN_PING_NS (10 * GMUX__NS_PER_S)
 
 const char *gmux__conn_state_str(gmux__conn_state state) {
   switch (state) {
@@ -225,6 +224,15 @@ static bool conn_feed(gmux__conn *conn, const uint8_t *data, size_t len) {
   return false;
 }
 
+/* What a server that expects TLS does when it gets none. */
+static const char *eof_words(const gmux__conn *conn) {
+  bool is_early = conn->state == GMUX__CONN_GREETING && !conn->h2->config.is_server;
+  if (!is_early) return "the peer closed the connection";
+  return conn->is_secure
+             ? "the peer closed the connection before its SETTINGS came"
+             : "the peer closed the connection before its SETTINGS came: is it a TLS port?";
+}
+
 /* True when there may be more to read. */
 static bool conn_read(gmux__conn *conn) {
   size_t room;
@@ -234,7 +242,7 @@ static bool conn_read(gmux__conn *conn) {
     if (n == GMUX_ERR_AGAIN) return false;
     if (n == GMUX_ERR_EOF) {
       gmux__conn_note(conn, GMUX__EVENT_EOF, 0, 0);
-      gmux__conn_close(conn, GMUX_ERR_EOF, NGHTTP2_NO_ERROR, "the peer closed the connection");
+      gmux__conn_close(conn, GMUX_ERR_EOF, NGHTTP2_NO_ERROR, eof_words(conn));
       return false;
     }
     if (n < 0) {
@@ -265,7 +273,8 @@ static void conn_fail_write(gmux__conn *conn, int error) {
   gmux__conn_close(conn, error, NGHTTP2_NO_ERROR, why);
 }
 
-/* nghttp2 has found a breach of protocol and sent its GOAWAY. */
+/* nghttp2 has found a breach of protocol and sent its GOAWAY; or the peer has sent one, and no
+ * stream is left. */
 static bool is_done_with_peer(const gmux__conn *conn) {
   return is_flowing(conn) && !gmux__timer_is_set(&conn->drain_timer) &&
          gmux__outq_is_empty(&conn->out) && !nghttp2_session_want_read(conn->session) &&
@@ -286,7 +295,10 @@ static void on_write_task(void *arg) {
   if (!rc) gmux__conn_want_write(conn);
   conn_update_interest(conn);
   conn_close_if_drained(conn);
-  if (is_done_with_peer(conn))
+  if (!is_done_with_peer(conn)) return;
+  if (!conn->goaway_sent_code)
+    gmux__conn_close(conn, GMUX_ERR_EOF, NGHTTP2_NO_ERROR, "the peer ended the connection");
+  else
     gmux__conn_close(conn, GMUX_ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR,
                      conn->why[0] ? conn->why : "the peer broke a rule of HTTP/2");
 }
@@ -485,6 +497,10 @@ const char *gmux__conn_why(const gmux__conn *conn) {
 }
 int gmux__conn_error(const gmux__conn *conn) {
   return conn->error;
+}
+
+bool gmux__conn_has_greeted(const gmux__conn *conn) {
+  return conn->session != NULL;
 }
 
 const gmux__transport_info *gmux__conn_info(const gmux__conn *conn) {

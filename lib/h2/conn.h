@@ -92,6 +92,8 @@ size_t gmux__conn_stream_count(const gmux__conn *conn);
 /* Why it was closed, and as an error code; "" and 0 before. Valid until the memory goes. */
 const char *gmux__conn_why(const gmux__conn *conn);
 int gmux__conn_error(const gmux__conn *conn);
+/* SECURING is behind it: TLS, where there is any, has been agreed on. Stays so. */
+bool gmux__conn_has_greeted(const gmux__conn *conn);
 /* NULL before the transport is there. */
 const gmux__transport_info *gmux__conn_info(const gmux__conn *conn);
 /* "ipv4:127.0.0.1:443"; "" before the transport is there. */

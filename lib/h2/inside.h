@@ -36,9 +36,10 @@ struct gmux__conn {
   gmux__ring ring;
   gmux__task write_task, deliver_task, free_task;
   gmux__timer drain_timer;
-  int32_t goaway_last_id; /* of the peer's GOAWAY; INT32_MAX: none */
-  bool is_last_id_fixed;  /* server: the GOAWAY that names the last stream it takes is submitted */
-  bool is_write_blocked;  /* the transport said so; it will say when not */
+  uint32_t goaway_sent_code; /* of ours, or nghttp2's; 0: none, or NO_ERROR */
+  int32_t goaway_last_id;    /* of the peer's GOAWAY; INT32_MAX: none */
+  bool is_last_id_fixed; /* server: the GOAWAY that names the last stream it takes is submitted */
+  bool is_write_blocked; /* the transport said so; it will say when not */
   bool is_output_broken;
   bool is_draining_told;
   bool is_secure;

@@ -300,7 +300,8 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
   case NGHTTP2_GOAWAY:
     gmux__conn_note(conn, GMUX__EVENT_GOAWAY_SENT, frame->goaway.last_stream_id,
                     frame->goaway.error_code);
-    if (frame->goaway.error_code && !conn->why[0]) goaway_words(conn, "we sent", &frame->goaway);
+    conn->goaway_sent_code = frame->goaway.error_code;
+    if (conn->goaway_sent_code && !conn->why[0]) goaway_words(conn, "we sent", &frame->goaway);
     break;
   case NGHTTP2_PING:
     if (!(frame->hd.flags & NGHTTP2_FLAG_ACK)) gmux__conn_note(conn, GMUX__EVENT_PING_SENT, 0, 0);

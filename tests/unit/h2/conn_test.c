@@ -303,6 +303,21 @@ static void a_server_drains_in_two_steps(void) {
   ASSERT_LOG(&server, "R S D X");
 }
 
+static void a_client_that_leaves_in_good_order_breaks_no_rule(void) {
+  rawpeer *p = pair_ready_server();
+  raw_request(p, 1, RAW_END_STREAM);
+  rawpeer_goaway(p, 0, 0, NULL);
+  sim_run(pair_sim);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(server.conn);
+  party_finish(last_party(&server), "0");
+  sim_run(pair_sim);
+  CU_ASSERT_EQUAL(last_party(&server)->how, GMUX__ENDING_FINISHED);
+  CU_ASSERT_PTR_NULL(server.conn);
+  CU_ASSERT_EQUAL(server.error, GMUX_ERR_EOF);
+  const rawframe *goaway = rawpeer_find(p, RAW_GOAWAY, 0, 0);
+  CU_ASSERT_TRUE(!goaway || rawframe_u32(goaway, 4) == 0);
+}
+
 static void a_drain_does_not_wait_for_ever_for_the_ping(void) {
   rawpeer *p = pair_ready_server();
   gmux__conn_drain(server.conn);
@@ -627,6 +642,7 @@ static const test_case cases[] = {
     TEST(refused_stream_is_evidence),
     TEST(goaway_refuses_new_streams_but_drains_old),
     TEST(a_server_drains_in_two_steps),
+    TEST(a_client_that_leaves_in_good_order_breaks_no_rule),
     TEST(a_drain_does_not_wait_for_ever_for_the_ping),
     TEST(no_request_is_taken_above_the_last_id_of_a_goaway_that_waits),
     TEST(may_be_reset_from_on_headers),
