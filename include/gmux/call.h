@@ -94,7 +94,10 @@ typedef struct gmux_call_options {
   uint32_t initial_credit;
 } gmux_call_options;
 
+/* Fills in the defaults. `size` is sizeof *options of the caller. Any thread. */
 GMUX_API void gmux_call_options_init(gmux_call_options *options, size_t size);
+/* 0, or GMUX_ERR_INVALID with the reason in why[0..len) (cut to fit; why may be NULL). Any thread.
+ */
 GMUX_API int gmux_call_options_check(const gmux_call_options *options, char *why, size_t len);
 
 typedef struct gmux_call_handlers {

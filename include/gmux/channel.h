@@ -90,7 +90,10 @@ typedef struct gmux_channel_options {
   uint32_t idle_timeout_ms;
 } gmux_channel_options;
 
+/* Fills in the defaults. `size` is sizeof *options of the caller. Any thread. */
 GMUX_API void gmux_channel_options_init(gmux_channel_options *options, size_t size);
+/* 0, or GMUX_ERR_INVALID with the reason in why[0..len) (cut to fit; why may be NULL). Any thread.
+ */
 GMUX_API int gmux_channel_options_check(const gmux_channel_options *options, char *why, size_t len);
 
 /*

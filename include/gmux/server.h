@@ -54,7 +54,10 @@ typedef struct gmux_server_options {
   uint32_t handshake_timeout_ms;
 } gmux_server_options;
 
+/* Fills in the defaults. `size` is sizeof *options of the caller. Any thread. */
 GMUX_API void gmux_server_options_init(gmux_server_options *options, size_t size);
+/* 0, or GMUX_ERR_INVALID with the reason in why[0..len) (cut to fit; why may be NULL). Any thread.
+ */
 GMUX_API int gmux_server_options_check(const gmux_server_options *options, char *why, size_t len);
 
 typedef struct gmux_server_handlers {
