@@ -24,6 +24,7 @@ void gmux__connector_start(gmux__connector *c, uint64_t deadline_ns) {
   c->stage = GMUX__CONNECTOR_STARTING;
   c->step_started_ns = gmux__loop_now(c->loop);
   c->deadline_ns = deadline_ns;
+  c->reach = GMUX__REACH_NOTHING;
   gmux__loop_defer(c->loop, GMUX__PHASE_DONE, &c->start_task);
 }
 
@@ -84,7 +85,9 @@ static void connector_fail(gmux__connector *c) {
 
 static void connector_on_dialed(void *arg, int error, gmux__transport *transport, const char *why);
 
-static void connector_note(gmux__connector *c, const char *why) {
+static void connector_note(gmux__connector *c, gmux__connector_reach reach, const char *why) {
+  if (reach < c->reach) return;
+  c->reach = reach;
   char address[GMUX__ADDRESS_TEXT];
   snprintf(c->why, sizeof c->why, "connect to %s: %s", gmux__connector_address(c, address), why);
 }
@@ -103,7 +106,7 @@ static bool connector_dial(gmux__connector *c, uint64_t now_ns) {
   const gmux__address *to = &connector_addresses(c)[c->next++];
   c->step_started_ns = now_ns;
   if (gmux__loop_dial(c->loop, &c->dial, to, &options, connector_on_dialed, c)) {
-    connector_note(c, gmux_last_error());
+    connector_note(c, GMUX__REACH_DIAL, gmux_last_error());
     return false;
   }
   c->stage = GMUX__CONNECTOR_DIALING;
@@ -123,7 +126,7 @@ static void connector_on_dialed(void *arg, int error, gmux__transport *transport
   gmux__connector *c = arg;
   c->dial = NULL;
   if (error) {
-    connector_note(c, why);
+    connector_note(c, GMUX__REACH_DIAL, why);
     connector_dial_next(c);
     return;
   }
@@ -131,10 +134,10 @@ static void connector_on_dialed(void *arg, int error, gmux__transport *transport
   c->handlers->on_transport(c->owner, transport);
 }
 
-void gmux__connector_next(gmux__connector *c, const char *why) {
+void gmux__connector_next(gmux__connector *c, gmux__connector_reach reach, const char *why) {
   assert(c->stage == GMUX__CONNECTOR_HANDED);
   gmux__timer_clear(c->loop, &c->timer);
-  connector_note(c, why);
+  connector_note(c, reach, why);
   connector_dial_next(c);
 }
 
@@ -199,6 +202,6 @@ static void connector_on_timer(void *arg) {
   }
   gmux__dial_cancel(c->dial);
   c->dial = NULL;
-  connector_note(c, why);
+  connector_note(c, GMUX__REACH_DIAL, why);
   connector_dial_next(c);
 }

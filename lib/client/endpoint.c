@@ -188,7 +188,7 @@ static void endpoint_on_transport(void *owner, gmux__transport *transport) {
   if (!error) error = line_new(&line, e);
   if (error) {
     gmux__transport_close(transport);
-    gmux__connector_next(&e->connector, gmux_last_error());
+    gmux__connector_next(&e->connector, GMUX__REACH_TLS, gmux_last_error());
     return;
   }
   gmux__list_append(&e->greeting, &line->link);
@@ -204,7 +204,7 @@ static void endpoint_on_late(void *owner) {
            is_securing ? "no end of the TLS handshake" : "no SETTINGS",
            (unsigned long long)gmux__connector_spent_ms(&e->connector));
   if (line) line_abandon(line, GMUX_ERR_TIMEOUT, why);
-  gmux__connector_next(&e->connector, why);
+  gmux__connector_next(&e->connector, is_securing ? GMUX__REACH_TLS : GMUX__REACH_GREETING, why);
 }
 
 static const gmux__connector_handlers connector_handlers = {
@@ -285,6 +285,8 @@ static void line_on_closed(gmux__conn *conn, void *owner) {
   gmux__line *line = owner;
   gmux__endpoint *e = line->endpoint;
   bool was_greeting = line->link.list == &e->greeting;
+  gmux__connector_reach reach =
+      gmux__conn_has_greeted(conn) ? GMUX__REACH_GREETING : GMUX__REACH_TLS;
   char why[sizeof e->why];
   snprintf(why, sizeof why, "%s", was_greeting ? conn_why_alone(conn) : gmux__conn_why(conn));
   if (line->link.list == &e->ready) {
@@ -294,7 +296,7 @@ static void line_on_closed(gmux__conn *conn, void *owner) {
   }
   line_end(line);
   if (was_greeting)
-    gmux__connector_next(&e->connector, why);
+    gmux__connector_next(&e->connector, reach, why);
   else
     endpoint_changed(e);
 }

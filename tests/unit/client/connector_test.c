@@ -73,6 +73,42 @@ static void the_last_addresss_error_is_told_when_all_refuse(void) {
   CU_ASSERT_EQUAL(w_stats().dials_failed, 1); /* one attempt, whatever its addresses */
 }
 
+/* As "localhost" does it, where the server has IPv4 only, or IPv4 comes last. */
+static void the_error_of_the_address_that_got_furthest_is_told(void) {
+  static const char *const targets[] = {"ipv4:127.0.0.1:50051,127.0.0.9:1",
+                                        "ipv4:127.0.0.9:1,127.0.0.1:50051"};
+  for (int i = 0; i < 2; i++) {
+    w_open_to(targets[i]);
+    tcall *t = w_unary();
+    w_run();
+    rawpeer *p = w_accept();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+    rawpeer_shutdown(p);
+    w_run();
+    ASSERT_CODE(t, GMUX_UNAVAILABLE);
+    ASSERT_HAS(t->message, "connect to ipv4:127.0.0.1:50051: the peer closed the connection");
+    gmux_channel_free(w_channel);
+    w_channel = NULL;
+    w_free(t);
+    w_run();
+  }
+}
+
+/* What was worse an attempt ago says nothing about this one. */
+static void each_attempt_has_its_own_words(void) {
+  w_open();
+  gmux_call_options patient = w_patient();
+  w_start(GMUX_UNARY, &patient);
+  rawpeer *p = w_accept();
+  CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+  rawpeer_shutdown(p);
+  w_run();
+  ASSERT_HAS(why_failed(), "the peer closed the connection");
+  sim_net_blackhole(w_sim, &w_address, SIM_BOTH_WAYS);
+  w_run_ms(60000);
+  ASSERT_HAS(why_failed(), "connect to ipv4:127.0.0.1:50051: no answer within ");
+}
+
 /* An address that never answers must not eat the time of those behind it. */
 static void each_address_gets_its_share_of_the_time(void) {
   gmux__address hole = sim_address("127.0.0.9", 1);
@@ -111,7 +147,8 @@ static void a_server_that_hangs_up_before_it_greets_is_a_failed_attempt(void) {
   rawpeer_shutdown(p);
   w_run();
   ASSERT_CODE(t, GMUX_UNAVAILABLE);
-  ASSERT_MESSAGE(t, "connect to ipv4:127.0.0.1:50051: the peer closed the connection");
+  ASSERT_MESSAGE(t, "connect to ipv4:127.0.0.1:50051: the peer closed the connection "
+                    "before its SETTINGS came: is it a TLS port?");
   CU_ASSERT_EQUAL(w_state(), GMUX_CHANNEL_TRANSIENT_FAILURE);
 }
 
@@ -219,6 +256,8 @@ static const test_case cases[] = {
     TEST(each_attempt_looks_the_name_up_again),
     TEST(the_next_address_is_dialed_when_one_refuses),
     TEST(the_last_addresss_error_is_told_when_all_refuse),
+    TEST(the_error_of_the_address_that_got_furthest_is_told),
+    TEST(each_attempt_has_its_own_words),
     TEST(each_address_gets_its_share_of_the_time),
     TEST(a_server_that_never_greets_is_given_up),
     TEST(a_server_that_hangs_up_before_it_greets_is_a_failed_attempt),

@@ -156,6 +156,25 @@ static void a_certificate_for_another_name_is_a_failed_attempt(void) {
   CU_ASSERT_EQUAL(w_state(), GMUX_CHANNEL_TRANSIENT_FAILURE);
 }
 
+/* Whichever address comes last. */
+static void a_failed_handshake_is_told_rather_than_a_refused_dial(void) {
+  static const char *const targets[] = {"ipv4:127.0.0.2:443,127.0.0.9:1",
+                                        "ipv4:127.0.0.9:1,127.0.0.2:443"};
+  for (int i = 0; i < 2; i++) {
+    w_options.tls_host = "other.example";
+    w_open_to(targets[i]);
+    tcall *t = w_unary();
+    w_run();
+    ASSERT_CODE(t, GMUX_UNAVAILABLE);
+    ASSERT_HAS(t->message, "connect to ipv4:127.0.0.2:443: ");
+    ASSERT_HAS(t->message, "other.example");
+    gmux_channel_free(w_channel);
+    w_channel = NULL;
+    w_free(t);
+    w_run();
+  }
+}
+
 static void tls_host_says_which_name_the_certificate_must_be_for(void) {
   w_options.tls_host = "greeter.example";
   w_open_to("other.example:443");
@@ -192,6 +211,7 @@ static void a_servers_credentials_are_refused(void) {
 static const test_case cases[] = {
     TEST(a_call_is_made_over_tls),
     TEST(a_certificate_for_another_name_is_a_failed_attempt),
+    TEST(a_failed_handshake_is_told_rather_than_a_refused_dial),
     TEST(tls_host_says_which_name_the_certificate_must_be_for),
     TEST(the_next_connection_resumes_the_session),
     TEST(a_servers_credentials_are_refused),
