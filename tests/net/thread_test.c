@@ -167,6 +167,33 @@ static void a_loop_with_a_channel_is_not_stopped(void) {
   kit_client_stop(&client);
 }
 
+/* As short programs do: nothing is waited for, and calls are still running on both sides. */
+static void what_is_freed_is_gone_when_its_loop_is_stopped(void) {
+  for (kit_kind kind = 0; kind < KIT_KINDS; kind++) {
+    kit_server server;
+    CU_ASSERT_FATAL(kit_server_start(&server, NULL, kit_address(kind), kit_server_tls(kind)));
+    gmux_channel_options o = kit_channel_options(kit_client_tls(kind));
+    kit_client client;
+    kit_client_start(&client, server.target, &o);
+    CU_ASSERT(kit_echo(client.channel));
+    gmux_method *method = kit_method(KIT_TALK, GMUX_BIDI_STREAMING);
+    gmux_call *call;
+    CU_ASSERT_EQUAL(gmux_call_start(&call, client.channel, method, NULL, NULL, NULL), 0);
+    gmux_method_free(method);
+    CU_ASSERT(kit_echo(client.channel)); /* so the other has arrived */
+    gmux_call_free(call);
+    if (kind == KIT_TLS) { /* either may go first */
+      gmux_server_free(server.server);
+      CU_ASSERT_EQUAL(gmux_loop_stop(server.loop), 0);
+    }
+    gmux_channel_free(client.channel);
+    CU_ASSERT_EQUAL(gmux_loop_stop(client.loop), 0);
+    if (kind == KIT_TLS) continue;
+    gmux_server_free(server.server);
+    CU_ASSERT_EQUAL(gmux_loop_stop(server.loop), 0);
+  }
+}
+
 /* ---- the application's own loops ---- */
 
 static void on_attached_done(gmux_call *call, const gmux_status *status, gmux_bytes *reply,
@@ -218,6 +245,7 @@ static const test_case cases[] = {
     TEST(eight_threads_wait_for_their_calls),
     TEST(waiting_is_refused_on_the_loops_own_thread_and_harms_nothing),
     TEST(a_loop_with_a_channel_is_not_stopped),
+    TEST(what_is_freed_is_gone_when_its_loop_is_stopped),
     TEST(two_attached_loops_of_one_thread_talk_to_each_other),
     TESTS_END};
 const test_suite net_thread_suite = {"thread", cases, kit_setup, kit_teardown};
