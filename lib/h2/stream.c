@@ -409,9 +409,17 @@ static uint32_t rst_code_for(int error) {
   return error == GMUX_ERR_PROTOCOL ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_CANCEL;
 }
 
+static void drop_input(gmux__stream *stream) {
+  gmux__buf_consume(&stream->recv.pending, gmux__buf_len(&stream->recv.pending));
+  stream->recv.piece_count = 0;
+}
+
+/* Where a status that says more has come already, it is that which is told, and nothing must be
+ * left in front of it. */
 static void refuse_message(gmux__stream *stream, int error) {
   if (!stream->handlers->on_bad_message) {
     gmux__stream_break(stream, error, rst_code_for(error), gmux_last_error());
+    drop_input(stream);
     return;
   }
   stream->recv.credit = 0; /* what comes behind it is not to be made sense of */

@@ -510,6 +510,32 @@ static void a_message_over_the_limit_ends_its_stream_alone(void) {
   ASSERT_LOG(other, "H X");
 }
 
+/* The whole answer is there at once. */
+static void answer_too_large(const char *status) {
+  rawpeer *p = pair_ready_client();
+  client.max_recv_bytes = 10;
+  party *c = party_start();
+  gmux__stream_half_close(&c->stream);
+  sim_run(pair_sim);
+  raw_response(p, 1);
+  rawpeer_grpc_message(p, 1, 0, "too long for ten", 16);
+  raw_trailers(p, 1, status);
+  sim_run(pair_sim);
+  ASSERT_LOG(c, "H X");
+}
+
+static void a_message_over_the_limit_is_not_ok_whatever_its_status(void) {
+  answer_too_large("0");
+  CU_ASSERT_EQUAL(client.parties[0]->how, GMUX__ENDING_BROKEN);
+  CU_ASSERT_EQUAL(client.parties[0]->error, GMUX_ERR_TOO_LARGE);
+}
+
+static void a_status_is_told_though_a_message_before_it_was_over_the_limit(void) {
+  answer_too_large("10");
+  CU_ASSERT_EQUAL(client.parties[0]->how, GMUX__ENDING_FINISHED);
+  CU_ASSERT_EQUAL(client.parties[0]->status, 10);
+}
+
 static void an_end_in_the_middle_of_a_message_is_an_error(void) {
   rawpeer *p = pair_ready_client();
   party *c = party_start();
@@ -658,6 +684,8 @@ static const test_case cases[] = {
     TEST(informational_headers_are_skipped),
     TEST(padding_is_given_back_to_both_windows),
     TEST(a_message_over_the_limit_ends_its_stream_alone),
+    TEST(a_message_over_the_limit_is_not_ok_whatever_its_status),
+    TEST(a_status_is_told_though_a_message_before_it_was_over_the_limit),
     TEST(an_end_in_the_middle_of_a_message_is_an_error),
     TEST(streams_over_the_limit_are_refused_before_it_is_acknowledged),
     TEST(what_is_not_http2_ends_the_connection_in_words),
