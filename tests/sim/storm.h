@@ -24,7 +24,7 @@ enum {
   STORM_CHANNELS = 2,
   STORM_LOOPS = 2,
   STORM_CALLS = 600,
-  STORM_LIVES = 100
+  STORM_LIVES = 200
 };
 enum { STORM_TO_SERVER = 0, STORM_TO_CLIENT = 1 };
 
@@ -68,6 +68,7 @@ typedef struct storm_served {
   uint64_t credit;
   gmux_code code;
   bool is_finished;
+  uint64_t deadline_ns;
   char peer[64];
 } storm_served;
 
@@ -76,8 +77,14 @@ typedef struct storm_channel {
   gmux_loop *loop;
   unsigned generation;
   uint64_t started, succeeded, failed;
-  unsigned closes_due; /* on_closed that must still come */
 } storm_channel;
+
+/* A channel that was closed: its on_closed is to come. */
+typedef struct storm_closing {
+  int channel;
+  unsigned generation;
+  bool is_told;
+} storm_closing;
 
 /* One server from listening to its end: it may outlive its place, while it drains. */
 typedef struct storm_life {
@@ -97,6 +104,7 @@ typedef struct storm_server {
 typedef struct storm {
   uint64_t seed, random;
   sim *sim;
+  gmux_tls *server_tls, *client_tls;      /* NULL: cleartext */
   bool is_outside, fails_memory, is_calm; /* calm: nobody does mischief any more */
   int loop_count, server_count, channel_count;
   gmux_loop *loops[STORM_LOOPS];
@@ -104,6 +112,8 @@ typedef struct storm {
   storm_channel channels[STORM_CHANNELS];
   storm_life lives[STORM_LIVES];
   size_t life_count;
+  storm_closing closings[STORM_LIVES];
+  size_t closing_count;
   gmux_method *methods[4];
   storm_call calls[STORM_CALLS];
   size_t call_count;

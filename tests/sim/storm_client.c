@@ -275,12 +275,17 @@ static const gmux_call_handlers handlers = {
 
 /* ---- starting ---- */
 
+/* Rarely more than a server accepts, which is 8 KiB. */
 static gmux_metadata *call_metadata(uint32_t id) {
+  static const uint8_t padding[6000];
   gmux_metadata *md = NULL;
   char text[16];
   snprintf(text, sizeof text, "%u", id);
+  size_t len = storm_chance(90) ? storm_random(50) : storm_random(sizeof padding + 1);
   if (gmux_metadata_new(&md)) return NULL;
-  if (gmux_metadata_add(md, "x-id", text) == 0) return md;
+  if (gmux_metadata_add(md, "x-id", text) == 0 &&
+      gmux_metadata_add_bin(md, "x-padding-bin", padding, len) == 0)
+    return md;
   gmux_metadata_free(md);
   return NULL;
 }
@@ -407,13 +412,16 @@ static gmux_channel_options random_options(void) {
   static const uint32_t idles[] = {0, 1000, 3000, 1800000};
   gmux_channel_options o;
   gmux_channel_options_init(&o, sizeof o);
-  o.cleartext = true;
+  o.cleartext = !st.client_tls;
+  o.tls = st.client_tls;
+  o.tls_host = st.client_tls ? "storm.example" : NULL;
   o.stream_window_bytes = any_of(windows, 4);
   o.connection_window_bytes = any_of(windows, 4);
   o.write_queue_bytes = any_of(queues, 3);
   o.max_concurrent_streams = any_of(streams, 4);
   o.max_waiting = any_of(waiting, 8);
   o.idle_timeout_ms = any_of(idles, 4);
+  if (storm_chance(15)) o.max_recv_message_bytes = (uint32_t)(st.max_bytes / 2);
   o.initial_backoff_ms = 100 + (uint32_t)storm_random(900);
   o.max_backoff_ms = o.initial_backoff_ms + (uint32_t)storm_random(2000);
   o.connect_timeout_ms = 100 + (uint32_t)storm_random(3000);
@@ -439,23 +447,36 @@ void storm_channel_open(int i) {
              o.max_concurrent_streams, o.max_waiting, o.idle_timeout_ms);
 }
 
+static bool has_running_calls(const storm_closing *closing) {
+  for (size_t i = 0; i < st.call_count; i++) {
+    const storm_call *c = &st.calls[i];
+    if (c->channel == closing->channel && c->generation == closing->generation && c->ends == 0)
+      return true;
+  }
+  return false;
+}
+
+/* A call that another thread was just starting may end later. */
 static void on_channel_closed(void *user_data) {
-  storm_channel *ch = user_data;
+  storm_closing *closing = user_data;
   storm_law(st.in_api == 0, "a channel's on_closed from inside a function of the library");
-  storm_law(ch->closes_due > 0, "a channel's on_closed came twice");
-  ch->closes_due--;
-  storm_note("channel %d: on_closed", (int)(ch - st.channels));
+  storm_law(!closing->is_told, "a channel's on_closed came twice");
+  storm_law(st.is_outside || !has_running_calls(closing),
+            "a channel's on_closed before its calls'");
+  closing->is_told = true;
+  storm_note("channel %d: on_closed", closing->channel);
 }
 
 void storm_channel_close(int i) {
   storm_channel *ch = &st.channels[i];
   gmux_channel *channel = ch->channel;
-  if (!channel) return;
+  if (!channel || st.closing_count == STORM_LIVES) return;
   storm_note("channel %d: close", i);
   ch->channel = NULL;
-  ch->closes_due++;
+  storm_closing *closing = &st.closings[st.closing_count++];
+  *closing = (storm_closing){.channel = i, .generation = ch->generation};
   st.in_api++;
-  gmux_channel_close(channel, on_channel_closed, ch);
+  gmux_channel_close(channel, on_channel_closed, closing);
   gmux_channel_free(channel);
   st.in_api--;
 }

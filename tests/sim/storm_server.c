@@ -193,6 +193,10 @@ static storm_served *served_new(gmux_server_call *call, const storm_life *life,
   s->asked = &st.calls[id - 1];
   s->life = life;
   s->loop = life->loop;
+  int64_t timeout_ms = gmux_server_call_timeout_ms(call);
+  s->deadline_ns = GMUX__NEVER;
+  if (timeout_ms != GMUX_NO_TIMEOUT)
+    s->deadline_ns = sim_now(st.sim) + (uint64_t)timeout_ms * STORM_MS;
   s->kind = kind;
   snprintf(s->peer, sizeof s->peer, "%s", gmux_server_call_peer(call));
   storm_note("server %d: executes call %lu from %s", life->server, id, s->peer);
@@ -318,6 +322,8 @@ static void on_end(gmux_server_call *call, gmux_code code, void *user_data) {
   s->is_over = true;
   s->asked->ledger.ends++;
   storm_note("server, call %u: on_end %s", s->asked->id, gmux_code_str(code));
+  storm_law(s->deadline_ns == GMUX__NEVER || sim_now(st.sim) <= s->deadline_ns + GMUX__NS_PER_S,
+            "server, call %u: ends long after its deadline", s->asked->id);
   storm_law(gmux_server_call_is_over(call), "server, call %u: on_end, and it is not over",
             s->asked->id);
   s->call = call;
@@ -366,6 +372,7 @@ static gmux_server_options random_options(void) {
   o.connection_window_bytes = windows[storm_random(4)];
   o.write_queue_bytes = queues[storm_random(3)];
   o.max_concurrent_streams = streams[storm_random(5)];
+  if (!st.is_calm && storm_chance(15)) o.max_recv_message_bytes = (uint32_t)(st.max_bytes / 2);
   o.max_connections = st.is_calm ? 10000 : connections[storm_random(8)];
   o.handshake_timeout_ms = 1000 + (uint32_t)storm_random(5000);
   return o;
@@ -388,7 +395,8 @@ static int server_listen(storm_server *sv, int i) {
   char address[64];
   snprintf(address, sizeof address, "ipv4:127.0.0.1:%d", FIRST_PORT + i);
   sim_set_outside(sv->loop, false);
-  int error = STORM_API(gmux_server_listen_cleartext(sv->server, address, NULL));
+  int error = STORM_API(st.server_tls ? gmux_server_listen(sv->server, address, st.server_tls, NULL)
+                                      : gmux_server_listen_cleartext(sv->server, address, NULL));
   sim_set_outside(sv->loop, st.is_outside);
   return error;
 }
