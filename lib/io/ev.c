@@ -43,7 +43,7 @@ struct gmux__stop {
 
 /* ---- time and waking: gmux__loop_ops ---- */
 
-static uint64_t ev_clock(gmux_loop *loop) {
+static uint64_t loop_clock(gmux_loop *loop) {
   (void)loop;
   struct timespec ts;
   clock_gettime(CLOCK_MONOTONIC, &ts);
@@ -52,7 +52,7 @@ static uint64_t ev_clock(gmux_loop *loop) {
 
 /* libev counts from its own reading of the clock, which is older than ours, so it may come a little
  * early; on_timer has us ask again. */
-static void ev_wake_at(gmux_loop *loop, uint64_t at_ns) {
+static void loop_wake_at(gmux_loop *loop, uint64_t at_ns) {
   gmux__ev_loop *el = gmux__ev_loop_of(loop);
   ev_timer_stop(el->ev, &el->timer);
   if (at_ns == GMUX__NEVER) return;
@@ -62,7 +62,7 @@ static void ev_wake_at(gmux_loop *loop, uint64_t at_ns) {
   ev_timer_start(el->ev, &el->timer);
 }
 
-static void ev_wake(gmux_loop *loop) {
+static void loop_wake(gmux_loop *loop) {
   gmux__ev_loop *el = gmux__ev_loop_of(loop);
   uint64_t one = 1;
   ssize_t n;
@@ -72,7 +72,7 @@ static void ev_wake(gmux_loop *loop) {
   /* EAGAIN: the counter is full, so the loop is about to wake anyway. */
 }
 
-static bool ev_is_inside(const gmux_loop *loop) {
+static bool loop_is_inside(const gmux_loop *loop) {
   const gmux__ev_loop *el = (const gmux__ev_loop *)(const void *)loop;
   return pthread_equal(el->owner, pthread_self());
 }
@@ -92,7 +92,7 @@ void gmux__ev_release(gmux__ev_loop *el) {
 
 static void stop_decide(gmux__ev_loop *el);
 
-static void ev_end_turn(gmux__ev_loop *el) {
+static void loop_end_turn(gmux__ev_loop *el) {
   gmux__loop_run_timers(&el->common);
   if (gmux__loop_end_turn(&el->common)) {
     ev_idle_start(el->ev, &el->more);
@@ -110,7 +110,7 @@ static void on_turn_start(struct ev_loop *ev, ev_check *w, int revents) {
 
 static void on_turn_end(struct ev_loop *ev, ev_check *w, int revents) {
   (void)ev, (void)revents;
-  ev_end_turn(w->data);
+  loop_end_turn(w->data);
 }
 
 static void on_before_poll(struct ev_loop *ev, ev_prepare *w, int revents) {
@@ -118,7 +118,7 @@ static void on_before_poll(struct ev_loop *ev, ev_prepare *w, int revents) {
   gmux__ev_loop *el = w->data;
   if (!gmux__loop_needs_turn(&el->common)) return;
   gmux__loop_update_now(&el->common);
-  ev_end_turn(el);
+  loop_end_turn(el);
   /* Callbacks have run that the application may wait for with `while (!done) ev_run(EVRUN_ONCE)`:
    * so this iteration does not wait. */
   ev_idle_start(el->ev, &el->more);
@@ -147,13 +147,13 @@ static void on_more(struct ev_loop *ev, ev_idle *w, int revents) {
 
 /* ---- making and ending ---- */
 
-static int ev_stop(gmux_loop *loop);
+static int loop_stop(gmux_loop *loop);
 
-static const gmux__loop_ops ev_ops = {
-    .clock = ev_clock,
-    .wake_at = ev_wake_at,
-    .wake = ev_wake,
-    .is_inside = ev_is_inside,
+static const gmux__loop_ops loop_ops = {
+    .clock = loop_clock,
+    .wake_at = loop_wake_at,
+    .wake = loop_wake,
+    .is_inside = loop_is_inside,
     .dial = gmux__socket_dial,
     .dial_cancel = gmux__socket_dial_cancel,
     .resolve = gmux__resolver_start,
@@ -161,7 +161,7 @@ static const gmux__loop_ops ev_ops = {
     .listen = gmux__socket_listen,
     .listener_close = gmux__socket_listener_close,
     .listener_address = gmux__socket_listener_address,
-    .stop = ev_stop,
+    .stop = loop_stop,
 };
 
 static void watchers_init(gmux__ev_loop *el) {
@@ -223,7 +223,7 @@ static int loop_new(gmux__ev_loop **out, struct ev_loop *ev, const gmux_loop_opt
   el->wake_fd = -1;
   el->owner = pthread_self();
   el->is_own_thread = !ev;
-  int rv = gmux__loop_init(&el->common, &ev_ops, options, seed);
+  int rv = gmux__loop_init(&el->common, &loop_ops, options, seed);
   if (rv) goto fail;
   el->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (el->wake_fd < 0) {
@@ -317,10 +317,15 @@ int gmux_loop_start(gmux_loop **out, const gmux_loop_options *options) {
 static int stop_check(size_t users, size_t open) {
   if (users)
     return gmux__fail(GMUX_ERR_STATE,
-                      "%zu channels or servers of this loop are not closed and freed yet", users);
+                      "%zu %s not closed and freed yet (a gmux_call or gmux_server_call that was "
+                      "not let go of keeps its own)",
+                      users,
+                      users == 1 ? "channel or server of this loop is"
+                                 : "channels or servers of this loop are");
   if (open)
-    return gmux__fail(GMUX_ERR_STATE, "%zu connections or listeners of this loop are still open",
-                      open);
+    return gmux__fail(GMUX_ERR_STATE, "%zu %s still open", open,
+                      open == 1 ? "connection or listener of this loop is"
+                                : "connections or listeners of this loop are");
   return 0;
 }
 
@@ -343,8 +348,8 @@ static void stop_ask(gmux__post *post) {
   stop->el->stop = stop;
 }
 
-static int ev_stop_own_thread(gmux__ev_loop *el) {
-  if (ev_is_inside(&el->common))
+static int loop_stop_thread(gmux__ev_loop *el) {
+  if (loop_is_inside(&el->common))
     return gmux__fail(GMUX_ERR_DEADLOCK, "gmux_loop_stop waits for the loop's thread to end, so "
                                          "it can't be called on it");
   gmux__stop stop = {.post.fn = stop_ask, .el = el};
@@ -359,8 +364,8 @@ static int ev_stop_own_thread(gmux__ev_loop *el) {
   return 0;
 }
 
-static int ev_stop_attached(gmux__ev_loop *el) {
-  if (!ev_is_inside(&el->common))
+static int loop_stop_attached(gmux__ev_loop *el) {
+  if (!loop_is_inside(&el->common))
     return gmux__fail(GMUX_ERR_THREAD, "gmux_loop_stop of an attached loop belongs on the thread "
                                        "that runs its ev_loop");
   if (el->common.loop.depth > 0)
@@ -375,7 +380,7 @@ static int ev_stop_attached(gmux__ev_loop *el) {
   return 0;
 }
 
-static int ev_stop(gmux_loop *loop) {
+static int loop_stop(gmux_loop *loop) {
   gmux__ev_loop *el = gmux__ev_loop_of(loop);
-  return el->is_own_thread ? ev_stop_own_thread(el) : ev_stop_attached(el);
+  return el->is_own_thread ? loop_stop_thread(el) : loop_stop_attached(el);
 }
