@@ -1,9 +1,14 @@
 /* tls_test.c: who trusts whom, over real sockets, and what is said when somebody does not. */
 #include "tests/net/kit.h"
 #include "tests/unit/certs.h"
+#include <netinet/in.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static gmux_tls *client_tls(const char *ca_pem, const test_cert *own) {
@@ -93,6 +98,79 @@ static void a_server_without_tls_is_refused_in_words(void) {
   kit_server_stop(&server);
 }
 
+/* ---- a server that takes any key, as ours would not ---- */
+
+typedef struct lax_server {
+  pthread_t thread;
+  SSL_CTX *context;
+  int fd;
+  char target[64];
+} lax_server;
+
+static int lax_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                    const unsigned char *in, unsigned in_len, void *arg) {
+  (void)ssl, (void)arg, (void)in_len;
+  *out = in + 1;
+  *out_len = in[0];
+  return SSL_TLSEXT_ERR_OK;
+}
+
+/* One handshake. */
+static void *lax_run(void *arg) {
+  lax_server *s = arg;
+  int fd = accept(s->fd, NULL, NULL);
+  SSL *ssl = SSL_new(s->context);
+  SSL_set_fd(ssl, fd);
+  SSL_accept(ssl);
+  SSL_free(ssl);
+  close(fd);
+  return NULL;
+}
+
+static void lax_use(SSL_CTX *context, const test_cert *own) {
+  SSL_CTX_set_security_level(context, 0);
+  CU_ASSERT_EQUAL(SSL_CTX_use_certificate_file(context, own->cert_file, SSL_FILETYPE_PEM), 1);
+  CU_ASSERT_EQUAL(SSL_CTX_use_PrivateKey_file(context, own->key_file, SSL_FILETYPE_PEM), 1);
+  SSL_CTX_set_alpn_select_cb(context, lax_alpn, NULL);
+}
+
+static void lax_start(lax_server *s, const test_cert *own) {
+  s->context = SSL_CTX_new(TLS_server_method());
+  lax_use(s->context, own);
+  struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t len = sizeof at;
+  s->fd = socket(AF_INET, SOCK_STREAM, 0);
+  CU_ASSERT_EQUAL_FATAL(bind(s->fd, (struct sockaddr *)&at, len), 0);
+  CU_ASSERT_EQUAL_FATAL(listen(s->fd, 1), 0);
+  getsockname(s->fd, (struct sockaddr *)&at, &len);
+  snprintf(s->target, sizeof s->target, "127.0.0.1:%u", ntohs(at.sin_port));
+  CU_ASSERT_EQUAL_FATAL(pthread_create(&s->thread, NULL, lax_run, s), 0);
+}
+
+static void lax_stop(lax_server *s) {
+  pthread_join(s->thread, NULL);
+  close(s->fd);
+  SSL_CTX_free(s->context);
+}
+
+/* Its authority is trusted and its name is right; only its key is too short. */
+static void a_server_with_a_weak_key_is_refused(void) {
+  test_ca *ca = test_ca_new("gmux test CA");
+  test_cert *weak =
+      test_cert_new(ca, &(test_cert_options){.san = "IP:127.0.0.1", .rsa_bits = 1024});
+  test_cert_files(weak);
+  gmux_tls *tls = client_tls(test_ca_pem(ca), NULL);
+  void (*before)(int) = signal(SIGPIPE, SIG_IGN); /* the lax server's own writes */
+  lax_server s;
+  lax_start(&s, weak);
+  check_refused(s.target, tls, NULL, "key too weak");
+  lax_stop(&s);
+  signal(SIGPIPE, before);
+  gmux_tls_free(tls);
+  test_cert_free(weak);
+  test_ca_free(ca);
+}
+
 static void a_mebibyte_is_echoed(void) {
   kit_server server;
   CU_ASSERT_FATAL(kit_server_start(&server, NULL, kit_address(KIT_TLS), kit_server_tls(KIT_TLS)));
@@ -153,6 +231,7 @@ static void secrets_go_to_sslkeylogfile_when_asked_for(void) {
 static const test_case cases[] = {TEST(a_server_that_asks_gets_the_clients_name),
                                   TEST(a_server_that_cannot_be_trusted_is_refused_in_words),
                                   TEST(a_server_without_tls_is_refused_in_words),
+                                  TEST(a_server_with_a_weak_key_is_refused),
                                   TEST(a_mebibyte_is_echoed),
                                   TEST(secrets_go_to_sslkeylogfile_when_asked_for),
                                   TESTS_END};
