@@ -148,6 +148,7 @@ static void attempt_on_closed(gmux__stream *stream) {
       .messages = call->loop_only.messages,
       .limit = call->channel->options.max_recv_metadata_bytes,
       .is_past_deadline = gmux__call_is_late(call),
+      .is_half_closed = atomic_load(&call->exchange.shared.is_write_closed),
       .timeout_ms = call->timeout_ms,
   };
   gmux__result result;

@@ -161,7 +161,8 @@ static void call_explain(gmux_call *call, char *text, size_t len) {
     if (gmux__stream_evidence(&call->loop_only.stream) == GMUX_EVIDENCE_NEVER_LEFT)
       snprintf(text, len, "before it left for %s", call->loop_only.line->peer);
     else
-      snprintf(text, len, "while the server worked on it");
+      snprintf(text, len, "%s",
+               gmux__result_where(atomic_load(&call->exchange.shared.is_write_closed)));
     return;
   default:
     snprintf(text, len, "before it was started");

@@ -19,6 +19,11 @@ void gmux__result_deadline(gmux__result *result, int64_t timeout_ms, const char 
                    (long long)(timeout_ms < 0 ? 0 : timeout_ms), where);
 }
 
+const char *gmux__result_where(bool is_half_closed) {
+  return is_half_closed ? "while the server worked on it"
+                        : "while the server had it and the request was not half-closed";
+}
+
 /* ---- one block of header fields ---- */
 
 /* grpc-message as a string: it is kept without a zero at its end. Without memory for one it is left
@@ -131,5 +136,5 @@ void gmux__result_of_end(gmux__result *result, const gmux__result_facts *facts) 
     break;
   }
   if (result->code == GMUX_CANCELLED && facts->is_past_deadline)
-    gmux__result_deadline(result, facts->timeout_ms, "while the server worked on it");
+    gmux__result_deadline(result, facts->timeout_ms, gmux__result_where(facts->is_half_closed));
 }

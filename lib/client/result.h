@@ -29,6 +29,8 @@ void gmux__result_set(gmux__result *result, gmux_code code, const char *format, 
 
 /* The deadline has passed; `where` ends the sentence: "while the server worked on it". */
 void gmux__result_deadline(gmux__result *result, int64_t timeout_ms, const char *where);
+/* `where` of a call that the server has: it may be our word that is missing, not its. */
+const char *gmux__result_where(bool is_half_closed);
 
 /* What is known of the answer when its initial metadata have come: true when they end the call,
  * which is then `result`. `limit` is max_recv_metadata_bytes, for the words. */
@@ -40,7 +42,8 @@ typedef struct gmux__result_facts {
   uint32_t messages;    /* that came */
   uint32_t limit;       /* max_recv_metadata_bytes */
   bool is_past_deadline;
-  int64_t timeout_ms; /* for the words of the deadline */
+  bool is_half_closed; /* for the words of the deadline, */
+  int64_t timeout_ms;  /* and this */
 } gmux__result_facts;
 
 /* Borrows from the stream (and may put a zero behind its grpc-message). */

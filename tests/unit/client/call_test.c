@@ -265,6 +265,16 @@ static void a_deadline_passes_while_the_server_works(void) {
   ASSERT_LOG(t, "E");
 }
 
+static void a_deadline_passes_while_the_request_is_not_half_closed(void) {
+  w_connected();
+  gmux_call_options o = w_timeout(1500);
+  tcall *t = w_start(GMUX_CLIENT_STREAMING, &o);
+  CU_ASSERT_EQUAL(w_write(t, "hello"), 0);
+  assert_late_after(t, 1500,
+                    "deadline of 1500 ms passed while the server had it and the request was not "
+                    "half-closed");
+}
+
 /* The server's SETTINGS arrive in the very turn in which the timer is due, and before it. */
 static void a_deadline_that_is_over_when_a_connection_comes_sends_nothing(void) {
   w_open();
@@ -821,6 +831,7 @@ static const test_case cases[] = {
     TEST(a_deadline_passes_during_the_backoff),
     TEST(a_deadline_passes_while_waiting_for_a_stream),
     TEST(a_deadline_passes_while_the_server_works),
+    TEST(a_deadline_passes_while_the_request_is_not_half_closed),
     TEST(a_deadline_that_is_over_when_a_connection_comes_sends_nothing),
     TEST(a_deadline_passes_before_the_request_could_be_written),
     TEST(an_answer_in_time_stops_the_clock),

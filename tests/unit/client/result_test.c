@@ -36,6 +36,8 @@ static void good_head(gmux__head *head) {
   add(head, "content-type", "application/grpc+proto");
 }
 
+static bool is_half_closed;
+
 static void end_with(gmux__ending how, uint32_t messages, bool needs_message, bool is_late) {
   stream.end.how = how;
   gmux__result_facts facts = {.stream = &stream,
@@ -43,6 +45,7 @@ static void end_with(gmux__ending how, uint32_t messages, bool needs_message, bo
                               .messages = messages,
                               .limit = LIMIT,
                               .is_past_deadline = is_late,
+                              .is_half_closed = is_half_closed,
                               .timeout_ms = 250};
   gmux__result_of_end(&result, &facts);
 }
@@ -329,6 +332,12 @@ static void a_broken_rule_is_internal_and_a_passed_limit_resource_exhausted(void
 static void cancelled_by_the_server_after_our_deadline_is_our_deadline(void) {
   stream.end.h2_code = GMUX__H2_CANCEL;
   end_with(GMUX__ENDING_RESET, 0, true, true);
+  ASSERT_RESULT(GMUX_DEADLINE_EXCEEDED,
+                "deadline of 250 ms passed while the server had it and the request was not "
+                "half-closed");
+  is_half_closed = true;
+  end_with(GMUX__ENDING_RESET, 0, true, true);
+  is_half_closed = false;
   ASSERT_RESULT(GMUX_DEADLINE_EXCEEDED, "deadline of 250 ms passed while the server worked on it");
   add(&stream.tail, "grpc-status", "1");
   end_with(GMUX__ENDING_FINISHED, 0, true, true);
