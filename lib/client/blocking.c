@@ -15,7 +15,10 @@ static int call_check_may_wait(const gmux_call *call, const char *what) {
 
 int gmux_call_read_wait(gmux_call *call, gmux_bytes *message) {
   int error = call_check_may_wait(call, "gmux_call_read_wait");
-  return error ? error : gmux__exchange_read_wait(&call->exchange, message);
+  if (!error) error = gmux__exchange_read_wait(&call->exchange, message);
+  if (error == GMUX_ERR_EOF)
+    return gmux__fail(GMUX_ERR_EOF, "no more messages; gmux_call_end_wait has the status");
+  return error;
 }
 
 int gmux_call_write_wait(gmux_call *call, gmux_bytes *message) {
@@ -31,7 +34,8 @@ int gmux_call_headers_wait(gmux_call *call, const gmux_metadata **metadata) {
   if (error) return error;
   unsigned up = gmux__mailbox_wait(call->exchange.box, GMUX__BOX_HEADERS | GMUX__BOX_END, -1);
   if (!(up & GMUX__BOX_HEADERS))
-    return gmux__fail(GMUX_ERR_EOF, "the call ended without initial metadata");
+    return gmux__fail(GMUX_ERR_EOF, "the call ended without initial metadata; "
+                                    "gmux_call_end_wait has the status");
   *metadata = call->loop_only.stream.head.metadata;
   return 0;
 }
@@ -59,6 +63,7 @@ static gmux_status status_of_error(int error) {
 }
 
 gmux_status gmux_call_end_wait(gmux_call *call, const gmux_metadata **trailers) {
+  if (trailers) *trailers = NULL;
   int error = call_check_may_wait(call, "gmux_call_end_wait");
   if (error) return status_of_error(error);
   gmux__mailbox_wait(call->exchange.box, GMUX__BOX_END, -1);

@@ -167,6 +167,7 @@ static void a_stream_is_written_and_read_to_its_end(void) {
   }
   CU_ASSERT_EQUAL(count, 10);
   CU_ASSERT_EQUAL(gmux_call_read_wait(call, &message), GMUX_ERR_EOF);
+  CU_ASSERT_STRING_EQUAL(gmux_last_error(), "no more messages; gmux_call_end_wait has the status");
   gmux_status status = gmux_call_end_wait(call, &trailers);
   CU_ASSERT_EQUAL(status.code, GMUX_OK);
   CU_ASSERT_STRING_EQUAL(gmux_metadata_get(trailers, "x-trailer", NULL), "bye");
@@ -186,6 +187,7 @@ static void a_failed_stream_is_read_to_its_end_at_once(void) {
   gmux_bytes message;
   CU_ASSERT_EQUAL(gmux_call_read_wait(call, &message), GMUX_ERR_EOF);
   CU_ASSERT_EQUAL(gmux_call_headers_wait(call, &headers), GMUX_ERR_EOF);
+  ASSERT_HAS(gmux_last_error(), "the call ended without initial metadata");
   gmux_status status = gmux_call_end_wait(call, &trailers);
   CU_ASSERT_EQUAL(status.code, GMUX_NOT_FOUND);
   CU_ASSERT_STRING_EQUAL(gmux_metadata_get(trailers, "x-trailer", NULL), "t");
@@ -262,8 +264,10 @@ static void waiting_is_refused_on_the_loops_thread(void) {
   sim_set_outside(w_loop, true);
   CU_ASSERT_EQUAL(gmux_call_headers_wait(call, NULL), GMUX_ERR_INVALID);
   sim_set_outside(w_loop, false);
-  gmux_status status = gmux_call_end_wait(call, NULL);
+  const gmux_metadata *trailers = (const gmux_metadata *)(const void *)&message; /* not NULL */
+  gmux_status status = gmux_call_end_wait(call, &trailers);
   ASSERT_STATUS(status, GMUX_FAILED_PRECONDITION, "on the loop's own thread");
+  CU_ASSERT_PTR_NULL(trailers);
   gmux_call_free(call);
 }
 
