@@ -11,6 +11,13 @@ static int call_check(const gmux_server_call *call, const char *function) {
   return 0;
 }
 
+static int call_check_blocking(const gmux_server_call *call, const char *function) {
+  if (!call) return gmux__fail(GMUX_ERR_INVALID, "%s: call is NULL", function);
+  if (call->exchange.box) return 0;
+  return gmux__fail(GMUX_ERR_STATE,
+                    "%s waits, but on_call did not say gmux_server_call_set_blocking", function);
+}
+
 /* ---- asking ---- */
 
 gmux_server_call *gmux_server_call_ref(gmux_server_call *call) {
@@ -104,6 +111,8 @@ int gmux_server_call_write(gmux_server_call *call, gmux_bytes *message) {
 }
 
 int gmux_server_call_write_wait(gmux_server_call *call, gmux_bytes *message) {
+  int rv = call_check_blocking(call, "gmux_server_call_write_wait");
+  if (rv) return rv;
   return call_write(call, "gmux_server_call_write_wait", gmux__exchange_write_wait, message, false);
 }
 
@@ -139,8 +148,12 @@ int gmux_server_call_request(gmux_server_call *call, uint32_t count) {
 }
 
 int gmux_server_call_read_wait(gmux_server_call *call, gmux_bytes *message) {
-  if (!call) return gmux__fail(GMUX_ERR_INVALID, "gmux_server_call_read_wait: call is NULL");
-  return gmux__exchange_read_wait(&call->exchange, message);
+  int rv = call_check_blocking(call, "gmux_server_call_read_wait");
+  if (!rv) rv = gmux__exchange_read_wait(&call->exchange, message);
+  if (rv != GMUX_ERR_EOF) return rv;
+  return gmux__fail(rv, "no more messages: %s",
+                    gmux_server_call_is_over(call) ? "the call is over"
+                                                   : "the client has half-closed");
 }
 
 /* ---- the way it is served, said in on_call ---- */

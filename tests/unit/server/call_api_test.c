@@ -382,6 +382,7 @@ static void how_a_call_is_served_is_said_in_on_call_only(void) {
   CU_ASSERT_EQUAL(gmux_server_call_set_blocking(call), GMUX_ERR_STATE);
   gmux_bytes message;
   CU_ASSERT_EQUAL(gmux_server_call_read_wait(call, &message), GMUX_ERR_STATE);
+  CU_ASSERT_PTR_NOT_NULL(strstr(gmux_last_error(), "gmux_server_call_set_blocking"));
   message = kit_text("x");
   CU_ASSERT_EQUAL(gmux_server_call_write_wait(call, &message), GMUX_ERR_STATE);
 }
@@ -424,6 +425,7 @@ static void a_thread_reads_each_message_and_then_eof_and_answers(void) {
   kit_run();
   gmux_bytes message;
   CU_ASSERT_EQUAL(gmux_server_call_read_wait(kept, &message), GMUX_ERR_EOF);
+  KIT_STREQ(gmux_last_error(), "no more messages: the client has half-closed");
   CU_ASSERT_FALSE(gmux_server_call_is_over(kept));
   message = kit_text("echo");
   CU_ASSERT_EQUAL(gmux_server_call_write_wait(kept, &message), 0);
@@ -464,6 +466,7 @@ static void a_reader_whose_call_is_over_gets_eof_and_a_writer_is_refused(void) {
   int rv = gmux_server_call_read_wait(kept, &message); /* what came before the end is there */
   if (rv == 0) gmux_bytes_release(&message);
   CU_ASSERT_EQUAL(gmux_server_call_read_wait(kept, &message), GMUX_ERR_EOF);
+  KIT_STREQ(gmux_last_error(), "no more messages: the call is over");
   message = kit_text("x");
   CU_ASSERT_EQUAL(gmux_server_call_write_wait(kept, &message), GMUX_ERR_STATE);
   gmux_server_call_unref(kept);
