@@ -30,7 +30,8 @@ static int refuse(const parser *ps, int error, const char *format, ...) {
   va_start(args, format);
   vsnprintf(why, sizeof why, format, args);
   va_end(args);
-  return gmux__fail(error, "target \"%.160s\": %s", ps->whole, why);
+  return gmux__fail(error, "%s \"%.160s\": %s", ps->is_listen ? "address" : "target", ps->whole,
+                    why);
 }
 
 /* A piece of the text as printf's "%.*s" wants it, cut so that the sentence keeps its end. */
@@ -82,7 +83,8 @@ static int bracketed_parse(const parser *ps, place *at, text t) {
 static int place_parse(const parser *ps, place *at, text t) {
   *at = (place){.host = t, .port = PORT_DEFAULT};
   if (t.len == 0)
-    return refuse(ps, GMUX_ERR_INVALID, "no host given: write host:port, as in localhost:50051");
+    return refuse(ps, GMUX_ERR_INVALID, "no host given: write host:port, as in %s:50051",
+                  ps->is_listen ? "127.0.0.1" : "localhost");
   if (t.p[0] == '[') return bracketed_parse(ps, at, t);
   const char *colon = memchr(t.p, ':', t.len);
   if (!colon) return 0;
@@ -327,22 +329,23 @@ static int target_parse_unix_abstract(const parser *ps, gmux__target *target, te
 typedef struct scheme {
   const char *name;
   int (*parse)(const parser *ps, gmux__target *target, text rest); /* NULL: not supported */
+  const char *instead; /* what to write in a client's target; NULL: one of the others */
 } scheme;
 
 static const scheme schemes[] = {
-    {"dns", target_parse_dns},
-    {"ipv4", target_parse_ipv4},
-    {"ipv6", target_parse_ipv6},
-    {"unix", target_parse_unix},
-    {"unix-abstract", target_parse_unix_abstract},
+    {"dns", target_parse_dns, NULL},
+    {"ipv4", target_parse_ipv4, NULL},
+    {"ipv6", target_parse_ipv6, NULL},
+    {"unix", target_parse_unix, NULL},
+    {"unix-abstract", target_parse_unix_abstract, NULL},
     /* known to other gRPC libraries, or often written by mistake */
-    {"xds", NULL},
-    {"vsock", NULL},
-    {"passthrough", NULL},
-    {"google-c2p", NULL},
-    {"google-c2p-experimental", NULL},
-    {"http", NULL},
-    {"https", NULL},
+    {"xds", NULL, NULL},
+    {"vsock", NULL, NULL},
+    {"passthrough", NULL, NULL},
+    {"google-c2p", NULL, NULL},
+    {"google-c2p-experimental", NULL, NULL},
+    {"http", NULL, "write host:port and set options.cleartext (without it: TLS)"},
+    {"https", NULL, "write host:port; TLS is the default"},
 };
 
 static bool text_is_word(text t, const char *word) {
@@ -367,6 +370,19 @@ static bool text_is_number(text t) {
   return t.len > 0;
 }
 
+static const char *usable_schemes(const parser *ps) {
+  return ps->is_listen ? "127.0.0.1:port, ipv4:, ipv6:, unix: or unix-abstract:"
+                       : "dns:///host:port, ipv4:, ipv6:, unix: or unix-abstract:";
+}
+
+static int refuse_scheme(const parser *ps, const scheme *sc) {
+  if (sc->instead && !ps->is_listen)
+    return refuse(ps, GMUX_ERR_UNSUPPORTED, "%s: is not part of a target; %s", sc->name,
+                  sc->instead);
+  return refuse(ps, GMUX_ERR_UNSUPPORTED, "%s: is not supported; use %s", sc->name,
+                usable_schemes(ps));
+}
+
 static int target_parse_text(const parser *ps, gmux__target *target) {
   text t = {ps->whole, strlen(ps->whole)};
   const char *colon = memchr(t.p, ':', t.len);
@@ -376,23 +392,18 @@ static int target_parse_text(const parser *ps, gmux__target *target) {
   const scheme *sc = scheme_find(name);
   if (sc && sc->parse) return sc->parse(ps, target, rest);
   /* A machine may be called "xds": then a port follows. */
-  if (sc && !text_is_number(rest))
-    return refuse(ps, GMUX_ERR_UNSUPPORTED,
-                  "%s: is not supported; use dns:///host:port, ipv4:, ipv6:, unix: or "
-                  "unix-abstract:",
-                  sc->name);
+  if (sc && !text_is_number(rest)) return refuse_scheme(ps, sc);
   if (rest.len >= 2 && memcmp(rest.p, "//", 2) == 0)
-    return refuse(ps, GMUX_ERR_INVALID,
-                  "scheme \"%.*s\" is not known; use dns:///host:port, ipv4:, ipv6:, unix: or "
-                  "unix-abstract:",
-                  shown(name), name.p);
+    return refuse(ps, GMUX_ERR_INVALID, "scheme \"%.*s\" is not known; use %s", shown(name), name.p,
+                  usable_schemes(ps));
   return target_parse_host(ps, target, t);
 }
 
 static int target_parse(gmux__target *out, const char *whole, bool is_listen) {
   if (!whole || !*whole)
-    return gmux__fail(GMUX_ERR_INVALID, "target is %s: write host:port, as in localhost:50051",
-                      whole ? "empty" : "NULL");
+    return gmux__fail(GMUX_ERR_INVALID, "the %s is %s: write host:port, as in %s:50051",
+                      is_listen ? "address" : "target", whole ? "empty" : "NULL",
+                      is_listen ? "127.0.0.1" : "localhost");
   gmux__target target = {.authority = NULL};
   int rv = target_parse_text(&(parser){whole, is_listen}, &target);
   if (rv) {

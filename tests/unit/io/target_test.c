@@ -205,11 +205,29 @@ static void what_grpc_knows_and_we_do_not_is_named(void) {
       {"vsock:2:80", "vsock: is not supported"},
       {"passthrough:///host:80", "passthrough: is not supported"},
       {"google-c2p:///x", "google-c2p: is not supported"},
-      {"http://host:80", "http: is not supported"},
-      {"https://host", "https: is not supported; use dns:///host:port"},
+      {"http://host:80",
+       "http: is not part of a target; write host:port and set options.cleartext"},
+      {"HTTPS://host", "https: is not part of a target; write host:port; TLS is the default"},
       {"dns://8.8.8.8/host:80", "naming a DNS server is not supported"},
   };
   expect_all_bad(table, sizeof table / sizeof *table, GMUX_ERR_UNSUPPORTED, gmux__target_parse);
+}
+
+static void what_is_to_be_listened_on_is_called_an_address(void) {
+  static const bad invalid[] = {
+      {NULL, "the address is NULL: write host:port, as in 127.0.0.1:50051"},
+      {"", "the address is empty"},
+      {"127.0.0.1", "address \"127.0.0.1\": to listen"},
+      {"tcp://127.0.0.1:80", "\"tcp\" is not known; use 127.0.0.1:port, ipv4:"},
+  };
+  static const bad unsupported[] = {
+      {"http://127.0.0.1:80", "http: is not supported; use 127.0.0.1:port, ipv4:"},
+      {"vsock:2:80", "address \"vsock:2:80\": vsock: is not supported"},
+  };
+  expect_all_bad(invalid, sizeof invalid / sizeof *invalid, GMUX_ERR_INVALID,
+                 gmux__target_parse_listen);
+  expect_all_bad(unsupported, sizeof unsupported / sizeof *unsupported, GMUX_ERR_UNSUPPORTED,
+                 gmux__target_parse_listen);
 }
 
 static void names_have_the_lengths_of_dns(void) {
@@ -357,6 +375,7 @@ static const test_case cases[] = {
     TEST(a_unix_name_may_have_107_bytes),
     TEST(mistakes_are_explained),
     TEST(what_grpc_knows_and_we_do_not_is_named),
+    TEST(what_is_to_be_listened_on_is_called_an_address),
     TEST(names_have_the_lengths_of_dns),
     TEST(an_error_about_a_very_long_text_is_cut),
     TEST(a_server_may_ask_for_port_0),
