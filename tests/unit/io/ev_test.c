@@ -161,13 +161,20 @@ static void an_attached_loop_is_not_stopped_from_another_thread(void) {
 static void a_loop_in_use_is_not_stopped(void) {
   gmux__loop_ref(net_loop);
   CU_ASSERT_EQUAL(gmux_loop_stop(net_loop), GMUX_ERR_STATE);
-  CU_ASSERT_PTR_NOT_NULL(strstr(gmux_last_error(), "1 channels or servers"));
+  CU_ASSERT_STRING_EQUAL(gmux_last_error(),
+                         "1 channel or server of this loop is not closed and freed yet (a "
+                         "gmux_call or gmux_server_call that was not let go of keeps its own)");
+  gmux__loop_ref(net_loop);
+  CU_ASSERT_EQUAL(gmux_loop_stop(net_loop), GMUX_ERR_STATE);
+  CU_ASSERT_PTR_NOT_NULL(strstr(gmux_last_error(), "2 channels or servers of this loop are not"));
+  gmux__loop_unref(net_loop);
   gmux__loop_unref(net_loop);
   net_server server;
   gmux__address at = net_ipv4(0);
   net_listen(&server, &at, NULL);
   CU_ASSERT_EQUAL(gmux_loop_stop(net_loop), GMUX_ERR_STATE);
-  CU_ASSERT_PTR_NOT_NULL(strstr(gmux_last_error(), "1 connections or listeners"));
+  CU_ASSERT_PTR_NOT_NULL(
+      strstr(gmux_last_error(), "1 connection or listener of this loop is still"));
   gmux__listener_close(server.listener);
 }
 
