@@ -9,7 +9,6 @@
 #include "greeter.pb-c.h"
 #include <getopt.h>
 #include <gmux/gmux.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,10 +146,6 @@ static void must(int error) {
   exit(1);
 }
 
-static void on_closed(void *closed) {
-  sem_post(closed);
-}
-
 int main(int argc, char **argv) {
   /* clang-format off */
   static const struct option longs[] = {
@@ -199,11 +194,8 @@ int main(int argc, char **argv) {
   printf("port: %u\n", port), fflush(stdout);
 
   int signal;
-  sem_t closed;
-  sem_init(&closed, 0, 0);
   sigwait(&stop, &signal);
-  gmux_server_drain(server, 5000, on_closed, &closed);
-  sem_wait(&closed);
+  must(gmux_server_drain_wait(server, 5000));
   gmux_server_free(server);
   return gmux_loop_stop(loop) ? 1 : 0;
 }

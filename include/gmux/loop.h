@@ -53,9 +53,9 @@ GMUX_API int gmux_loop_start(gmux_loop **out, const gmux_loop_options *options);
  * it must not be called on it (GMUX_ERR_DEADLOCK, nothing done). For an attached one: on its own
  * thread (else GMUX_ERR_THREAD), and not from a callback of gmux (GMUX_ERR_STATE). Posts still
  * queued are run first, and what they lead to at once: gmux_channel_free or gmux_server_free may
- * stand right before it, with no wait for on_closed. GMUX_ERR_STATE, and the loop goes on, while a
- * channel or server of it is not freed, or is held by a gmux_call that is not freed or a
- * gmux_server_call that is not unref'd, or a connection is still open.
+ * stand right before it, with no wait for on_closed (but for that of a drain). GMUX_ERR_STATE, and
+ * the loop goes on, while a channel or server of it is not freed, or is held by a gmux_call that is
+ * not freed or a gmux_server_call that is not unref'd, or a connection is still open.
  */
 GMUX_API int gmux_loop_stop(gmux_loop *loop);
 

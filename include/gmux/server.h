@@ -16,9 +16,10 @@
  * returned; to use it later or from another thread take a hold with gmux_server_call_ref.
  *
  * Functions are for the loop's thread, except where a section says otherwise. None may be called in
- * a signal handler: a program that stops on SIGTERM waits for it with sigwait, signalfd or libev's
- * ev_signal, and calls gmux_server_drain from there; gmux_server_free and gmux_loop_stop come after
- * its on_closed.
+ * a signal handler: a program that stops on SIGTERM waits for it with sigwait, and then says
+ * gmux_server_drain_wait, gmux_server_free and gmux_loop_stop; or with signalfd or libev's
+ * ev_signal on the loop's own thread, and says gmux_server_drain, and the other two after its
+ * on_closed.
  */
 #ifndef GMUX_SERVER_H
 #define GMUX_SERVER_H
@@ -120,9 +121,16 @@ GMUX_API void gmux_server_drain(gmux_server *server, int64_t grace_ms,
 /* gmux_server_drain with no grace. */
 GMUX_API void gmux_server_close(gmux_server *server, void (*on_closed)(void *user_data),
                                 void *user_data);
-/* Lets go of the server, closing it with no grace if it is not closed, so during a drain not before
- * on_closed; takes NULL. Its memory goes when it is closed and the last hold on a call of it is
- * gone. */
+/*
+ * gmux_server_drain, and waits until all is over, also when another drain is running (its on_closed
+ * comes before this returns) or is over already. 0; GMUX_ERR_DEADLOCK on the loop's own thread,
+ * GMUX_ERR_INVALID, GMUX_ERR_NOMEM: then nothing has happened. An attached loop must be running on
+ * its thread.
+ */
+GMUX_API int gmux_server_drain_wait(gmux_server *server, int64_t grace_ms);
+/* Lets go of the server; takes NULL. One that nobody drains or closes is closed with no grace; one
+ * that drains finishes first, in the time it was given and with its on_closed. Its memory goes when
+ * it is closed and the last hold on a call of it is gone. */
 GMUX_API void gmux_server_free(gmux_server *server);
 
 typedef struct gmux_server_stats {

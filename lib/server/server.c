@@ -2,6 +2,7 @@
 #include "lib/server/server.h"
 #include "lib/base/alloc.h"
 #include "lib/base/fail.h"
+#include "lib/io/mailbox.h"
 #include "lib/server/call.h"
 #include "lib/server/connection.h"
 #include "lib/server/listener.h"
@@ -50,6 +51,30 @@ void gmux__server_call_dealloc(gmux_server *server, void *call) {
   server_maybe_free(server);
 }
 
+/* ---- threads that wait for the end ---- */
+
+/* Lives on the stack of its thread, and is gone as soon as the box has its flag. */
+typedef struct drain_waiter {
+  gmux__link link; /* in the server's waiters */
+  gmux__post post;
+  gmux_server *server;
+  gmux__mailbox *box;
+} drain_waiter;
+
+static void waiter_on_post(gmux__post *post) {
+  drain_waiter *w = gmux__container(post, drain_waiter, post);
+  if (w->server->loop_only.state == GMUX__SERVER_CLOSED)
+    gmux__mailbox_set(w->box, GMUX__BOX_CLOSED);
+  else
+    gmux__list_append(&w->server->loop_only.waiters, &w->link);
+}
+
+static void server_tell_waiters(gmux_server *server) {
+  for (gmux__link *l = gmux__list_shift(&server->loop_only.waiters); l;
+       l = gmux__list_shift(&server->loop_only.waiters))
+    gmux__mailbox_set(gmux__container(l, drain_waiter, link)->box, GMUX__BOX_CLOSED);
+}
+
 /* ---- the end, on the loop's thread ---- */
 
 /* Goes forward only. */
@@ -66,6 +91,7 @@ static void server_maybe_close(gmux_server *server) {
   gmux__timer_clear(server->loop, &server->loop_only.grace);
   gmux__log(gmux__loop_logger(server->loop), GMUX_LOG_INFO, "server", "closed");
   if (server->ending.on_closed) server->ending.on_closed(server->ending.user_data);
+  server_tell_waiters(server);
   server_maybe_free(server);
 }
 
@@ -229,9 +255,25 @@ void gmux_server_close(gmux_server *server, void (*on_closed)(void *user_data), 
   gmux_server_drain(server, 0, on_closed, user_data);
 }
 
+int gmux_server_drain_wait(gmux_server *server, int64_t grace_ms) {
+  if (!server) return gmux__fail(GMUX_ERR_INVALID, "gmux_server_drain_wait: server is NULL");
+  if (gmux_loop_is_inside(server->loop))
+    return gmux__fail(GMUX_ERR_DEADLOCK, "gmux_server_drain_wait was called on the loop's own "
+                                         "thread, which would wait for itself");
+  drain_waiter w = {.post.fn = waiter_on_post, .server = server};
+  int error = gmux__mailbox_new(&w.box);
+  if (error) return error;
+  gmux_server_drain(server, grace_ms, NULL, NULL);
+  gmux__loop_post(server->loop, &w.post);
+  gmux__mailbox_wait(w.box, GMUX__BOX_CLOSED, -1);
+  gmux__mailbox_free(w.box);
+  return 0;
+}
+
 void gmux_server_free(gmux_server *server) {
   if (!server) return;
-  gmux_server_close(server, NULL, NULL);
+  /* A drain that runs keeps the time it was given. */
+  if (!atomic_load(&server->shared.is_ending)) gmux_server_close(server, NULL, NULL);
   gmux__loop_post(server->loop, &server->shared.free_post);
 }
 

@@ -35,6 +35,7 @@ struct gmux_server {
     bool is_handle_held; /* until gmux_server_free */
     gmux__list listeners;
     gmux__list connections; /* gmux__server_conn */
+    gmux__list waiters;     /* threads in gmux_server_drain_wait */
     gmux__slab call_slab;
     size_t calls_alive; /* that have memory */
     gmux__timer grace;

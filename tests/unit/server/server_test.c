@@ -1,6 +1,10 @@
 /* server_test.c: a server from new to free. */
 #include "lib/wire/status.h"
 #include "tests/unit/server/kit.h"
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /* ---- making ---- */
 
@@ -253,6 +257,40 @@ static void free_alone_closes(void) {
   gmux_server_close(NULL, NULL, NULL);
 }
 
+static void free_lets_a_drain_have_its_time(void) {
+  kit_serve();
+  kit_connect();
+  kit_request(1, "/t.S/Bidi", false, NULL);
+  kit_run();
+  gmux_server_drain(kit.server, 1000, kit_on_closed, &kit);
+  gmux_server_free(kit.server);
+  kit.server = NULL;
+  kit_run_ms(999);
+  KIT_STREQ(kit.order, "c");
+  CU_ASSERT_EQUAL(kit.closed, 0);
+  kit_run_ms(1);
+  KIT_STREQ(kit.order, "ce");
+  CU_ASSERT_EQUAL(kit.closed, 1);
+}
+
+static void a_freed_server_drains_to_the_end_of_its_last_call(void) {
+  kit_serve();
+  kit_connect();
+  kit.act = act_echo;
+  kit_request(1, "/t.S/Unary", false, NULL);
+  kit_run();
+  gmux_server_drain(kit.server, -1, kit_on_closed, &kit);
+  gmux_server_free(kit.server);
+  kit.server = NULL;
+  kit_run();
+  answer_ping();
+  kit_message(1, "one", true);
+  kit_run();
+  KIT_STREQ(kit_reply(1, 0), "one");
+  KIT_STREQ(kit_trailer(1, "grpc-status"), "0");
+  CU_ASSERT_EQUAL(kit.closed, 1);
+}
+
 static void on_closed_frees(void *user_data) {
   kit_on_closed(user_data);
   gmux_server_free(kit.server);
@@ -325,6 +363,81 @@ static void the_end_takes_no_memory(void) {
   CU_ASSERT_EQUAL(test_alloc_calls(), before);
 }
 
+/* ---- waiting for the end: a loop with a thread of its own, and real sockets ---- */
+
+static gmux_loop *own_loop;
+
+static gmux_server *own_server(uint16_t *port) {
+  gmux_server *server = NULL;
+  CU_ASSERT_EQUAL_FATAL(gmux_loop_start(&own_loop, NULL), 0);
+  CU_ASSERT_EQUAL_FATAL(gmux_server_new(&server, own_loop, NULL), 0);
+  CU_ASSERT_EQUAL_FATAL(gmux_server_listen_cleartext(server, "127.0.0.1:0", port), 0);
+  return server;
+}
+
+/* A client that greets, and then says nothing more: not even to the PING of a drain. */
+static int silent_client(uint16_t port) {
+  /* The preface, and empty SETTINGS; the last byte of these is the string's end. */
+  static const char greeting[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0";
+  struct sockaddr_in to = {
+      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  CU_ASSERT_EQUAL_FATAL(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
+  CU_ASSERT_EQUAL(send(fd, greeting, sizeof greeting, 0), sizeof greeting);
+  char answer; /* the server's SETTINGS: it has the connection */
+  CU_ASSERT_EQUAL(recv(fd, &answer, 1, 0), 1);
+  return fd;
+}
+
+static atomic_uint own_closed;
+
+static void own_on_closed(void *user_data) {
+  (void)user_data;
+  atomic_fetch_add(&own_closed, 1);
+}
+
+static void drain_wait_returns_when_all_is_over(void) {
+  uint16_t port;
+  gmux_server *server = own_server(&port);
+  int fd = silent_client(port);
+  CU_ASSERT_EQUAL(gmux_server_drain_wait(server, 1), 0);
+  gmux_server_stats stats = {.size = sizeof stats};
+  CU_ASSERT_EQUAL(gmux_server_get_stats(server, &stats), 0);
+  CU_ASSERT_EQUAL(stats.connections_accepted, 1);
+  CU_ASSERT_EQUAL(stats.connections, 0);
+  CU_ASSERT_EQUAL(gmux_server_drain_wait(server, -1), 0); /* over already */
+  gmux_server_free(server);
+  CU_ASSERT_EQUAL(gmux_loop_stop(own_loop), 0);
+  close(fd);
+}
+
+static void drain_wait_joins_and_shortens_a_drain_that_runs(void) {
+  uint16_t port;
+  gmux_server *server = own_server(&port);
+  int fd = silent_client(port);
+  atomic_store(&own_closed, 0);
+  gmux_server_drain(server, -1, own_on_closed, NULL);
+  CU_ASSERT_EQUAL(gmux_server_drain_wait(server, 1), 0);
+  CU_ASSERT_EQUAL(atomic_load(&own_closed), 1); /* came before */
+  gmux_server_free(server);
+  CU_ASSERT_EQUAL(gmux_loop_stop(own_loop), 0);
+  close(fd);
+}
+
+static void drain_wait_that_is_refused_has_begun_nothing(void) {
+  kit_serve();
+  CU_ASSERT_EQUAL(gmux_server_drain_wait(NULL, 0), GMUX_ERR_INVALID);
+  CU_ASSERT_EQUAL(gmux_server_drain_wait(kit.server, 0), GMUX_ERR_DEADLOCK);
+  CU_ASSERT_PTR_NOT_NULL(strstr(gmux_last_error(), "own thread"));
+  sim_set_outside(kit.loop, true);
+  test_alloc_fail_at(1);
+  CU_ASSERT_EQUAL(gmux_server_drain_wait(kit.server, 0), GMUX_ERR_NOMEM);
+  test_alloc_fail_at(0);
+  sim_set_outside(kit.loop, false);
+  kit_run();
+  CU_ASSERT_EQUAL(sim_net_live(kit.world).listeners, 1);
+}
+
 static const test_case cases[] = {
     TEST(a_server_that_never_listened_is_freed),
     TEST(new_without_options_has_the_defaults),
@@ -341,10 +454,15 @@ static const test_case cases[] = {
     TEST(a_drain_and_a_close_in_one_breath_close),
     TEST(a_grace_beyond_all_clocks_is_one),
     TEST(free_alone_closes),
+    TEST(free_lets_a_drain_have_its_time),
+    TEST(a_freed_server_drains_to_the_end_of_its_last_call),
     TEST(a_server_may_be_freed_in_on_closed),
     TEST(a_server_may_be_freed_from_a_handler),
     TEST(another_thread_may_drain_and_free),
     TEST(the_end_takes_no_memory),
+    TEST(drain_wait_returns_when_all_is_over),
+    TEST(drain_wait_joins_and_shortens_a_drain_that_runs),
+    TEST(drain_wait_that_is_refused_has_begun_nothing),
     TESTS_END,
 };
 
