@@ -121,6 +121,7 @@ typedef struct storm {
   size_t served_count;
   size_t max_bytes;   /* of a message */
   unsigned roughness; /* percent of the weather that comes */
+  unsigned malice;    /* how much more than usual handlers do beside their work */
   unsigned in_api;    /* functions of the library that the test is in */
   size_t owned;       /* bytes values given away and not released yet */
   bool is_broken;
@@ -143,7 +144,7 @@ bool storm_is_fine(int error, int also);
 bool storm_may_speak(gmux_loop *loop, bool is_of_loop);
 gmux_bytes storm_message(uint32_t id, int direction, unsigned number);
 bool storm_message_is(const gmux_bytes *message, uint32_t id, int direction, unsigned number);
-/* What a handler may do beside its work: to channels, servers and links. */
+/* What a handler may do beside its work: to other calls, channels, servers and links. */
 void storm_mischief(void);
 
 /* Around every function of the library: no handler may come from inside one. */

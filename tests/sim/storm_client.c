@@ -131,8 +131,8 @@ static void law_of_handlers(const storm_call *c, const char *what) {
 
 static void handler_mischief(storm_call *c, gmux_call *call) {
   if (st.is_calm) return;
-  if (storm_chance(8)) call_act(c, call);
-  if (storm_chance(2)) storm_call_let_go(c);
+  if (storm_chance(8 * st.malice)) call_act(c, call);
+  if (storm_chance(2 * st.malice)) storm_call_let_go(c);
   if (storm_chance(3)) storm_call_start((int)storm_random((uint64_t)st.channel_count));
   storm_mischief();
 }

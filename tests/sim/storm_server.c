@@ -215,7 +215,7 @@ static void law_of_handlers(const storm_served *s, const char *what) {
 
 static void handler_mischief(storm_served *s) {
   if (st.is_calm) return;
-  if (storm_chance(10)) served_act(s);
+  if (storm_chance(10 * st.malice)) served_act(s);
   if (storm_chance(2)) storm_call_start((int)storm_random((uint64_t)st.channel_count));
   storm_mischief();
 }

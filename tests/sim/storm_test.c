@@ -310,10 +310,22 @@ static void touch_channel(int i) {
   }
 }
 
+static void poke_somebody(void) {
+  if (st.call_count > 0) {
+    size_t recent = st.call_count < 40 ? st.call_count : 40;
+    storm_call_poke(&st.calls[st.call_count - 1 - storm_random(recent)]);
+  }
+  if (st.served_count > 0) {
+    size_t recent = st.served_count < 40 ? st.served_count : 40;
+    storm_served_poke(&st.served[st.served_count - 1 - storm_random(recent)]);
+  }
+}
+
 void storm_mischief(void) {
   if (st.is_calm) return;
-  if (storm_chance(1)) touch_channel((int)storm_random((uint64_t)st.channel_count));
-  if (storm_chance(1)) change_weather();
+  if (storm_chance(3 * st.malice)) poke_somebody();
+  if (storm_chance(st.malice)) touch_channel((int)storm_random((uint64_t)st.channel_count));
+  if (storm_chance(st.malice)) change_weather();
   if (storm_random(400) == 0) storm_channel_close((int)storm_random((uint64_t)st.channel_count));
   if (storm_random(200) == 0 && storm_chance(st.roughness))
     storm_server_drain((int)storm_random((uint64_t)st.server_count));
@@ -356,17 +368,6 @@ static void laws_of_counting(void) {
 }
 
 /* ---- the storm ---- */
-
-static void poke_somebody(void) {
-  if (st.call_count > 0) {
-    size_t recent = st.call_count < 40 ? st.call_count : 40;
-    storm_call_poke(&st.calls[st.call_count - 1 - storm_random(recent)]);
-  }
-  if (st.served_count > 0) {
-    size_t recent = st.served_count < 40 ? st.served_count : 40;
-    storm_served_poke(&st.served[st.served_count - 1 - storm_random(recent)]);
-  }
-}
 
 static void start_calls(void) {
   for (uint64_t n = storm_random(8); n > 0; n--)
@@ -546,6 +547,7 @@ static void world_make(uint64_t seed, storm_way way) {
   st.max_bytes = storm_chance(20) ? MESSAGE_MAX : storm_chance(50) ? 20000 : 1000;
   st.is_outside = storm_chance(30);
   st.roughness = storm_chance(30) ? 100 : (unsigned)storm_random(60);
+  st.malice = storm_chance(70) ? 1 : 5;
   for (int i = 0; i < st.loop_count; i++) {
     st.loops[i] = sim_loop(st.sim);
     sim_set_outside(st.loops[i], st.is_outside);
