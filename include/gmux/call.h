@@ -100,6 +100,7 @@ GMUX_API void gmux_call_options_init(gmux_call_options *options, size_t size);
  */
 GMUX_API int gmux_call_options_check(const gmux_call_options *options, char *why, size_t len);
 
+/* To be filled by name (.on_end = ...): it may come to hold more. */
 typedef struct gmux_call_handlers {
   /* The server's initial metadata, borrowed for the callback, NULL when there are none; not for a
    * Trailers-Only reply. */

@@ -61,6 +61,7 @@ GMUX_API void gmux_server_options_init(gmux_server_options *options, size_t size
  */
 GMUX_API int gmux_server_options_check(const gmux_server_options *options, char *why, size_t len);
 
+/* To be filled by name (.on_call = ...): it may come to hold more. */
 typedef struct gmux_server_handlers {
   void (*on_call)(gmux_server_call *call, void *user_data);
   void (*on_message)(gmux_server_call *call, gmux_bytes *message,
