@@ -1,5 +1,5 @@
 /*
- * conn.c: the life of a connection, and its bytes.
+ * conn.c: the life of a connection. Its bytes are in conn_io.c.
  *
  *     DIALING    no transport. conn_new
  *       | gmux__conn_start
@@ -9,9 +9,9 @@
  *       | on_settings (session.c)
  *     READY      streams come and go
  *       | on_goaway (session.c), gmux__conn_drain
- *     DRAINING   no new streams; conn_close_if_drained ends it with the last one
+ *     DRAINING   no new streams; gmux__conn_close_if_drained ends it with the last one
  *       |
- *     CLOSED     from any state by conn_end: no transport, every stream has its ending, and
+ *     CLOSED     from any state by gmux__conn_close: no transport, every stream has its ending, and
  *                on_closed is due
  *
  * A turn: on_ready reads and feeds nghttp2, whose callbacks (session.c) take notes; what they noted
@@ -22,12 +22,6 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-
-enum {
-  READS_A_TURN = 4,   /* then others get theirs */
-  WRITES_A_TURN = 16, /* the same; more goes out in the next turn */
-  LAST_READS = 64     /* times READS_A_TURN, from a peer that takes no more: its socket's buffer */
-};
 
 /* The longest wait for the PING of a graceful GOAWAY. */
 #define DRAIN_PING_NS (10 * GMUX__NS_PER_S)
@@ -116,7 +110,7 @@ static bool is_drained(const gmux__conn *conn) {
          !nghttp2_session_want_write(conn->session);
 }
 
-static void conn_close_if_drained(gmux__conn *conn) {
+void gmux__conn_close_if_drained(gmux__conn *conn) {
   if (is_drained(conn))
     gmux__conn_close(conn, GMUX_ERR_CLOSED, NGHTTP2_NO_ERROR,
                      conn->why[0] ? conn->why : "the connection was drained");
@@ -140,7 +134,7 @@ static void conn_tell_draining(gmux__conn *conn) {
   conn->handlers->on_draining(conn, conn->owner);
 }
 
-static void conn_deliver(gmux__conn *conn) {
+void gmux__conn_deliver(gmux__conn *conn) {
   conn_act_on_doom(conn);
   if (take(&conn->has_ready_event) && conn->handlers->on_ready && conn->state != GMUX__CONN_CLOSED)
     conn->handlers->on_ready(conn, conn->owner);
@@ -148,7 +142,7 @@ static void conn_deliver(gmux__conn *conn) {
   conn_deliver_streams(conn);
   if (take(&conn->has_slots_event) && conn->handlers->on_slots && conn->state == GMUX__CONN_READY)
     conn->handlers->on_slots(conn, conn->owner);
-  conn_close_if_drained(conn);
+  gmux__conn_close_if_drained(conn);
   conn_deliver_streams(conn); /* those that a handler above, or the end, brought */
   if (!is_end_due(conn)) {
     if (conn->has_closed_event) conn_tell_draining(conn); /* the end may be long in coming */
@@ -159,148 +153,7 @@ static void conn_deliver(gmux__conn *conn) {
 }
 
 static void on_deliver_task(void *arg) {
-  conn_deliver(arg);
-}
-
-/* ---- writing ---- */
-
-/* Fills the empty output from nghttp2 until that has no more or the output is full. What nghttp2
- * says when it fails here, its own words or our callbacks', is always that memory has ended. */
-static int conn_gather(gmux__conn *conn) {
-  while (!gmux__outq_is_full(&conn->out)) {
-    const uint8_t *data;
-    ssize_t n = nghttp2_session_mem_send(conn->session, &data);
-    if (n == 0) return 0;
-    if (n < 0 || gmux__outq_copy(&conn->out, data, (size_t)n)) {
-      conn->is_output_broken = true; /* a frame may be half gathered: nothing can follow it */
-      return GMUX_ERR_NOMEM;
-    }
-  }
-  return 0;
-}
-
-/* One round: 0 to go on, GMUX_ERR_AGAIN when the peer does not read, GMUX_ERR_EOF when all is
- * written. */
-static int conn_write_once(gmux__conn *conn) {
-  if (gmux__outq_is_empty(&conn->out)) {
-    int rc = conn_gather(conn);
-    if (rc) return rc;
-  }
-  if (gmux__outq_is_empty(&conn->out)) return GMUX_ERR_EOF;
-  return gmux__outq_write(&conn->out, conn->transport, NULL);
-}
-
-static void conn_update_interest(gmux__conn *conn) {
-  gmux__transport_want(conn->transport,
-                       GMUX__READABLE | (conn->is_write_blocked ? GMUX__WRITABLE : 0u));
-}
-
-static void conn_fail_io(gmux__conn *conn, int error) {
-  gmux__conn_note(conn, GMUX__EVENT_IO_ERROR, -error, 0);
-  gmux__conn_close(conn, error, NGHTTP2_NO_ERROR,
-                   error == GMUX_ERR_NOMEM ? "out of memory" : gmux_last_error());
-}
-
-static bool is_flowing(const gmux__conn *conn) {
-  return conn->state == GMUX__CONN_GREETING || conn->state == GMUX__CONN_READY ||
-         conn->state == GMUX__CONN_DRAINING;
-}
-
-/* ---- reading ---- */
-
-static bool conn_feed(gmux__conn *conn, const uint8_t *data, size_t len) {
-  ssize_t n = nghttp2_session_mem_recv(conn->session, data, len);
-  conn_deliver(conn);
-  if (conn->state == GMUX__CONN_CLOSED) return false;
-  gmux__conn_want_write(conn);
-  if (n >= 0) return true;
-  if (n == NGHTTP2_ERR_NOMEM)
-    gmux__conn_close(conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
-  else if (n == NGHTTP2_ERR_BAD_CLIENT_MAGIC)
-    gmux__conn_close(conn, GMUX_ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR,
-                     "the peer does not speak HTTP/2");
-  else
-    gmux__conn_close(conn, GMUX_ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror((int)n));
-  return false;
-}
-
-/* What a server that expects TLS does when it gets none. */
-static const char *eof_words(const gmux__conn *conn) {
-  bool is_early = conn->state == GMUX__CONN_GREETING && !conn->h2->config.is_server;
-  if (!is_early) return "the peer closed the connection";
-  return conn->is_secure
-             ? "the peer closed the connection before its SETTINGS came"
-             : "the peer closed the connection before its SETTINGS came: is it a TLS port?";
-}
-
-/* True when there may be more to read. */
-static bool conn_read(gmux__conn *conn) {
-  size_t room;
-  uint8_t *buf = gmux__loop_read_buffer(conn->h2->loop, &room);
-  for (int i = 0; i < READS_A_TURN; i++) {
-    ptrdiff_t n = gmux__transport_read(conn->transport, buf, room);
-    if (n == GMUX_ERR_AGAIN) return false;
-    if (n == GMUX_ERR_EOF) {
-      gmux__conn_note(conn, GMUX__EVENT_EOF, 0, 0);
-      gmux__conn_close(conn, GMUX_ERR_EOF, NGHTTP2_NO_ERROR, eof_words(conn));
-      return false;
-    }
-    if (n < 0) {
-      conn_fail_io(conn, (int)n);
-      return false;
-    }
-    if (!conn_feed(conn, buf, (size_t)n)) return false;
-    if ((size_t)n < room && !conn->is_secure) return true; /* all there was; no call to learn so */
-  }
-  return true;
-}
-
-/* ---- the write of a turn ---- */
-
-/*
- * A peer that has closed may have said why before it did: a GOAWAY, the end of a call. That can
- * still be read when writing fails, and often ends in words that say more than the failed write.
- */
-static void conn_fail_write(gmux__conn *conn, int error) {
-  char why[GMUX__CONN_WHY];
-  snprintf(why, sizeof why, "%s", error == GMUX_ERR_NOMEM ? "out of memory" : gmux_last_error());
-  conn->is_output_broken = true;
-  bool has_more = error != GMUX_ERR_NOMEM;
-  for (int i = 0; i < LAST_READS && has_more; i++)
-    has_more = conn_read(conn);
-  if (conn->state == GMUX__CONN_CLOSED) return;
-  gmux__conn_note(conn, GMUX__EVENT_IO_ERROR, -error, 0);
-  gmux__conn_close(conn, error, NGHTTP2_NO_ERROR, why);
-}
-
-/* nghttp2 has found a breach of protocol and sent its GOAWAY; or the peer has sent one, and no
- * stream is left. */
-static bool is_done_with_peer(const gmux__conn *conn) {
-  return is_flowing(conn) && !gmux__timer_is_set(&conn->drain_timer) &&
-         gmux__outq_is_empty(&conn->out) && !nghttp2_session_want_read(conn->session) &&
-         !nghttp2_session_want_write(conn->session);
-}
-
-static void on_write_task(void *arg) {
-  gmux__conn *conn = arg;
-  if (!is_flowing(conn) || conn->is_write_blocked) return;
-  int rc = 0;
-  for (int i = 0; i < WRITES_A_TURN && !rc; i++)
-    rc = conn_write_once(conn);
-  if (rc && rc != GMUX_ERR_AGAIN && rc != GMUX_ERR_EOF) {
-    conn_fail_write(conn, rc);
-    return;
-  }
-  conn->is_write_blocked = rc == GMUX_ERR_AGAIN;
-  if (!rc) gmux__conn_want_write(conn);
-  conn_update_interest(conn);
-  conn_close_if_drained(conn);
-  if (!is_done_with_peer(conn)) return;
-  if (!conn->goaway_sent_code)
-    gmux__conn_close(conn, GMUX_ERR_EOF, NGHTTP2_NO_ERROR, "the peer ended the connection");
-  else
-    gmux__conn_close(conn, GMUX_ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR,
-                     conn->why[0] ? conn->why : "the peer broke a rule of HTTP/2");
+  gmux__conn_deliver(arg);
 }
 
 /* ---- beginning ---- */
@@ -314,7 +167,7 @@ static void conn_greet(gmux__conn *conn) {
     return;
   }
   gmux__conn_set_state(conn, GMUX__CONN_GREETING);
-  conn_update_interest(conn);
+  gmux__conn_update_interest(conn);
   gmux__conn_want_write(conn);
 }
 
@@ -337,7 +190,7 @@ static void on_ready(void *owner, unsigned events) {
     conn->is_write_blocked = false;
     gmux__conn_want_write(conn);
   }
-  if (events & GMUX__READABLE) conn_read(conn);
+  if (events & GMUX__READABLE) gmux__conn_read(conn);
 }
 
 void gmux__conn_start(gmux__conn *conn, gmux__transport *transport) {
@@ -404,8 +257,7 @@ static void conn_say_goodbye(gmux__conn *conn, uint32_t h2_code) {
     const char *text = h2_code == NGHTTP2_NO_ERROR ? "" : conn->why;
     bool is_queued = !nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE, last, h2_code,
                                             (const uint8_t *)text, strlen(text));
-    for (int i = 0; is_queued && i < WRITES_A_TURN && !conn_write_once(conn); i++)
-      ;
+    if (is_queued) (void)gmux__conn_flush(conn);
   }
   gmux__transport_shutdown(conn->transport);
 }
@@ -471,7 +323,7 @@ int gmux__conn_new(gmux__conn **out, gmux__h2 *h2, const gmux__conn_handlers *ha
   conn->owner = owner;
   conn->goaway_last_id = INT32_MAX;
   gmux__slots_init(&conn->slots, h2->config.max_streams);
-  gmux__task_init(&conn->write_task, on_write_task, conn);
+  gmux__task_init(&conn->write_task, gmux__conn_on_write_task, conn);
   gmux__task_init(&conn->deliver_task, on_deliver_task, conn);
   gmux__task_init(&conn->free_task, on_free_task, conn);
   gmux__timer_init(&conn->drain_timer, on_drain_timer, conn);

@@ -61,6 +61,20 @@ void gmux__conn_want_deliver(gmux__conn *conn);
  * stays. */
 void gmux__conn_doom(gmux__conn *conn, int error, uint32_t h2_code, const char *why);
 
+/* Tells streams and owner what has been noted. Outside nghttp2. */
+void gmux__conn_deliver(gmux__conn *conn);
+void gmux__conn_close_if_drained(gmux__conn *conn);
+
+/* conn_io.c */
+void gmux__conn_on_write_task(void *arg); /* of GMUX__PHASE_WRITE: the write of a turn */
+/* True when there may be more to read. */
+bool gmux__conn_read(gmux__conn *conn);
+/* Gathers and writes: GMUX_ERR_EOF when all is written, GMUX_ERR_AGAIN when the peer does not read,
+ * 0 when it has had its share of the turn; other errors are the transport's, or memory's. */
+int gmux__conn_flush(gmux__conn *conn);
+/* The one place that says what the transport is to report. */
+void gmux__conn_update_interest(gmux__conn *conn);
+
 /* session.c */
 int gmux__session_new(gmux__conn *conn);
 int gmux__session_callbacks_new(nghttp2_session_callbacks **out);

@@ -1,0 +1,158 @@
+/*
+ * conn_io.c: the bytes of a connection: what is read feeds nghttp2, what nghttp2 has to say is
+ * gathered and written once a turn.
+ */
+#include "lib/h2/inside.h"
+#include <stdio.h>
+
+enum {
+  READS_A_TURN = 4,   /* then others get theirs */
+  WRITES_A_TURN = 16, /* the same; more goes out in the next turn */
+  LAST_READS = 64     /* times READS_A_TURN, from a peer that takes no more: its socket's buffer */
+};
+
+/* ---- writing ---- */
+
+/* Fills the empty output from nghttp2 until that has no more or the output is full. What nghttp2
+ * says when it fails here, its own words or our callbacks', is always that memory has ended. */
+static int conn_gather(gmux__conn *conn) {
+  while (!gmux__outq_is_full(&conn->out)) {
+    const uint8_t *data;
+    ssize_t n = nghttp2_session_mem_send(conn->session, &data);
+    if (n == 0) return 0;
+    if (n < 0 || gmux__outq_copy(&conn->out, data, (size_t)n)) {
+      conn->is_output_broken = true; /* a frame may be half gathered: nothing can follow it */
+      return GMUX_ERR_NOMEM;
+    }
+  }
+  return 0;
+}
+
+/* One round: 0 to go on, GMUX_ERR_AGAIN when the peer does not read, GMUX_ERR_EOF when all is
+ * written. */
+static int conn_write_once(gmux__conn *conn) {
+  if (gmux__outq_is_empty(&conn->out)) {
+    int rc = conn_gather(conn);
+    if (rc) return rc;
+  }
+  if (gmux__outq_is_empty(&conn->out)) return GMUX_ERR_EOF;
+  return gmux__outq_write(&conn->out, conn->transport, NULL);
+}
+
+int gmux__conn_flush(gmux__conn *conn) {
+  int rc = 0;
+  for (int i = 0; i < WRITES_A_TURN && !rc; i++)
+    rc = conn_write_once(conn);
+  return rc;
+}
+
+void gmux__conn_update_interest(gmux__conn *conn) {
+  gmux__transport_want(conn->transport,
+                       GMUX__READABLE | (conn->is_write_blocked ? GMUX__WRITABLE : 0u));
+}
+
+static void conn_fail_io(gmux__conn *conn, int error) {
+  gmux__conn_note(conn, GMUX__EVENT_IO_ERROR, -error, 0);
+  gmux__conn_close(conn, error, NGHTTP2_NO_ERROR,
+                   error == GMUX_ERR_NOMEM ? "out of memory" : gmux_last_error());
+}
+
+static bool is_flowing(const gmux__conn *conn) {
+  return conn->state == GMUX__CONN_GREETING || conn->state == GMUX__CONN_READY ||
+         conn->state == GMUX__CONN_DRAINING;
+}
+
+/* ---- reading ---- */
+
+static bool conn_feed(gmux__conn *conn, const uint8_t *data, size_t len) {
+  ssize_t n = nghttp2_session_mem_recv(conn->session, data, len);
+  gmux__conn_deliver(conn);
+  if (conn->state == GMUX__CONN_CLOSED) return false;
+  gmux__conn_want_write(conn);
+  if (n >= 0) return true;
+  if (n == NGHTTP2_ERR_NOMEM)
+    gmux__conn_close(conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
+  else if (n == NGHTTP2_ERR_BAD_CLIENT_MAGIC)
+    gmux__conn_close(conn, GMUX_ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR,
+                     "the peer does not speak HTTP/2");
+  else
+    gmux__conn_close(conn, GMUX_ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror((int)n));
+  return false;
+}
+
+/* What a server that expects TLS does when it gets none. */
+static const char *eof_words(const gmux__conn *conn) {
+  bool is_early = conn->state == GMUX__CONN_GREETING && !conn->h2->config.is_server;
+  if (!is_early) return "the peer closed the connection";
+  return conn->is_secure
+             ? "the peer closed the connection before its SETTINGS came"
+             : "the peer closed the connection before its SETTINGS came: is it a TLS port?";
+}
+
+/* True when there may be more to read. */
+bool gmux__conn_read(gmux__conn *conn) {
+  size_t room;
+  uint8_t *buf = gmux__loop_read_buffer(conn->h2->loop, &room);
+  for (int i = 0; i < READS_A_TURN; i++) {
+    ptrdiff_t n = gmux__transport_read(conn->transport, buf, room);
+    if (n == GMUX_ERR_AGAIN) return false;
+    if (n == GMUX_ERR_EOF) {
+      gmux__conn_note(conn, GMUX__EVENT_EOF, 0, 0);
+      gmux__conn_close(conn, GMUX_ERR_EOF, NGHTTP2_NO_ERROR, eof_words(conn));
+      return false;
+    }
+    if (n < 0) {
+      conn_fail_io(conn, (int)n);
+      return false;
+    }
+    if (!conn_feed(conn, buf, (size_t)n)) return false;
+    if ((size_t)n < room && !conn->is_secure) return true; /* all there was; no call to learn so */
+  }
+  return true;
+}
+
+/* ---- the write of a turn ---- */
+
+/*
+ * A peer that has closed may have said why before it did: a GOAWAY, the end of a call. That can
+ * still be read when writing fails, and often ends in words that say more than the failed write.
+ */
+static void conn_fail_write(gmux__conn *conn, int error) {
+  char why[GMUX__CONN_WHY];
+  snprintf(why, sizeof why, "%s", error == GMUX_ERR_NOMEM ? "out of memory" : gmux_last_error());
+  conn->is_output_broken = true;
+  bool has_more = error != GMUX_ERR_NOMEM;
+  for (int i = 0; i < LAST_READS && has_more; i++)
+    has_more = gmux__conn_read(conn);
+  if (conn->state == GMUX__CONN_CLOSED) return;
+  gmux__conn_note(conn, GMUX__EVENT_IO_ERROR, -error, 0);
+  gmux__conn_close(conn, error, NGHTTP2_NO_ERROR, why);
+}
+
+/* nghttp2 has found a breach of protocol and sent its GOAWAY; or the peer has sent one, and no
+ * stream is left. */
+static bool is_done_with_peer(const gmux__conn *conn) {
+  return is_flowing(conn) && !gmux__timer_is_set(&conn->drain_timer) &&
+         gmux__outq_is_empty(&conn->out) && !nghttp2_session_want_read(conn->session) &&
+         !nghttp2_session_want_write(conn->session);
+}
+
+void gmux__conn_on_write_task(void *arg) {
+  gmux__conn *conn = arg;
+  if (!is_flowing(conn) || conn->is_write_blocked) return;
+  int rc = gmux__conn_flush(conn);
+  if (rc && rc != GMUX_ERR_AGAIN && rc != GMUX_ERR_EOF) {
+    conn_fail_write(conn, rc);
+    return;
+  }
+  conn->is_write_blocked = rc == GMUX_ERR_AGAIN;
+  if (!rc) gmux__conn_want_write(conn);
+  gmux__conn_update_interest(conn);
+  gmux__conn_close_if_drained(conn);
+  if (!is_done_with_peer(conn)) return;
+  if (!conn->goaway_sent_code)
+    gmux__conn_close(conn, GMUX_ERR_EOF, NGHTTP2_NO_ERROR, "the peer ended the connection");
+  else
+    gmux__conn_close(conn, GMUX_ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR,
+                     conn->why[0] ? conn->why : "the peer broke a rule of HTTP/2");
+}
