@@ -41,7 +41,8 @@ static int options_read(gmux_tls_options *out, const gmux_tls_options *options) 
   if (!options) return 0;
   if (options->size < OPTIONS_SIZE_MIN || options->size > OPTIONS_SIZE_MAX)
     return gmux__fail(GMUX_ERR_INVALID,
-                      "the TLS options have size %zu, not %zu: call gmux_tls_options_init first",
+                      "the TLS options have size %zu, not %zu: fill them with "
+                      "gmux_tls_options_init(&o, sizeof o)",
                       options->size, sizeof *out);
   if (options_ask_for_unknown(options))
     return gmux__fail(GMUX_ERR_INVALID, "the TLS options ask for something that this version of "

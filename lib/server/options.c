@@ -1,8 +1,6 @@
 /* options.c: the defaults of a server, and what is wrong with given ones. */
 #include "lib/server/options.h"
-#include "lib/base/fail.h"
-#include <stdio.h>
-#include <string.h>
+#include "lib/base/options.h"
 
 static const gmux_server_options defaults = {
     .size = sizeof(gmux_server_options),
@@ -17,17 +15,18 @@ static const gmux_server_options defaults = {
     .handshake_timeout_ms = 120000,
 };
 
+static const gmux__options_kind kind = {
+    .defaults = &defaults,
+    .size = sizeof defaults,
+    .first = GMUX__SIZE_UPTO(gmux_server_options, handshake_timeout_ms), /* of version 0.1 */
+    .init = "gmux_server_options_init",
+};
+
 /* All of them are numbers within bounds. */
-typedef struct option_range {
-  const char *name;
-  size_t offset;
-  uint32_t min, max;
-} option_range;
-
 #define RANGE(field, min, max)                                                                     \
-  { #field, offsetof(gmux_server_options, field), min, max }
+  { #field, offsetof(gmux_server_options, field), min, max, false }
 
-static const option_range ranges[] = {
+static const gmux__options_range ranges[] = {
     RANGE(max_recv_message_bytes, 0, INT32_MAX),   RANGE(max_send_message_bytes, 0, INT32_MAX),
     RANGE(max_recv_metadata_bytes, 1024, 1048576), RANGE(write_queue_bytes, 1024, 1u << 30),
     RANGE(stream_window_bytes, 65535, INT32_MAX),  RANGE(connection_window_bytes, 65535, INT32_MAX),
@@ -35,43 +34,14 @@ static const option_range ranges[] = {
     RANGE(handshake_timeout_ms, 100, 3600000),
 };
 
-static size_t size_min(size_t a, size_t b) {
-  return a < b ? a : b;
-}
-
 void gmux_server_options_init(gmux_server_options *options, size_t size) {
-  if (!options || size < sizeof options->size) return;
-  memset(options, 0, size);
-  memcpy(options, &defaults, size_min(size, sizeof defaults));
-  options->size = size;
-}
-
-static uint32_t option_value(const gmux_server_options *options, const option_range *range) {
-  uint32_t value;
-  memcpy(&value, (const char *)options + range->offset, sizeof value);
-  return value;
-}
-
-static int options_check_ranges(const gmux_server_options *options) {
-  for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
-    const option_range *range = &ranges[i];
-    uint32_t value = option_value(options, range);
-    if (value < range->min || value > range->max)
-      return gmux__fail(GMUX_ERR_INVALID, "server option %s is %u, which is not in %u..%u",
-                        range->name, value, range->min, range->max);
-  }
-  return 0;
+  gmux__options_init(&kind, options, size);
 }
 
 int gmux__server_options_read(gmux_server_options *out, const gmux_server_options *options) {
-  gmux_server_options o = defaults;
-  if (options) {
-    if (options->size < sizeof options->size)
-      return gmux__fail(GMUX_ERR_INVALID,
-                        "server options have no size: start from gmux_server_options_init");
-    memcpy(&o, options, size_min(options->size, sizeof o));
-  }
-  int error = options_check_ranges(&o);
+  gmux_server_options o;
+  int error = gmux__options_read(&kind, &o, options);
+  if (!error) error = gmux__options_check_ranges(&kind, &o, ranges, sizeof ranges / sizeof *ranges);
   if (error) return error;
   *out = o;
   return 0;
@@ -79,8 +49,6 @@ int gmux__server_options_read(gmux_server_options *out, const gmux_server_option
 
 int gmux_server_options_check(const gmux_server_options *options, char *why, size_t len) {
   gmux_server_options o;
-  int error = options ? gmux__server_options_read(&o, options)
-                      : gmux__fail(GMUX_ERR_INVALID, "gmux_server_options_check: options is NULL");
-  if (error && why && len > 0) snprintf(why, len, "%s", gmux_last_error());
-  return error;
+  int error = options ? gmux__server_options_read(&o, options) : gmux__options_missing(&kind);
+  return gmux__options_told(error, why, len);
 }

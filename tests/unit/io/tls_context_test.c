@@ -79,11 +79,11 @@ static void defaults_are_a_client_of_the_systems_store(void) {
 
 static void options_without_init_are_refused(void) {
   options.size = 0;
-  expect_check("call gmux_tls_options_init first");
+  expect_check("gmux_tls_options_init(&o, sizeof o)");
   options.size = 8;
-  expect_check("call gmux_tls_options_init first");
+  expect_check("gmux_tls_options_init(&o, sizeof o)");
   options.size = (size_t)-1;
-  expect_check("call gmux_tls_options_init first");
+  expect_check("gmux_tls_options_init(&o, sizeof o)");
 }
 
 /* As a program has them that was built against a newer header. */

@@ -66,15 +66,15 @@ static void each_option_is_held_to_both_its_bounds_and_named_when_over(void) {
   }
 }
 
-static void what_an_older_program_does_not_know_has_its_default(void) {
-  gmux_server_options o = fresh();
-  o.max_recv_message_bytes = 7;
-  o.max_connections = 0; /* would be refused */
-  o.size = offsetof(gmux_server_options, max_send_message_bytes);
-  gmux_server_options read;
-  CU_ASSERT_EQUAL(gmux__server_options_read(&read, &o), 0);
-  CU_ASSERT_EQUAL(read.max_recv_message_bytes, 7);
-  CU_ASSERT_EQUAL(read.max_connections, 10000);
+static void the_size_of_a_pointer_is_refused(void) {
+  gmux_server_options o, *p = &o;
+  gmux_server_options_init(p, sizeof p);
+  CU_ASSERT_EQUAL(gmux_server_options_check(&o, NULL, 0), GMUX_ERR_INVALID);
+  CU_ASSERT_PTR_NOT_NULL(strstr(gmux_last_error(), "gmux_server_options_init(&o, sizeof o)"));
+  o = (gmux_server_options){.size = sizeof o};
+  CU_ASSERT_EQUAL(gmux_server_options_check(&o, NULL, 0), GMUX_ERR_INVALID);
+  CU_ASSERT_PTR_NOT_NULL(strstr(gmux_last_error(), "max_recv_metadata_bytes 0"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(gmux_last_error(), "gmux_server_options_init(&o, sizeof o)"));
 }
 
 static void what_a_newer_program_knows_is_cleared_by_init_and_passed_over(void) {
@@ -111,7 +111,7 @@ static void a_sentence_that_does_not_fit_is_cut(void) {
 static const test_case cases[] = {
     TEST(the_defaults_are_those_of_the_header_and_are_valid),
     TEST(each_option_is_held_to_both_its_bounds_and_named_when_over),
-    TEST(what_an_older_program_does_not_know_has_its_default),
+    TEST(the_size_of_a_pointer_is_refused),
     TEST(what_a_newer_program_knows_is_cleared_by_init_and_passed_over),
     TEST(options_without_a_size_or_none_are_refused),
     TEST(a_sentence_that_does_not_fit_is_cut),
