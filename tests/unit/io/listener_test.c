@@ -164,9 +164,13 @@ static void without_descriptors_accepting_pauses_and_goes_on_later(void) {
   CU_ASSERT_EQUAL(server.accepted, 0);
   CU_ASSERT_TRUE(log_lines >= 1 && log_lines < 50); /* once a pause, not once a turn */
   net_restore_fds();
-  gmux__transport_close(net_server_take(&server)); /* it comes by itself */
-  CU_ASSERT_EQUAL(server.accepted, 1);
+  /* Both come by themselves. Valgrind keeps up the limit by accepting the first and throwing it
+   * away, so the second is what is waited for. */
+  int second = net_raw_connect(&at);
+  gmux__transport_close(net_server_take(&server));
+  CU_ASSERT_TRUE(server.accepted >= 1);
   gmux__listener_close(server.listener);
+  close(second);
   close(fd);
 }
 
