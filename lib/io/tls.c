@@ -25,7 +25,11 @@ enum {
   RECORD_MAX = SSL3_RT_MAX_PLAIN_LENGTH, /* 16 KiB, RFC 8446 section 5.1 */
   /* A slice from here on is encrypted where it lies. Smaller ones are copied together: a record
    * costs a write and 22 bytes, copying this much less than either. */
-  SLICE_LARGE = RECORD_MAX / 2
+  SLICE_LARGE = RECORD_MAX / 2,
+  /* What one call may read beyond bytes for the owner: handshakes, key updates, tickets, headers. A
+   * peer can send them for ever, and OpenSSL goes on for as long as they come. The rest waits in
+   * the inner transport, which stays readable. Enough for a handshake at one go. */
+  READ_BEYOND = 4 * RECORD_MAX
 };
 
 typedef enum tls_state { TLS_SECURING, TLS_OPEN, TLS_FAILED } tls_state;
@@ -188,6 +192,11 @@ static void tls_begin(tls_transport *t) {
   t->pipe.error = 0;
 }
 
+/* Before what reads: see READ_BEYOND. */
+static void tls_allow_reading(tls_transport *t, size_t len) {
+  t->pipe.allowed = len + READ_BEYOND;
+}
+
 /* What it means that OpenSSL answered `answer` <= 0. Waiting for the inner transport:
  * GMUX_ERR_AGAIN, and *needs says for what. Leaves the error queue empty. */
 static int tls_result(const tls_transport *t, int answer, unsigned *needs) {
@@ -271,6 +280,7 @@ static int tls_step(tls_transport *t) {
   int rc = gmux__transport_handshake(t->pipe.inner);
   if (rc) return rc;
   tls_begin(t);
+  tls_allow_reading(t, 0);
   int answer = SSL_do_handshake(t->ssl);
   unsigned needs = 0;
   if (answer != 1) rc = tls_result(t, answer, &needs);
@@ -305,6 +315,7 @@ static ptrdiff_t tls_read(gmux__transport *transport, uint8_t *buf, size_t len) 
   int rc = tls_check_open(t);
   if (rc) return rc;
   size_t total = 0;
+  tls_allow_reading(t, len);
   while (rc == 0 && total < len) {
     size_t got = 0;
     rc = tls_read_record(t, buf + total, len - total, &got);
@@ -381,6 +392,7 @@ static int tls_look_for_alert(tls_transport *t, int error) {
   char words[GMUX__FAIL_TEXT];
   snprintf(words, sizeof words, "%s", gmux_last_error());
   tls_begin(t);
+  tls_allow_reading(t, 0);
   char byte;
   int answer = SSL_peek(t->ssl, &byte, 1);
   if (answer <= 0 && SSL_get_error(t->ssl, answer) == SSL_ERROR_SSL) return tls_fail_openssl(t);

@@ -20,7 +20,10 @@ static int bio_read(BIO *bio, char *buf, int len) {
   gmux__tls_pipe *pipe = BIO_get_data(bio);
   BIO_clear_retry_flags(bio);
   if (len <= 0) return 0;
-  ptrdiff_t got = gmux__transport_read(pipe->inner, (uint8_t *)buf, (size_t)len);
+  size_t max = (size_t)len < pipe->allowed ? (size_t)len : pipe->allowed;
+  if (max == 0) return bio_answer(bio, GMUX_ERR_AGAIN, BIO_FLAGS_READ);
+  ptrdiff_t got = gmux__transport_read(pipe->inner, (uint8_t *)buf, max);
+  if (got > 0) pipe->allowed -= (size_t)got;
   return bio_answer(bio, got, BIO_FLAGS_READ);
 }
 

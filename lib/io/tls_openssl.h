@@ -69,6 +69,7 @@ typedef struct gmux__tls_pipe {
   gmux__transport *inner;
   int error; /* inner's last answer, if it was other than bytes or GMUX_ERR_AGAIN; its words are in
                 gmux_last_error() */
+  size_t allowed; /* bytes to be read from inner before OpenSSL is told to come again */
 } gmux__tls_pipe;
 
 /* NULL: out of memory. */

@@ -420,6 +420,44 @@ static void key_updates_lose_nothing(void) {
   free(bytes);
 }
 
+static size_t updates_seen;
+
+static void count_updates(int is_writing, int version, int type, const void *data, size_t len,
+                          SSL *ssl, void *arg) {
+  (void)version, (void)ssl, (void)arg;
+  const unsigned char *message = data;
+  if (is_writing || type != SSL3_RT_HANDSHAKE || len == 0) return;
+  if (message[0] == SSL3_MT_KEY_UPDATE) updates_seen++;
+}
+
+/* Messages of TLS's own hold nobody's bytes, so OpenSSL would read on for as long as they come:
+ * with a quick peer for ever, and nobody else on the loop would have a turn. */
+static void peer_that_floods_with_key_updates_does_not_hold_the_loop(void) {
+  enum { UPDATES = 12000 };
+  sim_net(pair.world)->buffer_bytes = 1 << 20;
+  tls_pair_use(NULL, NULL);
+  SSL_CTX_set_msg_callback(pair.client_tls->context, catch_ssl);
+  SSL_CTX_set_msg_callback(pair.server_tls->context, count_updates);
+  tls_pair_connect_well();
+  pair.server.is_idle = true;
+  tls_side_update(&pair.server);
+  for (int i = 0; i < UPDATES; i++) {
+    SSL_key_update(caught_ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+    CU_ASSERT_EQUAL_FATAL(SSL_do_handshake(caught_ssl), 1);
+  }
+  tls_side_write(&pair.client, "still here", 10);
+  sim_run(pair.world);
+  uint8_t buf[100];
+  updates_seen = 0;
+  CU_ASSERT_EQUAL(gmux__transport_read(pair.server.transport, buf, sizeof buf), GMUX_ERR_AGAIN);
+  CU_ASSERT_TRUE(updates_seen > 0 && updates_seen < UPDATES / 2);
+  pair.server.is_idle = false;
+  tls_side_update(&pair.server);
+  sim_run(pair.world);
+  CU_ASSERT_EQUAL(updates_seen, UPDATES);
+  CU_ASSERT_TRUE(tls_side_got(&pair.server, "still here", 10));
+}
+
 static void use_renegotiation_of(gmux_tls *tls) {
   SSL_CTX_clear_options(tls->context, SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_msg_callback(tls->context, catch_ssl);
@@ -702,6 +740,7 @@ static const test_case cases[] = {
     TEST(other_bytes_than_those_offered_are_refused),
     TEST(fewer_bytes_than_those_offered_are_refused),
     TEST(key_updates_lose_nothing),
+    TEST(peer_that_floods_with_key_updates_does_not_hold_the_loop),
     TEST(server_refuses_renegotiation),
     TEST(client_refuses_renegotiation),
     TEST(errors_of_others_are_not_taken_for_ours),
