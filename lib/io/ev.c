@@ -201,9 +201,18 @@ static void watchers_stop(gmux__ev_loop *el) {
   ev_idle_stop(el->ev, &el->more);
 }
 
+/* Until no thread is on its way out of gmux__loop_post: a few instructions and a write. Sleeping
+ * and not yielding, or a thread of higher priority would keep it from getting there. */
+static void loop_await_posters(gmux__ev_loop *el) {
+  const struct timespec moment = {.tv_nsec = 10000};
+  while (atomic_load_explicit(&el->common.shared.posting, memory_order_acquire) > 0)
+    nanosleep(&moment, NULL);
+}
+
 /* Takes a half-built one: what is not there yet is NULL or -1. Not on a loop's own thread, which
  * this would pull from under itself; the resolver is freed there before. */
 static void loop_free(gmux__ev_loop *el) {
+  loop_await_posters(el);
   if (ev_is_active(&el->woken)) watchers_stop(el);
   if (el->is_own_thread && el->ev) ev_loop_destroy(el->ev);
   if (el->wake_fd >= 0) close(el->wake_fd);

@@ -24,6 +24,7 @@ int gmux__loop_init(gmux_loop *loop, const gmux__loop_ops *ops, const gmux_loop_
   for (int i = 0; i < 4; i++)
     loop->loop.random[i] = seed[i];
   atomic_init(&loop->shared.posts, NULL);
+  atomic_init(&loop->shared.posting, 0);
   atomic_init(&loop->shared.users, 0);
   gmux__loop_update_now(loop);
   return 0;
@@ -31,6 +32,7 @@ int gmux__loop_init(gmux_loop *loop, const gmux__loop_ops *ops, const gmux_loop_
 
 void gmux__loop_deinit(gmux_loop *loop) {
   assert(!atomic_load(&loop->shared.posts));
+  assert(!atomic_load(&loop->shared.posting));
   assert(!atomic_load(&loop->shared.users));
   assert(!loop->loop.timers);
   gmux__free(loop->loop.read_buffer);
@@ -142,8 +144,11 @@ bool gmux__loop_needs_turn(const gmux_loop *loop) {
  * no lock; turned round, the posts of one thread are in order. Only the push that finds it empty
  * wakes the loop: whoever finds something there knows that a wake-up is under way. A push from
  * inside a turn needs none, because the turn's end looks once more.
+ *
+ * Between the push and the wake-up the loop may run the post and somebody who learns of it may stop
+ * the loop. `posting` has him wait until nobody here looks at the loop any more.
  */
-void gmux__loop_post(gmux_loop *loop, gmux__post *post) {
+static void loop_push(gmux_loop *loop, gmux__post *post) {
   gmux__post *top = atomic_load_explicit(&loop->shared.posts, memory_order_relaxed);
   do
     post->next = top;
@@ -153,6 +158,12 @@ void gmux__loop_post(gmux_loop *loop, gmux__post *post) {
   if (top) return;
   if (loop->ops->is_inside(loop) && loop->loop.depth > 0) return;
   loop->ops->wake(loop);
+}
+
+void gmux__loop_post(gmux_loop *loop, gmux__post *post) {
+  atomic_fetch_add_explicit(&loop->shared.posting, 1, memory_order_relaxed);
+  loop_push(loop, post);
+  atomic_fetch_sub_explicit(&loop->shared.posting, 1, memory_order_release);
 }
 
 static gmux__post *posts_reverse(gmux__post *post) {

@@ -189,6 +189,7 @@ struct gmux_loop {
   } loop;
   struct { /* any thread */
     _Atomic(gmux__post *) posts;
+    _Atomic(size_t) posting; /* threads inside gmux__loop_post, whose post may have run by now */
     _Atomic(size_t) users;
   } shared;
 };
@@ -208,7 +209,7 @@ struct gmux_loop {
 /* seed: four random words, not all zero. options checked before; NULL: defaults. GMUX_ERR_NOMEM. */
 int gmux__loop_init(gmux_loop *loop, const gmux__loop_ops *ops, const gmux_loop_options *options,
                     const uint64_t seed[4]);
-/* Nothing may be posted, deferred or set any more. */
+/* Nothing may be posted, deferred or set any more, and shared.posting is 0. */
 void gmux__loop_deinit(gmux_loop *loop);
 void gmux__loop_update_now(gmux_loop *loop); /* reads the clock: at the start of a turn */
 /* One batch: what is posted by these posts waits for the next. gmux__loop_end_turn calls it. */

@@ -4,6 +4,7 @@
 #include "tests/unit/harness.h"
 #include "tests/unit/io/net.h"
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -266,6 +267,52 @@ static void a_started_loop_runs_the_posts_of_four_threads_in_order(void) {
   CU_ASSERT_EQUAL(posts.wrong, 0);
 }
 
+/* A thread that has posted and is still about to wake the loop, while others see the post run and
+ * stop the loop. */
+static struct {
+  gmux_loop *loop;
+  sem_t in_wake;
+  atomic_bool is_stopped, was_stopped_under_wake;
+} late;
+
+static void late_wake(gmux_loop *loop) {
+  sem_post(&late.in_wake);
+  /* Long enough for a loop that does not wait for us to be gone; one that does never is. */
+  for (int i = 0; i < 2000 && !atomic_load(&late.is_stopped); i++)
+    sched_yield();
+  atomic_store(&late.was_stopped_under_wake, atomic_load(&late.is_stopped));
+  if (!atomic_load(&late.is_stopped)) real_ops->wake(loop);
+}
+
+static void *post_and_wake_late(void *arg) {
+  gmux__loop_post(late.loop, arg);
+  return NULL;
+}
+
+static void ignore_post(gmux__post *post) {
+  (void)post;
+}
+
+static void stopping_waits_for_who_is_about_to_wake_the_loop(void) {
+  pthread_t poster;
+  gmux__post post = {.fn = ignore_post};
+  CU_ASSERT_EQUAL_FATAL(gmux_loop_attach(&late.loop, net_ev, NULL), 0);
+  sem_init(&late.in_wake, 0, 0);
+  atomic_store(&late.is_stopped, false);
+  real_ops = late.loop->ops;
+  gmux__loop_ops slow = *real_ops;
+  slow.wake = late_wake;
+  late.loop->ops = &slow;
+  CU_ASSERT_EQUAL_FATAL(pthread_create(&poster, NULL, post_and_wake_late, &post), 0);
+  while (sem_wait(&late.in_wake) != 0)
+    continue;
+  CU_ASSERT_EQUAL(gmux_loop_stop(late.loop), 0); /* runs the post */
+  atomic_store(&late.is_stopped, true);
+  pthread_join(poster, NULL);
+  CU_ASSERT_FALSE(atomic_load(&late.was_stopped_under_wake));
+  sem_destroy(&late.in_wake);
+}
+
 /* ---- started ---- */
 
 typedef struct thread_view {
@@ -419,6 +466,7 @@ static const test_case cases[] = {
     TEST(two_loops_share_one_ev_loop),
     TEST(posts_of_four_threads_come_in_order_and_wake_once),
     TEST(a_started_loop_runs_the_posts_of_four_threads_in_order),
+    TEST(stopping_waits_for_who_is_about_to_wake_the_loop),
     TEST(a_started_loop_has_a_thread_without_signals),
     TEST(a_started_loop_in_use_goes_on),
     TEST(starting_and_stopping_a_hundred_times_leaves_nothing),
