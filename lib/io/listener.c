@@ -128,11 +128,12 @@ static int listener_fail(const gmux__address *at, int err) {
 static int listener_bind(socket_listener *l, const gmux__address *at) {
   gmux__sockaddr sa;
   socklen_t len = gmux__sockaddr_from(&sa, at);
-  int rv = bind(l->fd, &sa.sa, len);
-  if (rv != 0 && errno == EADDRINUSE && at->family == GMUX__FAMILY_UNIX &&
+  /* Kept, because to look at a stale file sets errno as well. */
+  int err = bind(l->fd, &sa.sa, len) == 0 ? 0 : errno;
+  if (err == EADDRINUSE && at->family == GMUX__FAMILY_UNIX &&
       gmux__unix_file_remove_stale(at->path))
-    rv = bind(l->fd, &sa.sa, len);
-  if (rv != 0) return listener_fail(at, errno);
+    err = bind(l->fd, &sa.sa, len) == 0 ? 0 : errno;
+  if (err) return listener_fail(at, err);
   if (at->family == GMUX__FAMILY_UNIX) gmux__unix_file_remember(&l->file, at->path);
   if (listen(l->fd, SOMAXCONN) != 0) return listener_fail(at, errno);
   len = sizeof sa;

@@ -244,6 +244,22 @@ static void a_file_that_is_no_socket_stays(void) {
   unlink(at.path);
 }
 
+/* Connecting to it, to see whether it lives, fails in a way of its own; the answer stays the same.
+ */
+static void a_datagram_socket_that_is_there_stays(void) {
+  gmux__listener *l;
+  gmux__address at = net_unix("x");
+  struct sockaddr_un sun = {.sun_family = AF_UNIX};
+  memcpy(sun.sun_path, at.path, at.path_len);
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&sun, sizeof sun), 0);
+  CU_ASSERT_EQUAL(try_listen(&l, &at), GMUX_ERR_EXISTS);
+  CU_ASSERT_PTR_NOT_NULL(strstr(gmux_last_error(), "address already in use"));
+  CU_ASSERT_TRUE(is_there(&at));
+  close(fd);
+  unlink(at.path);
+}
+
 static void a_file_that_somebody_else_put_there_stays(void) {
   gmux__listener *l;
   gmux__address at = net_unix("x"), aside = net_unix("aside");
@@ -286,6 +302,7 @@ static const test_case cases[] = {
     TEST(a_dead_servers_file_is_replaced),
     TEST(a_living_server_is_not_replaced),
     TEST(a_file_that_is_no_socket_stays),
+    TEST(a_datagram_socket_that_is_there_stays),
     TEST(a_file_that_somebody_else_put_there_stays),
     TEST(a_missing_directory_is_an_error),
     TEST(without_descriptors_the_error_says_so),
