@@ -183,9 +183,20 @@ static const known_field *find_known(const uint8_t *name, size_t len) {
   return NULL;
 }
 
+/* Binary values that were joined by commas become as many entries again, each with the key: a block
+ * within the limit could else grow to the square of it. */
+static uint64_t field_size(const uint8_t *name, size_t name_len, const uint8_t *value,
+                           size_t value_len) {
+  uint64_t values = 1;
+  if (name_len >= 4 && memcmp(name + name_len - 4, "-bin", 4) == 0)
+    for (size_t i = 0; i < value_len; i++)
+      values += value[i] == ',';
+  return values * (name_len + FIELD_OVERHEAD) + value_len;
+}
+
 void gmux__head_field(gmux__head *head, uint32_t limit_bytes, const uint8_t *name, size_t name_len,
                       const uint8_t *value, size_t value_len) {
-  uint64_t bytes = (uint64_t)head->bytes + name_len + value_len + FIELD_OVERHEAD;
+  uint64_t bytes = head->bytes + field_size(name, name_len, value, value_len);
   head->bytes = bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;
   const known_field *known = find_known(name, name_len);
   if (head->bytes > limit_bytes) head->is_too_large = true;

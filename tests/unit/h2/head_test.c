@@ -171,6 +171,25 @@ static void running_out_of_memory_is_noted(void) {
   CU_ASSERT_TRUE(test_alloc_torture(fill, NULL) > 4);
 }
 
+/* Each value that a comma parts costs what a field costs: its key again, and an entry. */
+static void joined_binary_values_count_as_so_many_fields(void) {
+  char name[4000], value[4000];
+  memset(name, 'k', sizeof name);
+  memcpy(name + sizeof name - 5, "-bin", 5);
+  memset(value, ',', sizeof value - 1);
+  value[sizeof value - 1] = '\0';
+  field(name, value);
+  CU_ASSERT_TRUE(head.is_too_large);
+  CU_ASSERT_PTR_NULL(head.metadata);
+}
+
+static void a_few_joined_binary_values_are_all_kept(void) {
+  field("x-bin", "AQ,Ag,Aw");
+  CU_ASSERT_FALSE(head.is_too_large);
+  CU_ASSERT_EQUAL(gmux_metadata_count(head.metadata), 3);
+  CU_ASSERT_EQUAL(head.bytes, 3 * (5 + 32) + 8);
+}
+
 static const test_case cases[] = {
     TEST(a_request_is_taken_apart),
     TEST(usual_requests_need_no_memory),
@@ -181,6 +200,8 @@ static const test_case cases[] = {
     TEST(long_paths_are_kept_whole),
     TEST(strings_move_with_their_head),
     TEST(over_the_limit_only_what_is_needed_to_answer_is_kept),
+    TEST(joined_binary_values_count_as_so_many_fields),
+    TEST(a_few_joined_binary_values_are_all_kept),
     TEST(running_out_of_memory_is_noted),
     TESTS_END,
 };
