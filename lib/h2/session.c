@@ -312,6 +312,15 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
   return 0;
 }
 
+/* A request that was not sent is not known to the peer, and nghttp2 forgets it by itself; an answer
+ * has to be ended, since its client waits for it. */
+static void on_block_too_large(gmux__conn *conn, gmux__stream *stream) {
+  gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, GMUX_ERR_TOO_LARGE,
+                       "the metadata to send is too large for HTTP/2 (64 KiB a block)");
+  if (conn->h2->config.is_server)
+    gmux__session_reset_stream(conn, stream->id, NGHTTP2_INTERNAL_ERROR);
+}
+
 static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *frame, int error,
                              void *user_data) {
   (void)session;
@@ -320,8 +329,7 @@ static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *fram
   gmux__stream *stream = stream_of(conn, frame->hd.stream_id);
   if (!stream) return 0;
   if (error == NGHTTP2_ERR_FRAME_SIZE_ERROR)
-    gmux__stream_break(stream, GMUX_ERR_TOO_LARGE, NGHTTP2_INTERNAL_ERROR,
-                       "the metadata to send is too large for HTTP/2 (64 KiB a block)");
+    on_block_too_large(conn, stream);
   else if (error == NGHTTP2_ERR_HEADER_COMP)
     gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, GMUX_ERR_NOMEM, "out of memory");
   else

@@ -652,6 +652,40 @@ static void a_peer_that_does_not_read_stops_the_writer(void) {
   CU_ASSERT_EQUAL(c->sent, 40 * sizeof chunk);
 }
 
+/* A field that nghttp2 cannot send: it stops at 64 KiB a block. */
+static const uint8_t huge_value[70000] = {[0 ... 69999] = 'v'};
+
+static void a_request_too_large_for_http2_leaves_nothing_on_the_wire(void) {
+  rawpeer *p = pair_ready_client();
+  party *c = party_new(&client);
+  const gmux__field fields[] = {
+      {(const uint8_t *)"x-huge", huge_value, 6, sizeof huge_value},
+  };
+  CU_ASSERT_EQUAL(gmux__stream_open(&c->stream, client.conn, fields, 1), 0);
+  sim_run(pair_sim);
+  ASSERT_LOG(c, "X");
+  CU_ASSERT_EQUAL(c->how, GMUX__ENDING_BROKEN);
+  CU_ASSERT_EQUAL(c->error, GMUX_ERR_TOO_LARGE);
+  CU_ASSERT_EQUAL(c->evidence, GMUX_EVIDENCE_NEVER_LEFT);
+  CU_ASSERT_EQUAL(rawpeer_count(p, RAW_RST_STREAM, RAW_ANY), 0); /* of an idle stream: illegal */
+  CU_ASSERT_EQUAL(gmux__conn_free_slots(client.conn), 100);
+}
+
+static void trailers_too_large_for_http2_end_their_stream(void) {
+  rawpeer *p = pair_ready_server();
+  raw_request(p, 1, RAW_END_STREAM);
+  sim_run(pair_sim);
+  party *s = last_party(&server);
+  s->trailers[0] = (gmux__field){(const uint8_t *)"x-huge", huge_value, 6, sizeof huge_value};
+  s->trailer_count = 1;
+  party_respond(s);
+  gmux__stream_finish(&s->stream, 1);
+  sim_run(pair_sim);
+  CU_ASSERT_TRUE(s->is_closed);
+  CU_ASSERT_EQUAL(s->error, GMUX_ERR_TOO_LARGE);
+  CU_ASSERT_EQUAL(rawpeer_count(p, RAW_RST_STREAM, 1), 1);
+}
+
 static const test_case cases[] = {
     TEST(is_not_ready_before_the_peers_settings),
     TEST(announces_what_it_enforces),
@@ -694,6 +728,8 @@ static const test_case cases[] = {
     TEST(works_byte_by_byte),
     TEST(works_when_a_write_takes_one_byte),
     TEST(a_peer_that_does_not_read_stops_the_writer),
+    TEST(a_request_too_large_for_http2_leaves_nothing_on_the_wire),
+    TEST(trailers_too_large_for_http2_end_their_stream),
     TESTS_END,
 };
 
