@@ -6,9 +6,11 @@
 #include <stdio.h>
 
 enum {
-  READS_A_TURN = 4,   /* then others get theirs */
-  WRITES_A_TURN = 16, /* the same; more goes out in the next turn */
-  LAST_READS = 64     /* times READS_A_TURN, from a peer that takes no more: its socket's buffer */
+  READS_A_TURN = 4,      /* then others get theirs */
+  WRITES_A_TURN = 16,    /* the same; more goes out in the next turn */
+  FRAMES_WAITING = 5000, /* for a peer that does not read, without DATA, and */
+  FRAMES_A_STREAM = 8,   /* as many more for each stream that it may have: HEADERS, trailers, ... */
+  LAST_READS = 64 /* times READS_A_TURN, from a peer that takes no more: its socket's buffer */
 };
 
 /* ---- writing ---- */
@@ -64,10 +66,23 @@ static bool is_flowing(const gmux__conn *conn) {
 
 /* ---- reading ---- */
 
+/* A peer that does not read can make us queue frames all the same: each request that is refused has
+ * its RST_STREAM, each answered and reset one leaves its HEADERS. nghttp2 bounds only ACKs. */
+static bool is_flooded(const gmux__conn *conn) {
+  return conn->is_write_blocked &&
+         nghttp2_session_get_outbound_queue_size(conn->session) >
+             FRAMES_WAITING + FRAMES_A_STREAM * (size_t)conn->h2->config.max_streams;
+}
+
 static bool conn_feed(gmux__conn *conn, const uint8_t *data, size_t len) {
   ssize_t n = nghttp2_session_mem_recv(conn->session, data, len);
   gmux__conn_deliver(conn);
   if (conn->state == GMUX__CONN_CLOSED) return false;
+  if (is_flooded(conn)) {
+    gmux__conn_close(conn, GMUX_ERR_PROTOCOL, NGHTTP2_ENHANCE_YOUR_CALM,
+                     "the peer makes us answer and does not read");
+    return false;
+  }
   gmux__conn_want_write(conn);
   if (n >= 0) return true;
   if (n == NGHTTP2_ERR_NOMEM)

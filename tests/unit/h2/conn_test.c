@@ -686,6 +686,21 @@ static void trailers_too_large_for_http2_end_their_stream(void) {
   CU_ASSERT_EQUAL(rawpeer_count(p, RAW_RST_STREAM, 1), 1);
 }
 
+static void a_peer_that_makes_us_answer_and_does_not_read_is_cut_off(void) {
+  pair_config(&server)->max_streams = 2;
+  rawpeer *p = pair_server_to_raw();
+  rawpeer_preface(p);
+  rawpeer_settings(p, 0, NULL, NULL); /* ours are never acknowledged */
+  sim_run(pair_sim);
+  sim_link_stall(sim_link_first(pair_sim), SIM_TO_CLIENT);
+  for (uint32_t id = 1; id <= 60001 && !strstr(server.log, "X"); id += 2) {
+    raw_request(p, id, 0);
+    if (id % 1000 == 1) sim_run(pair_sim);
+  }
+  CU_ASSERT_PTR_NOT_NULL(strstr(server.log, "X"));
+  CU_ASSERT_EQUAL(server.error, GMUX_ERR_PROTOCOL);
+}
+
 static const test_case cases[] = {
     TEST(is_not_ready_before_the_peers_settings),
     TEST(announces_what_it_enforces),
@@ -730,6 +745,7 @@ static const test_case cases[] = {
     TEST(a_peer_that_does_not_read_stops_the_writer),
     TEST(a_request_too_large_for_http2_leaves_nothing_on_the_wire),
     TEST(trailers_too_large_for_http2_end_their_stream),
+    TEST(a_peer_that_makes_us_answer_and_does_not_read_is_cut_off),
     TESTS_END,
 };
 
