@@ -132,6 +132,10 @@ static void attempt_on_draining(gmux__stream *stream) {
 
 /* ---- the end ---- */
 
+static void attempt_on_answered(gmux__stream *stream) {
+  gmux__exchange_set_over(&call_of(stream)->exchange);
+}
+
 /* In the blocking form the reply is read like any other message. */
 static void attempt_post_reply(gmux_call *call, gmux__result *result) {
   gmux__mailbox *box = call->exchange.box;
@@ -162,5 +166,6 @@ const gmux__stream_handlers gmux__attempt_handlers = {
     .on_message = attempt_on_message,
     .on_sent = attempt_on_sent,
     .on_draining = attempt_on_draining,
+    .on_answered = attempt_on_answered,
     .on_closed = attempt_on_closed,
 };

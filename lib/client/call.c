@@ -102,7 +102,7 @@ void gmux__call_end(gmux_call *call, const gmux__result *result) {
                         memory_order_release);
   if (result->code != GMUX_OK) call_drop_reply(call);
   gmux__timer_clear(call->exchange.loop, &call->loop_only.deadline_timer);
-  atomic_store(&call->exchange.shared.is_over, true);
+  gmux__exchange_set_over(&call->exchange);
   gmux__call_set_state(call, GMUX__CALL_ENDING);
   gmux__loop_defer(call->exchange.loop, GMUX__PHASE_DONE, &call->loop_only.end_task);
 }
@@ -135,7 +135,7 @@ static void call_on_end_task(void *arg) {
   gmux_call *call = arg;
   gmux__call_set_state(call, GMUX__CALL_ENDED);
   if (call->exchange.box)
-    gmux__mailbox_set(call->exchange.box, GMUX__BOX_NO_MORE | GMUX__BOX_WRITABLE | GMUX__BOX_END);
+    gmux__mailbox_set(call->exchange.box, GMUX__BOX_NO_MORE | GMUX__BOX_END);
   else
     call_tell_handlers(call);
   call_drop_reply(call);

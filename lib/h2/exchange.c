@@ -185,6 +185,11 @@ void gmux__exchange_sent(gmux__exchange *x, size_t bytes) {
   gmux__loop_defer(x->loop, GMUX__PHASE_DONE, &x->loop_only.writable_task);
 }
 
+void gmux__exchange_set_over(gmux__exchange *x) {
+  atomic_store(&x->shared.is_over, true);
+  if (x->box) gmux__mailbox_set(x->box, GMUX__BOX_NO_WRITES);
+}
+
 /* ---- blocking form ---- */
 
 static int check_may_wait(const gmux__exchange *x, const char *what) {
@@ -222,7 +227,7 @@ int gmux__exchange_write_wait(gmux__exchange *x, gmux_bytes *message, bool close
   int rc = check_may_wait(x, "write_wait");
   if (rc) return rc;
   while ((rc = gmux__exchange_write(x, message, close)) == GMUX_ERR_AGAIN)
-    gmux__mailbox_wait(x->box, GMUX__BOX_WRITABLE | GMUX__BOX_END, -1);
+    gmux__mailbox_wait(x->box, GMUX__BOX_WRITABLE | GMUX__BOX_NO_WRITES, -1);
   return rc < 0 ? rc : 0;
 }
 

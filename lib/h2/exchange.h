@@ -67,7 +67,7 @@ struct gmux__exchange {
     _Atomic(size_t) queued_bytes; /* of messages written and not yet framed */
     atomic_bool is_full;          /* a writer was told so */
     atomic_bool is_write_closed;  /* half-closed or finished: no more writes */
-    atomic_bool is_over;          /* the end has been told, or is about to be */
+    atomic_bool is_over;          /* nobody will hear more: the end has been told, or is to be */
     atomic_bool is_cancel_posted;
     atomic_uint owed_credit; /* blocking form: messages read and not yet granted again */
   } shared;
@@ -97,6 +97,10 @@ void gmux__exchange_cancel(gmux__exchange *exchange);
 /* The owner's stream says that `bytes` have gone (gmux__stream_handlers.on_sent), or the end
  * dropped them. Loop's thread. */
 void gmux__exchange_sent(gmux__exchange *exchange, size_t bytes);
+
+/* The peer has said its last word, though it may be long until the end is told: nothing can be
+ * written any more, and nobody is to wait for that. Loop's thread. */
+void gmux__exchange_set_over(gmux__exchange *exchange);
 
 /* Blocking form; each GMUX_ERR_DEADLOCK on the loop's thread, GMUX_ERR_STATE without a box, and as
  * gmux_call_read_wait etc. say. */

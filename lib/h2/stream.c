@@ -336,7 +336,6 @@ void gmux__stream_want_deliver(gmux__stream *stream) {
 }
 
 void gmux__stream_on_data(gmux__stream *stream, const uint8_t *data, size_t len) {
-  stream->recv.unreturned += (uint32_t)len;
   if (stream->recv.piece_count == GMUX__STREAM_PIECES) gmux__stream_keep_pieces(stream);
   if (stream->end.how != GMUX__ENDING_NONE) return;
   stream->recv.pieces[stream->recv.piece_count++] = (gmux__slice){data, len};
@@ -362,7 +361,6 @@ void gmux__stream_credit(gmux__stream *stream, uint32_t count) {
 /* What the application has taken goes back to the peer; what waits for credit does not. */
 static void return_window(gmux__stream *stream, size_t bytes) {
   if (!stream->conn || !stream->conn->session || !bytes) return;
-  stream->recv.unreturned -= (uint32_t)bytes;
   if (stream->recv.state == GMUX__RECV_CLOSED) return;
   if (nghttp2_session_consume_stream(stream->conn->session, stream->id, bytes))
     gmux__conn_doom(stream->conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
@@ -422,7 +420,7 @@ static void refuse_message(gmux__stream *stream, int error) {
     drop_input(stream);
     return;
   }
-  stream->recv.credit = 0; /* what comes behind it is not to be made sense of */
+  stream->recv.is_bad = true; /* what comes behind it is not to be made sense of */
   stream->handlers->on_bad_message(stream, error, gmux_last_error());
 }
 
@@ -470,15 +468,27 @@ static bool is_drained(const gmux__stream *stream) {
 }
 
 static void deliver_body(gmux__stream *stream) {
-  while (stream->conn && stream->end.how != GMUX__ENDING_BROKEN && stream->recv.credit &&
-         deliver_some(stream))
+  while (stream->conn && stream->end.how != GMUX__ENDING_BROKEN && !stream->recv.is_bad &&
+         stream->recv.credit && deliver_some(stream))
     ;
 }
 
+/* The server answered before it had heard all: tell it that the rest will not come (PROTOCOL 4.2),
+ * and do not let who writes it wait until the answer has been taken. */
+static void stop_sending(gmux__stream *stream) {
+  if (is_finished(stream)) return;
+  stream->send.state = GMUX__SEND_CLOSED;
+  drop_queue(stream);
+  gmux__session_reset_stream(stream->conn, stream->id, NGHTTP2_NO_ERROR);
+  if (stream->handlers->on_answered) stream->handlers->on_answered(stream);
+}
+
 static void deliver_closed(gmux__stream *stream) {
-  if (stream->end.how == GMUX__ENDING_NONE || !is_drained(stream)) return;
-  /* The server answered before it had heard all: tell it that the rest will not come
-   * (PROTOCOL 4.2). */
+  if (stream->end.how == GMUX__ENDING_NONE) return;
+  if (!is_drained(stream)) {
+    stop_sending(stream);
+    return;
+  }
   bool is_early = stream->end.how == GMUX__ENDING_FINISHED && !is_finished(stream);
   gmux__conn *conn = stream->conn;
   int32_t id = stream->id;

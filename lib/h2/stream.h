@@ -64,6 +64,10 @@ typedef struct gmux__stream_handlers {
   /* GOAWAY has come on the connection, and this stream may finish. At most once; client only, may
    * be NULL. */
   void (*on_draining)(gmux__stream *stream);
+  /* The answer is here to its last word, but messages of it wait for credit, and on_closed behind
+   * them. What was queued is dropped, and nothing can be sent any more. At most once; client only,
+   * may be NULL. */
+  void (*on_answered)(gmux__stream *stream);
   /* Over; stream->end says how. The stream is off its connection. */
   void (*on_closed)(gmux__stream *stream);
   /*
@@ -79,7 +83,7 @@ typedef struct gmux__stream_handlers {
 typedef enum gmux__send_state {
   GMUX__SEND_OPEN = 0, /* messages may be queued */
   GMUX__SEND_CLOSING,  /* half_close or finish was said; the queue drains */
-  GMUX__SEND_CLOSED    /* END_STREAM is on its way */
+  GMUX__SEND_CLOSED    /* END_STREAM is on its way, or nobody wants to hear more */
 } gmux__send_state;
 
 typedef enum gmux__recv_state {
@@ -125,8 +129,8 @@ struct gmux__stream {
     gmux__buf pending; /* bytes held back: no credit for them yet */
     gmux__slice pieces[GMUX__STREAM_PIECES];
     uint8_t piece_count;
-    uint32_t credit;     /* messages; GMUX_CREDIT_UNLIMITED */
-    uint32_t unreturned; /* bytes received and not yet given back to the stream's window */
+    uint32_t credit; /* messages; GMUX_CREDIT_UNLIMITED */
+    bool is_bad;     /* on_bad_message was told: nothing is read any more */
   } recv;
   bool has_head_event; /* on_headers is due */
   bool has_half_close_event;

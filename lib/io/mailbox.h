@@ -33,8 +33,9 @@ enum {
   GMUX__BOX_NO_MORE = 1,  /* no message will follow */
   GMUX__BOX_WRITABLE = 2, /* a writer may go on */
   GMUX__BOX_HEADERS = 4,
-  GMUX__BOX_END = 8,    /* the call is over */
-  GMUX__BOX_CLOSED = 16 /* the object is shut down */
+  GMUX__BOX_END = 8,       /* the call is over */
+  GMUX__BOX_CLOSED = 16,   /* the object is shut down */
+  GMUX__BOX_NO_WRITES = 32 /* there will never be room again; never lowered */
 };
 
 /* Waits for a message. 0: *out is owned by the caller; GMUX_ERR_EOF: none left and NO_MORE is up.

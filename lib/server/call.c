@@ -32,9 +32,8 @@ static void call_end(gmux_server_call *call, gmux_code code, bool has_succeeded)
   call_set_state(call, GMUX__CALL_OVER);
   gmux__timer_clear(loop, &call->loop.deadline);
   if (is_counted) gmux__server_count_ended(call->server, has_succeeded);
-  atomic_store(&call->exchange.shared.is_over, true);
-  if (call->exchange.box)
-    gmux__mailbox_set(call->exchange.box, GMUX__BOX_NO_MORE | GMUX__BOX_WRITABLE | GMUX__BOX_END);
+  gmux__exchange_set_over(&call->exchange);
+  if (call->exchange.box) gmux__mailbox_set(call->exchange.box, GMUX__BOX_NO_MORE | GMUX__BOX_END);
   if (method && method->handlers->on_end) method->handlers->on_end(call, code, method->user_data);
   gmux__exchange_release(&call->exchange); /* the loop's hold */
 }

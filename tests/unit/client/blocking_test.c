@@ -51,6 +51,20 @@ static void serve_errors(void) {
       rawpeer_headers(peer, id, RAW_END_HEADERS | RAW_END_STREAM, pairs);
 }
 
+/* Has heard enough when it has seen the request's head. */
+static void serve_early(void) {
+  static bool is_done;
+  greet_newcomers();
+  bool has_request = peer && rawpeer_find(peer, RAW_HEADERS, 1, 0);
+  if (!has_request) is_done = false;
+  if (!has_request || is_done) return;
+  is_done = true;
+  w_headers(peer, 1);
+  w_message(peer, 1, "first");
+  w_message(peer, 1, "second");
+  w_trailers(peer, 1, "0", NULL);
+}
+
 static void open_on(void (*serve)(void), uint64_t advance_ms) {
   peer = NULL;
   w_open();
@@ -248,6 +262,30 @@ static void a_writer_waits_for_room(void) {
   thread_stop();
 }
 
+static void a_writer_does_not_wait_for_a_server_that_has_said_its_last_word(void) {
+  static char block[4000];
+  w_options.write_queue_bytes = 5000;
+  open_on(serve_early, 0);
+  gmux_call *call;
+  CU_ASSERT_EQUAL_FATAL(
+      gmux_call_start(&call, w_channel, w_methods[GMUX_BIDI_STREAMING], NULL, NULL, NULL), 0);
+  int error = 0;
+  for (int i = 0; i < 25 && !error; i++) { /* 100 kB: beyond the server's window */
+    gmux_bytes message = gmux_bytes_borrow(block, sizeof block);
+    error = gmux_call_write_wait(call, &message);
+  }
+  CU_ASSERT_EQUAL(error, GMUX_ERR_STATE);
+  size_t count = 0;
+  for (gmux_bytes message; gmux_call_read_wait(call, &message) == 0; count++)
+    gmux_bytes_release(&message);
+  CU_ASSERT_EQUAL(count, 2);
+  gmux_status status = gmux_call_end_wait(call, NULL);
+  CU_ASSERT_EQUAL(status.code, GMUX_OK);
+  gmux_status_clear(&status);
+  gmux_call_free(call);
+  thread_stop();
+}
+
 /* ---- the wrong form or thread ---- */
 
 static void waiting_is_refused_on_the_loops_thread(void) {
@@ -297,6 +335,7 @@ static const test_case cases[] = {
     TEST(the_one_reply_of_a_client_stream_is_read_like_any_message),
     TEST(cancelling_wakes_who_waits),
     TEST(a_writer_waits_for_room),
+    TEST(a_writer_does_not_wait_for_a_server_that_has_said_its_last_word),
     TEST(waiting_is_refused_on_the_loops_thread),
     TEST(waiting_is_refused_in_the_callback_form),
     TESTS_END,

@@ -259,6 +259,39 @@ static void an_answer_that_is_not_taken_does_not_hold_up_the_next_connection(voi
   ASSERT_CODE(t, GMUX_OK);
 }
 
+/* Its end waits for the application to take the messages; what is written meanwhile would wait for
+ * nobody. */
+static void nothing_is_written_behind_an_answer_that_is_not_taken(void) {
+  w_options.write_queue_bytes = 1024;
+  w_open();
+  gmux_call_options o;
+  gmux_call_options_init(&o, sizeof o);
+  o.initial_credit = 1;
+  tcall *t = w_start(GMUX_BIDI_STREAMING, &o);
+  rawpeer *p = w_greet(-1);
+  CU_ASSERT_EQUAL(write_block(t, 20000), GMUX_WRITE_FULL);
+  for (int i = 0; i < 3; i++) {
+    w_run();
+    CU_ASSERT_EQUAL(write_block(t, 20000), GMUX_WRITE_FULL);
+  }
+  w_run(); /* the stream's window is used up */
+  CU_ASSERT_EQUAL(write_block(t, 1), GMUX_ERR_AGAIN);
+  w_headers(p, 1);
+  w_message(p, 1, "x");
+  w_message(p, 1, "y");
+  w_trailers(p, 1, "0", NULL);
+  w_run();
+  CU_ASSERT_EQUAL(write_block(t, 1), GMUX_ERR_STATE);
+  ASSERT_HAS(gmux_last_error(), "the call is over");
+  CU_ASSERT_EQUAL(rawpeer_count(p, RAW_RST_STREAM, 1), 1);
+  CU_ASSERT_EQUAL(gmux_call_half_close(t->call), 0);
+  CU_ASSERT_EQUAL(gmux_call_request(t->call, 1), 0);
+  w_run();
+  ASSERT_LOG(t, "W W W H M1 M1 E");
+  ASSERT_CODE(t, GMUX_OK);
+  CU_ASSERT_EQUAL(rawpeer_count(p, RAW_RST_STREAM, 1), 1);
+}
+
 static const test_case cases[] = {
     TEST(a_full_queue_says_so_refuses_more_and_tells_when_there_is_room),
     TEST(who_was_never_told_full_is_never_told_writable),
@@ -275,6 +308,7 @@ static const test_case cases[] = {
     TEST(a_deadline_ends_a_call_whose_answer_is_not_taken),
     TEST(closing_the_channel_ends_a_call_whose_answer_is_not_taken),
     TEST(an_answer_that_is_not_taken_does_not_hold_up_the_next_connection),
+    TEST(nothing_is_written_behind_an_answer_that_is_not_taken),
     TESTS_END,
 };
 
