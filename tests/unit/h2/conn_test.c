@@ -652,6 +652,36 @@ static void a_peer_that_does_not_read_stops_the_writer(void) {
   CU_ASSERT_EQUAL(c->sent, 40 * sizeof chunk);
 }
 
+static int bad_messages;
+
+static void on_bad_message(gmux__stream *stream, int error, const char *why) {
+  (void)stream, (void)why;
+  CU_ASSERT_EQUAL(error, GMUX_ERR_PROTOCOL);
+  bad_messages++;
+}
+
+static void a_bad_message_is_told_once_whatever_credit_is_granted(void) {
+  rawpeer *p = pair_ready_server();
+  raw_request(p, 1, 0);
+  sim_run(pair_sim);
+  party *s = last_party(&server);
+  gmux__stream_handlers handlers = *s->stream.handlers;
+  handlers.on_bad_message = on_bad_message;
+  s->stream.handlers = &handlers;
+  bad_messages = 0;
+  const uint8_t compressed[] = {1, 0, 0, 0, 1, 'x'}; /* and no grpc-encoding */
+  rawpeer_data(p, 1, 0, compressed, sizeof compressed, 0);
+  sim_run(pair_sim);
+  CU_ASSERT_EQUAL(bad_messages, 1);
+  gmux__stream_credit(&s->stream, 1);
+  rawpeer_grpc_message(p, 1, RAW_END_STREAM, "next", 4);
+  sim_run(pair_sim);
+  CU_ASSERT_EQUAL(bad_messages, 1);
+  ASSERT_LOG(s, "H");
+  gmux__stream_reset(&s->stream, 8);
+  sim_run(pair_sim);
+}
+
 /* A field that nghttp2 cannot send: it stops at 64 KiB a block. */
 static const uint8_t huge_value[70000] = {[0 ... 69999] = 'v'};
 
@@ -743,6 +773,7 @@ static const test_case cases[] = {
     TEST(works_byte_by_byte),
     TEST(works_when_a_write_takes_one_byte),
     TEST(a_peer_that_does_not_read_stops_the_writer),
+    TEST(a_bad_message_is_told_once_whatever_credit_is_granted),
     TEST(a_request_too_large_for_http2_leaves_nothing_on_the_wire),
     TEST(trailers_too_large_for_http2_end_their_stream),
     TEST(a_peer_that_makes_us_answer_and_does_not_read_is_cut_off),
