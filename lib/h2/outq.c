@@ -43,8 +43,8 @@ void gmux__outmsg_unqueue(gmux__outmsg *msg) {
 /* ---- the queue ---- */
 
 bool gmux__outq_is_full(const gmux__outq *q) {
-  /* A DATA frame takes up to five segments: its header with the prefix before it, and then payloads
-   * of two messages with what lies between. */
+  /* Room for a DATA frame of a few messages: its header with the first prefix, and then payloads
+   * with what lies between. One of more messages has the last of them copied (can_point). */
   return q->bytes >= GMUX__OUTQ_BYTES || q->count + 8 > GMUX__SLICES_MAX;
 }
 
@@ -67,8 +67,8 @@ void gmux__outq_deinit(gmux__outq *q) {
   gmux__buf_deinit(&q->stage);
 }
 
-/* Staged bytes go on from the last segment when that lies in the stage too; no more room for
- * segments cannot happen there, so only pointing needs a free one. */
+/* Staged bytes go on from the last segment when that lies in the stage too. Else there is a free
+ * one: can_point leaves one behind each payload. */
 static gmux__segment *stage_segment(gmux__outq *q) {
   if (q->count > q->next && !q->segments[q->count - 1].data) return &q->segments[q->count - 1];
   gmux__segment *s = &q->segments[q->count++];
