@@ -342,7 +342,8 @@ static int request_answer(request *r, const gmux__address *addresses, size_t cou
 static bool host_is_localhost(const char *host) {
   static const char localhost[] = "localhost";
   size_t len = strlen(host), tail = sizeof localhost - 1;
-  if (len < tail || strcasecmp(host + len - tail, localhost) != 0) return false;
+  if (len > 0 && host[len - 1] == '.') len--;
+  if (len < tail || strncasecmp(host + len - tail, localhost, tail) != 0) return false;
   return len == tail || host[len - tail - 1] == '.';
 }
 

@@ -176,8 +176,10 @@ static text name_without_last_dot(text name) {
 
 /* ---- what is made of it ---- */
 
-/* "host", "host:80", "[::1]:80". An IPv6 zone means something on this machine only. */
+/* "host", "host:80", "[::1]:80". An IPv6 zone means something on this machine only, and the dot at
+ * the end of a name something to the resolver only. */
 static char *authority_new(text host, bool is_ipv6, const place *at) {
+  host = name_without_last_dot(host);
   const char *zone = memchr(host.p, '%', host.len);
   if (zone) host.len = (size_t)(zone - host.p);
   char buf[NAME_MAX_LEN + sizeof "[]:65535"];
@@ -226,8 +228,7 @@ static int target_parse_host(const parser *ps, gmux__target *target, text t) {
   if (at.is_bracketed)
     return refuse(ps, GMUX_ERR_INVALID, "\"%.*s\" in the brackets is not an IPv6 address",
                   shown(at.host), at.host.p);
-  text name = name_without_last_dot(at.host);
-  rv = name_check(ps, name);
+  rv = name_check(ps, name_without_last_dot(at.host));
   if (rv) return rv;
   if (ps->is_listen)
     return refuse(ps, GMUX_ERR_INVALID,
@@ -235,7 +236,7 @@ static int target_parse_host(const parser *ps, gmux__target *target, text t) {
                   "only, [::]:%u for all of its addresses",
                   at.port, at.port);
   target->needs_dns = true;
-  return target_set_names(target, name, false, &at);
+  return target_set_names(target, at.host, false, &at);
 }
 
 static int target_parse_dns(const parser *ps, gmux__target *target, text t) {

@@ -14,7 +14,9 @@
  *
  * The authority, which is what :authority and the certificate's name start from, is host:port for
  * names and literals (with the port left off when it was not given, and the first of several) and
- * "localhost" for Unix sockets. A dot at the end of a name is dropped.
+ * "localhost" for Unix sockets. A dot at the end of a name, which says that the name is whole and
+ * not to be looked for in the system's search domains, is kept in the host and not in the
+ * authority.
  */
 #ifndef GMUX__IO_TARGET_H
 #define GMUX__IO_TARGET_H

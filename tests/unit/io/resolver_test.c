@@ -5,6 +5,7 @@
 #include "tests/unit/harness.h"
 #include "tests/unit/io/net.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -227,9 +228,18 @@ static void localhost_is_answered_without_asking_anybody(void) {
   CU_ASSERT_STRING_EQUAL(ask("localhost").text, "ipv4:127.0.0.1:80 ipv6:[::1]:80 ");
   CU_ASSERT_STRING_EQUAL(ask("LocalHost").text, "ipv4:127.0.0.1:80 ipv6:[::1]:80 ");
   CU_ASSERT_STRING_EQUAL(ask("my.app.localhost").text, "ipv4:127.0.0.1:80 ipv6:[::1]:80 ");
+  CU_ASSERT_STRING_EQUAL(ask("localhost.").text, "ipv4:127.0.0.1:80 ipv6:[::1]:80 ");
   CU_ASSERT_EQUAL(dns.asked, 0);
   CU_ASSERT_EQUAL(ask("notlocalhost").error, GMUX_ERR_RESOLVE);
   CU_ASSERT_TRUE(dns.asked > 0);
+}
+
+static void a_dot_at_the_end_keeps_a_name_out_of_the_search_domains(void) {
+  setenv("LOCALDOMAIN", "test", 1); /* as "search test" in resolv.conf */
+  CU_ASSERT_STRING_EQUAL(ask("four").text, "ipv4:127.0.0.4:80 ");
+  CU_ASSERT_STRING_EQUAL(ask("four.test.").text, "ipv4:127.0.0.4:80 ");
+  CU_ASSERT_EQUAL(ask("four.").error, GMUX_ERR_RESOLVE);
+  unsetenv("LOCALDOMAIN");
 }
 
 static void a_name_has_addresses_of_both_families(void) {
@@ -454,6 +464,7 @@ static void want_of_memory_leaves_nothing(void) {
 static const test_case cases[] = {
     TEST(literals_are_answered_without_asking_anybody),
     TEST(localhost_is_answered_without_asking_anybody),
+    TEST(a_dot_at_the_end_keeps_a_name_out_of_the_search_domains),
     TEST(a_name_has_addresses_of_both_families),
     TEST(one_family_is_enough),
     TEST(an_address_that_comes_twice_is_given_once),

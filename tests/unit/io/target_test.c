@@ -52,7 +52,8 @@ static void names_are_for_dns(void) {
       {"dns:greeter.example", "greeter.example", "greeter.example", 443, NULL},
       {"dns:///greeter.example:65535", "greeter.example:65535", "greeter.example", 65535, NULL},
       {"DNS:///Greeter.Example:443", "Greeter.Example:443", "Greeter.Example", 443, NULL},
-      {"greeter.example.:80", "greeter.example:80", "greeter.example", 80, NULL},
+      {"greeter.example.:80", "greeter.example:80", "greeter.example.", 80, NULL},
+      {"dns:///db.", "db", "db.", 443, NULL},
       {"my_service-1:80", "my_service-1:80", "my_service-1", 80, NULL},
       {"xds:80", "xds:80", "xds", 80, NULL}, /* a machine of that name */
       {"xds", "xds", "xds", 443, NULL},
