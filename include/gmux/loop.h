@@ -45,7 +45,8 @@ GMUX_API int gmux_loop_options_check(const gmux_loop_options *options, char *why
 GMUX_API int gmux_loop_attach(gmux_loop **out, struct ev_loop *ev,
                               const gmux_loop_options *options);
 
-/* A loop with a thread of its own, on which all signals are blocked. The same errors. */
+/* A loop with a thread of its own, on which all signals are blocked but those that a fault raises
+ * on it (SIGSEGV and the like, SIGABRT). The same errors. */
 GMUX_API int gmux_loop_start(gmux_loop **out, const gmux_loop_options *options);
 
 /*
