@@ -17,8 +17,9 @@
 
 GMUX_BEGIN_DECLS
 
-/* Gives memory back. May be called on the loop's thread, after the function that took the bytes has
- * returned. */
+/* Gives memory back, and does nothing else: it may be called on the loop's thread, after the
+ * function that took the bytes has returned, in the middle of a write of the connection. So it must
+ * not use a channel, a call or a server; what is to follow goes through gmux_loop_post. */
 typedef void (*gmux_release_fn)(void *release_arg, const uint8_t *data, size_t len);
 
 typedef struct gmux_bytes {
