@@ -119,7 +119,10 @@ static bool has_room_or_is_told(gmux__exchange *x) {
   if (has_room(x)) return true;
   if (x->box) gmux__mailbox_clear(x->box, GMUX__BOX_WRITABLE);
   atomic_store(&x->shared.is_full, true);
-  return has_room(x);
+  if (!has_room(x)) return false;
+  /* The word that was taken back above may have been for another writer, who has not woken yet. */
+  if (x->box) gmux__mailbox_set(x->box, GMUX__BOX_WRITABLE);
+  return true;
 }
 
 static int check_writable(gmux__exchange *x) {

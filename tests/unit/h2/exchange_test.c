@@ -5,6 +5,7 @@
 #include "tests/sim/sim.h"
 #include "tests/unit/harness.h"
 #include <gmux/error.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -225,6 +226,54 @@ static void a_waiting_writer_is_always_woken(void) {
   CU_ASSERT_TRUE(atomic_load(&is_over));
 }
 
+/* Two writers, who stop after a few messages: the word that one of them takes back, because its own
+ * message filled the queue anew, may have been for the other. */
+enum { GAMES = 3000, GAME_MESSAGES = 3 };
+
+typedef struct game {
+  gmux__exchange x;
+  pthread_barrier_t barrier;
+} game;
+
+static int write_a_few(gmux__exchange *x) {
+  static const uint8_t bytes[ROUND_BYTES];
+  int rc = 0;
+  for (int i = 0; i < GAME_MESSAGES && !rc; i++) {
+    gmux_bytes message = gmux_bytes_borrow(bytes, sizeof bytes);
+    rc = gmux__exchange_write_wait(x, &message, false);
+  }
+  return rc;
+}
+
+static void *play(void *arg) {
+  game *g = arg;
+  intptr_t failures = 0;
+  for (int i = 0; i < GAMES; i++) {
+    failures += write_a_few(&g->x) != 0;
+    pthread_barrier_wait(&g->barrier);
+  }
+  return (void *)failures;
+}
+
+static void each_of_two_writers_is_woken(void) {
+  static const gmux__exchange_ops drain_ops = {drain, NULL, NULL, on_drain_destroy};
+  gmux_loop *real;
+  game g;
+  pthread_t other;
+  CU_ASSERT_EQUAL_FATAL(gmux_loop_start(&real, NULL), 0);
+  gmux__exchange_init(&g.x, real, &drain_ops, 1000, 5000);
+  CU_ASSERT_EQUAL_FATAL(gmux__mailbox_new(&g.x.box), 0);
+  CU_ASSERT_EQUAL_FATAL(pthread_barrier_init(&g.barrier, NULL, 2), 0);
+  CU_ASSERT_EQUAL_FATAL(pthread_create(&other, NULL, play, &g), 0);
+  void *its_failures;
+  CU_ASSERT_PTR_NULL(play(&g));
+  pthread_join(other, &its_failures);
+  CU_ASSERT_PTR_NULL(its_failures);
+  pthread_barrier_destroy(&g.barrier);
+  gmux__exchange_release(&g.x);
+  CU_ASSERT_EQUAL(gmux_loop_stop(real), 0);
+}
+
 static const test_case cases[] = {
     TEST(on_the_loop_an_operation_is_applied_at_once),
     TEST(elsewhere_it_is_posted_in_order),
@@ -238,6 +287,7 @@ static const test_case cases[] = {
     TEST(a_message_over_the_limit_is_refused_in_words),
     TEST(waiting_is_refused_on_the_loops_thread_and_without_a_box),
     TEST(a_waiting_writer_is_always_woken),
+    TEST(each_of_two_writers_is_woken),
     TESTS_END,
 };
 
