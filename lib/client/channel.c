@@ -166,6 +166,9 @@ static void channel_admit(gmux_channel *channel, gmux_call *call) {
   if (channel->loop_only.waiting.count >= channel->options.max_waiting) {
     gmux__call_fail(call, GMUX_RESOURCE_EXHAUSTED, "%zu calls are waiting already (max_waiting)",
                     channel->loop_only.waiting.count);
+    /* Who may not wait at all wants a connection nevertheless: for the next one. */
+    gmux__endpoint_connect(&channel->loop_only.endpoint);
+    channel_update_state(channel);
     return;
   }
   gmux__call_set_state(call, GMUX__CALL_WAITING);

@@ -577,6 +577,22 @@ static void with_no_waiting_allowed_a_ready_connection_still_takes_calls(void) {
   ASSERT_CODE(t, GMUX_OK);
 }
 
+static void with_no_waiting_allowed_a_call_still_brings_a_connection(void) {
+  w_options.max_waiting = 0;
+  w_open();
+  tcall *t = w_unary();
+  rawpeer *p = w_accept();
+  ASSERT_CODE(t, GMUX_RESOURCE_EXHAUSTED);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+  w_settings(p, -1);
+  w_run();
+  t = w_unary();
+  w_run();
+  w_answer(p, 1, "reply");
+  w_run();
+  ASSERT_CODE(t, GMUX_OK);
+}
+
 static void ten_thousand_waiting_calls_cause_one_dial_and_all_end(void) {
   enum { CALLS = 10000 };
   static tcall *t[CALLS];
@@ -814,6 +830,7 @@ static const test_case cases[] = {
     TEST(our_own_cap_holds_beside_the_servers_limit),
     TEST(one_call_more_than_may_wait_is_resource_exhausted),
     TEST(with_no_waiting_allowed_a_ready_connection_still_takes_calls),
+    TEST(with_no_waiting_allowed_a_call_still_brings_a_connection),
     TEST(ten_thousand_waiting_calls_cause_one_dial_and_all_end),
     TEST(ten_thousand_waiting_calls_fail_together),
     TEST(an_idle_connection_is_closed_after_its_time),
