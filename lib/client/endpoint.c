@@ -215,9 +215,9 @@ static const gmux__connector_handlers connector_handlers = {
 
 /* ---- connections ---- */
 
-/* Success is the server's SETTINGS: the backoff starts afresh (PROTOCOL 1.4). What the attempt
- * would have had to wait is kept for a connection that turns out to be of no use, so that a server
- * that greets and hangs up is not called again and again without a pause. */
+/* Success is the server's SETTINGS: the backoff starts afresh (gRPC connection-backoff). What the
+ * attempt would have had to wait is kept for a connection that turns out to be of no use, so that a
+ * server that greets and hangs up is not called again and again without a pause. */
 static void line_on_ready(gmux__conn *conn, void *owner) {
   gmux__line *line = owner;
   gmux__endpoint *e = line->endpoint;

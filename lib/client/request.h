@@ -1,5 +1,5 @@
 /*
- * request.h: the header fields of a request, in the order of PROTOCOL 4.1.
+ * request.h: the header fields of a request, in the order of "gRPC over HTTP2", Requests.
  *
  *     :method :scheme :path :authority | grpc-timeout? | te content-type user-agent
  *     grpc-accept-encoding | metadata

@@ -1,7 +1,8 @@
 /*
  * result.h: what became of a call, as a status. Facts in, status out; nothing is touched.
  *
- * The rules are those of PROTOCOL 4.2 to 4.9:
+ * The rules are those of "gRPC over HTTP2" (Responses, Errors) and of gRPC's
+ * http-grpc-status-mapping and statuscodes:
  *   the server's own grpc-status wins over everything that came with it, but a block over the
  *   metadata limit or with undecodable metadata, of which not all could be shown;
  *   without it, the HTTP status says what it was (4.5), or the RST_STREAM code (4.6);

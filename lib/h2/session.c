@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* A block may run this far over the limit before we stop decoding for that peer: HPACK can make
- * megabytes of one read (PROTOCOL, "HPACK bomb"). */
+ * megabytes of one read (the "HPACK bomb"). */
 enum { HEADER_FLOOD_FACTOR = 2, HEADER_FLOOD_FLOOR = 64 * 1024 };
 
 static gmux__stream *stream_of(gmux__conn *conn, int32_t id) {
@@ -118,7 +118,7 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, co
   (void)flags;
   gmux__conn *conn = user_data;
   /* The connection's window is given back whatever the streams do with theirs, so one slow reader
-   * holds back nobody else (PROTOCOL 4.10). */
+   * holds back nobody else. */
   if (nghttp2_session_consume_connection(session, len)) return NGHTTP2_ERR_CALLBACK_FAILURE;
   gmux__stream *stream = stream_of(conn, id);
   if (!stream) return 0;

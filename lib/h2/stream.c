@@ -473,8 +473,8 @@ static void deliver_body(gmux__stream *stream) {
     ;
 }
 
-/* The server answered before it had heard all: tell it that the rest will not come (PROTOCOL 4.2),
- * and do not let who writes it wait until the answer has been taken. */
+/* The server answered before it had heard all: tell it that the rest will not come (RFC 9113
+ * section 8.1), and do not let who writes it wait until the answer has been taken. */
 static void stop_sending(gmux__stream *stream) {
   if (is_finished(stream)) return;
   stream->send.state = GMUX__SEND_CLOSED;

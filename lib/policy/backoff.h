@@ -1,5 +1,5 @@
 /*
- * backoff.h: how long until the next connection attempt (gRPC connection-backoff; PROTOCOL 1.4).
+ * backoff.h: how long until the next connection attempt (gRPC connection-backoff).
  *
  * delay(n) = min(initial x multiplier^n, max), each with jitter of +-20 % (also the capped one,
  * which can so be 144 s), counted from the START of the attempt: a slow attempt eats its own

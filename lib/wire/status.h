@@ -1,4 +1,5 @@
-/* status.h (inside): the maps of PROTOCOL sections 4.5 and 4.6, and the text form of a code. */
+/* status.h (inside): gRPC's maps from HTTP status (http-grpc-status-mapping) and from HTTP/2 error
+ * codes ("gRPC over HTTP2", Errors), and the text form of a code. */
 #ifndef GMUX__WIRE_STATUS_H
 #define GMUX__WIRE_STATUS_H
 
