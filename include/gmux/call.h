@@ -92,6 +92,8 @@ typedef struct gmux_call_options {
    * it is used up, and on_end waits behind the messages that wait. Ignored by the blocking form,
    * where each read grants one, and by gmux_call_unary_start. */
   uint32_t initial_credit;
+  /* Default false. True: as GMUX_METHOD_IDEMPOTENT, for this call alone. */
+  bool idempotent;
 } gmux_call_options;
 
 /* Fills in the defaults. `size` is sizeof *options of the caller. Any thread. */
@@ -204,13 +206,37 @@ typedef enum gmux_evidence {
 } gmux_evidence;
 GMUX_API const char *gmux_evidence_str(gmux_evidence evidence);
 
-/* Valid from on_end (or end_wait) on; before that GMUX_EVIDENCE_NEVER_LEFT or _POSSIBLE as it
- * stands. */
+/* Of all attempts together: the greatest. So a call whose second attempt never left is "possibly
+ * executed" if its first was. Valid from on_end (or end_wait) on; before that what is known so far.
+ */
 GMUX_API gmux_evidence gmux_call_get_evidence(const gmux_call *call);
 
 /* The address of the server that has the call, "ipv4:127.0.0.1:443"; "" while it is on no
  * connection. Valid as long as the handle. In handlers, or after the end. */
 GMUX_API const char *gmux_call_peer(const gmux_call *call);
+
+/* Where a call's time went, as far as it has come; sized like options. The times add up to
+ * total_ns. */
+typedef struct gmux_call_explanation {
+  size_t size;
+  uint64_t total_ns; /* since it was started, until its end */
+  /* While it waited for a place, by what the channel was at. */
+  uint64_t paused_ns, backoff_ns, gate_ns, resolve_ns, dial_ns, tls_ns, settings_ns, validation_ns;
+  uint64_t limit_ns;  /* all streams that the server, or our own cap, allows were taken */
+  uint64_t retry_ns;  /* between attempts: the backoff of a retry */
+  uint64_t send_ns;   /* what it had written was held back by flow control or the socket */
+  uint64_t server_ns; /* on its stream, with nothing of its own left to send: server and network */
+  uint32_t attempts;  /* times it was put on a stream */
+  gmux_evidence evidence; /* of all attempts together */
+  uint32_t ended_by[5];   /* attempts that have ended, by gmux_evidence */
+  char sentence[384]; /* "412 ms: 250 ms for TCP, 160 ms at the server; 2nd attempt, the first was
+                         refused" */
+} gmux_call_explanation;
+
+/* Fills *explanation (its `size` set by the caller): also of a call that waits or runs. Elsewhere
+ * than on the loop's thread it waits for the loop, until the call has ended. GMUX_ERR_INVALID,
+ * GMUX_ERR_NOMEM. */
+GMUX_API int gmux_call_explain(gmux_call *call, gmux_call_explanation *explanation);
 
 /* ---- blocking form ---- */
 

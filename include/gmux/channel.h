@@ -1,11 +1,11 @@
 /*
  * channel.h: the way to one target.
  *
- * A channel resolves its target, connects when a call needs it, and carries calls over one HTTP/2
- * connection that many of them share. When the connection is lost, calls that run on it end with
- * UNAVAILABLE and the next call brings a new one, held back by gRPC's backoff while the server
- * cannot be reached. (A pool of connections, keepalive and transparent retries are to come; see
- * README.)
+ * A channel resolves its target, connects when a call needs it, and carries calls over a small pool
+ * of HTTP/2 connections that many of them share. It watches them with PINGs, replaces them before
+ * they are needed, and goes on when a server restarts, drains or falls silent: what can be proven
+ * not to have reached the server's application is sent again, what cannot ends with UNAVAILABLE
+ * unless it was marked idempotent. doc/connection-management.md tells which option is for what.
  *
  * States are gRPC's (Connectivity Semantics): IDLE, no connection and none wanted; CONNECTING;
  * READY; TRANSIENT_FAILURE, the last attempt failed: while the backoff runs calls fail at once with
@@ -36,6 +36,13 @@ typedef enum gmux_channel_state {
 
 /* "IDLE", "TRANSIENT_FAILURE", ... */
 GMUX_API const char *gmux_channel_state_str(gmux_channel_state state);
+
+typedef enum gmux_pick_order {
+  GMUX_PICK_PACK = 0,  /* the fullest below ideal_streams, so that spare connections can go idle */
+  GMUX_PICK_SPREAD = 1 /* the least loaded */
+} gmux_pick_order;
+
+#define GMUX_NEVER_MS UINT32_MAX
 
 typedef struct gmux_channel_options {
   size_t size;
@@ -71,8 +78,8 @@ typedef struct gmux_channel_options {
   /* The same for all streams of a connection together; it is given back as data arrives, so a slow
    * reader does not hold back others. Default 4194304, 65535..2^31-1. */
   uint32_t connection_window_bytes;
-  /* Streams at once on a connection, beside the server's own limit. Default 100, 1..1000000. More
-   * calls wait. */
+  /* Streams at once on a connection, the hard limit beside the server's own. Default 1000,
+   * 1..1000000. More calls go to another connection, or wait. */
   uint32_t max_concurrent_streams;
   /* Calls that may wait for a connection or a free stream; one more ends RESOURCE_EXHAUSTED at
    * once. Default 100000, 0..2^31-1. */
@@ -81,13 +88,121 @@ typedef struct gmux_channel_options {
    * %). Defaults 1000 and 120000, 100..86400000; initial must not exceed max. */
   uint32_t initial_backoff_ms;
   uint32_t max_backoff_ms;
-  /* Least time that one attempt (look-up, TCP, TLS and the server's SETTINGS) is given; the backoff
-   * if that is longer. Of several addresses each gets an even share of it. Default 20000,
-   * 100..3600000. */
+  /* Least time that one attempt (look-up, TCP, TLS and the server's SETTINGS) is given, for all
+   * addresses together; the backoff if that is longer. Default 20000, 100..3600000. */
   uint32_t connect_timeout_ms;
   /* Without any call for so long the connection is closed and the channel goes IDLE. Default
    * 1800000 (30 min, as all implementations), 1000..2^31-1; 0: never. */
   uint32_t idle_timeout_ms;
+
+  /* ---- the pool ---- */
+
+  /* A connection with so many streams is full enough: the next call brings a further connection,
+   * though up to the hard limit (the server's, and max_concurrent_streams) calls still go on it
+   * meanwhile. 0 (default): 100, or max_concurrent_streams where that is less. 1..1000000, not more
+   * than max_concurrent_streams. Less: load spreads over more connections, and so over the servers
+   * behind a load balancer. */
+  uint32_t ideal_streams;
+  /* Connections that take calls at once, and are being made. Default 4, 1..1000. Those that drain
+   * or are suspected dead come on top. */
+  uint32_t max_connections;
+  /* Kept open, and made again when lost, though no call needs them. Default 0, up to
+   * max_connections; the channel does not go IDLE then. For a first call without a handshake. */
+  uint32_t min_connections;
+  /* How many more may be opened when a call has waited for burst_after_ms. Default 0, 0..1000. They
+   * are used last and close first. For servers with low stream limits and peaks in load. */
+  uint32_t burst_connections;
+  uint32_t burst_after_ms; /* default 100, 1..3600000 */
+  /* Which connection takes the next call. Default GMUX_PICK_PACK. */
+  gmux_pick_order pick_order;
+  /* How long a call may wait for a place; then it ends UNAVAILABLE. 0 (default): as long as its
+   * deadline allows. 1..2^31-1. To fail sooner than the deadline when the server is overloaded. */
+  uint32_t acquire_timeout_ms;
+  /* A connection beyond min_connections that carried no call for so long is closed while others are
+   * there. Default 300000, 1000..2^31-1; 0: never. (The last one goes by idle_timeout_ms.) */
+  uint32_t max_idle_ms;
+  /* A connection so old is replaced, busy or not: the new one is READY before the old one drains.
+   * Jittered by 10 %, one at a time. 0 (default): never; else 1000..2^31-1. To spread load anew
+   * behind a load balancer that balances connections, and to follow DNS. */
+  uint32_t max_age_ms;
+  /* The same after so many calls. 0 (default): never. */
+  uint32_t max_calls;
+  /* A connection that carried nothing for so long is asked by a PING before a call is committed to
+   * it, where that is within what a server with default settings forgives. Default 30000,
+   * 100..2^31-1; 0: never. Costs that call a round trip; spares it a connection that a NAT or a
+   * load balancer has forgotten. */
+  uint32_t validate_after_ms;
+  /* How long calls on a connection that drains (GOAWAY, age, rotation) may go on; then they end
+   * UNAVAILABLE. 0 (default): as long as the server lets them. 1..2^31-1. */
+  uint32_t drain_timeout_ms;
+
+  /* ---- dialing ---- */
+
+  /* Of several addresses the next is tried when the one before has not answered for so long, beside
+   * it (RFC 8305, Happy Eyeballs). Default 250, 100..2000. */
+  uint32_t happy_eyeballs_ms;
+  /* After a connection was lost or sent GOAWAY the next dial waits for a random part of this, so
+   * that a fleet of clients does not come back in step. Default 100, 0..60000. */
+  uint32_t redial_jitter_ms;
+  /* What DNS said is used again for so long, while attempts succeed; after a failed one it is asked
+   * again. Default 30000 (as all implementations), 0..86400000. */
+  uint32_t dns_cache_ms;
+  /* So many calls may leave right behind the handshake of TCP and TLS, before the server's
+   * SETTINGS: a cold call takes a round trip less, but if the connection is lost in that moment
+   * they are "possibly executed" and are not made again. Default 0: none; up to 100. */
+  uint32_t eager_calls;
+
+  /* ---- is the server alive? ---- */
+
+  /* A PING after so long without a byte from the server, while calls run. Default 330000: just
+   * above what servers with default settings allow (5 min). 1000..2^31-1; 0: never. Less only where
+   * the server's policy is known to permit it: it answers too many by GOAWAY "too_many_pings", and
+   * then this channel's interval doubles. */
+  uint32_t keepalive_ms;
+  /* A PING that nothing followed for so long: the connection is dead. It is also TCP_USER_TIMEOUT.
+   * Default 20000, 100..600000. */
+  uint32_t keepalive_timeout_ms;
+  /* Also while no call runs. Default false: servers with default settings punish it. */
+  bool keepalive_without_calls;
+  /* Calls run and not a byte came for so long: one PING is sent ahead of the schedule, and until
+   * something comes new calls go to other connections (DESIGN: suspicion). 0 (default): eight round
+   * trips as measured, at least 500 ms; else 10..600000; GMUX_NEVER_MS: off. */
+  uint32_t suspect_after_ms;
+  /* TCP keepalive of the kernel, which no gRPC server counts: idle time before the first probe,
+   * seconds. Default 120, 1..32767; 0: off. Keeps NATs and load balancers from forgetting idle
+   * connections. */
+  uint32_t tcp_keepalive_idle_s;
+  uint32_t tcp_keepalive_interval_s; /* between probes; default 20, 1..32767 */
+  uint32_t tcp_keepalive_count;      /* unanswered ones until it is dead; default 3, 1..127 */
+  /* The server's socket took nothing for so long while something had to leave: the connection is
+   * closed. Default 60000, 1000..2^31-1; 0: never. */
+  uint32_t write_stall_timeout_ms;
+
+  /* ---- retries without the application's knowledge (gRPC A6, transparent retries) ---- */
+
+  /* How often a call is sent again that was proven not to have been looked at (REFUSED_STREAM, or
+   * above GOAWAY's last stream id): the first time at once, then with a backoff. Default 3, 0..100.
+   * One that never left the client is sent as often as needed before its deadline. */
+  uint32_t max_refused_retries;
+  /* How often a call marked idempotent is sent again after its connection was lost. Default 3,
+   * 0..100. */
+  uint32_t max_idempotent_retries;
+  /* What a call has written is kept for that until its reply begins, up to so many bytes; a call
+   * that wrote more is not sent again. Default 262144 (as in core and Go), 0..2^30. */
+  uint32_t retry_buffer_bytes;
+
+  /* ---- bounds ---- */
+
+  /* RST_STREAM that may leave at once on a connection, and a second after that; further ones wait
+   * while their calls have long ended. Servers close connections over too many (nghttp2: 1000 and
+   * 33). Defaults 500 and 25; 1..1000000. */
+  uint32_t reset_burst;
+  uint32_t reset_rate_per_s;
+  /* What all calls of one connection may have queued together, and all of the channel, beside one
+   * message each; beyond it gmux_call_write says "full" to each. Defaults 4194304 and 67108864,
+   * 65536..2^31-1. */
+  uint32_t connection_queue_bytes;
+  uint32_t channel_queue_bytes;
 } gmux_channel_options;
 
 /* Fills in the defaults. `size` is sizeof *options of the caller. Any thread. */
@@ -141,24 +256,108 @@ GMUX_API int gmux_channel_connect_wait(gmux_channel *channel, int64_t timeout_ms
 /* The next attempt to connect starts at once, whatever the backoff says. */
 GMUX_API void gmux_channel_reset_backoff(gmux_channel *channel);
 
-/* Figures of a moment; every one is documented. Sized like options. */
+/* ---- the pool ---- */
+
+/*
+ * Opens connections until min_connections (at least one) are READY, then calls `fn` once, from the
+ * loop, with 0; or with GMUX_ERR_CLOSED when the channel closes first. Attempts that fail go on,
+ * held back by the backoff. GMUX_ERR_INVALID, GMUX_ERR_NOMEM, GMUX_ERR_CLOSED: fn never comes.
+ */
+GMUX_API int gmux_channel_warm(gmux_channel *channel, void (*fn)(int error, void *user_data),
+                               void *user_data);
+/* The same, blocking, as gmux_channel_connect_wait. */
+GMUX_API int gmux_channel_warm_wait(gmux_channel *channel, int64_t timeout_ms);
+
+/* Replaces every connection that is open now, one after another: each drains once its replacement
+ * is READY, so no call notices. After a change of certificates, DNS or the servers behind a load
+ * balancer. */
+GMUX_API void gmux_channel_rotate(gmux_channel *channel);
+
+/* New calls wait, and waiting ones go on waiting (deadlines, max_waiting and acquire_timeout_ms
+ * hold); running ones run. Not counted: one resume ends any number of pauses. */
+GMUX_API void gmux_channel_pause(gmux_channel *channel);
+GMUX_API void gmux_channel_resume(gmux_channel *channel);
+
+/*
+ * Orderly end: new calls are refused with GMUX_ERR_CLOSED from now on, those that wait or run may
+ * finish for grace_ms (0: none; -1: as long as they take), then the channel is closed as by
+ * gmux_channel_close. A paused channel is resumed. on_closed (may be NULL) comes once, from the
+ * loop. A second drain or a close can only shorten the time; its on_closed never comes.
+ */
+GMUX_API void gmux_channel_drain(gmux_channel *channel, int64_t grace_ms,
+                                 void (*on_closed)(void *user_data), void *user_data);
+
+/* ---- figures ---- */
+
+/* Why connections were lost or could not be had, for stats; gRPC A94 has the same. */
+typedef enum gmux_loss {
+  GMUX_LOSS_DNS = 0,      /* the name could not be looked up */
+  GMUX_LOSS_REFUSED = 1,  /* TCP: refused, unreachable, no file, ... */
+  GMUX_LOSS_TIMEOUT = 2,  /* an attempt took too long */
+  GMUX_LOSS_TLS = 3,      /* handshake or record failed */
+  GMUX_LOSS_GOAWAY = 4,   /* the server sent GOAWAY */
+  GMUX_LOSS_EOF = 5,      /* closed by the peer without a word */
+  GMUX_LOSS_RESET = 6,    /* reset, or another failure of the socket */
+  GMUX_LOSS_DEAD = 7,     /* a PING was not answered, or the socket took nothing */
+  GMUX_LOSS_PROTOCOL = 8, /* the peer broke a rule of HTTP/2 */
+  GMUX_LOSS_LOCAL = 9,    /* we ended it: idle, age, rotation, close, out of memory */
+  GMUX_LOSSES = 10
+} gmux_loss;
+GMUX_API const char *gmux_loss_str(gmux_loss loss);
+
+enum { GMUX_H2_CODES = 15 }; /* RFC 9113 section 7; the last one is for codes it does not know */
+
+/* Figures of a moment, and since the channel was made; sized like options. */
 typedef struct gmux_channel_stats {
   size_t size;
+  /* Calls. started = succeeded + failed + running + waiting, where waiting includes those that
+   * wait for a retry's backoff. */
   uint64_t calls_started;
-  uint64_t calls_succeeded; /* ended with OK */
-  uint64_t
-      calls_failed; /* ended with anything else; started = succeeded + failed + running + waiting */
+  uint64_t calls_succeeded;  /* ended with OK */
+  uint64_t calls_failed;     /* ended with anything else */
   uint32_t calls_running;    /* on a stream */
-  uint32_t calls_waiting;    /* for a connection or a free stream */
+  uint32_t calls_waiting;    /* for a place */
   uint32_t streams_peak;     /* most on a stream at once, ever */
   uint32_t connections;      /* READY or DRAINING now */
   uint64_t connections_made; /* that became READY, ever */
   uint64_t dials_failed;     /* attempts that did not become READY */
+
+  uint64_t oldest_waiter_ms; /* how long the first of those that wait has waited */
+  /* Connections now, by state. connections = ready + draining. */
+  uint32_t connections_dialing; /* TCP, TLS or SETTINGS under way */
+  uint32_t connections_ready;   /* suspect ones included */
+  uint32_t connections_suspect; /* of those: a PING is unanswered */
+  uint32_t connections_draining;
+  uint32_t streams_unreset; /* of ended calls, that hold a slot until their RST_STREAM may leave */
+  /* Since it was made. */
+  uint64_t dials_started;
+  uint64_t lost[GMUX_LOSSES];      /* READY connections that ended, and failed attempts, by cause */
+  uint64_t goaways[GMUX_H2_CODES]; /* received, by error code */
+  uint64_t too_many_pings;         /* of those: for our PINGs; each doubled the interval */
+  uint64_t attempts;               /* times a call was put on a stream */
+  uint64_t retries[5];             /* by gmux_evidence of the attempt before */
+  uint64_t reused;                 /* attempts on a connection that had carried one before */
+  uint64_t recycled_age, recycled_calls, recycled_ids, recycled_rotated; /* replaced, by reason */
+  uint64_t closed_idle;             /* spare ones, and the last one by idle_timeout_ms */
+  uint64_t pings_sent, pings_acked; /* of ours */
+  uint64_t suspicions;              /* times a connection became suspect */
+  uint64_t validations;             /* PINGs before a call was committed */
+  uint64_t resets_sent, resets_delayed, resets_received; /* RST_STREAM */
+  uint64_t bytes_sent, bytes_received;                   /* on transports, above TLS */
+  uint32_t keepalive_ms;                                 /* the interval as it is now; 0: off */
 } gmux_channel_stats;
 
 /* Fills *stats (its `size` set by the caller). GMUX_ERR_INVALID. The figures are of one moment only
  * when called on the loop's thread. */
 GMUX_API int gmux_channel_get_stats(gmux_channel *channel, gmux_channel_stats *stats);
+
+/*
+ * Writes for people what the channel is doing, several lines: state, each connection with its
+ * streams, round trip and last events, what waiting calls wait for. Cut to fit, always terminated
+ * unless len is 0; returns the length it would have had. Elsewhere than on the loop's thread it
+ * waits for the loop.
+ */
+GMUX_API size_t gmux_channel_describe(gmux_channel *channel, char *text, size_t len);
 
 GMUX_END_DECLS
 

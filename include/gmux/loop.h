@@ -27,6 +27,13 @@ typedef struct gmux_loop_options {
   gmux_log_level log_level;   /* default GMUX_LOG_WARN */
   uint32_t read_buffer_bytes; /* default 65536, 16384..1048576: one buffer a loop, read into by
                                 every connection; larger means fewer system calls for bulk data */
+  /* Connections that all channels of this loop make at once, from TCP to the server's SETTINGS.
+   * Default 64, 1..100000. More wait their turn, so that a restart of the servers is not followed
+   * by a storm of handshakes. */
+  uint32_t max_dialing;
+  /* And how many they begin a second; a second's worth may begin at once. Default 100, 1..100000.
+   */
+  uint32_t dial_rate_per_s;
 } gmux_loop_options;
 
 /* Fills in the defaults. `size` is sizeof *options of the caller. */

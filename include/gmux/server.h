@@ -53,6 +53,62 @@ typedef struct gmux_server_options {
   /* From accept until the client's SETTINGS have come (TLS included). Default 120000 as elsewhere
    * in gRPC, 100..3600000. Shorter where strangers can connect. */
   uint32_t handshake_timeout_ms;
+
+  /* Connections whose handshake (TLS, SETTINGS) is under way at once; one more is closed as soon as
+   * it is accepted. Default 1000, 1..1000000. Bounds what strangers can cost. */
+  uint32_t max_handshaking;
+
+  /* ---- what clients may ask (gRPC A8, A9) ---- */
+
+  /* Least time between two PINGs of a client, while calls run. Default 300000 (5 min, as
+   * everywhere), 0..2^31-1. Lower it for clients that are to notice dead connections sooner. */
+  uint32_t min_ping_interval_ms;
+  /* Without calls too. Default false: then it is 2 h. */
+  bool permit_pings_without_calls;
+  /* How many PINGs that come too early are forgiven; one more ends the connection with GOAWAY
+   * ENHANCE_YOUR_CALM "too_many_pings". Default 2, 1..1000; 0: all of them. Cleared by each HEADERS
+   * or DATA frame that is sent. */
+  uint32_t max_ping_strikes;
+
+  /* ---- are clients alive? ---- */
+
+  /* A PING after so long without a byte from a client, calls or not. Default 7200000 (2 h, as
+   * everywhere), 1000..2^31-1; 0: never. */
+  uint32_t keepalive_ms;
+  /* A PING that nothing followed for so long: the client is gone. It is also TCP_USER_TIMEOUT.
+   * Default 20000, 100..600000. */
+  uint32_t keepalive_timeout_ms;
+  /* TCP keepalive of the kernel, as in channel.h. Defaults 120 (0: off), 20, 3. */
+  uint32_t tcp_keepalive_idle_s;
+  uint32_t tcp_keepalive_interval_s;
+  uint32_t tcp_keepalive_count;
+  /* A client whose socket took nothing for so long while something had to leave: its connection is
+   * closed. Default 60000, 1000..2^31-1; 0: never. */
+  uint32_t write_stall_timeout_ms;
+
+  /* ---- how long a connection lives ---- */
+
+  /* Without a call for so long it is ended, with GOAWAY "max_idle". 0 (default): never; else
+   * 1000..2^31-1. Jittered by 10 %. */
+  uint32_t max_connection_idle_ms;
+  /* So old it is ended in good order, with GOAWAY "max_age"; clients come back, perhaps to another
+   * server behind the load balancer. 0 (default): never; else 1000..2^31-1. Jittered by 10 %, so
+   * that a fleet does not come back in step. */
+  uint32_t max_connection_age_ms;
+  /* How long after that its calls may go on. 0 (default): as long as they take; else 1..2^31-1. */
+  uint32_t max_connection_age_grace_ms;
+
+  /* ---- bounds ---- */
+
+  /* RST_STREAM that may leave at once on a connection, and a second after that; as in channel.h.
+   * Defaults 500 and 25, 1..1000000. */
+  uint32_t reset_burst;
+  uint32_t reset_rate_per_s;
+  /* What all calls of one connection may have queued together, and all of the server, beside one
+   * message each; beyond it gmux_server_call_write says "full" to each. Defaults 4194304 and
+   * 268435456, 65536..2^31-1. */
+  uint32_t connection_queue_bytes;
+  uint32_t server_queue_bytes;
 } gmux_server_options;
 
 /* Fills in the defaults. `size` is sizeof *options of the caller. Any thread. */
@@ -143,7 +199,15 @@ typedef struct gmux_server_stats {
   uint32_t calls_peak;  /* most at once, ever */
   uint32_t connections; /* now */
   uint64_t connections_accepted;
-  uint64_t connections_refused; /* over max_connections */
+  uint64_t connections_refused;       /* over max_connections */
+  uint64_t connections_overdue;       /* closed because their handshake took too long */
+  uint32_t connections_handshaking;   /* now */
+  uint64_t pings_received, pings_bad; /* bad: too early, each a strike */
+  uint64_t too_many_pings;            /* connections ended for them */
+  uint64_t pings_sent, clients_dead;  /* own keepalive, and connections that it ended */
+  uint64_t ended_idle, ended_age;     /* connections, by max_connection_idle_ms and _age_ms */
+  uint64_t resets_sent, resets_delayed, resets_received; /* RST_STREAM */
+  uint64_t bytes_sent, bytes_received;                   /* on transports, above TLS */
 } gmux_server_stats;
 /* Fills *stats (its `size` set by the caller). GMUX_ERR_INVALID. The figures are of one moment only
  * when called on the loop's thread. */

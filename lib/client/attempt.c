@@ -48,8 +48,7 @@ bool gmux__attempt_open(gmux_call *call, gmux__line *line) {
                                                 : "out of memory for the request");
     return true;
   }
-  line->was_used = true;
-  gmux__line_hold(line);
+  gmux__line_take_call(line);
   call->loop_only.line = line;
   atomic_store_explicit(&call->evidence, GMUX_EVIDENCE_POSSIBLE, memory_order_relaxed);
   gmux__call_set_state(call, GMUX__CALL_RUNNING);

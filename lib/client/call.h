@@ -52,12 +52,13 @@ struct gmux_call {
     uint64_t deadline_ns;
     gmux__timer deadline_timer;
     gmux__task end_task;
-    bool is_cancelled;   /* before START came */
-    gmux__stream stream; /* of the one attempt */
-    gmux__line *line;    /* whose connection it was put on; NULL: none yet */
-    uint32_t messages;   /* received */
-    gmux_bytes reply;    /* of a method that answers with one message, until the end */
-    void *reply_memory;  /* the slab's, when that is where it lies */
+    bool is_cancelled;         /* before START came */
+    gmux__stream stream;       /* of the one attempt */
+    gmux__line *line;          /* whose connection it was put on; NULL: none yet */
+    uint64_t waiting_since_ns; /* WAITING: since when */
+    uint32_t messages;         /* received */
+    gmux_bytes reply;          /* of a method that answers with one message, until the end */
+    void *reply_memory;        /* the slab's, when that is where it lies */
   } loop_only;
 
   gmux_status status; /* the loop's; others may read it once the mailbox or on_end has said so */

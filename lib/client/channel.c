@@ -175,14 +175,9 @@ static void channel_admit(gmux_channel *channel, gmux_call *call) {
   gmux__channel_reconcile(channel);
 }
 
-static void add_one(_Atomic(uint64_t) *figure) {
-  uint64_t value = atomic_load_explicit(figure, memory_order_relaxed);
-  atomic_store_explicit(figure, value + 1, memory_order_relaxed);
-}
-
 void gmux__channel_submit(gmux_channel *channel, gmux_call *call, int error) {
   gmux__endpoint *endpoint = &channel->loop_only.endpoint;
-  add_one(&channel->shared.figures.started);
+  gmux__counter_add(&channel->shared.figures.started, 1);
   if (channel->loop_only.state == GMUX_CHANNEL_SHUTDOWN)
     gmux__call_fail(call, GMUX_CANCELLED, "the channel was closed");
   else if (call->loop_only.is_cancelled)
@@ -199,7 +194,7 @@ void gmux__channel_submit(gmux_channel *channel, gmux_call *call, int error) {
 
 void gmux__channel_count_call(gmux_channel *channel, bool is_decided, gmux_code code) {
   gmux__channel_figures *figures = &channel->shared.figures;
-  if (is_decided) add_one(code == GMUX_OK ? &figures->succeeded : &figures->failed);
+  if (is_decided) gmux__counter_add(code == GMUX_OK ? &figures->succeeded : &figures->failed, 1);
   gmux__channel_publish(channel);
 }
 

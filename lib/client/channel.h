@@ -10,7 +10,9 @@
 
 #include "lib/base/slab.h"
 #include "lib/client/endpoint.h"
+#include "lib/client/figures.h"
 #include "lib/client/request.h"
+#include "lib/watch/odometer.h"
 #include <gmux/call.h>
 #include <stdatomic.h>
 
@@ -19,13 +21,6 @@ typedef struct gmux__channel_post {
   gmux__post post;
   atomic_bool is_posted;
 } gmux__channel_post;
-
-/* The figures of gmux_channel_get_stats. Written by the loop's thread alone, so plain loads and
- * stores are enough; atomic because any thread may read them. */
-typedef struct gmux__channel_figures {
-  _Atomic(uint64_t) started, succeeded, failed, made, dials_failed;
-  _Atomic(uint32_t) running, waiting, peak, connections;
-} gmux__channel_figures;
 
 struct gmux_channel {
   /* Set by gmux_channel_new, then only read. */
@@ -43,8 +38,11 @@ struct gmux_channel {
     bool is_over;          /* on_closed is due or told */
     gmux__endpoint endpoint;
     gmux__list waiting, running, ending; /* of gmux_call, by its state */
-    gmux__list watchers, due;            /* of watcher; due: to be told */
-    gmux__list connect_waiters;          /* threads in gmux_channel_connect_wait */
+    gmux__list again;           /* WAITING too: had an attempt before, so they are placed first */
+    gmux__list resting;         /* until the backoff of a retry is over */
+    gmux__odometer waits;       /* what those in `waiting` and `again` wait for */
+    gmux__list watchers, due;   /* of watcher; due: to be told */
+    gmux__list connect_waiters; /* threads in gmux_channel_connect_wait */
     gmux__timer idle_timer;
     uint64_t idle_since_ns; /* when the last call went */
     gmux__task watch_task, closed_task, free_task;
@@ -78,6 +76,9 @@ static inline bool gmux__channel_is_closing(const gmux_channel *channel) {
 /* A new call: put on a connection, made to wait, or ended (its status is settled then). `error`:
  * its request could not be taken, for want of memory. */
 void gmux__channel_submit(gmux_channel *channel, gmux_call *call, int error);
+/* RUNNING: its attempt is over, and may be made again: it waits before all that have had none, or
+ * ends (closed, too late, nothing to be had). Never placed from inside this. */
+void gmux__channel_resubmit(gmux_channel *channel, gmux_call *call);
 /* A call has told its end. */
 void gmux__channel_call_ended(gmux_channel *channel);
 /* A call has gone to another list; `is_decided`: it has its status, and it is `code`. */

@@ -4,29 +4,18 @@
 #include <assert.h>
 #include <string.h>
 
-static void set_u32(_Atomic(uint32_t) *figure, size_t value) {
-  atomic_store_explicit(figure, (uint32_t)value, memory_order_relaxed);
-}
-
-static uint32_t get_u32(const _Atomic(uint32_t) *figure) {
-  return atomic_load_explicit(figure, memory_order_relaxed);
-}
-
-static uint64_t get_u64(const _Atomic(uint64_t) *figure) {
-  return atomic_load_explicit(figure, memory_order_relaxed);
-}
-
 /* Counts are lengths of lists, so they cannot drift; this shows them to other threads. */
 void gmux__channel_publish(gmux_channel *channel) {
   gmux__channel_figures *f = &channel->shared.figures;
   const gmux__endpoint *endpoint = &channel->loop_only.endpoint;
   size_t running = channel->loop_only.running.count;
-  set_u32(&f->running, running);
-  set_u32(&f->waiting, channel->loop_only.waiting.count);
-  if (running > get_u32(&f->peak)) set_u32(&f->peak, running);
-  set_u32(&f->connections, gmux__endpoint_connections(endpoint));
-  atomic_store_explicit(&f->made, endpoint->made, memory_order_relaxed);
-  atomic_store_explicit(&f->dials_failed, endpoint->failed, memory_order_relaxed);
+  gmux__counter_set(&f->running, running);
+  gmux__counter_set(&f->waiting, channel->loop_only.waiting.count);
+  if (running > gmux__counter_get(&f->peak)) gmux__counter_set(&f->peak, running);
+  gmux__counter_set(&f->ready, endpoint->ready.count);
+  gmux__counter_set(&f->draining, endpoint->draining.count);
+  gmux__counter_set(&f->made, endpoint->made);
+  gmux__counter_set(&f->dials_failed, endpoint->failed);
 }
 
 int gmux_channel_get_stats(gmux_channel *channel, gmux_channel_stats *stats) {
@@ -37,15 +26,15 @@ int gmux_channel_get_stats(gmux_channel *channel, gmux_channel_stats *stats) {
   const gmux__channel_figures *f = &channel->shared.figures;
   const gmux_channel_stats now = {
       .size = stats->size,
-      .calls_started = get_u64(&f->started),
-      .calls_succeeded = get_u64(&f->succeeded),
-      .calls_failed = get_u64(&f->failed),
-      .calls_running = get_u32(&f->running),
-      .calls_waiting = get_u32(&f->waiting),
-      .streams_peak = get_u32(&f->peak),
-      .connections = get_u32(&f->connections),
-      .connections_made = get_u64(&f->made),
-      .dials_failed = get_u64(&f->dials_failed),
+      .calls_started = gmux__counter_get(&f->started),
+      .calls_succeeded = gmux__counter_get(&f->succeeded),
+      .calls_failed = gmux__counter_get(&f->failed),
+      .calls_running = (uint32_t)gmux__counter_get(&f->running),
+      .calls_waiting = (uint32_t)gmux__counter_get(&f->waiting),
+      .streams_peak = (uint32_t)gmux__counter_get(&f->peak),
+      .connections = (uint32_t)(gmux__counter_get(&f->ready) + gmux__counter_get(&f->draining)),
+      .connections_made = gmux__counter_get(&f->made),
+      .dials_failed = gmux__counter_get(&f->dials_failed),
   };
   memcpy(stats, &now, stats->size < sizeof now ? stats->size : sizeof now);
   return 0;
@@ -78,8 +67,8 @@ void gmux__channel_check(const gmux_channel *channel) {
   if (channel->loop_only.state == GMUX_CHANNEL_SHUTDOWN)
     assert(!channel->loop_only.waiting.first && !channel->loop_only.running.first);
   const gmux__channel_figures *f = &channel->shared.figures;
-  assert(get_u64(&f->started) == get_u64(&f->succeeded) + get_u64(&f->failed) +
-                                     channel->loop_only.waiting.count +
-                                     channel->loop_only.running.count);
+  assert(gmux__counter_get(&f->started) ==
+         gmux__counter_get(&f->succeeded) + gmux__counter_get(&f->failed) +
+             channel->loop_only.waiting.count + channel->loop_only.running.count);
 }
 #endif

@@ -11,7 +11,8 @@ static const gmux__connector_handlers connector_handlers;
 
 /* ---- a line ---- */
 
-void gmux__line_hold(gmux__line *line) {
+void gmux__line_take_call(gmux__line *line) {
+  line->calls++;
   line->holds++;
 }
 
@@ -243,7 +244,7 @@ static void line_on_slots(gmux__conn *conn, void *owner) {
 
 /* A connection that has carried calls was of use: its successor may be made at once. */
 static void line_leaves_ready(gmux__line *line) {
-  if (line->was_used) line->endpoint->not_before_ns = 0;
+  if (line->calls > 0) line->endpoint->not_before_ns = 0;
 }
 
 /* It takes no more calls; those on it finish. */
@@ -313,5 +314,5 @@ void gmux__endpoint_drop(gmux__endpoint *e) {
   if (!line) return;
   line_move(line, &e->draining);
   e->not_before_ns = 0;
-  gmux__conn_drain(line->conn);
+  gmux__conn_drain(line->conn, "idle");
 }

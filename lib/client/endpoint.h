@@ -37,11 +37,12 @@ typedef struct gmux__line {
   gmux__endpoint *endpoint;
   gmux__conn *conn; /* NULL: gone */
   size_t holds;     /* one of the connection, one of each call that was put on it */
-  bool was_used;    /* a call has been put on it */
+  uint64_t calls;   /* that have been put on it, ever */
   char peer[GMUX__ADDRESS_TEXT];
 } gmux__line;
 
-void gmux__line_hold(gmux__line *line);
+/* A call has been put on it: the call holds it from now on. */
+void gmux__line_take_call(gmux__line *line);
 void gmux__line_release(gmux__line *line); /* takes NULL */
 
 typedef struct gmux__endpoint_handlers {

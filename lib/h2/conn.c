@@ -232,7 +232,8 @@ static void server_drain(gmux__conn *conn) {
     gmux__conn_doom(conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
 }
 
-void gmux__conn_drain(gmux__conn *conn) {
+void gmux__conn_drain(gmux__conn *conn, const char *why) {
+  (void)why;
   if (conn->state == GMUX__CONN_CLOSED) return;
   if (conn->state < GMUX__CONN_READY) {
     gmux__conn_close(conn, GMUX_ERR_CLOSED, NGHTTP2_NO_ERROR, "closed before it was ready");

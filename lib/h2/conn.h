@@ -19,6 +19,9 @@
 
 #include "lib/h2/stream.h"
 #include "lib/io/loop.h"
+#include "lib/policy/pulse.h"
+#include "lib/policy/strikes.h"
+#include "lib/watch/counter.h"
 #include "lib/watch/ring.h"
 
 typedef enum gmux__conn_state {
@@ -34,8 +37,8 @@ const char *gmux__conn_state_str(gmux__conn_state state);
 
 /*
  * What all connections of one channel or one server share: nghttp2's callbacks and options, limits,
- * and the free list of outgoing messages. Belongs to one loop; must outlive its connections and
- * streams.
+ * figures, and the free list of outgoing messages. Belongs to one loop; must outlive its
+ * connections and streams.
  */
 typedef struct gmux__h2_config {
   bool is_server;
@@ -44,10 +47,38 @@ typedef struct gmux__h2_config {
   uint32_t stream_window_bytes;     /* announced */
   uint32_t connection_window_bytes; /* announced */
   uint32_t max_header_bytes;        /* announced, and enforced by us */
+
+  gmux__pulse_config pulse;     /* keepalive, suspicion; of connections made from now on */
+  gmux__strikes_config strikes; /* server */
+  uint32_t reset_burst, reset_rate_per_s; /* RST_STREAM of ours; 0, 0: not paced */
+  uint32_t eager_streams;                 /* client: may be opened in GREETING */
+  uint64_t drain_ns;                      /* client: how long DRAINING may last; 0: no bound */
+  uint64_t settings_ack_ns; /* until the peer must have acknowledged our SETTINGS; 0: no bound */
+  uint64_t header_block_ns; /* from a header block's first frame to its last; 0: no bound */
+  uint64_t write_stall_ns;  /* for how long a transport may take nothing; 0: no bound */
+  size_t connection_queue_bytes; /* see gmux__stream_handlers.on_queue; 0: no bound */
+  size_t queue_bytes;            /* of all connections together; 0: no bound */
 } gmux__h2_config;
+
+/* Sums over all connections, dead ones included. */
+typedef struct gmux__h2_figures {
+  gmux__counter pings_sent, pings_acked; /* ours: keepalive, suspicion, validation */
+  gmux__counter pings_received, pings_bad, too_many_pings; /* server: the last one by us */
+  gmux__counter suspicions, validations;
+  gmux__counter deaths;                 /* by a PING that was not answered, or a write stall */
+  gmux__counter goaways[GMUX_H2_CODES]; /* received */
+  gmux__counter resets_sent, resets_delayed, resets_received;
+  gmux__counter resets_waiting; /* now: streams that hold a slot until their RST_STREAM may leave */
+  gmux__counter bytes_sent, bytes_received;
+} gmux__h2_figures;
 
 int gmux__h2_new(gmux__h2 **out, gmux_loop *loop, const gmux__h2_config *config);
 void gmux__h2_free(gmux__h2 *h2); /* takes NULL */
+gmux__h2_figures *gmux__h2_get_figures(gmux__h2 *h2);
+/* For connections made from now on (too_many_pings). */
+void gmux__h2_set_keepalive(gmux__h2 *h2, uint64_t keepalive_ns);
+/* For tests of promise 13: client connections made from now on begin with this odd id. */
+void gmux__h2_set_first_stream_id(gmux__h2 *h2, int32_t id);
 
 typedef struct gmux__conn_handlers {
   /* READY: the peer's SETTINGS are here. Once. May be NULL. */
@@ -58,6 +89,12 @@ typedef struct gmux__conn_handlers {
   /* No new streams here: DRAINING, or CLOSED with on_closed still waiting for an answer to be
    * taken. At most once. May be NULL. */
   void (*on_draining)(gmux__conn *conn, void *owner);
+  /* It has become SUSPECT or is trusted again, or a validation has succeeded: the picker is to look
+   * anew. Client. May be NULL. */
+  void (*on_trust)(gmux__conn *conn, void *owner);
+  /* 75 % of its stream ids are used up (promise 13): it is to be replaced. Once, client, may be
+   * NULL. */
+  void (*on_worn)(gmux__conn *conn, void *owner);
   void (*on_closed)(gmux__conn *conn, void *owner);
   /* Server: a new request. Returns the stream of a new call, initialised, or NULL to refuse it
    * (REFUSED_STREAM). Called from inside nghttp2: must not call back or run the application's code.
@@ -75,8 +112,9 @@ void gmux__conn_start(gmux__conn *conn, gmux__transport *transport);
 
 /* No new streams; those there finish; then CLOSED. A server tells its peer in two steps: GOAWAY
  * with the highest id, a PING, and when that is answered (or after 10 s) GOAWAY with the last id it
- * accepted. Before READY this is close. Idempotent. */
-void gmux__conn_drain(gmux__conn *conn);
+ * accepted; `why` ("max_age") is its debug text, and both sides' words. Before READY this is close.
+ * Idempotent; the first reason stays. */
+void gmux__conn_drain(gmux__conn *conn, const char *why);
 
 /* Ends it: GOAWAY(h2_code, debug text `why`) as far as it can leave without waiting, streams are
  * LOST with the words `why`, the transport is closed. on_closed follows in this turn. Idempotent;
@@ -87,8 +125,32 @@ void gmux__conn_close(gmux__conn *conn, int error, uint32_t h2_code, const char 
 void gmux__conn_free(gmux__conn *conn);
 
 gmux__conn_state gmux__conn_get_state(const gmux__conn *conn);
-uint32_t gmux__conn_free_slots(const gmux__conn *conn);
-size_t gmux__conn_stream_count(const gmux__conn *conn);
+uint32_t gmux__conn_free_slots(const gmux__conn *conn); /* in GREETING: eager ones */
+size_t gmux__conn_stream_count(const gmux__conn *conn); /* with an owner */
+/* Slots taken: streams, and those that are only waiting for their RST_STREAM. Client. */
+uint32_t gmux__conn_used_slots(const gmux__conn *conn);
+uint32_t gmux__conn_slot_limit(
+    const gmux__conn *conn); /* min(peer's, own cap); 0 before SETTINGS */
+/* What the peer's SETTINGS said: UINT32_MAX, no limit; 0 also before they came. */
+uint32_t gmux__conn_peer_limit(const gmux__conn *conn);
+/* A PING is unanswered for longer than it should be: new calls go elsewhere. */
+bool gmux__conn_is_suspect(const gmux__conn *conn);
+/* Its transport takes nothing at the moment. */
+bool gmux__conn_is_blocked(const gmux__conn *conn);
+/* When the last byte came; when it was started before the first one. */
+uint64_t gmux__conn_read_ns(const gmux__conn *conn);
+uint64_t gmux__conn_rtt_ns(const gmux__conn *conn); /* smoothed; 0: unknown */
+/* READY: sends a PING before a call is committed to it; on_trust follows when anything comes, or
+ * when it has become SUSPECT. False: none was sent, because the peer's policy might count it
+ * against us; it counts as valid. Until then gmux__conn_is_validating. */
+bool gmux__conn_validate(gmux__conn *conn);
+bool gmux__conn_is_validating(const gmux__conn *conn);
+/* The peer's last GOAWAY; false: none. */
+bool gmux__conn_goaway(const gmux__conn *conn, uint32_t *h2_code);
+/* That was ENHANCE_YOUR_CALM "too_many_pings". */
+bool gmux__conn_is_over_pinged(const gmux__conn *conn);
+/* CLOSED or DRAINING: the first cause. */
+gmux_loss gmux__conn_loss(const gmux__conn *conn);
 /* Why it was closed, and as an error code; "" and 0 before. Valid until the memory goes. */
 const char *gmux__conn_why(const gmux__conn *conn);
 int gmux__conn_error(const gmux__conn *conn);

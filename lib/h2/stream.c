@@ -178,7 +178,7 @@ int gmux__stream_open(gmux__stream *stream, gmux__conn *conn, const gmux__field 
   if (id == NGHTTP2_ERR_NOMEM) return gmux__fail_code(GMUX_ERR_NOMEM);
   if (id < 0) {
     /* Only the ids can be used up (RFC 9113 section 5.1.1). */
-    gmux__conn_drain(conn);
+    gmux__conn_drain(conn, "its stream ids are used up");
     return gmux__fail(GMUX_ERR_STATE, "the connection takes no more streams: %s",
                       nghttp2_strerror(id));
   }

@@ -61,6 +61,10 @@ typedef struct gmux__stream_handlers {
    * been framed since the last time. Called from inside nghttp2: must not run the application's
    * code. Not told of what a reset or the end drops. */
   void (*on_sent)(gmux__stream *stream, size_t bytes);
+  /* `is_full`: what is queued on the connection, or on all of this h2, has passed its bound: write
+   * no more until told that it is not full any more. Never from inside a function of this header.
+   * May be NULL. */
+  void (*on_queue)(gmux__stream *stream, bool is_full);
   /* GOAWAY has come on the connection, and this stream may finish. At most once; client only, may
    * be NULL. */
   void (*on_draining)(gmux__stream *stream);
@@ -122,6 +126,9 @@ struct gmux__stream {
     bool has_headers;     /* server: response HEADERS were submitted */
     bool has_left;        /* client: the request's HEADERS are on their way */
     bool is_asleep;       /* nghttp2 waits for gmux__stream_write (NGHTTP2_ERR_DEFERRED) */
+    gmux__list kept;      /* client: messages that were framed, in order, kept for a rewind */
+    size_t kept_bytes, keep_limit; /* of all that was written; 0: nothing is kept */
+    bool is_committed;             /* what was written is no longer complete: no rewind */
   } send;
   struct {
     gmux__recv_state state;
@@ -136,6 +143,12 @@ struct gmux__stream {
   bool has_half_close_event;
   bool has_draining_event;
   char *why_memory; /* what end.why points to, when it had to be made */
+  struct {          /* client; 0: has not happened */
+    uint64_t opened_ns, left_ns,
+        answered_ns;          /* put on a connection; HEADERS sent; first HEADERS came */
+    uint64_t queued_since_ns; /* since when something waits to be framed */
+    uint64_t queued_ns;       /* how long something did, before that */
+  } times;
 };
 
 /* `max_recv_bytes` limits each message. The stream holds `credit` at first. */
@@ -175,6 +188,16 @@ void gmux__stream_credit(gmux__stream *stream, uint32_t count);
  * the stream and it is not finished; one that has not left is forgotten. stream->end.evidence is
  * set. Harmless when over. */
 void gmux__stream_reset(gmux__stream *stream, uint32_t h2_code);
+
+/* Client, before anything was written: keeps what is written, up to `limit` bytes in all, until the
+ * reply begins, so that the stream can be sent again. */
+void gmux__stream_keep(gmux__stream *stream, size_t limit);
+/* Whether all that was ever written is still here. */
+bool gmux__stream_can_rewind(const gmux__stream *stream);
+/* After on_closed (or before it was opened): as it was before gmux__stream_open, with all that was
+ * written queued again, in order, and half-closed if it was. Credit that was granted and not used
+ * stays. Never fails. */
+void gmux__stream_rewind(gmux__stream *stream);
 
 /* Never sent, or what is known now. */
 gmux_evidence gmux__stream_evidence(const gmux__stream *stream);

@@ -102,8 +102,11 @@ typedef struct gmux__dial gmux__dial;
 typedef struct gmux__resolve gmux__resolve;
 typedef struct gmux__listener gmux__listener;
 
+/* Of TCP; others take no notice. */
 typedef struct gmux__socket_options {
-  uint32_t user_timeout_ms; /* TCP_USER_TIMEOUT; 0: the system's */
+  uint32_t user_timeout_ms;  /* TCP_USER_TIMEOUT (RFC 5482, gRPC A18); 0: the system's */
+  uint32_t keepalive_idle_s; /* SO_KEEPALIVE with these three; 0: without */
+  uint32_t keepalive_interval_s, keepalive_count;
 } gmux__socket_options;
 
 /* `error` 0: `transport` is connected and the callback's to own. Else NULL, and `why` says it in
@@ -139,6 +142,21 @@ const gmux__logger *gmux__loop_logger(const gmux_loop *loop);
  * not. */
 void gmux__loop_ref(gmux_loop *loop);
 void gmux__loop_unref(gmux_loop *loop);
+
+/*
+ * Loop-local storage: what a room above keeps once per loop (the dial gate). Made by the first who
+ * asks, freed with the loop. Loop's thread.
+ */
+typedef struct gmux__local_kind {
+  int (*init)(void **out, gmux_loop *loop); /* GMUX_ERR_NOMEM */
+  void (*free)(void *object);
+} gmux__local_kind;
+enum { GMUX__LOCALS_MAX = 4 }; /* kinds; more is a mistake */
+/* NULL: out of memory. `kind` is a static constant: its address is the name. */
+void *gmux__loop_local(gmux_loop *loop, const gmux__local_kind *kind);
+/* max_dialing and dial_rate_per_s of its options. */
+uint32_t gmux__loop_max_dialing(const gmux_loop *loop);
+uint32_t gmux__loop_dial_rate(const gmux_loop *loop);
 
 /* ---- for implementations: what a kind of loop brings, and what it calls ---- */
 

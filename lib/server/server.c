@@ -145,7 +145,7 @@ static void server_on_drain_post(gmux__post *post) {
   server_set_state(server, GMUX__SERVER_DRAINING);
   server_close_listeners(server);
   for (gmux__link *l = server->loop_only.connections.first; l; l = l->next)
-    gmux__conn_drain(conn_of(l)->conn);
+    gmux__conn_drain(conn_of(l)->conn, "the server is shutting down");
   server_apply_grace(server);
   server_maybe_close(server);
 }

@@ -281,7 +281,7 @@ static void a_server_drains_in_two_steps(void) {
   rawpeer *p = pair_ready_server();
   raw_request(p, 1, 0);
   sim_run(pair_sim);
-  gmux__conn_drain(server.conn);
+  gmux__conn_drain(server.conn, "test");
   sim_run(pair_sim);
   const rawframe *first = rawpeer_find(p, RAW_GOAWAY, 0, 0);
   CU_ASSERT_PTR_NOT_NULL_FATAL(first);
@@ -320,7 +320,7 @@ static void a_client_that_leaves_in_good_order_breaks_no_rule(void) {
 
 static void a_drain_does_not_wait_for_ever_for_the_ping(void) {
   rawpeer *p = pair_ready_server();
-  gmux__conn_drain(server.conn);
+  gmux__conn_drain(server.conn, "test");
   sim_run_for(pair_sim, 10 * GMUX__NS_PER_S - 1);
   CU_ASSERT_EQUAL(rawpeer_count(p, RAW_GOAWAY, 0), 1);
   CU_ASSERT_PTR_NOT_NULL(server.conn);
@@ -341,7 +341,7 @@ static void no_request_is_taken_above_the_last_id_of_a_goaway_that_waits(void) {
   party_respond(server.parties[0]);
   CU_ASSERT_EQUAL(party_write(server.parties[0], big, sizeof big), 0);
   sim_run(pair_sim);
-  gmux__conn_drain(server.conn);
+  gmux__conn_drain(server.conn, "test");
   sim_run_for(pair_sim, 10 * GMUX__NS_PER_S);
   raw_request(p, 3, RAW_END_STREAM);
   sim_run(pair_sim);
