@@ -20,6 +20,8 @@ int gmux__loop_init(gmux_loop *loop, const gmux__loop_ops *ops, const gmux_loop_
   if (!loop->loop.read_buffer) return gmux__fail_code(GMUX_ERR_NOMEM);
   loop->loop.read_buffer_len = o.read_buffer_bytes;
   loop->loop.logger = (gmux__logger){o.log, o.log_user_data, o.log_level};
+  loop->loop.max_dialing = o.max_dialing;
+  loop->loop.dial_rate_per_s = o.dial_rate_per_s;
   loop->loop.wake_at_ns = GMUX__NEVER;
   for (int i = 0; i < 4; i++)
     loop->loop.random[i] = seed[i];
@@ -30,11 +32,19 @@ int gmux__loop_init(gmux_loop *loop, const gmux__loop_ops *ops, const gmux_loop_
   return 0;
 }
 
+static void loop_free_locals(gmux_loop *loop) {
+  while (loop->loop.local_count > 0) {
+    const gmux__local *local = &loop->loop.locals[--loop->loop.local_count];
+    local->kind->free(local->object);
+  }
+}
+
 void gmux__loop_deinit(gmux_loop *loop) {
   assert(!atomic_load(&loop->shared.posts));
   assert(!atomic_load(&loop->shared.posting));
   assert(!atomic_load(&loop->shared.users));
   assert(!loop->loop.timers);
+  loop_free_locals(loop);
   gmux__free(loop->loop.read_buffer);
   loop->loop.read_buffer = NULL;
 }
@@ -239,6 +249,30 @@ void gmux__loop_unref(gmux_loop *loop) {
   size_t users = atomic_fetch_sub_explicit(&loop->shared.users, 1, memory_order_release);
   assert(users > 0);
   (void)users;
+}
+
+uint32_t gmux__loop_max_dialing(const gmux_loop *loop) {
+  return loop->loop.max_dialing;
+}
+
+uint32_t gmux__loop_dial_rate(const gmux_loop *loop) {
+  return loop->loop.dial_rate_per_s;
+}
+
+/* Stored last: `init` may ask for a local of another kind. */
+static void *loop_make_local(gmux_loop *loop, const gmux__local_kind *kind) {
+  void *object;
+  if (kind->init(&object, loop)) return NULL;
+  assert(loop->loop.local_count < GMUX__LOCALS_MAX);
+  loop->loop.locals[loop->loop.local_count++] = (gmux__local){kind, object};
+  return object;
+}
+
+void *gmux__loop_local(gmux_loop *loop, const gmux__local_kind *kind) {
+  assert(loop->ops->is_inside(loop));
+  for (size_t i = 0; i < loop->loop.local_count; i++)
+    if (loop->loop.locals[i].kind == kind) return loop->loop.locals[i].object;
+  return loop_make_local(loop, kind);
 }
 
 /* ---- network: the implementation's ---- */

@@ -104,9 +104,10 @@ typedef struct gmux__listener gmux__listener;
 
 /* Of TCP; others take no notice. */
 typedef struct gmux__socket_options {
-  uint32_t user_timeout_ms;  /* TCP_USER_TIMEOUT (RFC 5482, gRPC A18); 0: the system's */
-  uint32_t keepalive_idle_s; /* SO_KEEPALIVE with these three; 0: without */
-  uint32_t keepalive_interval_s, keepalive_count;
+  uint32_t user_timeout_ms; /* TCP_USER_TIMEOUT (RFC 5482, gRPC A18); 0: the system's */
+  /* SO_KEEPALIVE and its three times; idle 0: without; another 0: the system's. Beside a user
+   * timeout it is that, and not the count, that says when unanswered probes are enough (Linux). */
+  uint32_t keepalive_idle_s, keepalive_interval_s, keepalive_count;
 } gmux__socket_options;
 
 /* `error` 0: `transport` is connected and the callback's to own. Else NULL, and `why` says it in
@@ -145,13 +146,18 @@ void gmux__loop_unref(gmux_loop *loop);
 
 /*
  * Loop-local storage: what a room above keeps once per loop (the dial gate). Made by the first who
- * asks, freed with the loop. Loop's thread.
+ * asks, on the loop's thread. Freed with the loop, the last made first, when nothing runs on it any
+ * more (perhaps by another thread); by then it must have no timer set and no task deferred.
  */
 typedef struct gmux__local_kind {
   int (*init)(void **out, gmux_loop *loop); /* GMUX_ERR_NOMEM */
   void (*free)(void *object);
 } gmux__local_kind;
 enum { GMUX__LOCALS_MAX = 4 }; /* kinds; more is a mistake */
+typedef struct gmux__local {
+  const gmux__local_kind *kind;
+  void *object;
+} gmux__local;
 /* NULL: out of memory. `kind` is a static constant: its address is the name. */
 void *gmux__loop_local(gmux_loop *loop, const gmux__local_kind *kind);
 /* max_dialing and dial_rate_per_s of its options. */
@@ -204,6 +210,9 @@ struct gmux_loop {
     size_t read_buffer_len;
     gmux__logger logger;
     unsigned depth; /* of turns: callbacks must not stop the loop */
+    uint32_t max_dialing, dial_rate_per_s;
+    gmux__local locals[GMUX__LOCALS_MAX]; /* in the order in which they were made */
+    size_t local_count;
   } loop;
   struct { /* any thread */
     _Atomic(gmux__post *) posts;

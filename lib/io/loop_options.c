@@ -6,13 +6,16 @@
 enum {
   READ_BUFFER_DEFAULT = 65536,
   READ_BUFFER_MIN = 16384, /* a whole DATA frame or TLS record of the usual size */
-  READ_BUFFER_MAX = 1048576
+  READ_BUFFER_MAX = 1048576,
+  DIALS_MAX = 100000 /* more sockets than a process usually may have */
 };
 
 static const gmux_loop_options defaults = {
     .size = sizeof(gmux_loop_options),
     .log_level = GMUX_LOG_WARN,
     .read_buffer_bytes = READ_BUFFER_DEFAULT,
+    .max_dialing = 64,
+    .dial_rate_per_s = 100,
 };
 
 static const gmux__options_kind kind = {
@@ -22,9 +25,14 @@ static const gmux__options_kind kind = {
     .init = "gmux_loop_options_init",
 };
 
-static const gmux__options_range ranges[] = {{"read_buffer_bytes",
-                                              offsetof(gmux_loop_options, read_buffer_bytes),
-                                              READ_BUFFER_MIN, READ_BUFFER_MAX, false}};
+#define RANGE(field, min, max)                                                                     \
+  { #field, offsetof(gmux_loop_options, field), min, max, false }
+
+static const gmux__options_range ranges[] = {
+    RANGE(read_buffer_bytes, READ_BUFFER_MIN, READ_BUFFER_MAX),
+    RANGE(max_dialing, 1, DIALS_MAX),
+    RANGE(dial_rate_per_s, 1, DIALS_MAX),
+};
 
 void gmux_loop_options_init(gmux_loop_options *options, size_t size) {
   gmux__options_init(&kind, options, size);

@@ -35,13 +35,22 @@ static int family_domain(gmux__family family) {
   return family == GMUX__FAMILY_IPV6 ? AF_INET6 : AF_UNIX;
 }
 
-/* These can't fail on a TCP socket of ours, and nothing is lost but speed if they do. */
+/* These can't fail on a TCP socket of ours with values in the ranges of our options, and if they do
+ * nothing is lost but speed: a connection that died is still found by its PINGs. */
+static void tcp_set(int fd, int name, uint32_t value) {
+  if (value > 0) setsockopt(fd, IPPROTO_TCP, name, &value, sizeof value);
+}
+
 static void tcp_set_options(int fd, const gmux__socket_options *options) {
   int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (!options || !options->user_timeout_ms) return;
-  unsigned ms = options->user_timeout_ms;
-  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
+  tcp_set(fd, TCP_NODELAY, 1);
+  if (!options) return;
+  tcp_set(fd, TCP_USER_TIMEOUT, options->user_timeout_ms);
+  if (options->keepalive_idle_s == 0) return;
+  tcp_set(fd, TCP_KEEPIDLE, options->keepalive_idle_s);
+  tcp_set(fd, TCP_KEEPINTVL, options->keepalive_interval_s);
+  tcp_set(fd, TCP_KEEPCNT, options->keepalive_count);
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }
 
 int gmux__socket_open(gmux__family family, const gmux__socket_options *options) {

@@ -413,6 +413,39 @@ static void a_started_loop_wakes_for_its_timers(void) {
 
 /* ---- what can go wrong ---- */
 
+static int locals_live; /* read when the loop's thread has ended */
+
+static int init_local(void **out, gmux_loop *loop) {
+  *out = loop;
+  locals_live++;
+  return 0;
+}
+
+static void free_local(void *object) {
+  (void)object;
+  locals_live--;
+}
+
+static const gmux__local_kind local_kind = {init_local, free_local};
+
+static void ask_for_local(void *arg) {
+  CU_ASSERT_PTR_EQUAL(gmux__loop_local(arg, &local_kind), arg);
+}
+
+static void what_is_kept_with_a_started_loop_goes_with_it(void) {
+  gmux_loop *loop;
+  locals_live = 0;
+  CU_ASSERT_EQUAL_FATAL(gmux_loop_start(&loop, NULL), 0);
+  CU_ASSERT_EQUAL(gmux_loop_post(loop, ask_for_local, loop), 0);
+  CU_ASSERT_EQUAL(gmux_loop_post(loop, ask_for_local, loop), 0);
+  gmux__loop_ref(loop); /* not stopped yet, so nothing is freed */
+  CU_ASSERT_EQUAL(gmux_loop_stop(loop), GMUX_ERR_STATE);
+  CU_ASSERT_EQUAL(locals_live, 1);
+  gmux__loop_unref(loop);
+  CU_ASSERT_EQUAL(gmux_loop_stop(loop), 0);
+  CU_ASSERT_EQUAL(locals_live, 0);
+}
+
 static void wrong_arguments_are_refused(void) {
   gmux_loop *loop = NULL;
   gmux_loop_options o;
@@ -473,6 +506,7 @@ static const test_case cases[] = {
     TEST(a_started_loop_in_use_goes_on),
     TEST(starting_and_stopping_a_hundred_times_leaves_nothing),
     TEST(a_started_loop_wakes_for_its_timers),
+    TEST(what_is_kept_with_a_started_loop_goes_with_it),
     TEST(wrong_arguments_are_refused),
     TEST(without_descriptors_the_error_says_so),
     TEST(want_of_memory_leaves_nothing),

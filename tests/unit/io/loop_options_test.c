@@ -12,7 +12,21 @@ static void defaults_are_safe_and_valid(void) {
   CU_ASSERT_TRUE(o.log == NULL);
   CU_ASSERT_EQUAL(o.log_level, GMUX_LOG_WARN);
   CU_ASSERT_EQUAL(o.read_buffer_bytes, 65536);
+  CU_ASSERT_EQUAL(o.max_dialing, 64);
+  CU_ASSERT_EQUAL(o.dial_rate_per_s, 100);
   CU_ASSERT_EQUAL(gmux_loop_options_check(&o, NULL, 0), 0);
+}
+
+/* A program that was built before the storm gate came. */
+static void an_older_caller_gets_the_defaults_of_what_it_does_not_know(void) {
+  gmux_loop_options o;
+  memset(&o, 0, sizeof o);
+  size_t older = offsetof(gmux_loop_options, max_dialing);
+  gmux_loop_options_init(&o, older);
+  CU_ASSERT_EQUAL(o.max_dialing, 0); /* not written to */
+  CU_ASSERT_EQUAL(gmux_loop_options_check(&o, NULL, 0), 0);
+  CU_ASSERT_EQUAL(gmux__loop_options_read(&o).max_dialing, 64);
+  CU_ASSERT_EQUAL(gmux__loop_options_read(&o).dial_rate_per_s, 100);
 }
 
 static void the_size_of_a_pointer_is_refused(void) {
@@ -60,6 +74,22 @@ static void what_is_out_of_range_is_named(void) {
   expect_refused(&o, "log_level 9");
 }
 
+static void dials_out_of_range_are_named(void) {
+  gmux_loop_options o;
+  gmux_loop_options_init(&o, sizeof o);
+  o.max_dialing = 0;
+  expect_refused(&o, "max_dialing 0 is not in 1..100000");
+  o.max_dialing = 100001;
+  expect_refused(&o, "max_dialing 100001 is not in 1..100000");
+  o.max_dialing = 100000;
+  o.dial_rate_per_s = 0;
+  expect_refused(&o, "dial_rate_per_s 0 is not in 1..100000");
+  o.dial_rate_per_s = 100001;
+  expect_refused(&o, "dial_rate_per_s 100001 is not in 1..100000");
+  o.max_dialing = o.dial_rate_per_s = 1;
+  CU_ASSERT_EQUAL(gmux_loop_options_check(&o, NULL, 0), 0);
+}
+
 static void options_that_were_not_initialised_are_refused(void) {
   gmux_loop_options o = {.size = 0};
   expect_refused(&o, "gmux_loop_options_init");
@@ -70,7 +100,9 @@ static const test_case cases[] = {
     TEST(defaults_are_safe_and_valid),
     TEST(the_size_of_a_pointer_is_refused),
     TEST(a_newer_caller_gets_zeros_for_what_we_do_not_know),
+    TEST(an_older_caller_gets_the_defaults_of_what_it_does_not_know),
     TEST(what_is_out_of_range_is_named),
+    TEST(dials_out_of_range_are_named),
     TEST(options_that_were_not_initialised_are_refused),
     TESTS_END,
 };

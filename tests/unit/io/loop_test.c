@@ -1,4 +1,5 @@
 /* loop_test.c: the turn, posts and random numbers, on a loop whose time is a number. */
+#include "lib/base/alloc.h"
 #include "lib/base/fail.h"
 #include "lib/io/loop.h"
 #include "tests/unit/harness.h"
@@ -273,6 +274,81 @@ static void the_read_buffer_is_as_large_as_asked(void) {
   CU_ASSERT_EQUAL(len, 65536);
 }
 
+static void a_loop_knows_how_many_may_dial(void) {
+  CU_ASSERT_EQUAL(gmux__loop_max_dialing(&fake.common), 64);
+  CU_ASSERT_EQUAL(gmux__loop_dial_rate(&fake.common), 100);
+  gmux_loop_options o;
+  gmux_loop_options_init(&o, sizeof o);
+  o.max_dialing = 3;
+  o.dial_rate_per_s = 7;
+  gmux_loop loop;
+  CU_ASSERT_EQUAL_FATAL(
+      gmux__loop_init(&loop, fake.common.ops, &o, (const uint64_t[4]){1, 2, 3, 4}), 0);
+  CU_ASSERT_EQUAL(gmux__loop_max_dialing(&loop), 3);
+  CU_ASSERT_EQUAL(gmux__loop_dial_rate(&loop), 7);
+  gmux__loop_deinit(&loop);
+}
+
+/* ---- what others keep with a loop ---- */
+
+static int init_a(void **out, gmux_loop *loop) {
+  (void)loop;
+  trace_add("+a");
+  char *a = gmux__malloc(2);
+  if (!a) return gmux__fail_code(GMUX_ERR_NOMEM);
+  memcpy(a, "a", 2);
+  *out = a;
+  return 0;
+}
+
+static void free_local(void *object) {
+  char text[] = "-?";
+  text[1] = *(char *)object;
+  trace_add(text);
+  gmux__free(object);
+}
+
+static const gmux__local_kind kind_a = {init_a, free_local};
+
+/* One that needs another. */
+static int init_b(void **out, gmux_loop *loop) {
+  CU_ASSERT_PTR_NOT_NULL(gmux__loop_local(loop, &kind_a));
+  int error = init_a(out, loop);
+  if (!error) **(char **)out = 'b';
+  return error;
+}
+
+static const gmux__local_kind kind_b = {init_b, free_local};
+
+static void what_is_kept_with_a_loop_is_made_once_and_goes_with_it(void) {
+  gmux_loop loop;
+  CU_ASSERT_EQUAL_FATAL(
+      gmux__loop_init(&loop, fake.common.ops, NULL, (const uint64_t[4]){1, 2, 3, 4}), 0);
+  char *b = gmux__loop_local(&loop, &kind_b);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(b);
+  CU_ASSERT_EQUAL(*b, 'b');
+  CU_ASSERT_PTR_EQUAL(gmux__loop_local(&loop, &kind_b), b);
+  CU_ASSERT_EQUAL(*(char *)gmux__loop_local(&loop, &kind_a), 'a');
+  CU_ASSERT_STRING_EQUAL(trace, "+a +a ");
+  gmux__loop_deinit(&loop);
+  CU_ASSERT_STRING_EQUAL(trace, "+a +a -b -a ");
+}
+
+static void each_loop_keeps_its_own(void) {
+  gmux_loop loop;
+  CU_ASSERT_EQUAL_FATAL(
+      gmux__loop_init(&loop, fake.common.ops, NULL, (const uint64_t[4]){1, 2, 3, 4}), 0);
+  CU_ASSERT_PTR_NOT_EQUAL(gmux__loop_local(&loop, &kind_a),
+                          gmux__loop_local(&fake.common, &kind_a));
+  gmux__loop_deinit(&loop);
+}
+
+static void what_could_not_be_made_is_made_by_who_asks_next(void) {
+  test_alloc_fail_at(1);
+  CU_ASSERT_PTR_NULL(gmux__loop_local(&fake.common, &kind_a));
+  CU_ASSERT_PTR_NOT_NULL(gmux__loop_local(&fake.common, &kind_a));
+}
+
 static void making_one_survives_want_of_memory(void) {
   gmux_loop loop;
   test_alloc_fail_at(1);
@@ -305,6 +381,10 @@ static const test_case cases[] = {
     TEST(a_post_without_memory_says_so),
     TEST(random_numbers_are_those_of_xoshiro256),
     TEST(the_read_buffer_is_as_large_as_asked),
+    TEST(a_loop_knows_how_many_may_dial),
+    TEST(what_is_kept_with_a_loop_is_made_once_and_goes_with_it),
+    TEST(each_loop_keeps_its_own),
+    TEST(what_could_not_be_made_is_made_by_who_asks_next),
     TEST(making_one_survives_want_of_memory),
     TEST(null_is_no_loop),
     TESTS_END,

@@ -430,18 +430,31 @@ static void no_descriptor_is_inherited_by_other_programs(void) {
   CU_ASSERT_EQUAL(gmux_loop_stop(started), 0);
 }
 
-static unsigned tcp_option(gmux__transport *t, int name) {
+static unsigned socket_option(gmux__transport *t, int level, int name) {
   unsigned value = 0;
   socklen_t len = sizeof value;
   int fd = gmux__socket_transport_fd(t);
-  CU_ASSERT_EQUAL(getsockopt(fd, IPPROTO_TCP, name, &value, &len), 0);
+  CU_ASSERT_EQUAL(getsockopt(fd, level, name, &value, &len), 0);
   return value;
 }
 
-static void expect_options(gmux__transport *t, unsigned user_timeout_ms) {
+static unsigned tcp_option(gmux__transport *t, int name) {
+  return socket_option(t, IPPROTO_TCP, name);
+}
+
+static void expect_keepalive(gmux__transport *t, const gmux__socket_options *o) {
+  CU_ASSERT_EQUAL(socket_option(t, SOL_SOCKET, SO_KEEPALIVE) != 0, o->keepalive_idle_s > 0);
+  if (o->keepalive_idle_s == 0) return;
+  CU_ASSERT_EQUAL(tcp_option(t, TCP_KEEPIDLE), o->keepalive_idle_s);
+  CU_ASSERT_EQUAL(tcp_option(t, TCP_KEEPINTVL), o->keepalive_interval_s);
+  CU_ASSERT_EQUAL(tcp_option(t, TCP_KEEPCNT), o->keepalive_count);
+}
+
+static void expect_options(gmux__transport *t, const gmux__socket_options *o) {
   CU_ASSERT_TRUE(tcp_option(t, TCP_NODELAY) != 0);
-  CU_ASSERT_EQUAL(tcp_option(t, TCP_USER_TIMEOUT), user_timeout_ms);
+  CU_ASSERT_EQUAL(tcp_option(t, TCP_USER_TIMEOUT), o->user_timeout_ms);
   CU_ASSERT_TRUE((fcntl(gmux__socket_transport_fd(t), F_GETFL) & O_NONBLOCK) != 0);
+  expect_keepalive(t, o);
 }
 
 static void expect_options_of_both_ends(const gmux__socket_options *options) {
@@ -451,8 +464,9 @@ static void expect_options_of_both_ends(const gmux__socket_options *options) {
   net_listen(&server, &at, options);
   gmux__transport *client = net_dial(gmux__listener_address(server.listener), options, why);
   gmux__transport *accepted = net_server_take(&server);
-  expect_options(client, options ? options->user_timeout_ms : 0);
-  expect_options(accepted, options ? options->user_timeout_ms : 0);
+  static const gmux__socket_options none = {0};
+  expect_options(client, options ? options : &none);
+  expect_options(accepted, options ? options : &none);
   gmux__transport_close(client);
   gmux__transport_close(accepted);
   gmux__listener_close(server.listener);
@@ -461,6 +475,38 @@ static void expect_options_of_both_ends(const gmux__socket_options *options) {
 static void tcp_does_not_delay_and_times_out_as_asked(void) {
   expect_options_of_both_ends(NULL);
   expect_options_of_both_ends(&(gmux__socket_options){.user_timeout_ms = 12345});
+}
+
+/* The least, the most and something between, of what the options allow. */
+static void tcp_keepalive_is_as_asked_at_both_ends(void) {
+  static const gmux__socket_options options[] = {
+      {.keepalive_idle_s = 1, .keepalive_interval_s = 1, .keepalive_count = 1},
+      {.keepalive_idle_s = 120, .keepalive_interval_s = 20, .keepalive_count = 3},
+      {.keepalive_idle_s = 32767, .keepalive_interval_s = 32767, .keepalive_count = 127},
+      {.keepalive_interval_s = 20, .keepalive_count = 3}, /* off */
+      {.user_timeout_ms = 20000,
+       .keepalive_idle_s = 121,
+       .keepalive_interval_s = 21,
+       .keepalive_count = 4},
+  };
+  for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+    expect_options_of_both_ends(&options[i]);
+}
+
+static void tcp_options_do_not_hurt_a_unix_socket(void) {
+  static const gmux__socket_options options = {.user_timeout_ms = 1000,
+                                               .keepalive_idle_s = 1,
+                                               .keepalive_interval_s = 1,
+                                               .keepalive_count = 1};
+  net_server server;
+  gmux__address at = net_unix("x");
+  char why[256];
+  net_listen(&server, &at, &options);
+  gmux__transport *client = net_dial(&at, &options, why);
+  CU_ASSERT_PTR_NOT_NULL(client);
+  gmux__transport_close(client);
+  gmux__transport_close(net_server_take(&server));
+  gmux__listener_close(server.listener);
 }
 
 static const test_case cases[] = {
@@ -479,6 +525,8 @@ static const test_case cases[] = {
     TEST(writing_after_shutdown_says_why_not),
     TEST(no_descriptor_is_inherited_by_other_programs),
     TEST(tcp_does_not_delay_and_times_out_as_asked),
+    TEST(tcp_keepalive_is_as_asked_at_both_ends),
+    TEST(tcp_options_do_not_hurt_a_unix_socket),
     TESTS_END,
 };
 
