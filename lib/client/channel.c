@@ -440,13 +440,8 @@ static int channel_new_h2(gmux_channel *channel) {
       o->max_concurrent_streams < CALLS_KEPT_MAX ? o->max_concurrent_streams : CALLS_KEPT_MAX;
   gmux__slab_init(&channel->loop_only.calls, sizeof(gmux_call), kept);
   gmux__slab_init(&channel->loop_only.replies, GMUX__CALL_REPLY_SLAB, REPLIES_KEPT);
-  const gmux__h2_config config = {
-      .is_server = false,
-      .max_streams = o->max_concurrent_streams,
-      .stream_window_bytes = o->stream_window_bytes,
-      .connection_window_bytes = o->connection_window_bytes,
-      .max_header_bytes = o->max_recv_metadata_bytes,
-  };
+  gmux__h2_config config;
+  gmux__settings_h2(&config, o);
   return gmux__h2_new(&channel->h2, channel->loop, &config);
 }
 
@@ -457,10 +452,7 @@ static int channel_init_endpoint(gmux_channel *channel) {
       .tls = channel->tls,
       .tls_host = channel->tls_host,
   };
-  gmux__backoff_config_default(&config.backoff);
-  config.backoff.initial_ns = channel->options.initial_backoff_ms * GMUX__NS_PER_MS;
-  config.backoff.max_ns = channel->options.max_backoff_ms * GMUX__NS_PER_MS;
-  config.backoff.min_connect_ns = channel->options.connect_timeout_ms * GMUX__NS_PER_MS;
+  gmux__settings_backoff(&config.backoff, &channel->options);
   return gmux__endpoint_init(&channel->loop_only.endpoint, channel->loop, &config,
                              &endpoint_handlers, channel);
 }

@@ -16,12 +16,43 @@ static void defaults_are_those_of_the_header(void) {
   CU_ASSERT_EQUAL(o.write_queue_bytes, 65536);
   CU_ASSERT_EQUAL(o.stream_window_bytes, 262144);
   CU_ASSERT_EQUAL(o.connection_window_bytes, 4194304);
-  CU_ASSERT_EQUAL(o.max_concurrent_streams, 100);
+  CU_ASSERT_EQUAL(o.max_concurrent_streams, 1000);
   CU_ASSERT_EQUAL(o.max_waiting, 100000);
   CU_ASSERT_EQUAL(o.initial_backoff_ms, 1000);
   CU_ASSERT_EQUAL(o.max_backoff_ms, 120000);
   CU_ASSERT_EQUAL(o.connect_timeout_ms, 20000);
   CU_ASSERT_EQUAL(o.idle_timeout_ms, 1800000);
+  CU_ASSERT_EQUAL(o.ideal_streams, 0);
+  CU_ASSERT_EQUAL(o.max_connections, 4);
+  CU_ASSERT_EQUAL(o.min_connections, 0);
+  CU_ASSERT_EQUAL(o.burst_connections, 0);
+  CU_ASSERT_EQUAL(o.burst_after_ms, 100);
+  CU_ASSERT_EQUAL(o.pick_order, GMUX_PICK_PACK);
+  CU_ASSERT_EQUAL(o.acquire_timeout_ms, 0);
+  CU_ASSERT_EQUAL(o.max_idle_ms, 300000);
+  CU_ASSERT_EQUAL(o.max_age_ms, 0);
+  CU_ASSERT_EQUAL(o.max_calls, 0);
+  CU_ASSERT_EQUAL(o.validate_after_ms, 30000);
+  CU_ASSERT_EQUAL(o.drain_timeout_ms, 0);
+  CU_ASSERT_EQUAL(o.happy_eyeballs_ms, 250);
+  CU_ASSERT_EQUAL(o.redial_jitter_ms, 100);
+  CU_ASSERT_EQUAL(o.dns_cache_ms, 30000);
+  CU_ASSERT_EQUAL(o.eager_calls, 0);
+  CU_ASSERT_EQUAL(o.keepalive_ms, 330000);
+  CU_ASSERT_EQUAL(o.keepalive_timeout_ms, 20000);
+  CU_ASSERT_FALSE(o.keepalive_without_calls);
+  CU_ASSERT_EQUAL(o.suspect_after_ms, 0);
+  CU_ASSERT_EQUAL(o.tcp_keepalive_idle_s, 120);
+  CU_ASSERT_EQUAL(o.tcp_keepalive_interval_s, 20);
+  CU_ASSERT_EQUAL(o.tcp_keepalive_count, 3);
+  CU_ASSERT_EQUAL(o.write_stall_timeout_ms, 60000);
+  CU_ASSERT_EQUAL(o.max_refused_retries, 3);
+  CU_ASSERT_EQUAL(o.max_idempotent_retries, 3);
+  CU_ASSERT_EQUAL(o.retry_buffer_bytes, 262144);
+  CU_ASSERT_EQUAL(o.reset_burst, 500);
+  CU_ASSERT_EQUAL(o.reset_rate_per_s, 25);
+  CU_ASSERT_EQUAL(o.connection_queue_bytes, 4194304);
+  CU_ASSERT_EQUAL(o.channel_queue_bytes, 67108864);
   gmux_call_options c;
   gmux_call_options_init(&c, sizeof c);
   CU_ASSERT_EQUAL(c.timeout_ms, GMUX_NO_TIMEOUT);
@@ -95,13 +126,46 @@ typedef struct bound {
 
 /* As the header says. */
 static const bound bounds[] = {
-    BOUND(max_recv_message_bytes, 0, INT32_MAX),   BOUND(max_send_message_bytes, 0, INT32_MAX),
-    BOUND(max_recv_metadata_bytes, 1024, 1048576), BOUND(write_queue_bytes, 1024, 1073741824),
-    BOUND(stream_window_bytes, 65535, INT32_MAX),  BOUND(connection_window_bytes, 65535, INT32_MAX),
-    BOUND(max_concurrent_streams, 1, 1000000),     BOUND(max_waiting, 0, INT32_MAX),
+    BOUND(max_recv_message_bytes, 0, INT32_MAX),
+    BOUND(max_send_message_bytes, 0, INT32_MAX),
+    BOUND(max_recv_metadata_bytes, 1024, 1048576),
+    BOUND(write_queue_bytes, 1024, 1073741824),
+    BOUND(stream_window_bytes, 65535, INT32_MAX),
+    BOUND(connection_window_bytes, 65535, INT32_MAX),
+    BOUND(max_concurrent_streams, 1, 1000000),
+    BOUND(max_waiting, 0, INT32_MAX),
     BOUND(initial_backoff_ms, 100, 120000), /* its maximum here: max_backoff_ms */
     BOUND(max_backoff_ms, 1000, 86400000),  /* its minimum here: initial_backoff_ms */
-    BOUND(connect_timeout_ms, 100, 3600000),       BOUND(idle_timeout_ms, 1000, INT32_MAX),
+    BOUND(connect_timeout_ms, 100, 3600000),
+    BOUND(idle_timeout_ms, 1000, INT32_MAX),
+    BOUND(ideal_streams, 0, 1000), /* its maximum here: max_concurrent_streams */
+    BOUND(max_connections, 1, 1000),
+    BOUND(min_connections, 0, 4), /* its maximum here: max_connections */
+    BOUND(burst_connections, 0, 1000),
+    BOUND(burst_after_ms, 1, 3600000),
+    BOUND(acquire_timeout_ms, 0, INT32_MAX),
+    BOUND(max_idle_ms, 1000, INT32_MAX),
+    BOUND(max_age_ms, 1000, INT32_MAX),
+    BOUND(validate_after_ms, 100, INT32_MAX),
+    BOUND(drain_timeout_ms, 0, INT32_MAX),
+    BOUND(happy_eyeballs_ms, 100, 2000),
+    BOUND(redial_jitter_ms, 0, 60000),
+    BOUND(dns_cache_ms, 0, 86400000),
+    BOUND(eager_calls, 0, 100),
+    BOUND(keepalive_ms, 1000, INT32_MAX),
+    BOUND(keepalive_timeout_ms, 100, 600000),
+    BOUND(suspect_after_ms, 10, 600000),
+    BOUND(tcp_keepalive_idle_s, 0, 32767),
+    BOUND(tcp_keepalive_interval_s, 1, 32767),
+    BOUND(tcp_keepalive_count, 1, 127),
+    BOUND(write_stall_timeout_ms, 1000, INT32_MAX),
+    BOUND(max_refused_retries, 0, 100),
+    BOUND(max_idempotent_retries, 0, 100),
+    BOUND(retry_buffer_bytes, 0, 1073741824),
+    BOUND(reset_burst, 1, 1000000),
+    BOUND(reset_rate_per_s, 1, 1000000),
+    BOUND(connection_queue_bytes, 65536, 67108864), /* its maximum here: channel_queue_bytes */
+    BOUND(channel_queue_bytes, 4194304, INT32_MAX), /* its minimum here: connection_queue_bytes */
 };
 
 static int check_with(const bound *b, uint32_t value, char *why, size_t len) {
@@ -125,11 +189,62 @@ static void every_number_is_bounded_and_named_when_wrong(void) {
   }
 }
 
-static void an_idle_timeout_of_zero_means_never(void) {
+static void a_time_of_zero_means_never_where_it_makes_sense(void) {
   gmux_channel_options o;
   gmux_channel_options_init(&o, sizeof o);
   o.idle_timeout_ms = 0;
+  o.max_idle_ms = 0;
+  o.max_age_ms = 0;
+  o.validate_after_ms = 0;
+  o.keepalive_ms = 0;
+  o.suspect_after_ms = GMUX_NEVER_MS;
+  o.write_stall_timeout_ms = 0;
   CU_ASSERT_EQUAL(gmux_channel_options_check(&o, NULL, 0), 0);
+  gmux__h2_config config;
+  gmux__settings_h2(&config, &o);
+  CU_ASSERT_EQUAL(config.pulse.keepalive_ns, GMUX__PULSE_OFF);
+  CU_ASSERT_EQUAL(config.pulse.suspect_ns, GMUX__PULSE_OFF);
+  CU_ASSERT_EQUAL(config.write_stall_ns, 0);
+}
+
+static void an_ideal_of_zero_is_100_or_the_hard_limit(void) {
+  gmux_channel_options o, read;
+  gmux_channel_options_init(&o, sizeof o);
+  CU_ASSERT_EQUAL_FATAL(gmux__channel_options_read(&read, &o), 0);
+  CU_ASSERT_EQUAL(read.ideal_streams, 100);
+  o.max_concurrent_streams = 7;
+  CU_ASSERT_EQUAL_FATAL(gmux__channel_options_read(&read, &o), 0);
+  CU_ASSERT_EQUAL(read.ideal_streams, 7);
+  o.ideal_streams = 5;
+  CU_ASSERT_EQUAL_FATAL(gmux__channel_options_read(&read, &o), 0);
+  CU_ASSERT_EQUAL(read.ideal_streams, 5);
+}
+
+static void the_rooms_below_get_what_was_asked(void) {
+  gmux_channel_options o;
+  gmux_channel_options_init(&o, sizeof o);
+  gmux__h2_config config;
+  gmux__settings_h2(&config, &o);
+  CU_ASSERT_EQUAL(config.max_streams, 1000);
+  CU_ASSERT_EQUAL(config.pulse.keepalive_ns, 330 * GMUX__NS_PER_S);
+  CU_ASSERT_EQUAL(config.pulse.timeout_ns, 20 * GMUX__NS_PER_S);
+  CU_ASSERT_EQUAL(config.pulse.suspect_ns, 0);
+  CU_ASSERT_EQUAL(config.settings_ack_ns, 60 * GMUX__NS_PER_S);
+  CU_ASSERT_EQUAL(config.header_block_ns, 20 * GMUX__NS_PER_S);
+  CU_ASSERT_EQUAL(config.drain_ns, 0);
+  o.keepalive_timeout_ms = 600000;
+  o.drain_timeout_ms = INT32_MAX;
+  gmux__settings_h2(&config, &o);
+  CU_ASSERT_EQUAL(config.settings_ack_ns, 1200 * GMUX__NS_PER_S);
+  CU_ASSERT_EQUAL(config.drain_ns, INT32_MAX * MS);
+  gmux__socket_options socket;
+  gmux__settings_socket(&socket, &o);
+  CU_ASSERT_EQUAL(socket.user_timeout_ms, 600000);
+  CU_ASSERT_EQUAL(socket.keepalive_idle_s, 120);
+  gmux__pool_config pool;
+  gmux__settings_pool(&pool, &o);
+  CU_ASSERT_EQUAL(pool.max_connections, 4);
+  CU_ASSERT_EQUAL(pool.burst_after_ns, 100 * MS);
 }
 
 static const char *why_of(const gmux_channel_options *o) {
@@ -153,6 +268,25 @@ static void contradictions_are_refused_in_words(void) {
   gmux_channel_options_init(&o, sizeof o);
   o.initial_backoff_ms = 500000;
   ASSERT_HAS(why_of(&o), "initial_backoff_ms 500000 is");
+  gmux_channel_options_init(&o, sizeof o);
+  o.min_connections = 5;
+  ASSERT_HAS(why_of(&o), "min_connections 5 is more than max_connections 4");
+  gmux_channel_options_init(&o, sizeof o);
+  o.ideal_streams = 1001;
+  ASSERT_HAS(why_of(&o), "ideal_streams 1001 is more than max_concurrent_streams 1000");
+  gmux_channel_options_init(&o, sizeof o);
+  o.pick_order = (gmux_pick_order)2;
+  ASSERT_HAS(why_of(&o), "pick_order 2 is neither");
+  gmux_channel_options_init(&o, sizeof o);
+  o.keepalive_timeout_ms = 0; /* it makes no sense: every PING would find the peer dead */
+  ASSERT_HAS(why_of(&o), "keepalive_timeout_ms 0 is not in 100..600000");
+  gmux_channel_options_init(&o, sizeof o);
+  o.keepalive_ms = 0;
+  o.keepalive_without_calls = true;
+  ASSERT_HAS(why_of(&o), "keepalive_without_calls is set, but keepalive_ms 0");
+  gmux_channel_options_init(&o, sizeof o);
+  o.channel_queue_bytes = 65536;
+  ASSERT_HAS(why_of(&o), "connection_queue_bytes 4194304 is more than channel_queue_bytes 65536");
   gmux_tls_free(tls);
 }
 
@@ -193,7 +327,9 @@ static const test_case cases[] = {
     TEST(a_longer_struct_is_taken_as_far_as_it_is_known),
     TEST(a_size_that_was_never_set_is_refused),
     TEST(every_number_is_bounded_and_named_when_wrong),
-    TEST(an_idle_timeout_of_zero_means_never),
+    TEST(a_time_of_zero_means_never_where_it_makes_sense),
+    TEST(an_ideal_of_zero_is_100_or_the_hard_limit),
+    TEST(the_rooms_below_get_what_was_asked),
     TEST(contradictions_are_refused_in_words),
     TEST(texts_must_fit_a_header),
     TEST(a_calls_message_limit_is_bounded),
