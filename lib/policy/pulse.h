@@ -72,9 +72,11 @@ void gmux__pulse_on_ping_sent(gmux__pulse *p, uint64_t now_ns, gmux__pulse_actio
 void gmux__pulse_on_ping_acked(gmux__pulse *p, uint64_t now_ns);
 
 gmux__pulse_action gmux__pulse_poll(const gmux__pulse *p, uint64_t now_ns);
-uint64_t gmux__pulse_next_ns(const gmux__pulse *p); /* GMUX__PULSE_OFF: not by itself */
+/* When poll will want something, or is_suspect change, if nothing else happens: now_ns if poll wants
+ * something now, later otherwise. GMUX__PULSE_OFF: not by itself. */
+uint64_t gmux__pulse_next_ns(const gmux__pulse *p, uint64_t now_ns);
 bool gmux__pulse_is_suspect(const gmux__pulse *p, uint64_t now_ns);
 /* A PING for validation would be within the budget, or one is under way already. */
-bool gmux__pulse_may_validate(const gmux__pulse *p);
+bool gmux__pulse_may_validate(const gmux__pulse *p, uint64_t now_ns);
 
 #endif
