@@ -1,0 +1,27 @@
+/* rtt.c: how long a round trip to the peer takes. */
+#include "lib/policy/rtt.h"
+#include "lib/policy/number.h"
+
+/* RFC 6298: an eighth of each new sample. The result is never 0, which says "none". */
+static void rtt_smooth(gmux__rtt *rtt, uint64_t sample_ns) {
+  rtt->smoothed_ns = rtt->smoothed_ns - rtt->smoothed_ns / 8 + sample_ns / 8;
+}
+
+void gmux__rtt_measured(gmux__rtt *rtt, uint64_t sample_ns) {
+  sample_ns = gmux__number_max(sample_ns, 1);
+  if (rtt->is_measured) {
+    rtt_smooth(rtt, sample_ns);
+    return;
+  }
+  rtt->is_measured = true; /* what was there before was a guess */
+  rtt->smoothed_ns = sample_ns;
+}
+
+void gmux__rtt_replied(gmux__rtt *rtt, uint64_t sample_ns) {
+  sample_ns = gmux__number_max(sample_ns, 1);
+  if (rtt->smoothed_ns != 0 && sample_ns >= rtt->smoothed_ns) return;
+  if (rtt->is_measured)
+    rtt_smooth(rtt, sample_ns);
+  else
+    rtt->smoothed_ns = sample_ns; /* the lowest bound so far */
+}
