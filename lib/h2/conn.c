@@ -58,6 +58,12 @@ static bool is_legal_edge(gmux__conn_state from, gmux__conn_state to) {
   return legal[from][to];
 }
 
+void gmux__conn_set_loss(gmux__conn *conn, gmux_loss loss) {
+  if (conn->has_loss) return;
+  conn->has_loss = true;
+  conn->loss = loss;
+}
+
 void gmux__conn_set_state(gmux__conn *conn, gmux__conn_state state) {
   bool is_legal = is_legal_edge(conn->state, state);
   assert(is_legal);
@@ -111,9 +117,7 @@ static bool is_drained(const gmux__conn *conn) {
 }
 
 void gmux__conn_close_if_drained(gmux__conn *conn) {
-  if (is_drained(conn))
-    gmux__conn_close(conn, GMUX_ERR_CLOSED, NGHTTP2_NO_ERROR,
-                     conn->why[0] ? conn->why : "the connection was drained");
+  if (is_drained(conn)) gmux__conn_close(conn, GMUX_ERR_CLOSED, NGHTTP2_NO_ERROR, conn->why);
 }
 
 static void conn_act_on_doom(gmux__conn *conn) {
@@ -205,26 +209,24 @@ void gmux__conn_start(gmux__conn *conn, gmux__transport *transport) {
 
 /* ---- draining ---- */
 
-static void submit_goaway(gmux__conn *conn, int32_t last_id, uint32_t code, const char *text) {
-  size_t len = code == NGHTTP2_NO_ERROR ? 0 : strlen(text);
-  if (nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE, last_id, code, (const uint8_t *)text,
-                            len))
-    gmux__conn_doom(conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
-  gmux__conn_want_write(conn);
-}
-
 /* The second step: what the client had sent before it heard of the first has arrived, or the time
  * is up. */
 static void on_drain_timer(void *arg) {
   gmux__conn *conn = arg;
   if (conn->state != GMUX__CONN_DRAINING) return;
   conn->is_last_id_fixed = true;
-  submit_goaway(conn, nghttp2_session_get_last_proc_stream_id(conn->session), NGHTTP2_NO_ERROR, "");
+  int32_t last_id = nghttp2_session_get_last_proc_stream_id(conn->session);
+  const char *text = conn->drain_text;
+  if (nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE, last_id, NGHTTP2_NO_ERROR,
+                            (const uint8_t *)text, strlen(text)))
+    gmux__conn_doom(conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
+  gmux__conn_want_write(conn);
   gmux__conn_want_deliver(conn);
 }
 
 static void server_drain(gmux__conn *conn) {
-  static const uint8_t payload[8] = {'g', 'm', 'u', 'x', 'b', 'y', 'e', 0};
+  uint8_t payload[8];
+  gmux__ping_payload(payload, GMUX__PING_DRAIN, ++conn->ping_number);
   gmux__timer_set(conn->h2->loop, &conn->drain_timer,
                   gmux__loop_now(conn->h2->loop) + DRAIN_PING_NS);
   if (nghttp2_submit_shutdown_notice(conn->session) ||
@@ -233,13 +235,15 @@ static void server_drain(gmux__conn *conn) {
 }
 
 void gmux__conn_drain(gmux__conn *conn, const char *why) {
-  (void)why;
   if (conn->state == GMUX__CONN_CLOSED) return;
   if (conn->state < GMUX__CONN_READY) {
     gmux__conn_close(conn, GMUX_ERR_CLOSED, NGHTTP2_NO_ERROR, "closed before it was ready");
     return;
   }
   if (conn->state == GMUX__CONN_READY) {
+    gmux__conn_set_loss(conn, GMUX_LOSS_LOCAL);
+    snprintf(conn->drain_text, sizeof conn->drain_text, "%s", why);
+    snprintf(conn->why, sizeof conn->why, "%s: drained: %s", conn->peer, why);
     gmux__conn_set_state(conn, GMUX__CONN_DRAINING);
     conn->has_draining_event = true;
     if (conn->h2->config.is_server) server_drain(conn);
@@ -256,6 +260,7 @@ static void conn_say_goodbye(gmux__conn *conn, uint32_t h2_code) {
       !conn->is_write_blocked && !conn->is_output_broken) {
     int32_t last = nghttp2_session_get_last_proc_stream_id(conn->session);
     const char *text = h2_code == NGHTTP2_NO_ERROR ? "" : conn->why;
+    if (conn->farewell) text = conn->farewell;
     bool is_queued = !nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE, last, h2_code,
                                             (const uint8_t *)text, strlen(text));
     if (is_queued) (void)gmux__conn_flush(conn);
@@ -273,12 +278,30 @@ static void conn_end_streams(gmux__conn *conn) {
 
 /* After a GOAWAY the loss of the connection is no news: the GOAWAY's words say more. */
 static bool keeps_its_words(const gmux__conn *conn, const char *why) {
-  return why == conn->why || (conn->why[0] && conn->goaway_last_id != INT32_MAX);
+  return why == conn->why || conn->has_goaway;
+}
+
+static gmux_loss loss_of(int error) {
+  switch (error) {
+  case GMUX_ERR_EOF:
+    return GMUX_LOSS_EOF;
+  case GMUX_ERR_IO:
+    return GMUX_LOSS_RESET;
+  case GMUX_ERR_TLS:
+    return GMUX_LOSS_TLS;
+  case GMUX_ERR_TIMEOUT:
+    return GMUX_LOSS_TIMEOUT;
+  case GMUX_ERR_PROTOCOL:
+    return GMUX_LOSS_PROTOCOL;
+  default:
+    return GMUX_LOSS_LOCAL;
+  }
 }
 
 void gmux__conn_close(gmux__conn *conn, int error, uint32_t h2_code, const char *why) {
   if (conn->state == GMUX__CONN_CLOSED) return;
   conn->error = error;
+  gmux__conn_set_loss(conn, loss_of(error));
   if (!keeps_its_words(conn, why)) {
     char words[GMUX__CONN_WHY];
     snprintf(words, sizeof words, "%s%s%s", conn->peer, conn->peer[0] ? ": " : "", why);
@@ -330,39 +353,4 @@ int gmux__conn_new(gmux__conn **out, gmux__h2 *h2, const gmux__conn_handlers *ha
   gmux__timer_init(&conn->drain_timer, on_drain_timer, conn);
   *out = conn;
   return 0;
-}
-
-/* ---- asked ---- */
-
-gmux__conn_state gmux__conn_get_state(const gmux__conn *conn) {
-  return conn->state;
-}
-
-uint32_t gmux__conn_free_slots(const gmux__conn *conn) {
-  return conn->state == GMUX__CONN_READY && !conn->doom_error ? gmux__slots_free(&conn->slots) : 0;
-}
-
-size_t gmux__conn_stream_count(const gmux__conn *conn) {
-  return conn->streams.count;
-}
-const char *gmux__conn_why(const gmux__conn *conn) {
-  return conn->why;
-}
-int gmux__conn_error(const gmux__conn *conn) {
-  return conn->error;
-}
-
-bool gmux__conn_has_greeted(const gmux__conn *conn) {
-  return conn->session != NULL;
-}
-
-const gmux__transport_info *gmux__conn_info(const gmux__conn *conn) {
-  return conn->transport ? gmux__transport_info_get(conn->transport) : NULL;
-}
-
-const char *gmux__conn_peer(const gmux__conn *conn) {
-  return conn->peer;
-}
-const gmux__ring *gmux__conn_ring(const gmux__conn *conn) {
-  return &conn->ring;
 }

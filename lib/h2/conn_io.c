@@ -38,7 +38,10 @@ static int conn_write_once(gmux__conn *conn) {
     if (rc) return rc;
   }
   if (gmux__outq_is_empty(&conn->out)) return GMUX_ERR_EOF;
-  return gmux__outq_write(&conn->out, conn->transport, NULL);
+  size_t written = 0;
+  int rc = gmux__outq_write(&conn->out, conn->transport, &written);
+  gmux__counter_add(&conn->h2->figures.bytes_sent, written);
+  return rc;
 }
 
 int gmux__conn_flush(gmux__conn *conn) {
@@ -120,6 +123,7 @@ bool gmux__conn_read(gmux__conn *conn) {
       conn_fail_io(conn, (int)n);
       return false;
     }
+    gmux__counter_add(&conn->h2->figures.bytes_received, (uint64_t)n);
     if (!conn_feed(conn, buf, (size_t)n)) return false;
     if ((size_t)n < room && !conn->is_secure) return true; /* all there was; no call to learn so */
   }

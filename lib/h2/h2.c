@@ -41,6 +41,18 @@ fail:
   return GMUX_ERR_NOMEM;
 }
 
+gmux__h2_figures *gmux__h2_get_figures(gmux__h2 *h2) {
+  return &h2->figures;
+}
+
+void gmux__h2_set_keepalive(gmux__h2 *h2, uint64_t keepalive_ns) {
+  h2->config.pulse.keepalive_ns = keepalive_ns;
+}
+
+void gmux__h2_set_first_stream_id(gmux__h2 *h2, int32_t id) {
+  h2->first_stream_id = id;
+}
+
 void gmux__h2_free(gmux__h2 *h2) {
   if (!h2) return;
   nghttp2_option_del(h2->option);

@@ -17,9 +17,11 @@ struct gmux__h2 {
   nghttp2_mem mem;
   gmux__slab messages;       /* without a copy, or with a short one */
   gmux__slab large_messages; /* with a copy of up to nearly 4 KiB */
+  gmux__h2_figures figures;
+  int32_t first_stream_id; /* client, for tests; 0: 1, as everybody */
 };
 
-enum { GMUX__CONN_WHY = 256 };
+enum { GMUX__CONN_WHY = 256, GMUX__CONN_DRAIN_TEXT = 48 };
 
 struct gmux__conn {
   gmux__h2 *h2;
@@ -36,8 +38,20 @@ struct gmux__conn {
   gmux__ring ring;
   gmux__task write_task, deliver_task, free_task;
   gmux__timer drain_timer;
+  gmux__pulse pulse;
+  gmux__strikes strikes;     /* server */
+  uint32_t ping_number;      /* of our last PING */
   uint32_t goaway_sent_code; /* of ours, or nghttp2's; 0: none, or NO_ERROR */
-  int32_t goaway_last_id;    /* of the peer's GOAWAY; INT32_MAX: none */
+  int32_t goaway_last_id;    /* the lowest of the peer's GOAWAYs; INT32_MAX: all, or none */
+  uint32_t goaway_code;      /* of the peer's last GOAWAY */
+  bool has_goaway, is_over_pinged;
+  bool has_settings; /* the peer's first ones are here */
+  bool is_suspect, is_validating;
+  bool is_worn;
+  bool has_loss;
+  gmux_loss loss;       /* the first cause, when has_loss */
+  const char *farewell; /* debug text of the last GOAWAY, exactly; NULL: `why`, for an error */
+  char drain_text[GMUX__CONN_DRAIN_TEXT]; /* debug text of the GOAWAYs of a drain */
   bool is_last_id_fixed; /* server: the GOAWAY that names the last stream it takes is submitted */
   bool is_write_blocked; /* the transport said so; it will say when not */
   bool is_output_broken;
@@ -53,6 +67,8 @@ struct gmux__conn {
 };
 
 /* conn.c */
+/* The first cause stays. */
+void gmux__conn_set_loss(gmux__conn *conn, gmux_loss loss);
 void gmux__conn_set_state(gmux__conn *conn, gmux__conn_state state);
 void gmux__conn_note(gmux__conn *conn, gmux__event_kind kind, int64_t a, int64_t b);
 void gmux__conn_want_write(gmux__conn *conn);
@@ -74,6 +90,17 @@ bool gmux__conn_read(gmux__conn *conn);
 int gmux__conn_flush(gmux__conn *conn);
 /* The one place that says what the transport is to report. */
 void gmux__conn_update_interest(gmux__conn *conn);
+
+/* conn_pulse.c */
+typedef enum gmux__ping_kind {
+  GMUX__PING_KEEPALIVE = 'k',
+  GMUX__PING_SUSPICION = 's',
+  GMUX__PING_VALIDATION = 'v',
+  GMUX__PING_DRAIN = 'd' /* of a graceful GOAWAY */
+} gmux__ping_kind;
+enum { GMUX__PING_BYTES = 8 };
+/* Of PINGs that are ours, so that their ACKs are known: "gmx", kind, number. */
+void gmux__ping_payload(uint8_t payload[GMUX__PING_BYTES], gmux__ping_kind kind, uint32_t number);
 
 /* session.c */
 int gmux__session_new(gmux__conn *conn);

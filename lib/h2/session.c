@@ -142,6 +142,7 @@ static void on_settings(gmux__conn *conn, const nghttp2_frame *frame) {
       nghttp2_session_get_remote_settings(conn->session, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE);
   gmux__conn_note(conn, GMUX__EVENT_SETTINGS, limit, window);
   gmux__slots_set_peer(&conn->slots, limit);
+  conn->has_settings = true;
   conn->has_slots_event = true;
   gmux__conn_want_deliver(conn);
   if (conn->state != GMUX__CONN_GREETING) return;
@@ -177,13 +178,42 @@ static void goaway_words(gmux__conn *conn, const char *who, const nghttp2_goaway
            shown ? (const char *)goaway->opaque_data : "", shown ? "\"" : "");
 }
 
-/* A client that says it will open no more streams changes nothing for a server. */
+static bool is_for_our_pings(const nghttp2_goaway *goaway) {
+  static const char words[] = "too_many_pings";
+  return goaway->error_code == NGHTTP2_ENHANCE_YOUR_CALM &&
+         goaway->opaque_data_len == sizeof words - 1 &&
+         memcmp(goaway->opaque_data, words, sizeof words - 1) == 0;
+}
+
+static void note_goaway(gmux__conn *conn, const nghttp2_goaway *goaway) {
+  uint32_t code = goaway->error_code;
+  gmux__conn_note(conn, GMUX__EVENT_GOAWAY_RECEIVED, goaway->last_stream_id, code);
+  gmux__counter_add(&conn->h2->figures.goaways[code < GMUX_H2_CODES - 1 ? code : GMUX_H2_CODES - 1],
+                    1);
+}
+
+static void warn_of_our_pings(gmux__conn *conn) {
+  if (conn->is_over_pinged) return;
+  conn->is_over_pinged = true;
+  gmux__log(gmux__loop_logger(conn->h2->loop), GMUX_LOG_WARN, "h2",
+            "%s: the server is sent too many PINGs for its policy (too_many_pings): keepalive "
+            "should be rarer",
+            conn->peer);
+}
+
+/* A client that says it will open no more streams changes nothing for a server. A later GOAWAY may
+ * only lower the last stream id (RFC 9113 section 6.8): nghttp2 ends the connection over one that
+ * raises it, and what had been passed over stays so. */
 static void on_goaway(gmux__conn *conn, const nghttp2_frame *frame) {
   const nghttp2_goaway *goaway = &frame->goaway;
-  gmux__conn_note(conn, GMUX__EVENT_GOAWAY_RECEIVED, goaway->last_stream_id, goaway->error_code);
+  note_goaway(conn, goaway);
   if (conn->h2->config.is_server) return;
+  conn->has_goaway = true;
+  conn->goaway_code = goaway->error_code;
   conn->goaway_last_id = goaway->last_stream_id;
+  if (is_for_our_pings(goaway)) warn_of_our_pings(conn);
   goaway_words(conn, "the peer sent", goaway);
+  gmux__conn_set_loss(conn, GMUX_LOSS_GOAWAY);
   if (conn->state != GMUX__CONN_READY) return;
   gmux__conn_set_state(conn, GMUX__CONN_DRAINING);
   conn->has_draining_event = true;
@@ -282,6 +312,11 @@ static void on_response_end_sent(gmux__conn *conn, int32_t id) {
     gmux__session_reset_stream(conn, id, NGHTTP2_NO_ERROR);
 }
 
+/* The GOAWAY is nghttp2's own, and nothing is known that says more. */
+static bool is_breach(const gmux__conn *conn) {
+  return conn->goaway_sent_code && !conn->error && !conn->doom_error && !conn->has_goaway;
+}
+
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user_data) {
   (void)session;
   gmux__conn *conn = user_data;
@@ -301,7 +336,7 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     gmux__conn_note(conn, GMUX__EVENT_GOAWAY_SENT, frame->goaway.last_stream_id,
                     frame->goaway.error_code);
     conn->goaway_sent_code = frame->goaway.error_code;
-    if (conn->goaway_sent_code && !conn->why[0]) goaway_words(conn, "we sent", &frame->goaway);
+    if (is_breach(conn)) goaway_words(conn, "we sent", &frame->goaway);
     break;
   case NGHTTP2_PING:
     if (!(frame->hd.flags & NGHTTP2_FLAG_ACK)) gmux__conn_note(conn, GMUX__EVENT_PING_SENT, 0, 0);
@@ -415,6 +450,8 @@ int gmux__session_new(gmux__conn *conn) {
       h2->config.is_server
           ? nghttp2_session_server_new3(&conn->session, h2->callbacks, conn, h2->option, &h2->mem)
           : nghttp2_session_client_new3(&conn->session, h2->callbacks, conn, h2->option, &h2->mem);
+  if (!rc && h2->first_stream_id)
+    rc = nghttp2_session_set_next_stream_id(conn->session, h2->first_stream_id);
   if (!rc) rc = submit_settings(conn);
   return rc ? gmux__fail_code(GMUX_ERR_NOMEM) : 0;
 }

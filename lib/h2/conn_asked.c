@@ -1,0 +1,89 @@
+/* conn_asked.c: what the owner of a connection may ask it. Nothing here changes anything. */
+#include "lib/h2/inside.h"
+
+gmux__conn_state gmux__conn_get_state(const gmux__conn *conn) {
+  return conn->state;
+}
+
+const char *gmux__conn_why(const gmux__conn *conn) {
+  return conn->why;
+}
+
+int gmux__conn_error(const gmux__conn *conn) {
+  return conn->error;
+}
+
+gmux_loss gmux__conn_loss(const gmux__conn *conn) {
+  return conn->has_loss ? conn->loss : GMUX_LOSS_LOCAL;
+}
+
+bool gmux__conn_has_greeted(const gmux__conn *conn) {
+  return conn->session != NULL;
+}
+
+const gmux__transport_info *gmux__conn_info(const gmux__conn *conn) {
+  return conn->transport ? gmux__transport_info_get(conn->transport) : NULL;
+}
+
+const char *gmux__conn_peer(const gmux__conn *conn) {
+  return conn->peer;
+}
+
+const gmux__ring *gmux__conn_ring(const gmux__conn *conn) {
+  return &conn->ring;
+}
+
+/* ---- streams and slots ---- */
+
+size_t gmux__conn_stream_count(const gmux__conn *conn) {
+  return conn->streams.count;
+}
+
+/* In GREETING the slots are those of eager streams. */
+uint32_t gmux__conn_free_slots(const gmux__conn *conn) {
+  bool takes_streams = conn->state == GMUX__CONN_READY || conn->state == GMUX__CONN_GREETING;
+  return takes_streams && !conn->doom_error ? gmux__slots_free(&conn->slots) : 0;
+}
+
+uint32_t gmux__conn_used_slots(const gmux__conn *conn) {
+  return conn->slots.taken;
+}
+
+uint32_t gmux__conn_slot_limit(const gmux__conn *conn) {
+  return conn->has_settings ? gmux__slots_limit(&conn->slots) : 0;
+}
+
+uint32_t gmux__conn_peer_limit(const gmux__conn *conn) {
+  return conn->has_settings ? conn->slots.peer : 0;
+}
+
+/* ---- the peer ---- */
+
+bool gmux__conn_is_suspect(const gmux__conn *conn) {
+  return conn->is_suspect;
+}
+
+bool gmux__conn_is_validating(const gmux__conn *conn) {
+  return conn->is_validating;
+}
+
+bool gmux__conn_is_blocked(const gmux__conn *conn) {
+  return conn->is_write_blocked;
+}
+
+uint64_t gmux__conn_read_ns(const gmux__conn *conn) {
+  return conn->pulse.read_ns;
+}
+
+uint64_t gmux__conn_rtt_ns(const gmux__conn *conn) {
+  return conn->pulse.rtt.smoothed_ns;
+}
+
+bool gmux__conn_goaway(const gmux__conn *conn, uint32_t *h2_code) {
+  if (conn->has_goaway) *h2_code = conn->goaway_code;
+  return conn->has_goaway;
+}
+
+bool gmux__conn_is_over_pinged(const gmux__conn *conn) {
+  return conn->is_over_pinged;
+}
