@@ -140,6 +140,8 @@ static void conn_tell_draining(gmux__conn *conn) {
 
 void gmux__conn_deliver(gmux__conn *conn) {
   conn_act_on_doom(conn);
+  if (take(&conn->has_greeting_event) && conn->state != GMUX__CONN_CLOSED)
+    conn->handlers->on_greeting(conn, conn->owner);
   if (take(&conn->has_ready_event) && conn->handlers->on_ready && conn->state != GMUX__CONN_CLOSED)
     conn->handlers->on_ready(conn, conn->owner);
   if (take(&conn->has_draining_event) && conn->state != GMUX__CONN_CLOSED) conn_tell_draining(conn);
@@ -173,6 +175,8 @@ static void conn_greet(gmux__conn *conn) {
   gmux__conn_set_state(conn, GMUX__CONN_GREETING);
   gmux__conn_update_interest(conn);
   gmux__conn_want_write(conn);
+  conn->has_greeting_event = conn->handlers->on_greeting != NULL;
+  if (conn->has_greeting_event) gmux__conn_want_deliver(conn);
 }
 
 static void conn_secure(gmux__conn *conn) {

@@ -81,6 +81,9 @@ void gmux__h2_set_keepalive(gmux__h2 *h2, uint64_t keepalive_ns);
 void gmux__h2_set_first_stream_id(gmux__h2 *h2, int32_t id);
 
 typedef struct gmux__conn_handlers {
+  /* GREETING: TLS, where there is any, has been agreed on; eager streams may be opened. Once,
+   * client. May be NULL. */
+  void (*on_greeting)(gmux__conn *conn, void *owner);
   /* READY: the peer's SETTINGS are here. Once. May be NULL. */
   void (*on_ready)(gmux__conn *conn, void *owner);
   /* Slots came free, or the peer changed its limit: a waiting call may be placed. Client. May be

@@ -57,7 +57,7 @@ struct gmux__conn {
   bool is_output_broken;
   bool is_draining_told;
   bool is_secure;
-  bool has_ready_event, has_slots_event, has_draining_event, has_closed_event;
+  bool has_greeting_event, has_ready_event, has_slots_event, has_draining_event, has_closed_event;
   /* Noted inside nghttp2, acted upon outside. */
   int doom_error;
   uint32_t doom_code;
