@@ -199,7 +199,7 @@ typedef struct gmux_server_stats {
   uint32_t calls_peak;  /* most at once, ever */
   uint32_t connections; /* now */
   uint64_t connections_accepted;
-  uint64_t connections_refused;       /* over max_connections */
+  uint64_t connections_refused;       /* over max_connections or max_handshaking */
   uint64_t connections_overdue;       /* closed because their handshake took too long */
   uint32_t connections_handshaking;   /* now */
   uint64_t pings_received, pings_bad; /* bad: too early, each a strike */

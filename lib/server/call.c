@@ -32,6 +32,7 @@ static void call_end(gmux_server_call *call, gmux_code code, bool has_succeeded)
   call_set_state(call, GMUX__CALL_OVER);
   gmux__timer_clear(loop, &call->loop.deadline);
   if (is_counted) gmux__server_count_ended(call->server, has_succeeded);
+  gmux__server_conn_call_over(call->connection);
   gmux__exchange_set_over(&call->exchange);
   if (call->exchange.box) gmux__mailbox_set(call->exchange.box, GMUX__BOX_NO_MORE | GMUX__BOX_END);
   if (method && method->handlers->on_end) method->handlers->on_end(call, code, method->user_data);
@@ -337,7 +338,7 @@ static void call_destroy(gmux__exchange *exchange) {
   gmux__stream_deinit(&call->loop.stream);
   gmux__answer_deinit(&call->loop.answer);
   gmux_bytes_release(&call->loop.request);
-  gmux__server_conn_release(call->connection);
+  gmux__server_conn_call_gone(call->connection);
   gmux__exchange_deinit(exchange);
   gmux__server_call_dealloc(server, call);
 }
@@ -361,6 +362,6 @@ gmux_server_call *gmux__server_call_new(gmux__server_conn *connection) {
   call->loop.deadline_ns = GMUX__NEVER;
   call->server = server;
   call->connection = connection;
-  gmux__server_conn_hold(connection);
+  gmux__server_conn_call_begun(connection);
   return call;
 }

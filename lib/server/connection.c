@@ -3,16 +3,86 @@
 #include "lib/base/alloc.h"
 #include "lib/base/fail.h"
 #include "lib/io/tls.h"
+#include "lib/policy/jitter.h"
 #include "lib/server/call.h"
 #include "lib/server/server.h"
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 
-static const gmux__logger *conn_logger(const gmux__server_conn *c) {
-  return gmux__loop_logger(c->server->loop);
+/* Of idle time and age, both ways: a fleet that came together must not leave together. */
+enum { JITTER_PERCENT = 10 };
+
+static gmux_loop *conn_loop(const gmux__server_conn *c) {
+  return c->server->loop;
 }
 
-/* ---- memory ---- */
+/* ---- state ---- */
+
+const char *gmux__server_conn_state_str(gmux__server_conn_state state) {
+  switch (state) {
+  case GMUX__SERVER_CONN_HANDSHAKING:
+    return "HANDSHAKING";
+  case GMUX__SERVER_CONN_SERVING:
+    return "SERVING";
+  case GMUX__SERVER_CONN_LEAVING:
+    return "LEAVING";
+  case GMUX__SERVER_CONN_GONE:
+    return "GONE";
+  }
+  return "?";
+}
+
+/* SERVING: when it is too old or idle, or may be. While calls run it is not idle before one more
+ * whole idle time: so a call costs no operation on the timer, and an idle connection is noticed to
+ * the moment. */
+static uint64_t conn_review_at(const gmux__server_conn *c, uint64_t now_ns) {
+  if (c->idle_ns == GMUX__NEVER) return c->old_at_ns;
+  uint64_t idle_at_ns = (c->running > 0 ? now_ns : c->idle_since_ns) + c->idle_ns;
+  return idle_at_ns < c->old_at_ns ? idle_at_ns : c->old_at_ns;
+}
+
+/* What the timer waits for in its state. */
+static uint64_t conn_timer_at(const gmux__server_conn *c) {
+  uint64_t now_ns = gmux__loop_now(conn_loop(c));
+  switch (c->state) {
+  case GMUX__SERVER_CONN_HANDSHAKING:
+    return now_ns + c->server->options.handshake_timeout_ms * GMUX__NS_PER_MS;
+  case GMUX__SERVER_CONN_SERVING:
+    return conn_review_at(c, now_ns);
+  case GMUX__SERVER_CONN_LEAVING:
+    return c->cut_at_ns;
+  case GMUX__SERVER_CONN_GONE:
+    break;
+  }
+  return GMUX__NEVER;
+}
+
+static bool is_legal_edge(gmux__server_conn_state from, gmux__server_conn_state to) {
+  /* Forward, and only who has served can leave. */
+  return to > from && !(from == GMUX__SERVER_CONN_HANDSHAKING && to == GMUX__SERVER_CONN_LEAVING);
+}
+
+static void conn_enter(gmux__server_conn *c, gmux__server_conn_state state) {
+  gmux__list_remove(&c->link);
+  c->state = state;
+  if (state != GMUX__SERVER_CONN_GONE)
+    gmux__list_append(&c->server->loop_only.connections[state], &c->link);
+  gmux__timer_set(conn_loop(c), &c->timer, conn_timer_at(c));
+  gmux__server_connections_changed(c->server);
+}
+
+static void conn_set_state(gmux__server_conn *c, gmux__server_conn_state state, const char *why) {
+  bool is_legal = is_legal_edge(c->state, state);
+  assert(is_legal);
+  (void)is_legal;
+  gmux__log(gmux__loop_logger(conn_loop(c)), GMUX_LOG_DEBUG, "server", "%s: %s -> %s%s%s",
+            gmux__conn_peer(c->conn), gmux__server_conn_state_str(c->state),
+            gmux__server_conn_state_str(state), why[0] ? ": " : "", why);
+  conn_enter(c, state);
+}
+
+/* ---- memory, and the calls that keep it ---- */
 
 static void conn_maybe_free(gmux__server_conn *c) {
   if (c->conn || c->calls > 0) return;
@@ -20,14 +90,83 @@ static void conn_maybe_free(gmux__server_conn *c) {
   gmux__free(c);
 }
 
-void gmux__server_conn_hold(gmux__server_conn *c) {
+void gmux__server_conn_call_begun(gmux__server_conn *c) {
   c->calls++;
+  c->running++;
 }
 
-void gmux__server_conn_release(gmux__server_conn *c) {
-  assert(c->calls > 0);
+void gmux__server_conn_call_over(gmux__server_conn *c) {
+  assert(c->running > 0);
+  c->running--;
+  if (c->running == 0) c->idle_since_ns = gmux__loop_now(conn_loop(c));
+}
+
+void gmux__server_conn_call_gone(gmux__server_conn *c) {
+  assert(c->calls > c->running);
   c->calls--;
   conn_maybe_free(c);
+}
+
+/* ---- its time ---- */
+
+static uint64_t later(uint64_t at_ns, uint32_t ms) {
+  return ms ? at_ns + ms * GMUX__NS_PER_MS : GMUX__NEVER;
+}
+
+static uint64_t jittered(const gmux__server_conn *c, uint32_t ms) {
+  if (ms == 0) return GMUX__NEVER;
+  return gmux__jitter_around(ms * GMUX__NS_PER_MS, JITTER_PERCENT, gmux__loop_random(conn_loop(c)));
+}
+
+/* Its clocks run from SERVING on: a client whose handshake took long has its time like others. */
+static void conn_start_clocks(gmux__server_conn *c) {
+  const gmux_server_options *o = &c->server->options;
+  uint64_t now_ns = gmux__loop_now(conn_loop(c));
+  uint64_t age_ns = jittered(c, o->max_connection_age_ms);
+  c->idle_ns = jittered(c, o->max_connection_idle_ms);
+  c->idle_since_ns = now_ns;
+  c->old_at_ns = c->cut_at_ns = GMUX__NEVER;
+  if (age_ns == GMUX__NEVER) return;
+  c->old_at_ns = now_ns + age_ns;
+  c->cut_at_ns = later(c->old_at_ns, o->max_connection_age_grace_ms);
+}
+
+void gmux__server_conn_drain(gmux__server_conn *c, const char *why) {
+  if (c->state == GMUX__SERVER_CONN_SERVING) conn_set_state(c, GMUX__SERVER_CONN_LEAVING, why);
+  gmux__conn_drain(c->conn, why);
+}
+
+/* SERVING: is it too old, or idle for too long? Else when to look again. */
+static void conn_review(gmux__server_conn *c) {
+  uint64_t now_ns = gmux__loop_now(conn_loop(c));
+  uint64_t at_ns = conn_review_at(c, now_ns);
+  if (at_ns > now_ns) {
+    gmux__timer_set(conn_loop(c), &c->timer, at_ns);
+    return;
+  }
+  bool is_old = c->old_at_ns <= now_ns;
+  gmux__server_count(is_old ? &c->server->stats.ended_age : &c->server->stats.ended_idle);
+  gmux__server_conn_drain(c, is_old ? "max_age" : "max_idle");
+}
+
+static void conn_close_overdue(gmux__server_conn *c) {
+  char why[96];
+  snprintf(why, sizeof why, "the client's SETTINGS did not come within %u ms",
+           c->server->options.handshake_timeout_ms);
+  gmux__server_count(&c->server->stats.connections_overdue);
+  gmux__conn_close(c->conn, GMUX_ERR_TIMEOUT, GMUX__H2_SETTINGS_TIMEOUT, why);
+}
+
+static void conn_on_timer(void *arg) {
+  gmux__server_conn *c = arg;
+  if (gmux__conn_get_state(c->conn) == GMUX__CONN_CLOSED) return; /* on_closed is on its way */
+  if (c->state == GMUX__SERVER_CONN_HANDSHAKING)
+    conn_close_overdue(c);
+  else if (c->state == GMUX__SERVER_CONN_SERVING)
+    conn_review(c);
+  else
+    gmux__conn_close(c->conn, GMUX_ERR_CLOSED, GMUX__H2_NO_ERROR,
+                     "max_age: the time for its calls to end is over");
 }
 
 /* ---- handlers ---- */
@@ -41,17 +180,10 @@ static int conn_learn_peer(gmux__server_conn *c) {
   return c->peer_name ? 0 : gmux__fail_code(GMUX_ERR_NOMEM);
 }
 
-static void conn_on_handshake_timeout(void *arg) {
-  gmux__server_conn *c = arg;
-  char why[96];
-  snprintf(why, sizeof why, "the client's SETTINGS did not come within %u ms",
-           c->server->options.handshake_timeout_ms);
-  gmux__conn_close(c->conn, GMUX_ERR_TIMEOUT, GMUX__H2_SETTINGS_TIMEOUT, why);
-}
-
 static void conn_on_ready(gmux__conn *conn, void *owner) {
   gmux__server_conn *c = owner;
-  gmux__timer_clear(c->server->loop, &c->handshake);
+  conn_start_clocks(c);
+  conn_set_state(c, GMUX__SERVER_CONN_SERVING, "");
   /* Without memory for the name of its certificate a client would look like one that has none. */
   if (conn_learn_peer(c))
     gmux__conn_close(conn, GMUX_ERR_NOMEM, GMUX__H2_INTERNAL_ERROR, "out of memory");
@@ -66,9 +198,9 @@ static gmux__stream *conn_on_stream(gmux__conn *conn, void *owner) {
 static void conn_on_closed(gmux__conn *conn, void *owner) {
   gmux__server_conn *c = owner;
   gmux_server *server = c->server;
-  gmux__log(conn_logger(c), GMUX_LOG_INFO, "server", "connection closed: %s", gmux__conn_why(conn));
-  gmux__timer_clear(server->loop, &c->handshake);
-  gmux__list_remove(&c->link);
+  gmux__log(gmux__loop_logger(server->loop), GMUX_LOG_INFO, "server", "connection closed: %s",
+            gmux__conn_why(conn));
+  conn_set_state(c, GMUX__SERVER_CONN_GONE, "");
   gmux__conn_free(conn);
   c->conn = NULL;
   conn_maybe_free(c);
@@ -81,13 +213,48 @@ static const gmux__conn_handlers conn_handlers = {
     .on_stream = conn_on_stream,
 };
 
+/* ---- limits ---- */
+
+/* A flood is told once a second, with how many there were. */
+#define REFUSALS_QUIET_NS GMUX__NS_PER_S
+
+static void server_refuse(gmux_server *server, uint32_t limit, const char *words) {
+  gmux__server_count(&server->stats.connections_refused);
+  uint64_t now_ns = gmux__loop_now(server->loop);
+  if (now_ns < server->loop_only.refusals.quiet_until_ns) {
+    server->loop_only.refusals.untold++;
+    return;
+  }
+  char more[64] = "";
+  if (server->loop_only.refusals.untold > 0)
+    snprintf(more, sizeof more, "; so were %" PRIu64 " since this was last said",
+             server->loop_only.refusals.untold);
+  gmux__log(gmux__loop_logger(server->loop), GMUX_LOG_WARN, "server",
+            "connection refused: %" PRIu32 " %s%s", limit, words, more);
+  server->loop_only.refusals.untold = 0;
+  server->loop_only.refusals.quiet_until_ns = now_ns + REFUSALS_QUIET_NS;
+}
+
+/* One more is not taken: counted, and logged. */
+static bool server_is_full(gmux_server *server) {
+  const gmux_server_options *o = &server->options;
+  const gmux__list *handshaking = &server->loop_only.connections[GMUX__SERVER_CONN_HANDSHAKING];
+  if (gmux__server_connection_count(server) >= o->max_connections)
+    server_refuse(server, o->max_connections, "are open already (max_connections)");
+  else if (handshaking->count >= o->max_handshaking)
+    server_refuse(server, o->max_handshaking, "shake hands already (max_handshaking)");
+  else
+    return false;
+  return true;
+}
+
 /* ---- accept ---- */
 
 static int conn_new(gmux__server_conn **out, gmux_server *server) {
   gmux__server_conn *c = gmux__calloc(1, sizeof *c);
   if (!c) return gmux__fail_code(GMUX_ERR_NOMEM);
   c->server = server;
-  gmux__timer_init(&c->handshake, conn_on_handshake_timeout, c);
+  gmux__timer_init(&c->timer, conn_on_timer, c);
   int error = gmux__conn_new(&c->conn, server->h2, &conn_handlers, c);
   if (error) {
     gmux__free(c);
@@ -106,24 +273,18 @@ static int conn_prepare(gmux__server_conn **out, gmux_server *server, gmux_tls *
 }
 
 void gmux__server_accept(gmux_server *server, gmux_tls *tls, gmux__transport *transport) {
-  const gmux__logger *logger = gmux__loop_logger(server->loop);
-  if (server->loop_only.connections.count >= server->options.max_connections) {
-    gmux__server_count_refused(server);
-    gmux__log(logger, GMUX_LOG_WARN, "server", "connection refused: %u are open already",
-              server->options.max_connections);
+  if (server_is_full(server)) {
     gmux__transport_close(transport);
     return;
   }
   gmux__server_conn *c = NULL;
   if (conn_prepare(&c, server, tls, &transport)) {
-    gmux__log(logger, GMUX_LOG_ERROR, "server", "connection dropped: %s", gmux_last_error());
+    gmux__log(gmux__loop_logger(server->loop), GMUX_LOG_ERROR, "server", "connection dropped: %s",
+              gmux_last_error());
     gmux__transport_close(transport);
     return;
   }
-  gmux__list_append(&server->loop_only.connections, &c->link);
-  gmux__server_count_accepted(server);
-  gmux__timer_set(server->loop, &c->handshake,
-                  gmux__loop_now(server->loop) +
-                      server->options.handshake_timeout_ms * GMUX__NS_PER_MS);
+  gmux__server_count(&server->stats.connections_accepted);
+  conn_enter(c, GMUX__SERVER_CONN_HANDSHAKING);
   gmux__conn_start(c->conn, transport);
 }

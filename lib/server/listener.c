@@ -6,6 +6,7 @@
 #include "lib/io/target.h"
 #include "lib/io/tls.h"
 #include "lib/server/connection.h"
+#include "lib/server/options.h"
 #include "lib/server/server.h"
 #include <stdio.h>
 
@@ -30,7 +31,7 @@ static int listener_open(gmux_server *server, const gmux__address *at, gmux_tls 
   gmux__server_listener *l = gmux__calloc(1, sizeof *l);
   if (!l) return gmux__fail_code(GMUX_ERR_NOMEM);
   l->server = server;
-  static const gmux__socket_options socket_options = {0};
+  gmux__socket_options socket_options = gmux__server_socket_options(&server->options);
   int error =
       gmux__loop_listen(server->loop, &l->socket, at, &socket_options, listener_on_accepted, l);
   if (error) {

@@ -8,12 +8,13 @@
 #include "lib/server/listener.h"
 #include "lib/server/options.h"
 #include <assert.h>
-#include <string.h>
 
 /* Free calls that are kept for new ones, so that a steady load allocates none. */
 enum { SERVER_KEEP_CALLS = 1024 };
 
 #define GRACE_UNLIMITED INT64_MAX
+
+static const char shutting_down[] = "the server is shutting down";
 
 /* ---- memory ---- */
 
@@ -83,9 +84,15 @@ static void server_set_state(gmux_server *server, gmux__server_state state) {
   server->loop_only.state = state;
 }
 
+size_t gmux__server_connection_count(const gmux_server *server) {
+  size_t count = 0;
+  for (int state = 0; state < GMUX__SERVER_CONN_GONE; state++)
+    count += server->loop_only.connections[state].count;
+  return count;
+}
+
 static void server_maybe_close(gmux_server *server) {
-  if (server->loop_only.state != GMUX__SERVER_DRAINING ||
-      !gmux__list_is_empty(&server->loop_only.connections))
+  if (server->loop_only.state != GMUX__SERVER_DRAINING || gmux__server_connection_count(server) > 0)
     return;
   server_set_state(server, GMUX__SERVER_CLOSED);
   gmux__timer_clear(server->loop, &server->loop_only.grace);
@@ -96,8 +103,6 @@ static void server_maybe_close(gmux_server *server) {
 }
 
 void gmux__server_connection_gone(gmux_server *server) {
-  atomic_store_explicit(&server->stats.connections, (uint32_t)server->loop_only.connections.count,
-                        memory_order_relaxed);
   server_maybe_close(server);
 }
 
@@ -107,10 +112,10 @@ static gmux__server_conn *conn_of(gmux__link *link) {
 
 /* Those that are left; their calls are told that they are cancelled. */
 static void server_close_connections(gmux_server *server) {
-  /* None leaves the list here: on_closed never comes from inside gmux__conn_close. */
-  for (gmux__link *l = server->loop_only.connections.first; l; l = l->next)
-    gmux__conn_close(conn_of(l)->conn, GMUX_ERR_CLOSED, GMUX__H2_NO_ERROR,
-                     "the server is shutting down");
+  /* None leaves its list here: on_closed never comes from inside gmux__conn_close. */
+  for (int state = 0; state < GMUX__SERVER_CONN_GONE; state++)
+    for (gmux__link *l = server->loop_only.connections[state].first; l; l = l->next)
+      gmux__conn_close(conn_of(l)->conn, GMUX_ERR_CLOSED, GMUX__H2_NO_ERROR, shutting_down);
 }
 
 static void server_on_grace_over(void *arg) {
@@ -140,12 +145,19 @@ static void server_close_listeners(gmux_server *server) {
     gmux__server_listener_close(gmux__container(l, gmux__server_listener, link));
 }
 
+static void server_drain_connections(gmux_server *server) {
+  gmux__list *lists = server->loop_only.connections;
+  for (gmux__link *l = lists[GMUX__SERVER_CONN_HANDSHAKING].first; l; l = l->next)
+    gmux__server_conn_drain(conn_of(l), shutting_down);
+  while (lists[GMUX__SERVER_CONN_SERVING].first) /* each goes to LEAVING */
+    gmux__server_conn_drain(conn_of(lists[GMUX__SERVER_CONN_SERVING].first), shutting_down);
+}
+
 static void server_on_drain_post(gmux__post *post) {
   gmux_server *server = gmux__container(post, gmux_server, shared.drain_post);
   server_set_state(server, GMUX__SERVER_DRAINING);
   server_close_listeners(server);
-  for (gmux__link *l = server->loop_only.connections.first; l; l = l->next)
-    gmux__conn_drain(conn_of(l)->conn, "the server is shutting down");
+  server_drain_connections(server);
   server_apply_grace(server);
   server_maybe_close(server);
 }
@@ -175,13 +187,7 @@ int gmux_server_new(gmux_server **out, gmux_loop *loop, const gmux_server_option
   if (!server) return gmux__fail_code(GMUX_ERR_NOMEM);
   server->loop = loop;
   server->options = o;
-  gmux__h2_config config = {
-      .is_server = true,
-      .max_streams = o.max_concurrent_streams,
-      .stream_window_bytes = o.stream_window_bytes,
-      .connection_window_bytes = o.connection_window_bytes,
-      .max_header_bytes = o.max_recv_metadata_bytes,
-  };
+  gmux__h2_config config = gmux__server_h2_config(&o);
   gmux__slab_init(&server->loop_only.call_slab, sizeof(gmux_server_call), SERVER_KEEP_CALLS);
   error = gmux__h2_new(&server->h2, loop, &config);
   if (error) {
@@ -275,56 +281,4 @@ void gmux_server_free(gmux_server *server) {
   /* A drain that runs keeps the time it was given. */
   if (!atomic_load(&server->shared.is_ending)) gmux_server_close(server, NULL, NULL);
   gmux__loop_post(server->loop, &server->shared.free_post);
-}
-
-/* ---- figures ---- */
-
-/* Only the loop's thread writes, so no locked instruction is needed. */
-#define COUNTER_ADD(counter, by)                                                                   \
-  atomic_store_explicit(&(counter), atomic_load_explicit(&(counter), memory_order_relaxed) + (by), \
-                        memory_order_relaxed)
-
-void gmux__server_count_accepted(gmux_server *server) {
-  COUNTER_ADD(server->stats.connections_accepted, 1);
-  atomic_store_explicit(&server->stats.connections, (uint32_t)server->loop_only.connections.count,
-                        memory_order_relaxed);
-}
-
-void gmux__server_count_refused(gmux_server *server) {
-  COUNTER_ADD(server->stats.connections_refused, 1);
-}
-
-void gmux__server_count_started(gmux_server *server) {
-  COUNTER_ADD(server->stats.calls_started, 1);
-  COUNTER_ADD(server->stats.calls_running, 1);
-  uint32_t running = atomic_load_explicit(&server->stats.calls_running, memory_order_relaxed);
-  if (running > atomic_load_explicit(&server->stats.calls_peak, memory_order_relaxed))
-    atomic_store_explicit(&server->stats.calls_peak, running, memory_order_relaxed);
-}
-
-void gmux__server_count_ended(gmux_server *server, bool has_succeeded) {
-  COUNTER_ADD(server->stats.calls_running, (uint32_t)-1);
-  if (has_succeeded)
-    COUNTER_ADD(server->stats.calls_succeeded, 1);
-  else
-    COUNTER_ADD(server->stats.calls_failed, 1);
-}
-
-int gmux_server_get_stats(gmux_server *server, gmux_server_stats *stats) {
-  if (!server || !stats || stats->size < sizeof stats->size)
-    return gmux__fail(GMUX_ERR_INVALID, "gmux_server_get_stats: server or stats is NULL, or "
-                                        "stats->size is not sizeof(gmux_server_stats)");
-  gmux_server_stats s = {
-      .size = stats->size,
-      .calls_started = server->stats.calls_started,
-      .calls_succeeded = server->stats.calls_succeeded,
-      .calls_failed = server->stats.calls_failed,
-      .calls_running = server->stats.calls_running,
-      .calls_peak = server->stats.calls_peak,
-      .connections = server->stats.connections,
-      .connections_accepted = server->stats.connections_accepted,
-      .connections_refused = server->stats.connections_refused,
-  };
-  memcpy(stats, &s, stats->size < sizeof s ? stats->size : sizeof s);
-  return 0;
 }

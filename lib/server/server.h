@@ -15,7 +15,9 @@
 
 #include "lib/base/slab.h"
 #include "lib/h2/conn.h"
+#include "lib/server/connection.h"
 #include "lib/server/methods.h"
+#include "lib/watch/counter.h"
 #include <gmux/server.h>
 #include <stdatomic.h>
 
@@ -34,12 +36,16 @@ struct gmux_server {
     gmux__server_state state;
     bool is_handle_held; /* until gmux_server_free */
     gmux__list listeners;
-    gmux__list connections; /* gmux__server_conn */
-    gmux__list waiters;     /* threads in gmux_server_drain_wait */
+    gmux__list connections[GMUX__SERVER_CONN_GONE]; /* gmux__server_conn, by their states */
+    gmux__list waiters;                             /* threads in gmux_server_drain_wait */
     gmux__slab call_slab;
     size_t calls_alive; /* that have memory */
     gmux__timer grace;
     gmux__task free_task;
+    struct {
+      uint64_t quiet_until_ns; /* what is refused before that is only counted, in: */
+      uint64_t untold;
+    } refusals;
   } loop_only;
   struct { /* any thread */
     atomic_bool has_listened;
@@ -54,25 +60,38 @@ struct gmux_server {
     void (*on_closed)(void *user_data);
     void *user_data;
   } ending;
-  struct { /* written by the loop, read by any thread */
-    _Atomic(uint64_t) calls_started, calls_succeeded, calls_failed;
-    _Atomic(uint32_t) calls_running, calls_peak;
-    _Atomic(uint64_t) connections_accepted, connections_refused;
-    _Atomic(uint32_t) connections;
+  struct { /* see gmux_server_stats; the rest of it is in h2's figures */
+    gmux__counter calls_started, calls_succeeded, calls_failed;
+    gmux__counter calls_running, calls_peak;
+    gmux__counter connections, connections_handshaking; /* now: lengths of the lists */
+    gmux__counter connections_accepted, connections_refused, connections_overdue;
+    gmux__counter ended_idle, ended_age;
   } stats;
 };
 
-/* A connection has left the list: perhaps the last one. */
+/* A connection has left its list for good: perhaps the last one. */
 void gmux__server_connection_gone(gmux_server *server);
+size_t gmux__server_connection_count(const gmux_server *server);
 /* The memory of a call. NULL: out of memory. */
 void *gmux__server_call_alloc(gmux_server *server);
 /* In GMUX__PHASE_FREE; may be the last thing that the server waits for. */
 void gmux__server_call_dealloc(gmux_server *server, void *call);
 
-/* Figures. */
-void gmux__server_count_accepted(gmux_server *server);
-void gmux__server_count_refused(gmux_server *server);
+/* Figures: stats.c. */
+static inline void gmux__server_count(gmux__counter *counter) {
+  gmux__counter_add(counter, 1);
+}
 void gmux__server_count_started(gmux_server *server);
 void gmux__server_count_ended(gmux_server *server, bool has_succeeded);
+/* After a connection has gone to another list: the lists are the counts. */
+void gmux__server_connections_changed(gmux_server *server);
+
+#ifdef GMUX_DEBUG
+void gmux__server_check(const gmux_server *server);
+#else
+static inline void gmux__server_check(const gmux_server *server) {
+  (void)server;
+}
+#endif
 
 #endif

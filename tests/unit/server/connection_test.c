@@ -30,6 +30,67 @@ static void one_connection_too_many_is_closed_at_once_and_the_others_go_on(void)
   CU_ASSERT_EQUAL(kit_stats().connections, 2);
 }
 
+static void one_handshake_too_many_is_closed_at_once_and_the_others_go_on(void) {
+  kit.options.max_handshaking = 2;
+  kit_serve();
+  rawpeer *served = kit_connect();
+  rawpeer *first = kit_connect_silent(), *second = kit_connect_silent();
+  kit_run();
+  CU_ASSERT_EQUAL(kit_stats().connections_handshaking, 2);
+  CU_ASSERT_EQUAL(kit_stats().connections, 3);
+  rawpeer *third = kit_connect();
+  CU_ASSERT_TRUE(kit_is_gone(third));
+  CU_ASSERT_EQUAL(rawpeer_bytes(third), 0);
+  CU_ASSERT_EQUAL(kit_stats().connections_refused, 1);
+  CU_ASSERT_EQUAL(kit_stats().connections_accepted, 3);
+  CU_ASSERT_PTR_NOT_NULL(strstr(kit.log, "2 shake hands already (max_handshaking)"));
+  CU_ASSERT_FALSE(kit_is_gone(served) || kit_is_gone(first) || kit_is_gone(second));
+  /* Room again when one has greeted, and when one has gone. */
+  kit_greet(first);
+  CU_ASSERT_EQUAL(kit_stats().connections_handshaking, 1);
+  rawpeer_close(second);
+  kit_run();
+  CU_ASSERT_EQUAL(kit_stats().connections_handshaking, 0);
+  CU_ASSERT_FALSE(kit_is_gone(kit_connect()));
+  CU_ASSERT_EQUAL(kit_stats().connections, 3);
+  CU_ASSERT_EQUAL(kit_stats().connections_refused, 1);
+}
+
+static void act_reply(int event, gmux_server_call *call, gmux_bytes *message) {
+  (void)message;
+  if (event == SAW_UNARY) kit_reply_text(call, "reply");
+}
+
+static void a_flood_of_handshakes_harms_no_client_that_is_served_and_passes(void) {
+  enum { FLOOD = 1000, MAX = 100 };
+  kit.options.max_handshaking = MAX;
+  kit.options.handshake_timeout_ms = 2000;
+  kit.act = act_reply;
+  kit_serve();
+  kit_connect();
+  for (int i = 0; i < FLOOD; i++)
+    kit_connect_silent();
+  kit_run();
+  CU_ASSERT_EQUAL(kit_stats().connections_handshaking, MAX);
+  CU_ASSERT_EQUAL(kit_stats().connections_refused, FLOOD - MAX);
+  CU_ASSERT_EQUAL(kit.log_lines, 1); /* not one for each */
+  kit_unary(1, "/t.S/Fn", "x");
+  KIT_STREQ(kit_reply(1, 0), "reply");
+  kit_run_ms(1000);
+  kit_connect_silent();
+  kit_run();
+  CU_ASSERT_EQUAL(kit.log_lines, 2);
+  CU_ASSERT_PTR_NOT_NULL(strstr(kit.log, "so were 899 since this was last said"));
+  kit_run_ms(1000);
+  gmux_server_stats stats = kit_stats();
+  CU_ASSERT_EQUAL(stats.connections_handshaking, 0);
+  CU_ASSERT_EQUAL(stats.connections, 1);
+  CU_ASSERT_EQUAL(stats.connections_overdue, MAX);
+  CU_ASSERT_FALSE(kit_is_gone(kit_connect()));
+  kit_unary(3, "/t.S/Fn", "x");
+  KIT_STREQ(kit_reply(3, 0), "reply");
+}
+
 static void a_client_that_says_nothing_is_closed_when_its_time_is_up(void) {
   kit.options.handshake_timeout_ms = 500;
   kit_serve();
@@ -43,6 +104,7 @@ static void a_client_that_says_nothing_is_closed_when_its_time_is_up(void) {
   CU_ASSERT_PTR_NOT_NULL_FATAL(goaway);
   CU_ASSERT_EQUAL(rawframe_u32(goaway, 4), GMUX__H2_SETTINGS_TIMEOUT);
   CU_ASSERT_EQUAL(kit_stats().connections, 0);
+  CU_ASSERT_EQUAL(kit_stats().connections_overdue, 1);
 }
 
 static void a_preface_without_settings_is_not_enough(void) {
@@ -302,6 +364,8 @@ static void tls_that_is_never_begun_is_closed_when_its_time_is_up(void) {
 
 static const test_case cases[] = {
     TEST(one_connection_too_many_is_closed_at_once_and_the_others_go_on),
+    TEST(one_handshake_too_many_is_closed_at_once_and_the_others_go_on),
+    TEST(a_flood_of_handshakes_harms_no_client_that_is_served_and_passes),
     TEST(a_client_that_says_nothing_is_closed_when_its_time_is_up),
     TEST(a_preface_without_settings_is_not_enough),
     TEST(a_client_that_has_greeted_may_be_silent),

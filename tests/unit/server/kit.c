@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { KIT_PEERS = 16 };
+enum { KIT_PEERS = 2048 };
 
 kit_world kit;
 static rawpeer *peers[KIT_PEERS];
@@ -77,6 +77,7 @@ static void on_log(gmux_log_level level, const char *room, const char *text, voi
   (void)user_data;
   if (strcmp(room, "server") != 0 || level > GMUX_LOG_WARN) return;
   snprintf(kit.log, sizeof kit.log, "%s", text);
+  kit.log_lines++;
 }
 
 void kit_setup(void) {
@@ -146,13 +147,21 @@ rawpeer *kit_connect_silent(void) {
   return peer;
 }
 
-rawpeer *kit_connect(void) {
-  rawpeer *peer = kit_connect_silent();
+void kit_greet(rawpeer *peer) {
   rawpeer_preface(peer);
   rawpeer_settings(peer, 0, NULL, NULL);
   rawpeer_settings_ack(peer);
   kit_run();
+}
+
+rawpeer *kit_connect(void) {
+  rawpeer *peer = kit_connect_silent();
+  kit_greet(peer);
   return peer;
+}
+
+bool kit_is_gone(const rawpeer *peer) {
+  return rawpeer_state(peer) != 0;
 }
 
 void kit_request(uint32_t stream, const char *path, bool is_end, const char *const *more) {

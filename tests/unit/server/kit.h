@@ -45,7 +45,8 @@ typedef struct kit_world {
   void (*act)(int event, gmux_server_call *call, gmux_bytes *message);
 
   unsigned closed;   /* how often kit_on_closed came */
-  char log[KIT_LOG]; /* the last line of room "server" from WARN up */
+  char log[KIT_LOG]; /* the last line of room "server" from WARN up, and how many there were */
+  unsigned log_lines;
 } kit_world;
 
 extern kit_world kit;
@@ -75,6 +76,10 @@ void kit_run_ms(unsigned ms);
 rawpeer *kit_connect(void);
 /* A peer that says nothing. */
 rawpeer *kit_connect_silent(void);
+/* What it still has to say, to be one that greets. */
+void kit_greet(rawpeer *peer);
+/* The peer's connection has ended, or is ending. */
+bool kit_is_gone(const rawpeer *peer);
 
 /* HEADERS of a request on kit.peer; `more` (may be NULL): name, value, ..., NULL. */
 void kit_request(uint32_t stream, const char *path, bool is_end, const char *const *more);
