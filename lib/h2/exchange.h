@@ -95,7 +95,8 @@ int gmux__exchange_close_writing(gmux__exchange *exchange);
 void gmux__exchange_cancel(gmux__exchange *exchange);
 
 /* The owner's stream says that `bytes` have gone (gmux__stream_handlers.on_sent), or the end
- * dropped them. Loop's thread. */
+ * dropped them. Once for each message, however often it is sent: a stream that is rewound tells
+ * only of what it has not told of. Loop's thread. */
 void gmux__exchange_sent(gmux__exchange *exchange, size_t bytes);
 
 /* The peer has said its last word, though it may be long until the end is told: nothing can be

@@ -109,26 +109,38 @@ int gmux__session_option_new(nghttp2_option **out, const gmux__h2_config *config
 /* Submits; what goes wrong ends the connection. */
 void gmux__session_reset_stream(gmux__conn *conn, int32_t id, uint32_t h2_code);
 
-/* stream.c: called by session.c and conn.c */
+/* stream.c */
 void gmux__stream_attach(gmux__stream *stream, gmux__conn *conn, int32_t id);
 void gmux__stream_detach(gmux__stream *stream);
-void gmux__stream_want_deliver(gmux__stream *stream);
-void gmux__stream_on_data(gmux__stream *stream, const uint8_t *data, size_t len);
 /* The end is known; on_closed is due. The first ending stays. `why` is static, the connection's, or
- * copied when `copy`. */
+ * the stream's own. */
 void gmux__stream_set_end(gmux__stream *stream, gmux__ending how, int error, const char *why);
 void gmux__stream_break(gmux__stream *stream, int error, uint32_t h2_code, const char *why);
-void gmux__stream_deliver(gmux__stream *stream);
-/* The read buffer is about to be used again: keeps what still lies there. */
-void gmux__stream_keep_pieces(gmux__stream *stream);
+/* Both halves are done, or nghttp2 has closed it: a RST_STREAM would be one too many. */
+bool gmux__stream_is_finished(const gmux__stream *stream);
+
+/* stream_send.c */
+void gmux__stream_on_headers_sent(gmux__stream *stream); /* the first block, or a later one */
 /* How many bytes wait to be framed, not counting beyond `enough`. */
 size_t gmux__stream_queued(gmux__stream *stream, size_t enough);
 /* Moves `len` of them to the connection's output. */
 int gmux__stream_frame(gmux__stream *stream, gmux__outq *out, size_t len);
-/* Server: submits what handlers->trailers gives, as trailers or as a whole Trailers-Only response.
- */
-int gmux__stream_submit_trailers(gmux__stream *stream);
-/* For nghttp2, from fields. `nva` has room for `count`. */
-void gmux__fields_to_nv(nghttp2_nv *nva, const gmux__field *fields, size_t count);
+
+/* stream_recv.c */
+void gmux__stream_want_deliver(gmux__stream *stream);
+void gmux__stream_on_data(gmux__stream *stream, const uint8_t *data, size_t len);
+void gmux__stream_deliver(gmux__stream *stream);
+/* The read buffer is about to be used again: keeps what still lies there. */
+void gmux__stream_keep_pieces(gmux__stream *stream);
+
+/* rewind.c */
+/* A message that is framed to its last byte leaves the queue. */
+void gmux__stream_keep_or_drop(gmux__stream *stream, gmux__outmsg *msg);
+/* Client, inside nghttp2: the reply has begun, so nothing will be sent again. What was kept goes
+ * with the next delivery, for the functions that release it are the application's. */
+void gmux__stream_commit(gmux__stream *stream);
+void gmux__stream_drop_kept(gmux__stream *stream);
+/* Gives up all that was written. */
+void gmux__stream_drop(gmux__stream *stream);
 
 #endif

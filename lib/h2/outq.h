@@ -18,16 +18,17 @@
 #include <gmux/bytes.h>
 #include <stdbool.h>
 
-/* One outgoing message: gRPC's prefix and its bytes. Held by its stream's queue, and by each
- * segment in flight; freed when neither is left. */
+/* One outgoing message: gRPC's prefix and its bytes. Held by its stream (in its queue, or among
+ * what it keeps), and by each segment in flight; freed when neither is left. */
 enum { GMUX__OUTMSG_INLINE = 256 }; /* in the smaller slab */
 typedef struct gmux__outmsg {
-  gmux__link link;  /* in the stream's queue */
+  gmux__link link;  /* in a list of the stream's */
   gmux__slab *slab; /* where it goes back to; NULL: to the allocator */
   gmux_bytes bytes;
   size_t framed;      /* of prefix and bytes, how much is in frames already */
   unsigned in_flight; /* segments that point into it */
-  bool is_queued;
+  bool is_queued;     /* or kept for a rewind */
+  bool is_told;       /* its writer has heard that it was framed */
   uint8_t prefix[GMUX__PREFIX_LEN];
   uint8_t inline_bytes[]; /* of what was copied */
 } gmux__outmsg;

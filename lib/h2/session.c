@@ -85,6 +85,7 @@ static void on_head(gmux__conn *conn, gmux__stream *stream, bool is_end) {
     return;
   }
   stream->recv.state = GMUX__RECV_BODY;
+  if (!conn->h2->config.is_server) gmux__stream_commit(stream);
   if (is_end && !conn->h2->config.is_server) {
     gmux__head_move(&stream->tail, &stream->head); /* Trailers-Only */
     return;
@@ -324,7 +325,7 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
   switch (frame->hd.type) {
   case NGHTTP2_HEADERS: {
     gmux__stream *stream = stream_of(conn, frame->hd.stream_id);
-    if (stream) stream->send.has_left = true;
+    if (stream) gmux__stream_on_headers_sent(stream);
     if (is_server && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
       on_response_end_sent(conn, frame->hd.stream_id);
     break;

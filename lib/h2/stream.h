@@ -9,6 +9,7 @@
  *     handlers come, each from the loop and never from inside a function of this header:
  *        on_headers?  on_message*  on_half_close? (server)  on_closed, the last
  *     reset ends it early: no handler comes after it, not even on_closed
+ *     (client) rewind, after on_closed: as before open, to be sent again
  *     deinit: when over, reset or never opened; the owner's memory must stay until GMUX__PHASE_FREE
  *
  * Messages may be written before a client's stream is opened; they wait in it. All on the loop's
@@ -59,7 +60,9 @@ typedef struct gmux__stream_handlers {
   void (*on_half_close)(gmux__stream *stream);
   /* `bytes` of the messages queued by gmux__stream_write (their lengths, prefixes not counted) have
    * been framed since the last time. Called from inside nghttp2: must not run the application's
-   * code. Not told of what a reset or the end drops. */
+   * code. Not told of what a reset or the end drops, nor again of what a rewind sends again: a
+   * writer's queue is what it has written and was not told of, so its back-pressure needs no
+   * correction, and a stream holds at most that and what gmux__stream_keep allows. */
   void (*on_sent)(gmux__stream *stream, size_t bytes);
   /* `is_full`: what is queued on the connection, or on all of this h2, has passed its bound: write
    * no more until told that it is not full any more. Never from inside a function of this header.
@@ -96,6 +99,23 @@ typedef enum gmux__recv_state {
   GMUX__RECV_CLOSED /* END_STREAM received */
 } gmux__recv_state;
 
+/* How a stream ended. */
+typedef struct gmux__stream_end {
+  gmux__ending how;
+  uint32_t h2_code;       /* of RST_STREAM, when RESET */
+  int error;              /* GMUX_ERR_*, when LOST or BROKEN */
+  gmux_evidence evidence; /* may it be sent again? */
+  const char *why; /* words, when LOST or BROKEN; never NULL after on_closed; valid during it */
+} gmux__stream_end;
+
+/* When things happened, of the time on one connection; a rewind forgets them. 0: has not happened.
+ * queued_ns is how long something waited to be framed, up to queued_since_ns, from when on
+ * something does again (0: nothing). */
+typedef struct gmux__stream_times {
+  uint64_t opened_ns, left_ns, answered_ns; /* put there; HEADERS left; first HEADERS came */
+  uint64_t queued_since_ns, queued_ns;
+} gmux__stream_times;
+
 /* Pieces of DATA that lie in the loop's read buffer; each stream may have a few at once before it
  * has to copy. */
 enum { GMUX__STREAM_PIECES = 4 };
@@ -111,13 +131,7 @@ struct gmux__stream {
   /* Received; read by the owner. */
   gmux__head head; /* the request, or the response's initial metadata */
   gmux__head tail; /* the response's trailers, also Trailers-Only */
-  struct {
-    gmux__ending how;
-    uint32_t h2_code;       /* of RST_STREAM, when RESET */
-    int error;              /* GMUX_ERR_*, when LOST or BROKEN */
-    gmux_evidence evidence; /* may it be sent again? */
-    const char *why; /* words, when LOST or BROKEN; never NULL after on_closed; valid during it */
-  } end;
+  gmux__stream_end end;
 
   struct {
     gmux__send_state state;
@@ -127,8 +141,8 @@ struct gmux__stream {
     bool has_left;        /* client: the request's HEADERS are on their way */
     bool is_asleep;       /* nghttp2 waits for gmux__stream_write (NGHTTP2_ERR_DEFERRED) */
     gmux__list kept;      /* client: messages that were framed, in order, kept for a rewind */
-    size_t kept_bytes, keep_limit; /* of all that was written; 0: nothing is kept */
-    bool is_committed;             /* what was written is no longer complete: no rewind */
+    size_t kept_bytes, keep_limit;
+    bool is_committed; /* what was written is not all here any more, or never sent again */
   } send;
   struct {
     gmux__recv_state state;
@@ -142,13 +156,8 @@ struct gmux__stream {
   bool has_head_event; /* on_headers is due */
   bool has_half_close_event;
   bool has_draining_event;
-  char *why_memory; /* what end.why points to, when it had to be made */
-  struct {          /* client; 0: has not happened */
-    uint64_t opened_ns, left_ns,
-        answered_ns;          /* put on a connection; HEADERS sent; first HEADERS came */
-    uint64_t queued_since_ns; /* since when something waits to be framed */
-    uint64_t queued_ns;       /* how long something did, before that */
-  } times;
+  char *why_memory;         /* what end.why points to, when it had to be made */
+  gmux__stream_times times; /* client */
 };
 
 /* `max_recv_bytes` limits each message. The stream holds `credit` at first. */
@@ -186,17 +195,21 @@ void gmux__stream_credit(gmux__stream *stream, uint32_t count);
 
 /* Ends it at once for the owner: no handler follows. RST_STREAM(h2_code) leaves if the peer knows
  * the stream and it is not finished; one that has not left is forgotten. stream->end.evidence is
- * set. Harmless when over. */
+ * set. What was written is released. When over it does only that, and when it was never opened. */
 void gmux__stream_reset(gmux__stream *stream, uint32_t h2_code);
 
-/* Client, before anything was written: keeps what is written, up to `limit` bytes in all, until the
- * reply begins, so that the stream can be sent again. */
+/* Client, before anything was written: keeps what has been framed, up to `limit` bytes (and 1,024
+ * messages) in all, until the reply begins, so that the stream can be sent again. Owned bytes are
+ * released that much later. Without it, or with 0, only what was never framed is still here. */
 void gmux__stream_keep(gmux__stream *stream, size_t limit);
-/* Whether all that was ever written is still here. */
+/* Whether all that was ever written is still here, and the reply has not begun. Stays so after
+ * on_closed, until gmux__stream_reset or _deinit let go of it. */
 bool gmux__stream_can_rewind(const gmux__stream *stream);
-/* After on_closed (or before it was opened): as it was before gmux__stream_open, with all that was
- * written queued again, in order, and half-closed if it was. Credit that was granted and not used
- * stays. Never fails. */
+/* After on_closed or in it (or before it was opened), when it can be rewound: as it was before
+ * gmux__stream_open, with all that was written queued again, in order, and half-closed if it was.
+ * Credit that was granted and not used stays. on_sent is told once for each message: those it was
+ * told of are not told again. Messages may be written all the while, also between the loss of the
+ * stream and its rewind. Never fails. */
 void gmux__stream_rewind(gmux__stream *stream);
 
 /* Never sent, or what is known now. */

@@ -1,0 +1,197 @@
+/*
+ * stream_recv.c: what comes on a stream: bytes are noted from inside nghttp2, and told to the owner
+ * as messages when that has returned.
+ */
+#include "lib/h2/inside.h"
+#include <string.h>
+
+/* ---- inside nghttp2 ---- */
+
+void gmux__stream_want_deliver(gmux__stream *stream) {
+  if (!stream->conn || gmux__link_is_linked(&stream->event_link)) return;
+  gmux__list_append(&stream->conn->events, &stream->event_link);
+  gmux__conn_want_deliver(stream->conn);
+}
+
+void gmux__stream_on_data(gmux__stream *stream, const uint8_t *data, size_t len) {
+  if (stream->recv.piece_count == GMUX__STREAM_PIECES) gmux__stream_keep_pieces(stream);
+  if (stream->end.how != GMUX__ENDING_NONE) return;
+  stream->recv.pieces[stream->recv.piece_count++] = (gmux__slice){data, len};
+  gmux__stream_want_deliver(stream);
+}
+
+void gmux__stream_keep_pieces(gmux__stream *stream) {
+  int rc = 0;
+  for (unsigned i = 0; i < stream->recv.piece_count && !rc; i++) {
+    const gmux__slice *p = &stream->recv.pieces[i];
+    rc = gmux__buf_append(&stream->recv.pending, p->data, p->len);
+  }
+  stream->recv.piece_count = 0;
+  if (rc) gmux__stream_break(stream, rc, NGHTTP2_INTERNAL_ERROR, "out of memory for a message");
+}
+
+void gmux__stream_credit(gmux__stream *stream, uint32_t count) {
+  uint32_t *credit = &stream->recv.credit;
+  *credit = count > GMUX_CREDIT_UNLIMITED - *credit ? GMUX_CREDIT_UNLIMITED : *credit + count;
+  gmux__stream_want_deliver(stream);
+}
+
+/* What the application has taken goes back to the peer; what waits for credit does not. */
+static void return_window(gmux__stream *stream, size_t bytes) {
+  if (!stream->conn || !stream->conn->session || !bytes) return;
+  if (stream->recv.state == GMUX__RECV_CLOSED) return;
+  if (nghttp2_session_consume_stream(stream->conn->session, stream->id, bytes))
+    gmux__conn_doom(stream->conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
+  gmux__conn_want_write(stream->conn);
+}
+
+/* The bytes that come next: first what was held back, then the pieces in the read buffer. */
+static gmux__slice next_input(const gmux__stream *stream) {
+  const gmux__buf *pending = &stream->recv.pending;
+  if (gmux__buf_len(pending)) return (gmux__slice){gmux__buf_data(pending), gmux__buf_len(pending)};
+  if (stream->recv.piece_count) return stream->recv.pieces[0];
+  return (gmux__slice){NULL, 0};
+}
+
+static void eat_input(gmux__stream *stream, size_t bytes) {
+  if (gmux__buf_len(&stream->recv.pending)) {
+    gmux__buf_consume(&stream->recv.pending, bytes);
+    return;
+  }
+  gmux__slice *first = stream->recv.pieces;
+  first->data += bytes;
+  first->len -= bytes;
+  if (first->len) return;
+  stream->recv.piece_count--;
+  memmove(first, first + 1, stream->recv.piece_count * sizeof *first);
+}
+
+/* A compressed message as its plain bytes; the limit holds for those too. */
+static int inflate(gmux__stream *stream, gmux_bytes *message) {
+  const gmux__head *head = &stream->head;
+  if (head->encoding == GMUX__ENCODING_IDENTITY)
+    return gmux__fail(GMUX_ERR_PROTOCOL, "a message is marked compressed, but no grpc-encoding "
+                                         "was given");
+  gmux_bytes plain;
+  int rc = gmux__decompress(&plain, head->encoding, message->data, message->len,
+                            stream->recv.deframer.limit);
+  if (rc) return rc;
+  gmux_bytes_release(message);
+  *message = plain;
+  return 0;
+}
+
+static uint32_t rst_code_for(int error) {
+  return error == GMUX_ERR_PROTOCOL ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_CANCEL;
+}
+
+static void drop_input(gmux__stream *stream) {
+  gmux__buf_consume(&stream->recv.pending, gmux__buf_len(&stream->recv.pending));
+  stream->recv.piece_count = 0;
+}
+
+/* Where a status that says more has come already, it is that which is told, and nothing must be
+ * left in front of it. */
+static void refuse_message(gmux__stream *stream, int error) {
+  if (!stream->handlers->on_bad_message) {
+    gmux__stream_break(stream, error, rst_code_for(error), gmux_last_error());
+    drop_input(stream);
+    return;
+  }
+  stream->recv.is_bad = true; /* what comes behind it is not to be made sense of */
+  stream->handlers->on_bad_message(stream, error, gmux_last_error());
+}
+
+/* One message or as much of one as there is. False: nothing more can be done now. */
+static bool deliver_some(gmux__stream *stream) {
+  gmux__slice input = next_input(stream);
+  if (!input.len) return false;
+  size_t used;
+  gmux_bytes message = {0};
+  bool is_compressed = false;
+  int rc = gmux__deframer_next(&stream->recv.deframer, input.data, input.len, &used, &message,
+                               &is_compressed);
+  if (rc >= 0) return_window(stream, used);
+  if (rc == GMUX__DEFRAMED_MESSAGE && is_compressed) {
+    int failed = inflate(stream, &message);
+    if (failed) rc = failed;
+  }
+  if (rc == GMUX__DEFRAMED_MESSAGE) {
+    if (stream->recv.credit != GMUX_CREDIT_UNLIMITED) stream->recv.credit--;
+    stream->handlers->on_message(stream, &message);
+  }
+  gmux_bytes_release(&message);
+  if (rc < 0) {
+    if (stream->conn) refuse_message(stream, rc);
+    return false;
+  }
+  if (!stream->conn) return false; /* reset by the handler */
+  eat_input(stream, used);
+  return true;
+}
+
+/* The last byte is here and nobody will get the rest: an end in the middle of a message. */
+static void check_truncation(gmux__stream *stream) {
+  if (stream->recv.state != GMUX__RECV_CLOSED || next_input(stream).len ||
+      !gmux__deframer_is_partial(&stream->recv.deframer))
+    return;
+  gmux__stream_break(stream, GMUX_ERR_PROTOCOL, NGHTTP2_INTERNAL_ERROR,
+                     "the stream ended in the middle of a message");
+}
+
+/* Everything there is credit for has been delivered and nothing waits. */
+static bool is_drained(const gmux__stream *stream) {
+  if (stream->h2->config.is_server || stream->end.how != GMUX__ENDING_FINISHED) return true;
+  return !next_input(stream).len;
+}
+
+static void deliver_body(gmux__stream *stream) {
+  while (stream->conn && stream->end.how != GMUX__ENDING_BROKEN && !stream->recv.is_bad &&
+         stream->recv.credit && deliver_some(stream))
+    ;
+}
+
+/* The server answered before it had heard all: tell it that the rest will not come (RFC 9113
+ * section 8.1), and do not let who writes it wait until the answer has been taken. */
+static void stop_sending(gmux__stream *stream) {
+  if (gmux__stream_is_finished(stream)) return;
+  stream->send.state = GMUX__SEND_CLOSED;
+  gmux__stream_drop(stream);
+  gmux__session_reset_stream(stream->conn, stream->id, NGHTTP2_NO_ERROR);
+  if (stream->handlers->on_answered) stream->handlers->on_answered(stream);
+}
+
+static void deliver_closed(gmux__stream *stream) {
+  if (stream->end.how == GMUX__ENDING_NONE) return;
+  if (!is_drained(stream)) {
+    stop_sending(stream);
+    return;
+  }
+  bool is_early = stream->end.how == GMUX__ENDING_FINISHED && !gmux__stream_is_finished(stream);
+  gmux__conn *conn = stream->conn;
+  int32_t id = stream->id;
+  gmux__stream_detach(stream);
+  if (!gmux__stream_can_rewind(stream)) gmux__stream_drop(stream);
+  if (is_early) gmux__session_reset_stream(conn, id, NGHTTP2_NO_ERROR);
+  stream->handlers->on_closed(stream);
+}
+
+static bool take_event(gmux__stream *stream, bool *event) {
+  if (!stream->conn || !*event) return false;
+  *event = false;
+  return true;
+}
+
+void gmux__stream_deliver(gmux__stream *stream) {
+  if (stream->send.is_committed) gmux__stream_drop_kept(stream);
+  if (take_event(stream, &stream->has_head_event)) stream->handlers->on_headers(stream);
+  if (take_event(stream, &stream->has_draining_event) && stream->handlers->on_draining)
+    stream->handlers->on_draining(stream);
+  deliver_body(stream);
+  if (stream->conn) check_truncation(stream);
+  if (stream->end.how != GMUX__ENDING_BROKEN && !next_input(stream).len &&
+      take_event(stream, &stream->has_half_close_event) && stream->handlers->on_half_close)
+    stream->handlers->on_half_close(stream);
+  if (stream->conn) deliver_closed(stream);
+  if (stream->conn) gmux__stream_keep_pieces(stream);
+}

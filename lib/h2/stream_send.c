@@ -1,0 +1,220 @@
+/* stream_send.c: what leaves on a stream: its header blocks, and the messages between them. */
+#include "lib/h2/inside.h"
+#include <assert.h>
+#include <string.h>
+
+/* ---- header blocks ---- */
+
+static void fields_to_nv(nghttp2_nv *nva, const gmux__field *fields, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    const gmux__field *f = &fields[i];
+    nva[i] = (nghttp2_nv){(uint8_t *)(uintptr_t)f->name, (uint8_t *)(uintptr_t)f->value,
+                          f->name_len, f->value_len, NGHTTP2_NV_FLAG_NONE};
+  }
+}
+
+/* Header blocks of usual size need no memory of their own. */
+enum { NV_ON_STACK = 32 };
+
+typedef struct nv_block {
+  nghttp2_nv *nva;
+  nghttp2_nv on_stack[NV_ON_STACK];
+} nv_block;
+
+static int nv_block_init(nv_block *block, const gmux__field *fields, size_t count) {
+  block->nva = block->on_stack;
+  if (count > NV_ON_STACK) block->nva = gmux__malloc(count * sizeof *block->nva);
+  if (!block->nva) return gmux__fail_code(GMUX_ERR_NOMEM);
+  fields_to_nv(block->nva, fields, count);
+  return 0;
+}
+
+static void nv_block_deinit(nv_block *block) {
+  if (block->nva != block->on_stack) gmux__free(block->nva);
+}
+
+/* Trailers fit a usual block: grpc-status, grpc-message, details, and what the application adds. */
+enum { FIELDS_ON_STACK = 32 };
+
+static int stream_submit_trailers(gmux__stream *stream) {
+  gmux__field on_stack[FIELDS_ON_STACK];
+  gmux__field *fields = on_stack;
+  size_t room = stream->send.trailer_count;
+  if (room > FIELDS_ON_STACK) fields = gmux__malloc(room * sizeof *fields);
+  if (!fields) return GMUX_ERR_NOMEM;
+  size_t count = stream->handlers->trailers(stream, fields, room);
+  assert(count <= room);
+  nv_block block;
+  int rc = nv_block_init(&block, fields, count);
+  if (fields != on_stack) gmux__free(fields);
+  if (rc) return rc;
+  nghttp2_session *session = stream->conn->session;
+  rc = stream->send.has_headers
+           ? nghttp2_submit_trailer(session, stream->id, block.nva, count)
+           : nghttp2_submit_response(session, stream->id, block.nva, count, NULL);
+  nv_block_deinit(&block);
+  return rc ? GMUX_ERR_NOMEM : 0;
+}
+
+/* ---- messages ---- */
+
+size_t gmux__stream_queued(gmux__stream *stream, size_t enough) {
+  size_t n = 0;
+  for (gmux__link *l = stream->send.queue.first; l && n < enough; l = l->next)
+    n += gmux__outmsg_left(gmux__container(l, gmux__outmsg, link));
+  return n;
+}
+
+/* The whole message is in frames: it is gone, or kept for a rewind. Its writer hears so once. */
+static void stream_framed(gmux__stream *stream, gmux__outmsg *msg) {
+  size_t bytes = msg->bytes.len;
+  bool is_news = !msg->is_told;
+  msg->is_told = true;
+  gmux__stream_keep_or_drop(stream, msg);
+  if (is_news) stream->handlers->on_sent(stream, bytes);
+}
+
+int gmux__stream_frame(gmux__stream *stream, gmux__outq *out, size_t len) {
+  while (len) {
+    gmux__outmsg *msg = gmux__container(stream->send.queue.first, gmux__outmsg, link);
+    size_t n = gmux__outmsg_left(msg);
+    if (n > len) n = len;
+    if (gmux__outq_message(out, msg, n)) return GMUX_ERR_NOMEM;
+    len -= n;
+    if (!gmux__outmsg_left(msg)) stream_framed(stream, msg);
+  }
+  return 0;
+}
+
+/* nghttp2 asked for DATA when there was none; now there is something to say. */
+static void stream_wake(gmux__stream *stream) {
+  if (!stream->conn || !stream->conn->session) return;
+  gmux__conn_want_write(stream->conn);
+  if (!stream->send.is_asleep) return;
+  stream->send.is_asleep = false;
+  if (nghttp2_session_resume_data(stream->conn->session, stream->id) == NGHTTP2_ERR_NOMEM)
+    gmux__conn_doom(stream->conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
+}
+
+static ssize_t on_data_wanted(nghttp2_session *session, int32_t id, uint8_t *buf, size_t room,
+                              uint32_t *flags, nghttp2_data_source *source, void *user_data) {
+  (void)buf, (void)source, (void)user_data;
+  gmux__stream *stream = nghttp2_session_get_stream_user_data(session, id);
+  /* Reset by us: RST_STREAM stands before this in nghttp2's queue and will end the stream. */
+  if (!stream) return NGHTTP2_ERR_DEFERRED;
+  size_t n = gmux__stream_queued(stream, room + 1);
+  if (n <= room && stream->send.state == GMUX__SEND_CLOSING) {
+    if (stream->h2->config.is_server) {
+      if (stream_submit_trailers(stream)) return NGHTTP2_ERR_CALLBACK_FAILURE;
+      *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+    }
+    *flags |= NGHTTP2_DATA_FLAG_EOF;
+    stream->send.state = GMUX__SEND_CLOSED;
+  }
+  if (n > room) n = room;
+  if (n) *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+  if (n || (*flags & NGHTTP2_DATA_FLAG_EOF)) return (ssize_t)n;
+  stream->send.is_asleep = true;
+  return NGHTTP2_ERR_DEFERRED;
+}
+
+static const nghttp2_data_provider data_provider = {.read_callback = on_data_wanted};
+
+/* RFC 9113 section 6.5.2: a server's limit is advice, but there are servers that end the
+ * connection, and with it all other calls, over a request that does not heed it. */
+static int check_peer_limit(const gmux__conn *conn, const gmux__field *fields, size_t count) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < count; i++)
+    bytes += fields[i].name_len + fields[i].value_len + 32;
+  uint32_t limit =
+      nghttp2_session_get_remote_settings(conn->session, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
+  if (bytes <= limit) return 0;
+  return gmux__fail(GMUX_ERR_TOO_LARGE,
+                    "the request's metadata and headers count %zu bytes, the server accepts %u",
+                    bytes, limit);
+}
+
+int gmux__stream_open(gmux__stream *stream, gmux__conn *conn, const gmux__field *fields,
+                      size_t count) {
+  assert(!stream->conn && !stream->id);
+  if (!gmux__conn_free_slots(conn))
+    return gmux__fail(GMUX_ERR_STATE, "the connection takes no more streams");
+  int error = check_peer_limit(conn, fields, count);
+  if (error) return error;
+  nv_block block;
+  if (nv_block_init(&block, fields, count)) return GMUX_ERR_NOMEM;
+  int32_t id =
+      nghttp2_submit_request(conn->session, NULL, block.nva, count, &data_provider, stream);
+  nv_block_deinit(&block);
+  if (id == NGHTTP2_ERR_NOMEM) return gmux__fail_code(GMUX_ERR_NOMEM);
+  if (id < 0) {
+    /* Only the ids can be used up (RFC 9113 section 5.1.1). */
+    gmux__conn_drain(conn, "its stream ids are used up");
+    return gmux__fail(GMUX_ERR_STATE, "the connection takes no more streams: %s",
+                      nghttp2_strerror(id));
+  }
+  gmux__slots_take(&conn->slots);
+  gmux__stream_attach(stream, conn, id);
+  stream->times.opened_ns = gmux__loop_now(conn->h2->loop);
+  gmux__conn_note(conn, GMUX__EVENT_STREAM_OPENED, id, 0);
+  gmux__conn_want_write(conn);
+  return 0;
+}
+
+void gmux__stream_on_headers_sent(gmux__stream *stream) {
+  if (stream->send.has_left) return;
+  stream->send.has_left = true;
+  stream->times.left_ns = gmux__loop_now(stream->h2->loop);
+}
+
+int gmux__stream_respond(gmux__stream *stream, const gmux__field *fields, size_t count) {
+  gmux__conn *conn = stream->conn;
+  if (!conn || !conn->session || stream->send.has_headers || stream->end.how != GMUX__ENDING_NONE)
+    return gmux__fail(GMUX_ERR_STATE, "the headers were sent, or the call is over");
+  nv_block block;
+  if (nv_block_init(&block, fields, count)) return GMUX_ERR_NOMEM;
+  int rc = nghttp2_submit_response(conn->session, stream->id, block.nva, count, &data_provider);
+  nv_block_deinit(&block);
+  if (rc == NGHTTP2_ERR_NOMEM) return gmux__fail_code(GMUX_ERR_NOMEM);
+  if (rc) return gmux__fail(GMUX_ERR_STATE, "the headers cannot be sent: %s", nghttp2_strerror(rc));
+  stream->send.has_headers = true;
+  gmux__conn_want_write(conn);
+  return 0;
+}
+
+int gmux__stream_write(gmux__stream *stream, gmux_bytes *message) {
+  if (stream->send.state != GMUX__SEND_OPEN)
+    return gmux__fail(GMUX_ERR_STATE, "nothing more can be written: the stream is half-closed");
+  if (stream->end.how != GMUX__ENDING_NONE && !gmux__stream_can_rewind(stream))
+    return gmux__fail(GMUX_ERR_STATE, "nothing more can be written: the stream is over");
+  bool is_short = message->release || message->len <= GMUX__OUTMSG_INLINE;
+  gmux__slab *slab = is_short ? &stream->h2->messages : &stream->h2->large_messages;
+  gmux__outmsg *msg = gmux__outmsg_new(slab, message);
+  if (!msg) return gmux__fail_code(GMUX_ERR_NOMEM);
+  gmux__list_append(&stream->send.queue, &msg->link);
+  stream_wake(stream);
+  return 0;
+}
+
+void gmux__stream_half_close(gmux__stream *stream) {
+  if (stream->send.state != GMUX__SEND_OPEN) return;
+  stream->send.state = GMUX__SEND_CLOSING;
+  stream_wake(stream);
+}
+
+void gmux__stream_finish(gmux__stream *stream, size_t trailer_count) {
+  if (stream->send.state != GMUX__SEND_OPEN || !stream->conn || !stream->conn->session) return;
+  stream->send.state = GMUX__SEND_CLOSING;
+  stream->send.trailer_count = trailer_count;
+  if (stream->send.has_headers) {
+    stream_wake(stream);
+    return;
+  }
+  if (stream_submit_trailers(stream)) {
+    gmux__conn_doom(stream->conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
+    return;
+  }
+  stream->send.has_headers = true;
+  stream->send.state = GMUX__SEND_CLOSED;
+  gmux__conn_want_write(stream->conn);
+}
