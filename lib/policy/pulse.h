@@ -5,21 +5,25 @@
  *     KEEPALIVE    nothing was read for keepalive_ns (jittered upwards, never earlier than asked).
  *                  Without streams only if without_calls; the clock runs on without them, so a call
  *                  that starts after long silence pings at once (A8).
- *     SUSPICION    streams are open and nothing was read for suspect_ns (0: eight smoothed round
- *                  trips, at least 500 ms, at most timeout_ns) since the last byte or the moment
- *                  the first of them was opened. At most one between two answers (HEADERS or DATA)
- *                  of the peer.
+ *     SUSPICION    streams are open and nothing was read for suspect_ns since the last byte or the
+ *                  moment the first of them was opened. By itself that is eight smoothed round
+ *                  trips, at least 500 ms, 1 s before the first sample, at most timeout_ns. At
+ *                  most one between two answers (HEADERS or DATA) of the peer.
  *     VALIDATION   asked for by the owner, before a call is committed to a connection that was
  *                  idle.
  *
  * One PING at a time is under way. All draw on one budget: without an answer (HEADERS or DATA)
  * between them at most two PINGs that the keepalive schedule does not call for are sent, because a
- * server with default settings forgives two (and clears them with each answer).
+ * server with default settings forgives two (and clears them with each answer). A PING that has not
+ * been acknowledged when an answer comes may have arrived after it, so it stays counted. So does a
+ * keepalive PING that was due before there was a stream: a server that refused that stream, or sees
+ * the PING first, takes it for one without streams. When the budget is spent it waits until the
+ * streams are keepalive_ns old.
  *
  * While a PING is under way and no byte has come since, the peer is SUSPECT: at once for SUSPICION,
  * after suspect_ns for the others; timeout_ns after it was sent, it is dead. Any byte that is read
- * ends the suspicion; the PING itself stays under way until its ACK comes, or dies of age with the
- * next decision (an ACK that never comes while bytes flow is no reason to end a connection).
+ * ends the suspicion; the PING itself stays under way until its ACK comes, or timeout_ns have
+ * passed (an ACK that never comes while bytes flow is no reason to end a connection).
  *
  * Use: tell it everything (on_...), then ask gmux__pulse_poll what to do now and
  * gmux__pulse_next_ns when to ask again at the latest.
@@ -57,7 +61,8 @@ typedef struct gmux__pulse {
   bool has_streams;
   bool is_silent; /* nothing was read since the PING under way */
   bool is_suspicion_spent;
-  uint32_t extra; /* PINGs beside the keepalive schedule since the last answer */
+  uint32_t extra;   /* PINGs that may count against us since the last answer */
+  uint32_t unacked; /* PINGs since the last ACK */
 } gmux__pulse;
 
 void gmux__pulse_init(gmux__pulse *p, const gmux__pulse_config *config, uint64_t now_ns,
@@ -72,8 +77,8 @@ void gmux__pulse_on_ping_sent(gmux__pulse *p, uint64_t now_ns, gmux__pulse_actio
 void gmux__pulse_on_ping_acked(gmux__pulse *p, uint64_t now_ns);
 
 gmux__pulse_action gmux__pulse_poll(const gmux__pulse *p, uint64_t now_ns);
-/* When poll will want something, or is_suspect change, if nothing else happens: now_ns if poll wants
- * something now, later otherwise. GMUX__PULSE_OFF: not by itself. */
+/* When poll will want something, or is_suspect change, if nothing else happens: now_ns if poll
+ * wants something now, later otherwise. GMUX__PULSE_OFF: not by itself. */
 uint64_t gmux__pulse_next_ns(const gmux__pulse *p, uint64_t now_ns);
 bool gmux__pulse_is_suspect(const gmux__pulse *p, uint64_t now_ns);
 /* A PING for validation would be within the budget, or one is under way already. */
