@@ -170,3 +170,24 @@ void gmux__address_from_sockaddr(gmux__address *out, const gmux__sockaddr *from,
     return;
   }
 }
+
+/* The first from `i` on that is, or is not, of this family; `count` when there is none. */
+static size_t addresses_find(const gmux__address *in, size_t count, size_t i, gmux__family family,
+                             bool is_of_it) {
+  while (i < count && (in[i].family == family) != is_of_it)
+    i++;
+  return i;
+}
+
+void gmux__addresses_interleave(gmux__address *out, const gmux__address *in, size_t count) {
+  if (count == 0) return;
+  gmux__family family = in[0].family;
+  size_t next[2] = {addresses_find(in, count, 0, family, false), 0}; /* the others', its own */
+  for (size_t i = 0; i < count; i++) {
+    bool is_of_it = i % 2 == 0;
+    if (next[is_of_it] == count) is_of_it = !is_of_it;
+    size_t taken = next[is_of_it];
+    out[i] = in[taken];
+    next[is_of_it] = addresses_find(in, count, taken + 1, family, is_of_it);
+  }
+}

@@ -32,6 +32,9 @@ typedef struct gmux__address {
 bool gmux__address_is_equal(const gmux__address *a, const gmux__address *b);
 /* "ipv4:127.0.0.1:80", "ipv6:[::1]:80", "unix:/run/x", "unix-abstract:name" */
 const char *gmux__address_str(const gmux__address *a, char text[GMUX__ADDRESS_TEXT]);
+/* Copies `count` addresses so that families take turns, the first one's first, each family's own in
+ * their order (RFC 8305 section 4). */
+void gmux__addresses_interleave(gmux__address *out, const gmux__address *in, size_t count);
 /* A literal address without brackets; false when it is none. */
 bool gmux__address_parse_ip(gmux__address *out, const char *text, size_t len, uint16_t port);
 

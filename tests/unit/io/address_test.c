@@ -130,6 +130,32 @@ static void an_unnamed_unix_peer_has_an_empty_path(void) {
   expect_text(a, "unix:");
 }
 
+/* A digit for the family, and one for the port, which tells equals apart. */
+static void expect_interleaved(const char *given, const char *expected) {
+  gmux__address in[16], out[16];
+  size_t count = strlen(given) / 2;
+  for (size_t i = 0; i < count; i++) {
+    uint16_t port = (uint16_t)(given[2 * i + 1] - '0');
+    in[i] = given[2 * i] == '4' ? ip("1.2.3.4", port) : ip("2001:db8::1", port);
+  }
+  gmux__addresses_interleave(out, in, count);
+  for (size_t i = 0; i < count; i++) {
+    CU_ASSERT_EQUAL(out[i].family == GMUX__FAMILY_IPV4, expected[2 * i] == '4');
+    CU_ASSERT_EQUAL(out[i].port, expected[2 * i + 1] - '0');
+  }
+}
+
+static void families_take_turns_and_keep_their_own_order(void) {
+  expect_interleaved("", "");
+  expect_interleaved("41", "41");
+  expect_interleaved("414243", "414243");
+  expect_interleaved("6162634142", "6141624263");
+  expect_interleaved("6141", "6141");
+  expect_interleaved("4161", "4161"); /* the resolver's first stays first */
+  expect_interleaved("61414243", "61414243");
+  expect_interleaved("61624142434465", "61416242654344");
+}
+
 static const test_case cases[] = {
     TEST(each_family_has_its_text),
     TEST(control_characters_are_not_shown),
@@ -140,6 +166,7 @@ static const test_case cases[] = {
     TEST(the_systems_structs_lose_nothing),
     TEST(ipv4_inside_ipv6_is_shown_as_ipv4),
     TEST(an_unnamed_unix_peer_has_an_empty_path),
+    TEST(families_take_turns_and_keep_their_own_order),
     TESTS_END,
 };
 
