@@ -87,7 +87,7 @@ static void pipe_resume(sim_pipe *pipe) {
 
 static void pipe_send(sim_pipe *pipe, mark_kind kind) {
   sim *s = pipe->owner->sim;
-  uint64_t at_ns = s->now_ns + s->net.settings.latency_ns;
+  uint64_t at_ns = s->now_ns + sim_net_latency(s, &pipe->owner->at);
   sim_mark *mark = sim_alloc(sizeof *mark);
   *mark = (sim_mark){.kind = kind, .at_ns = at_ns, .upto = pipe->written};
   gmux__list_append(&pipe->marks, &mark->link);

@@ -38,13 +38,16 @@ static bool address_is_ip(const gmux__address *a) {
   return a->family == GMUX__FAMILY_IPV4 || a->family == GMUX__FAMILY_IPV6;
 }
 
-/* ---- addresses in trouble ---- */
+/* ---- what is special about an address ---- */
 
 typedef struct sim_rule {
   gmux__link link;
   gmux__address at;
-  bool is_refused;
+  bool is_refused, has_latency;
   unsigned lost;
+  uint64_t latency_ns;
+  uint64_t *dialed_ns; /* a row of times, in a buffer of a power of two */
+  size_t dials;
 } sim_rule;
 
 static sim_rule *rule_find(const sim *s, const gmux__address *at) {
@@ -71,6 +74,39 @@ unsigned sim_net_lost(const sim *s, const gmux__address *server) {
 
 void sim_net_refuse(sim *s, const gmux__address *at, bool is_refused) {
   rule_get(s, at)->is_refused = is_refused;
+}
+
+void sim_net_latency_of(sim *s, const gmux__address *at, uint64_t latency_ns) {
+  sim_rule *rule = rule_get(s, at);
+  rule->has_latency = true;
+  rule->latency_ns = latency_ns;
+}
+
+uint64_t sim_net_latency(const sim *s, const gmux__address *server) {
+  const sim_rule *rule = rule_find(s, server);
+  return rule && rule->has_latency ? rule->latency_ns : s->net.settings.latency_ns;
+}
+
+static void rule_note_dial(sim_rule *rule, uint64_t now_ns) {
+  bool is_full = (rule->dials & (rule->dials - 1)) == 0; /* at 0, 1, 2, 4, 8, ... */
+  if (is_full) {
+    uint64_t *times = sim_alloc((rule->dials ? 2 * rule->dials : 1) * sizeof *times);
+    if (rule->dials) memcpy(times, rule->dialed_ns, rule->dials * sizeof *times);
+    free(rule->dialed_ns);
+    rule->dialed_ns = times;
+  }
+  rule->dialed_ns[rule->dials++] = now_ns;
+}
+
+size_t sim_net_dials(const sim *s, const gmux__address *at) {
+  const sim_rule *rule = rule_find(s, at);
+  return rule ? rule->dials : 0;
+}
+
+uint64_t sim_net_dialed_at(const sim *s, const gmux__address *at, size_t i) {
+  const sim_rule *rule = rule_find(s, at);
+  if (!rule || i >= rule->dials) sim_die("sim_net_dialed_at: there was no dial number %zu", i);
+  return rule->dialed_ns[i];
 }
 
 /* ---- listeners ---- */
@@ -244,7 +280,7 @@ static void dial_reach(void *arg) {
     listener_take(listener, ends[1]);
   }
   dial->event.fn = dial_answer;
-  sim_event_set(s, &dial->event, s->now_ns + s->net.settings.latency_ns);
+  sim_event_set(s, &dial->event, s->now_ns + sim_net_latency(s, &dial->to));
 }
 
 int sim_net_dial(gmux_loop *loop, gmux__dial **out, const gmux__address *to,
@@ -259,8 +295,9 @@ int sim_net_dial(gmux_loop *loop, gmux__dial **out, const gmux__address *to,
   dial->arg = arg;
   dial->event = (sim_event){.fn = dial_reach, .arg = dial};
   gmux__list_append(&s->net.dials, &dial->link);
+  rule_note_dial(rule_get(s, to), s->now_ns);
   s->net.live.dials++;
-  sim_event_set(s, &dial->event, s->now_ns + s->net.settings.latency_ns);
+  sim_event_set(s, &dial->event, s->now_ns + sim_net_latency(s, &dial->to));
   *out = &dial->base;
   return 0;
 }
@@ -279,7 +316,7 @@ void sim_net_blackhole(sim *s, const gmux__address *at, unsigned directions) {
   for (gmux__link *l = s->net.dials.first; l; l = l->next) {
     sim_dial *dial = gmux__container(l, sim_dial, link);
     if (gmux__link_is_linked(&dial->event.link) || !gmux__address_is_equal(&dial->to, at)) continue;
-    sim_event_set(s, &dial->event, s->now_ns + s->net.settings.latency_ns);
+    sim_event_set(s, &dial->event, s->now_ns + sim_net_latency(s, &dial->to));
   }
 }
 
@@ -418,6 +455,7 @@ void sim_net_resolve_cancel(gmux__resolve *base) {
 void sim_net_deinit(sim *s) {
   while (s->net.rules.first) {
     sim_rule *rule = gmux__container(gmux__list_shift(&s->net.rules), sim_rule, link);
+    free(rule->dialed_ns);
     free(rule);
   }
   while (s->net.names.first)

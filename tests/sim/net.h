@@ -49,6 +49,14 @@ void sim_net_refuse(sim *s, const gmux__address *at, bool is_refused);
  * nothing before its buffer is full. A dial does not complete while either way is lost.
  */
 void sim_net_blackhole(sim *s, const gmux__address *at, unsigned directions);
+/* As sim_net_settings.latency_ns for this server's address alone, from now on. */
+void sim_net_latency_of(sim *s, const gmux__address *at, uint64_t latency_ns);
+
+/* ---- what was dialed ---- */
+
+/* How many dials to `at` were begun so far, answered or not, and when the i-th (from 0) was. */
+size_t sim_net_dials(const sim *s, const gmux__address *at);
+uint64_t sim_net_dialed_at(const sim *s, const gmux__address *at, size_t i);
 
 /* ---- links ---- */
 

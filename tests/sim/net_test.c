@@ -136,6 +136,37 @@ static void dial_takes_two_ways_and_accept_one(void) {
   CU_ASSERT_EQUAL(dial_error, 0);
 }
 
+static void each_dial_is_counted_with_its_time(void) {
+  gmux__address nobody = sim_address("127.0.0.9", 1);
+  CU_ASSERT_EQUAL(sim_net_dials(world, &nobody), 0);
+  for (size_t i = 0; i < 5; i++) {
+    CU_ASSERT_EQUAL(sim_net_dials(world, &nobody), i);
+    start_dial(&nobody); /* refused, given up: it was begun */
+    if (i % 2 == 0) gmux__dial_cancel(dial);
+    sim_run_for(world, MS);
+    CU_ASSERT_EQUAL(sim_net_dialed_at(world, &nobody, i), SIM_EPOCH + i * MS);
+  }
+  dial = NULL;
+  CU_ASSERT_EQUAL(sim_net_dials(world, &nobody), 5);
+  CU_ASSERT_EQUAL(sim_net_dialed_at(world, &nobody, 0), SIM_EPOCH);
+  CU_ASSERT_EQUAL(sim_net_dials(world, &at), 0);
+}
+
+static void an_address_may_have_a_latency_of_its_own(void) {
+  sim_net(world)->latency_ns = 1 * MS;
+  sim_net_latency_of(world, &at, 10 * MS);
+  start_dial(&at);
+  sim_run_for(world, 100 * MS);
+  CU_ASSERT_EQUAL(dialed_ns, SIM_EPOCH + 20 * MS);
+  CU_ASSERT_EQUAL(side_write(&client, "a"), 1);
+  CU_ASSERT_EQUAL(side_write(&server, "b"), 1);
+  sim_run_for(world, 10 * MS - 1);
+  CU_ASSERT_EQUAL(server.len + client.len, 0);
+  sim_run_for(world, 1);
+  CU_ASSERT_EQUAL(server.len, 1);
+  CU_ASSERT_EQUAL(client.len, 1);
+}
+
 static void dial_at_no_latency_still_does_not_call_back_from_inside(void) {
   start_dial(&at);
   CU_ASSERT_EQUAL(dialed + accepted, 0);
@@ -683,6 +714,8 @@ static void the_same_seed_gives_the_same_run(void) {
 
 static const test_case cases[] = {
     TEST(dial_takes_two_ways_and_accept_one),
+    TEST(each_dial_is_counted_with_its_time),
+    TEST(an_address_may_have_a_latency_of_its_own),
     TEST(dial_at_no_latency_still_does_not_call_back_from_inside),
     TEST(both_ends_know_both_addresses),
     TEST(listening_on_port_zero_finds_free_ones),

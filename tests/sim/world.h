@@ -72,6 +72,8 @@ void sim_net_init(sim *s);
 void sim_net_deinit(sim *s);
 /* The directions in which packets to and from this server are lost. */
 unsigned sim_net_lost(const sim *s, const gmux__address *server);
+/* Each way between it and who dials it. */
+uint64_t sim_net_latency(const sim *s, const gmux__address *server);
 
 /* ---- link.c ---- */
 
