@@ -1,5 +1,6 @@
 /*
- * channel.c: a channel's states, its waiting calls and its end.
+ * channel.c: a channel's states, and how it is made. Its calls are in channel_calls.c, its end in
+ * channel_end.c, what the application asks of its connections in channel_pool.c.
  *
  *     IDLE         no connection and none on its way. Calls wait here only where the next
  *       |          attempt is held back because the last connection was of no use
@@ -73,11 +74,6 @@ static bool channel_edge_is_legal(gmux_channel_state from, gmux_channel_state to
   return false;
 }
 
-static bool channel_has_calls(const gmux_channel *channel) {
-  return channel->loop_only.waiting.first || channel->loop_only.running.first ||
-         channel->loop_only.ending.first;
-}
-
 /* From now on without calls: the idle time begins, if there is a connection to close. A timer that
  * is set already looks at the clock again when it fires, so that calls in quick succession do not
  * set and clear it each. */
@@ -96,7 +92,7 @@ static void channel_leave_ready(gmux_channel *channel) {
 
 static void channel_enter_ready(gmux_channel *channel) {
   channel->loop_only.is_connect_asked = false;
-  if (!channel_has_calls(channel)) channel_mark_idle(channel);
+  if (!gmux__channel_has_calls(channel)) channel_mark_idle(channel);
 }
 
 static void channel_set_state(gmux_channel *channel, gmux_channel_state state) {
@@ -120,88 +116,31 @@ static void channel_update_state(gmux_channel *channel) {
   gmux__channel_publish(channel);
 }
 
-/* ---- waiting calls ---- */
-
-static gmux_call *channel_first_waiting(const gmux_channel *channel) {
-  gmux__link *first = channel->loop_only.waiting.first;
-  return first ? gmux__container(first, gmux_call, loop_only.link) : NULL;
-}
-
-/* Strictly first come, first served. */
-static void channel_place_waiting(gmux_channel *channel) {
-  gmux_call *call;
-  while ((call = channel_first_waiting(channel))) {
-    gmux__line *line = gmux__endpoint_pick(&channel->loop_only.endpoint);
-    if (!line || !gmux__attempt_open(call, line)) return;
-  }
-}
-
 static bool channel_wants_connection(const gmux_channel *channel) {
-  return channel->loop_only.waiting.first || channel->loop_only.is_connect_asked ||
+  bool has_waiting = channel->loop_only.waiting.first || channel->loop_only.again.first;
+  return (has_waiting && !channel->loop_only.is_paused) || channel->loop_only.is_connect_asked ||
          channel->loop_only.connect_waiters.first;
-}
-
-static void channel_check_over(gmux_channel *channel) {
-  if (channel->loop_only.is_over || channel->loop_only.state != GMUX_CHANNEL_SHUTDOWN) return;
-  if (channel_has_calls(channel) || !gmux__endpoint_is_gone(&channel->loop_only.endpoint)) return;
-  channel->loop_only.is_over = true;
-  gmux__loop_defer(channel->loop, GMUX__PHASE_DONE, &channel->loop_only.closed_task);
 }
 
 void gmux__channel_reconcile(gmux_channel *channel) {
   channel_update_state(channel);
-  channel_check_over(channel);
+  gmux__channel_check_over(channel);
   if (channel->loop_only.state == GMUX_CHANNEL_SHUTDOWN) return;
-  channel_place_waiting(channel);
+  gmux__channel_place_waiting(channel);
   if (!channel_wants_connection(channel)) return;
   gmux__endpoint_connect(&channel->loop_only.endpoint);
   channel_update_state(channel);
 }
 
-/* Put on a connection, or made to wait for one. */
-static void channel_admit(gmux_channel *channel, gmux_call *call) {
-  gmux__line *line =
-      channel_first_waiting(channel) ? NULL : gmux__endpoint_pick(&channel->loop_only.endpoint);
-  if (line && gmux__attempt_open(call, line)) return;
-  if (channel->loop_only.waiting.count >= channel->options.max_waiting) {
-    gmux__call_fail(call, GMUX_RESOURCE_EXHAUSTED, "%zu calls are waiting already (max_waiting)",
-                    channel->loop_only.waiting.count);
-    /* Who may not wait at all wants a connection nevertheless: for the next one. */
-    gmux__endpoint_connect(&channel->loop_only.endpoint);
-    channel_update_state(channel);
-    return;
-  }
-  gmux__call_set_state(call, GMUX__CALL_WAITING);
-  gmux__channel_reconcile(channel);
-}
-
-void gmux__channel_submit(gmux_channel *channel, gmux_call *call, int error) {
-  gmux__endpoint *endpoint = &channel->loop_only.endpoint;
-  gmux__counter_add(&channel->shared.figures.started, 1);
-  if (channel->loop_only.state == GMUX_CHANNEL_SHUTDOWN)
-    gmux__call_fail(call, GMUX_CANCELLED, "the channel was closed");
-  else if (call->loop_only.is_cancelled)
-    gmux__call_fail(call, GMUX_CANCELLED, "cancelled by the application");
-  else if (gmux__call_is_late(call))
-    gmux__call_end_late(call);
-  else if (error)
-    gmux__call_fail(call, GMUX_RESOURCE_EXHAUSTED, "%s for the request", gmux_strerror(error));
-  else if (!call->wait_for_ready && gmux__endpoint_is_held_back(endpoint))
-    gmux__call_fail(call, GMUX_UNAVAILABLE, "%s", gmux__endpoint_why(endpoint));
-  else
-    channel_admit(channel, call);
-}
-
-void gmux__channel_count_call(gmux_channel *channel, bool is_decided, gmux_code code) {
-  gmux__channel_figures *figures = &channel->shared.figures;
-  if (is_decided) gmux__counter_add(code == GMUX_OK ? &figures->succeeded : &figures->failed, 1);
-  gmux__channel_publish(channel);
+void gmux__channel_want_connection(gmux_channel *channel) {
+  gmux__endpoint_connect(&channel->loop_only.endpoint);
+  channel_update_state(channel);
 }
 
 void gmux__channel_call_ended(gmux_channel *channel) {
-  if (channel_has_calls(channel)) return;
+  if (gmux__channel_has_calls(channel)) return;
   channel_mark_idle(channel);
-  channel_check_over(channel);
+  gmux__channel_check_over(channel);
 }
 
 /* ---- what the endpoint tells ---- */
@@ -211,24 +150,12 @@ static void channel_on_change(void *owner) {
 }
 
 static void channel_on_room(void *owner) {
-  channel_place_waiting(owner);
-}
-
-/* Those that asked to wait through a failure go on waiting. */
-static void channel_fail_waiting(gmux_channel *channel) {
-  gmux__link *next;
-  for (gmux__link *l = channel->loop_only.waiting.first; l; l = next) {
-    next = l->next;
-    gmux_call *call = gmux__container(l, gmux_call, loop_only.link);
-    if (!call->wait_for_ready)
-      gmux__call_fail(call, GMUX_UNAVAILABLE, "%s",
-                      gmux__endpoint_why(&channel->loop_only.endpoint));
-  }
+  gmux__channel_place_waiting(owner);
 }
 
 static void channel_on_failed(void *owner) {
   channel_update_state(owner);
-  channel_fail_waiting(owner);
+  gmux__channel_fail_waiting(owner);
 }
 
 static const gmux__endpoint_handlers endpoint_handlers = {
@@ -241,7 +168,7 @@ static const gmux__endpoint_handlers endpoint_handlers = {
 
 static void channel_on_idle(void *arg) {
   gmux_channel *channel = arg;
-  if (channel_has_calls(channel)) return; /* set again when the last one goes */
+  if (gmux__channel_has_calls(channel)) return; /* set again when the last one goes */
   uint64_t due_ns =
       channel->loop_only.idle_since_ns + channel->options.idle_timeout_ms * GMUX__NS_PER_MS;
   if (gmux__loop_now(channel->loop) < due_ns) {
@@ -252,116 +179,7 @@ static void channel_on_idle(void *arg) {
   channel_update_state(channel);
 }
 
-/* ---- the application asks ---- */
-
-/* Runs `post` on the loop once; while it is on its way, asking again is the same question. */
-static void channel_post(gmux_channel *channel, gmux__channel_post *post) {
-  if (atomic_exchange(&post->is_posted, true)) return;
-  gmux__channel_hold(channel);
-  gmux__loop_post(channel->loop, &post->post);
-}
-
-static void channel_ask_connect(gmux_channel *channel) {
-  if (channel->loop_only.state == GMUX_CHANNEL_READY) return;
-  channel->loop_only.is_connect_asked = true;
-  gmux__channel_reconcile(channel);
-}
-
-static void channel_on_connect_post(gmux__post *post) {
-  gmux_channel *channel = gmux__container(post, gmux_channel, connect_post.post);
-  atomic_store(&channel->connect_post.is_posted, false);
-  channel_ask_connect(channel);
-  gmux__channel_release(channel);
-}
-
-gmux_channel_state gmux_channel_get_state(gmux_channel *channel, bool try_to_connect) {
-  if (!channel) return GMUX_CHANNEL_SHUTDOWN;
-  gmux_channel_state state = (gmux_channel_state)atomic_load(&channel->shared.state);
-  if (!try_to_connect || (state != GMUX_CHANNEL_IDLE && state != GMUX_CHANNEL_TRANSIENT_FAILURE))
-    return state;
-  if (gmux_loop_is_inside(channel->loop))
-    channel_ask_connect(channel);
-  else
-    channel_post(channel, &channel->connect_post);
-  return state;
-}
-
-static void channel_forget_backoff(gmux_channel *channel) {
-  if (channel->loop_only.state == GMUX_CHANNEL_SHUTDOWN) return;
-  gmux__endpoint_reset_backoff(&channel->loop_only.endpoint);
-  gmux__channel_reconcile(channel);
-}
-
-static void channel_on_backoff_post(gmux__post *post) {
-  gmux_channel *channel = gmux__container(post, gmux_channel, backoff_post.post);
-  atomic_store(&channel->backoff_post.is_posted, false);
-  channel_forget_backoff(channel);
-  gmux__channel_release(channel);
-}
-
-void gmux_channel_reset_backoff(gmux_channel *channel) {
-  if (!channel) return;
-  if (gmux_loop_is_inside(channel->loop))
-    channel_forget_backoff(channel);
-  else
-    channel_post(channel, &channel->backoff_post);
-}
-
-/* ---- the end ---- */
-
-static void channel_cancel_all(gmux__list *calls) {
-  while (calls->first)
-    gmux__call_fail(gmux__container(calls->first, gmux_call, loop_only.link), GMUX_CANCELLED,
-                    "the channel was closed");
-}
-
-/* Calls first: so their streams are reset, and none of them hears that its connection was lost. */
-static void channel_shut_down(gmux_channel *channel) {
-  channel_cancel_all(&channel->loop_only.waiting);
-  channel_cancel_all(&channel->loop_only.running);
-  gmux__endpoint_close(&channel->loop_only.endpoint, "the channel was closed");
-  gmux__channel_reconcile(channel);
-}
-
-static void channel_on_close_post(gmux__post *post) {
-  gmux_channel *channel = gmux__container(post, gmux_channel, close_post.post);
-  channel_shut_down(channel);
-  gmux__channel_release(channel);
-}
-
-static void channel_on_closed_task(void *arg) {
-  gmux_channel *channel = arg;
-  if (channel->on_closed) channel->on_closed(channel->on_closed_data);
-  gmux__channel_release(channel); /* the loop's hold */
-}
-
-void gmux_channel_close(gmux_channel *channel, void (*on_closed)(void *user_data),
-                        void *user_data) {
-  if (!channel || atomic_exchange(&channel->shared.is_closing, true)) return;
-  channel->on_closed = on_closed;
-  channel->on_closed_data = user_data;
-  if (gmux_loop_is_inside(channel->loop))
-    channel_shut_down(channel);
-  else
-    channel_post(channel, &channel->close_post);
-}
-
-void gmux_channel_free(gmux_channel *channel) {
-  if (!channel) return;
-  gmux_channel_close(channel, NULL, NULL);
-  gmux__channel_release(channel);
-}
-
 /* ---- memory ---- */
-
-gmux__field *gmux__channel_fields(gmux_channel *channel, size_t count) {
-  if (count <= channel->loop_only.field_room) return channel->loop_only.fields;
-  gmux__field *fields = gmux__realloc(channel->loop_only.fields, count * sizeof *fields);
-  if (!fields) return NULL;
-  channel->loop_only.fields = fields;
-  channel->loop_only.field_room = count;
-  return fields;
-}
 
 /* Takes one that is half made. */
 static void channel_destroy(gmux_channel *channel) {
@@ -383,28 +201,6 @@ static void channel_on_free_task(void *arg) {
   gmux_loop *loop = channel->loop;
   channel_destroy(channel);
   gmux__loop_unref(loop);
-}
-
-static void channel_defer_free(gmux_channel *channel) {
-  gmux__loop_defer(channel->loop, GMUX__PHASE_FREE, &channel->loop_only.free_task);
-}
-
-static void channel_on_free_post(gmux__post *post) {
-  channel_defer_free(gmux__container(post, gmux_channel, free_post.post));
-}
-
-void gmux__channel_hold(gmux_channel *channel) {
-  atomic_fetch_add_explicit(&channel->shared.holds, 1, memory_order_relaxed);
-}
-
-void gmux__channel_release(gmux_channel *channel) {
-  unsigned before = atomic_fetch_sub_explicit(&channel->shared.holds, 1, memory_order_acq_rel);
-  assert(before > 0);
-  if (before != 1) return;
-  if (gmux_loop_is_inside(channel->loop))
-    channel_defer_free(channel);
-  else
-    gmux__loop_post(channel->loop, &channel->free_post.post);
 }
 
 /* ---- making one ---- */
@@ -465,15 +261,20 @@ static void channel_post_init(gmux__channel_post *post, void (*fn)(gmux__post *p
 /* What cannot fail. */
 static void channel_init(gmux_channel *channel) {
   gmux__task_init(&channel->loop_only.watch_task, gmux__channel_watch_run, channel);
-  gmux__task_init(&channel->loop_only.closed_task, channel_on_closed_task, channel);
+  gmux__task_init(&channel->loop_only.place_task, gmux__channel_on_place_task, channel);
+  gmux__task_init(&channel->loop_only.closed_task, gmux__channel_on_closed_task, channel);
   gmux__task_init(&channel->loop_only.free_task, channel_on_free_task, channel);
   gmux__timer_init(&channel->loop_only.idle_timer, channel_on_idle, channel);
-  channel_post_init(&channel->close_post, channel_on_close_post);
-  channel_post_init(&channel->connect_post, channel_on_connect_post);
-  channel_post_init(&channel->backoff_post, channel_on_backoff_post);
-  channel_post_init(&channel->free_post, channel_on_free_post);
+  gmux__timer_init(&channel->loop_only.drain_timer, gmux__channel_on_drain_timer, channel);
+  channel_post_init(&channel->connect_post, gmux__channel_on_connect_post);
+  channel_post_init(&channel->backoff_post, gmux__channel_on_backoff_post);
+  channel_post_init(&channel->pause_post, gmux__channel_on_pause_post);
+  channel_post_init(&channel->drain_post, gmux__channel_on_drain_post);
+  channel_post_init(&channel->close_post, gmux__channel_on_close_post);
+  channel_post_init(&channel->free_post, gmux__channel_on_free_post);
   atomic_init(&channel->shared.holds, 2); /* the application's and the loop's */
   atomic_init(&channel->shared.state, GMUX_CHANNEL_IDLE);
+  atomic_init(&channel->shared.grace_ms, INT64_MAX);
 }
 
 int gmux_channel_new(gmux_channel **out, gmux_loop *loop, const char *target,

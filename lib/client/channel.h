@@ -35,7 +35,9 @@ struct gmux_channel {
   struct {
     gmux_channel_state state;
     bool is_connect_asked; /* gmux_channel_get_state(try_to_connect), until READY */
-    bool is_over;          /* on_closed is due or told */
+    bool is_paused;
+    bool is_draining; /* gmux_channel_drain: closes when no call is left */
+    bool is_over;     /* on_closed is due or told */
     gmux__endpoint endpoint;
     gmux__list waiting, running, ending; /* of gmux_call, by its state */
     gmux__list again;           /* WAITING too: had an attempt before, so they are placed first */
@@ -44,7 +46,9 @@ struct gmux_channel {
     gmux__list watchers, due;   /* of watcher; due: to be told */
     gmux__list connect_waiters; /* threads in gmux_channel_connect_wait */
     gmux__timer idle_timer;
-    uint64_t idle_since_ns; /* when the last call went */
+    uint64_t idle_since_ns;  /* when the last call went */
+    gmux__timer drain_timer; /* the end of its grace */
+    gmux__task place_task;   /* after a call came back for another attempt */
     gmux__task watch_task, closed_task, free_task;
     gmux__slab calls;    /* memory of calls */
     gmux__slab replies;  /* memory of replies that are too long for their call's own */
@@ -52,14 +56,18 @@ struct gmux_channel {
     size_t field_room;
   } loop_only;
 
-  void (*on_closed)(void *user_data); /* set by who closes, read by the loop afterwards */
+  void (*on_closed)(void *user_data); /* set by who claims the end (channel_end.c) */
   void *on_closed_data;
 
-  gmux__channel_post close_post, connect_post, backoff_post, free_post;
+  gmux__channel_post connect_post, backoff_post, pause_post, drain_post, close_post, free_post;
   struct {
     atomic_uint holds;
-    atomic_int state; /* a mirror of loop_only.state */
-    atomic_bool is_closing;
+    atomic_int state;         /* a mirror of loop_only.state */
+    atomic_bool is_closing;   /* somebody drains or closes: new calls are refused */
+    atomic_bool is_end_known; /* on_closed is set */
+    atomic_bool is_shut;      /* somebody closes */
+    atomic_bool is_pause_wanted;
+    _Atomic(int64_t) grace_ms; /* the shortest asked for, and not looked at yet */
     gmux__channel_figures figures;
   } shared;
 };
@@ -86,10 +94,48 @@ void gmux__channel_count_call(gmux_channel *channel, bool is_decided, gmux_code 
 /* Room for this many header fields; NULL: out of memory. Valid until the next time. */
 gmux__field *gmux__channel_fields(gmux_channel *channel, size_t count);
 
-/* ---- channel.c, channel_watch.c and channel_stats.c among themselves ---- */
+/* ---- the files of a channel among themselves ---- */
+
+/* channel.c */
 
 /* After anything has changed: brings state, waiting calls and the endpoint in line. */
 void gmux__channel_reconcile(gmux_channel *channel);
+/* A connection, though nobody waits for one. */
+void gmux__channel_want_connection(gmux_channel *channel);
+
+/* channel_calls.c */
+
+bool gmux__channel_has_calls(const gmux_channel *channel);
+/* Since when the first of those that wait does; GMUX__NEVER: nobody. */
+uint64_t gmux__channel_oldest_wait(const gmux_channel *channel);
+void gmux__channel_place_waiting(gmux_channel *channel);
+/* Those that did not ask to wait through a failure. */
+void gmux__channel_fail_waiting(gmux_channel *channel);
+void gmux__channel_cancel_calls(gmux_channel *channel);
+void gmux__channel_on_place_task(void *arg);
+
+/* channel_pool.c */
+
+/* Runs `post` on the loop once; while it is on its way, asking again is the same question. */
+void gmux__channel_send(gmux_channel *channel, gmux__channel_post *post);
+void gmux__channel_set_paused(gmux_channel *channel, bool is_paused);
+void gmux__channel_on_connect_post(gmux__post *post);
+void gmux__channel_on_backoff_post(gmux__post *post);
+void gmux__channel_on_pause_post(gmux__post *post);
+
+/* channel_end.c */
+
+/* Ends what drains and has no calls left; tells on_closed when nothing is left of what was ended.
+ */
+void gmux__channel_check_over(gmux_channel *channel);
+void gmux__channel_on_closed_task(void *arg);
+void gmux__channel_on_drain_timer(void *arg);
+void gmux__channel_on_drain_post(gmux__post *post);
+void gmux__channel_on_close_post(gmux__post *post);
+void gmux__channel_on_free_post(gmux__post *post);
+
+/* channel_watch.c and channel_stats.c */
+
 /* The state has changed: who watches it is told, and who waits for READY. */
 void gmux__channel_tell_watchers(gmux_channel *channel);
 void gmux__channel_watch_run(void *arg); /* loop_only.watch_task */

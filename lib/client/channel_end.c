@@ -1,0 +1,165 @@
+/*
+ * channel_end.c: how a channel ends: at once (close), when its calls have (drain), and when nobody
+ * holds it any more.
+ *
+ * Several threads may end it at the same moment. The first to claim the end (shared.is_closing) has
+ * its on_closed told, and from then on new calls are refused; the others can only hasten it. That
+ * on_closed is there for the loop to read is a second step (shared.is_end_known), and the end waits
+ * for it: a close that overtakes the drain that claimed the end must not tell half a callback.
+ */
+#include "lib/client/channel.h"
+#include <assert.h>
+
+/* Calls first: so their streams are reset, and none of them hears that its connection was lost. */
+static void channel_shut_down(gmux_channel *channel) {
+  gmux__timer_clear(channel->loop, &channel->loop_only.drain_timer);
+  gmux__channel_cancel_calls(channel);
+  gmux__endpoint_close(&channel->loop_only.endpoint, "the channel was closed");
+  gmux__channel_reconcile(channel);
+}
+
+void gmux__channel_check_over(gmux_channel *channel) {
+  bool has_calls = gmux__channel_has_calls(channel);
+  if (channel->loop_only.is_draining && !has_calls &&
+      channel->loop_only.state != GMUX_CHANNEL_SHUTDOWN) {
+    channel_shut_down(channel); /* which comes here again */
+    return;
+  }
+  if (channel->loop_only.is_over || channel->loop_only.state != GMUX_CHANNEL_SHUTDOWN) return;
+  if (has_calls || !gmux__endpoint_is_gone(&channel->loop_only.endpoint)) return;
+  if (!atomic_load(&channel->shared.is_end_known)) return; /* its post is on the way */
+  channel->loop_only.is_over = true;
+  gmux__loop_defer(channel->loop, GMUX__PHASE_DONE, &channel->loop_only.closed_task);
+}
+
+void gmux__channel_on_closed_task(void *arg) {
+  gmux_channel *channel = arg;
+  if (channel->on_closed) channel->on_closed(channel->on_closed_data);
+  gmux__channel_release(channel); /* the loop's hold */
+}
+
+static void channel_claim_end(gmux_channel *channel, void (*on_closed)(void *user_data),
+                              void *user_data) {
+  if (atomic_exchange(&channel->shared.is_closing, true)) return;
+  channel->on_closed = on_closed;
+  channel->on_closed_data = user_data;
+  atomic_store(&channel->shared.is_end_known, true);
+}
+
+/* ---- close ---- */
+
+/* Again when the end was not known the first time. */
+static void channel_close_now(gmux_channel *channel) {
+  if (channel->loop_only.state == GMUX_CHANNEL_SHUTDOWN)
+    gmux__channel_check_over(channel);
+  else
+    channel_shut_down(channel);
+}
+
+void gmux__channel_on_close_post(gmux__post *post) {
+  gmux_channel *channel = gmux__container(post, gmux_channel, close_post.post);
+  atomic_store(&channel->close_post.is_posted, false);
+  channel_close_now(channel);
+  gmux__channel_release(channel);
+}
+
+void gmux_channel_close(gmux_channel *channel, void (*on_closed)(void *user_data),
+                        void *user_data) {
+  if (!channel) return;
+  channel_claim_end(channel, on_closed, user_data);
+  if (atomic_exchange(&channel->shared.is_shut, true)) return;
+  if (gmux_loop_is_inside(channel->loop))
+    channel_close_now(channel);
+  else
+    gmux__channel_send(channel, &channel->close_post);
+}
+
+void gmux_channel_free(gmux_channel *channel) {
+  if (!channel) return;
+  gmux_channel_close(channel, NULL, NULL);
+  gmux__channel_release(channel);
+}
+
+/* ---- drain ---- */
+
+void gmux__channel_on_drain_timer(void *arg) {
+  channel_shut_down(arg);
+}
+
+/* As long as they take: longer than any other. */
+static int64_t grace_or_longest(int64_t grace_ms) {
+  return grace_ms < 0 ? INT64_MAX : grace_ms;
+}
+
+static uint64_t grace_end(uint64_t now_ns, int64_t grace_ms) {
+  uint64_t most_ms = (GMUX__NEVER - 1 - now_ns) / GMUX__NS_PER_MS;
+  if (grace_ms == INT64_MAX || (uint64_t)grace_ms > most_ms) return GMUX__NEVER;
+  return now_ns + (uint64_t)grace_ms * GMUX__NS_PER_MS;
+}
+
+static void channel_drain_now(gmux_channel *channel) {
+  int64_t grace_ms = atomic_exchange(&channel->shared.grace_ms, INT64_MAX);
+  if (channel->loop_only.state == GMUX_CHANNEL_SHUTDOWN) {
+    gmux__channel_check_over(channel);
+    return;
+  }
+  channel->loop_only.is_draining = true;
+  uint64_t end_ns = grace_end(gmux__loop_now(channel->loop), grace_ms);
+  if (end_ns < channel->loop_only.drain_timer.at_ns)
+    gmux__timer_set(channel->loop, &channel->loop_only.drain_timer, end_ns);
+  gmux__channel_set_paused(channel, false);
+  if (grace_ms == 0)
+    channel_shut_down(channel);
+  else
+    gmux__channel_check_over(channel);
+}
+
+void gmux__channel_on_drain_post(gmux__post *post) {
+  gmux_channel *channel = gmux__container(post, gmux_channel, drain_post.post);
+  atomic_store(&channel->drain_post.is_posted, false);
+  channel_drain_now(channel);
+  gmux__channel_release(channel);
+}
+
+/* The shortest that was asked for and not looked at yet. */
+static void channel_offer_grace(gmux_channel *channel, int64_t grace_ms) {
+  int64_t seen_ms = atomic_load(&channel->shared.grace_ms);
+  while (grace_ms < seen_ms &&
+         !atomic_compare_exchange_weak(&channel->shared.grace_ms, &seen_ms, grace_ms))
+    ;
+}
+
+void gmux_channel_drain(gmux_channel *channel, int64_t grace_ms, void (*on_closed)(void *user_data),
+                        void *user_data) {
+  if (!channel) return;
+  channel_claim_end(channel, on_closed, user_data);
+  channel_offer_grace(channel, grace_or_longest(grace_ms));
+  if (gmux_loop_is_inside(channel->loop))
+    channel_drain_now(channel);
+  else
+    gmux__channel_send(channel, &channel->drain_post);
+}
+
+/* ---- holds ---- */
+
+static void channel_defer_free(gmux_channel *channel) {
+  gmux__loop_defer(channel->loop, GMUX__PHASE_FREE, &channel->loop_only.free_task);
+}
+
+void gmux__channel_on_free_post(gmux__post *post) {
+  channel_defer_free(gmux__container(post, gmux_channel, free_post.post));
+}
+
+void gmux__channel_hold(gmux_channel *channel) {
+  atomic_fetch_add_explicit(&channel->shared.holds, 1, memory_order_relaxed);
+}
+
+void gmux__channel_release(gmux_channel *channel) {
+  unsigned before = atomic_fetch_sub_explicit(&channel->shared.holds, 1, memory_order_acq_rel);
+  assert(before > 0);
+  if (before != 1) return;
+  if (gmux_loop_is_inside(channel->loop))
+    channel_defer_free(channel);
+  else
+    gmux__loop_post(channel->loop, &channel->free_post.post);
+}
