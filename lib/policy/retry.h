@@ -2,9 +2,9 @@
  * retry.h: may an attempt that failed be made again without the application's knowledge?
  * (gRPC A6, transparent retries; DESIGN promises 11 and 12.)
  *
- *     never left            as often as needed before the deadline
+ *     never left            as often as needed before the deadline, at once
  *     refused, above last   proven unprocessed: max_refused times; the first at once, later ones
- *                           after a backoff (100 ms x 2, +-20 %, at most 5 s)
+ *                           after a backoff (100 ms, doubled up to 5 s, each +-20 %)
  *     possibly executed     only a call marked idempotent that was lost with its connection:
  *                           max_lost times, with the same backoff from the second on
  *     answered              never
