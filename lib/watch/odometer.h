@@ -25,7 +25,7 @@ typedef enum gmux__wait {
   GMUX__WAITS
 } gmux__wait;
 
-/* "while it was paused", "for the backoff", "for DNS", ...: to follow "2.1 ms ". */
+/* "while the channel was paused", "for the backoff", "for DNS", ...: to follow "2.1 ms ". */
 const char *gmux__wait_str(gmux__wait wait);
 
 typedef struct gmux__odometer {
