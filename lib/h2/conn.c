@@ -73,6 +73,8 @@ void gmux__conn_set_state(gmux__conn *conn, gmux__conn_state state) {
             gmux__conn_state_str(state), conn->why[0] ? ": " : "", conn->why);
   conn->state = state;
   gmux__conn_note(conn, GMUX__EVENT_STATE, state, 0);
+  if (state == GMUX__CONN_DRAINING)
+    conn->due.drain_ns = gmux__conn_due(conn, conn->h2->config.drain_ns);
 }
 
 void gmux__conn_note(gmux__conn *conn, gmux__event_kind kind, int64_t a, int64_t b) {
@@ -138,6 +140,17 @@ static void conn_tell_draining(gmux__conn *conn) {
   conn->handlers->on_draining(conn, conn->owner);
 }
 
+/* A handler may close the connection, and then the others have nothing to say. */
+static void conn_deliver_changes(gmux__conn *conn) {
+  const gmux__conn_handlers *h = conn->handlers;
+  if (take(&conn->has_trust_event) && h->on_trust && conn->state != GMUX__CONN_CLOSED)
+    h->on_trust(conn, conn->owner);
+  if (take(&conn->has_worn_event) && h->on_worn && conn->state == GMUX__CONN_READY)
+    h->on_worn(conn, conn->owner);
+  bool takes_streams = conn->state == GMUX__CONN_READY || conn->state == GMUX__CONN_GREETING;
+  if (take(&conn->has_slots_event) && h->on_slots && takes_streams) h->on_slots(conn, conn->owner);
+}
+
 void gmux__conn_deliver(gmux__conn *conn) {
   conn_act_on_doom(conn);
   if (take(&conn->has_greeting_event) && conn->state != GMUX__CONN_CLOSED)
@@ -146,8 +159,7 @@ void gmux__conn_deliver(gmux__conn *conn) {
     conn->handlers->on_ready(conn, conn->owner);
   if (take(&conn->has_draining_event) && conn->state != GMUX__CONN_CLOSED) conn_tell_draining(conn);
   conn_deliver_streams(conn);
-  if (take(&conn->has_slots_event) && conn->handlers->on_slots && conn->state == GMUX__CONN_READY)
-    conn->handlers->on_slots(conn, conn->owner);
+  conn_deliver_changes(conn);
   gmux__conn_close_if_drained(conn);
   conn_deliver_streams(conn); /* those that a handler above, or the end, brought */
   if (!is_end_due(conn)) {
@@ -164,6 +176,15 @@ static void on_deliver_task(void *arg) {
 
 /* ---- beginning ---- */
 
+/* A few streams may leave behind our preface. What the peer's SETTINGS allow is known later, and
+ * may be less. */
+static void conn_offer_eager(gmux__conn *conn) {
+  if (conn->h2->config.is_server || !conn->h2->config.eager_streams) return;
+  gmux__slots_set_peer(&conn->slots, conn->h2->config.eager_streams);
+  conn->has_slots_event = true;
+  gmux__conn_want_deliver(conn);
+}
+
 static void conn_greet(gmux__conn *conn) {
   const gmux__transport_info *info = gmux__transport_info_get(conn->transport);
   gmux__address_str(&info->peer, conn->peer);
@@ -173,6 +194,10 @@ static void conn_greet(gmux__conn *conn) {
     return;
   }
   gmux__conn_set_state(conn, GMUX__CONN_GREETING);
+  conn->settings_sent_ns = gmux__loop_now(conn->h2->loop);
+  conn->due.settings_ns = gmux__conn_due(conn, conn->h2->config.settings_ack_ns);
+  gmux__conn_set_alarm(conn);
+  conn_offer_eager(conn);
   gmux__conn_update_interest(conn);
   gmux__conn_want_write(conn);
   conn->has_greeting_event = conn->handlers->on_greeting != NULL;
@@ -207,6 +232,7 @@ void gmux__conn_start(gmux__conn *conn, gmux__transport *transport) {
   transport->owner = conn;
   transport->on_ready = on_ready;
   gmux__address_str(&gmux__transport_info_get(transport)->peer, conn->peer);
+  gmux__conn_pulse_start(conn);
   gmux__conn_set_state(conn, GMUX__CONN_SECURING);
   conn_secure(conn);
 }
@@ -230,7 +256,7 @@ static void on_drain_timer(void *arg) {
 
 static void server_drain(gmux__conn *conn) {
   uint8_t payload[8];
-  gmux__ping_payload(payload, GMUX__PING_DRAIN, ++conn->ping_number);
+  gmux__ping_payload(payload, GMUX__PING_DRAIN, 0);
   gmux__timer_set(conn->h2->loop, &conn->drain_timer,
                   gmux__loop_now(conn->h2->loop) + DRAIN_PING_NS);
   if (nghttp2_submit_shutdown_notice(conn->session) ||
@@ -251,6 +277,7 @@ void gmux__conn_drain(gmux__conn *conn, const char *why) {
     gmux__conn_set_state(conn, GMUX__CONN_DRAINING);
     conn->has_draining_event = true;
     if (conn->h2->config.is_server) server_drain(conn);
+    gmux__conn_set_alarm(conn);
   }
   gmux__conn_want_write(conn);
   gmux__conn_want_deliver(conn);
@@ -317,7 +344,9 @@ void gmux__conn_close(gmux__conn *conn, int error, uint32_t h2_code, const char 
     conn->transport = NULL;
   }
   gmux__timer_clear(conn->h2->loop, &conn->drain_timer);
+  gmux__timer_clear(conn->h2->loop, &conn->alarm);
   gmux__conn_set_state(conn, GMUX__CONN_CLOSED);
+  conn->is_suspect = conn->is_validating = false;
   conn_end_streams(conn);
   conn->has_closed_event = true;
   gmux__conn_want_deliver(conn);
@@ -328,6 +357,7 @@ static void on_free_task(void *arg) {
   gmux__task_cancel(&conn->write_task);
   gmux__task_cancel(&conn->deliver_task);
   gmux__timer_clear(conn->h2->loop, &conn->drain_timer);
+  gmux__timer_clear(conn->h2->loop, &conn->alarm);
   if (conn->session) nghttp2_session_del(conn->session);
   gmux__outq_deinit(&conn->out);
   gmux__free(conn);
@@ -355,6 +385,7 @@ int gmux__conn_new(gmux__conn **out, gmux__h2 *h2, const gmux__conn_handlers *ha
   gmux__task_init(&conn->deliver_task, on_deliver_task, conn);
   gmux__task_init(&conn->free_task, on_free_task, conn);
   gmux__timer_init(&conn->drain_timer, on_drain_timer, conn);
+  gmux__conn_pulse_init(conn);
   *out = conn;
   return 0;
 }

@@ -48,8 +48,9 @@ typedef struct gmux__h2_config {
   uint32_t connection_window_bytes; /* announced */
   uint32_t max_header_bytes;        /* announced, and enforced by us */
 
-  gmux__pulse_config pulse;     /* keepalive, suspicion; of connections made from now on */
-  gmux__strikes_config strikes; /* server */
+  gmux__pulse_config pulse;               /* keepalive, suspicion; of connections made from now on;
+                                             timeout_ns 0: no PINGs at all */
+  gmux__strikes_config strikes;           /* server */
   uint32_t reset_burst, reset_rate_per_s; /* RST_STREAM of ours; 0, 0: not paced */
   uint32_t eager_streams;                 /* client: may be opened in GREETING */
   uint64_t drain_ns;                      /* client: how long DRAINING may last; 0: no bound */

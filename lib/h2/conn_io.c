@@ -4,6 +4,7 @@
  */
 #include "lib/h2/inside.h"
 #include <stdio.h>
+#include <string.h>
 
 enum {
   READS_A_TURN = 4,      /* then others get theirs */
@@ -15,6 +16,25 @@ enum {
 
 /* ---- writing ---- */
 
+/* GOAWAY with the highest id and no debug text (RFC 9113 section 6.8). What nghttp2 hands out
+ * begins with a frame header. */
+static bool is_shutdown_notice(const uint8_t *data, size_t len) {
+  static const uint8_t notice[] = {0, 0, 8, NGHTTP2_GOAWAY, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff};
+  return len == 17 && memcmp(data, notice, sizeof notice) == 0;
+}
+
+/* nghttp2 makes the notice without a debug text, and takes no more streams after any other GOAWAY:
+ * so the text is put in here. */
+static int conn_queue(gmux__conn *conn, const uint8_t *data, size_t len) {
+  if (!is_shutdown_notice(data, len)) return gmux__outq_copy(&conn->out, data, len);
+  uint8_t frame[17 + GMUX__CONN_DRAIN_TEXT];
+  size_t text_len = strlen(conn->drain_text);
+  memcpy(frame, data, 17);
+  memcpy(frame + 17, conn->drain_text, text_len);
+  frame[2] = (uint8_t)(8 + text_len);
+  return gmux__outq_copy(&conn->out, frame, 17 + text_len);
+}
+
 /* Fills the empty output from nghttp2 until that has no more or the output is full. What nghttp2
  * says when it fails here, its own words or our callbacks', is always that memory has ended. */
 static int conn_gather(gmux__conn *conn) {
@@ -22,7 +42,7 @@ static int conn_gather(gmux__conn *conn) {
     const uint8_t *data;
     ssize_t n = nghttp2_session_mem_send(conn->session, &data);
     if (n == 0) return 0;
-    if (n < 0 || gmux__outq_copy(&conn->out, data, (size_t)n)) {
+    if (n < 0 || conn_queue(conn, data, (size_t)n)) {
       conn->is_output_broken = true; /* a frame may be half gathered: nothing can follow it */
       return GMUX_ERR_NOMEM;
     }
@@ -41,6 +61,7 @@ static int conn_write_once(gmux__conn *conn) {
   size_t written = 0;
   int rc = gmux__outq_write(&conn->out, conn->transport, &written);
   gmux__counter_add(&conn->h2->figures.bytes_sent, written);
+  if (written) conn->due.stall_ns = GMUX__NEVER;
   return rc;
 }
 
@@ -78,6 +99,7 @@ static bool is_flooded(const gmux__conn *conn) {
 }
 
 static bool conn_feed(gmux__conn *conn, const uint8_t *data, size_t len) {
+  gmux__conn_on_bytes(conn);
   ssize_t n = nghttp2_session_mem_recv(conn->session, data, len);
   gmux__conn_deliver(conn);
   if (conn->state == GMUX__CONN_CLOSED) return false;
@@ -86,6 +108,7 @@ static bool conn_feed(gmux__conn *conn, const uint8_t *data, size_t len) {
                      "the peer makes us answer and does not read");
     return false;
   }
+  gmux__conn_set_alarm(conn);
   gmux__conn_want_write(conn);
   if (n >= 0) return true;
   if (n == NGHTTP2_ERR_NOMEM)
@@ -156,6 +179,13 @@ static bool is_done_with_peer(const gmux__conn *conn) {
          !nghttp2_session_want_write(conn->session);
 }
 
+/* From the first attempt that failed since something was taken. */
+static void conn_watch_stall(gmux__conn *conn) {
+  if (conn->due.stall_ns == GMUX__NEVER)
+    conn->due.stall_ns = gmux__conn_due(conn, conn->h2->config.write_stall_ns);
+  gmux__conn_set_alarm(conn);
+}
+
 void gmux__conn_on_write_task(void *arg) {
   gmux__conn *conn = arg;
   if (!is_flowing(conn) || conn->is_write_blocked) return;
@@ -165,6 +195,7 @@ void gmux__conn_on_write_task(void *arg) {
     return;
   }
   conn->is_write_blocked = rc == GMUX_ERR_AGAIN;
+  if (conn->is_write_blocked) conn_watch_stall(conn);
   if (!rc) gmux__conn_want_write(conn);
   gmux__conn_update_interest(conn);
   gmux__conn_close_if_drained(conn);

@@ -39,15 +39,23 @@ struct gmux__conn {
   gmux__task write_task, deliver_task, free_task;
   gmux__timer drain_timer;
   gmux__pulse pulse;
-  gmux__strikes strikes;     /* server */
-  uint32_t ping_number;      /* of our last PING */
+  gmux__strikes strikes;  /* server */
+  uint32_t ping_number;   /* of the pulse's last PING */
+  gmux__timer alarm;      /* for the pulse and for what is due; see conn_pulse.c */
+  struct {                /* GMUX__NEVER: nothing of the kind is under way, or it has no bound */
+    uint64_t settings_ns; /* the peer must have acknowledged our SETTINGS */
+    uint64_t block_ns;    /* the header block that has begun must have ended */
+    uint64_t stall_ns;    /* the transport must have taken something */
+    uint64_t drain_ns;    /* the last stream must have ended */
+  } due;
+  uint64_t settings_sent_ns;
   uint32_t goaway_sent_code; /* of ours, or nghttp2's; 0: none, or NO_ERROR */
   int32_t goaway_last_id;    /* the lowest of the peer's GOAWAYs; INT32_MAX: all, or none */
   uint32_t goaway_code;      /* of the peer's last GOAWAY */
   bool has_goaway, is_over_pinged;
   bool has_settings; /* the peer's first ones are here */
   bool is_suspect, is_validating;
-  bool is_worn;
+  bool is_worn; /* on_worn was noted */
   bool has_loss;
   gmux_loss loss;       /* the first cause, when has_loss */
   const char *farewell; /* debug text of the last GOAWAY, exactly; NULL: `why`, for an error */
@@ -58,6 +66,7 @@ struct gmux__conn {
   bool is_draining_told;
   bool is_secure;
   bool has_greeting_event, has_ready_event, has_slots_event, has_draining_event, has_closed_event;
+  bool has_trust_event, has_worn_event;
   /* Noted inside nghttp2, acted upon outside. */
   int doom_error;
   uint32_t doom_code;
@@ -101,6 +110,22 @@ typedef enum gmux__ping_kind {
 enum { GMUX__PING_BYTES = 8 };
 /* Of PINGs that are ours, so that their ACKs are known: "gmx", kind, number. */
 void gmux__ping_payload(uint8_t payload[GMUX__PING_BYTES], gmux__ping_kind kind, uint32_t number);
+#define GMUX__TOO_MANY_PINGS "too_many_pings" /* debug text of GOAWAY; gRPC A8 */
+
+void gmux__conn_pulse_init(gmux__conn *conn);
+void gmux__conn_pulse_start(gmux__conn *conn);
+/* Brings the alarm forward if something is due earlier. */
+void gmux__conn_set_alarm(gmux__conn *conn);
+/* When it is due; GMUX__NEVER when within_ns is 0. */
+uint64_t gmux__conn_due(const gmux__conn *conn, uint64_t within_ns);
+void gmux__conn_on_bytes(gmux__conn *conn); /* anything came from the peer */
+/* Client, outside nghttp2: a stream has been opened. */
+void gmux__conn_on_opened(gmux__conn *conn);
+/* Either role, anywhere: one was opened or closed. */
+void gmux__conn_count_streams(gmux__conn *conn);
+void gmux__conn_on_settings_ack(gmux__conn *conn);
+void gmux__conn_on_ping_acked(gmux__conn *conn, const uint8_t *payload);
+void gmux__conn_on_peer_ping(gmux__conn *conn);
 
 /* session.c */
 int gmux__session_new(gmux__conn *conn);

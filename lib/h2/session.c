@@ -39,8 +39,10 @@ static bool may_take_request(const gmux__conn *conn) {
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user_data) {
   gmux__conn *conn = user_data;
+  conn->due.block_ns = gmux__conn_due(conn, conn->h2->config.header_block_ns);
   if (!is_request(conn, frame)) return 0;
   conn->open_streams++;
+  gmux__conn_count_streams(conn);
   gmux__stream *stream =
       may_take_request(conn) ? conn->handlers->on_stream(conn, conn->owner) : NULL;
   if (!stream) {
@@ -80,6 +82,8 @@ static bool is_informational(const gmux__head *head) {
 }
 
 static void on_head(gmux__conn *conn, gmux__stream *stream, bool is_end) {
+  if (stream->times.left_ns)
+    gmux__pulse_on_reply(&conn->pulse, gmux__loop_now(conn->h2->loop) - stream->times.left_ns);
   if (is_informational(&stream->head)) {
     gmux__head_deinit(&stream->head);
     return;
@@ -105,6 +109,7 @@ static void on_peer_end(gmux__conn *conn, gmux__stream *stream) {
 }
 
 static void on_headers_frame(gmux__conn *conn, const nghttp2_frame *frame) {
+  gmux__pulse_on_answer(&conn->pulse);
   gmux__stream *stream = stream_of(conn, frame->hd.stream_id);
   if (!stream) return;
   bool is_end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
@@ -128,6 +133,7 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, co
 }
 
 static void on_data_frame(gmux__conn *conn, const nghttp2_frame *frame) {
+  gmux__pulse_on_answer(&conn->pulse);
   if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) return;
   gmux__stream *stream = stream_of(conn, frame->hd.stream_id);
   if (stream) on_peer_end(conn, stream);
@@ -136,7 +142,10 @@ static void on_data_frame(gmux__conn *conn, const nghttp2_frame *frame) {
 /* ---- the connection's own frames ---- */
 
 static void on_settings(gmux__conn *conn, const nghttp2_frame *frame) {
-  if (frame->hd.flags & NGHTTP2_FLAG_ACK) return;
+  if (frame->hd.flags & NGHTTP2_FLAG_ACK) {
+    gmux__conn_on_settings_ack(conn);
+    return;
+  }
   uint32_t limit =
       nghttp2_session_get_remote_settings(conn->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
   uint32_t window =
@@ -180,7 +189,7 @@ static void goaway_words(gmux__conn *conn, const char *who, const nghttp2_goaway
 }
 
 static bool is_for_our_pings(const nghttp2_goaway *goaway) {
-  static const char words[] = "too_many_pings";
+  static const char words[] = GMUX__TOO_MANY_PINGS;
   return goaway->error_code == NGHTTP2_ENHANCE_YOUR_CALM &&
          goaway->opaque_data_len == sizeof words - 1 &&
          memcmp(goaway->opaque_data, words, sizeof words - 1) == 0;
@@ -222,19 +231,27 @@ static void on_goaway(gmux__conn *conn, const nghttp2_frame *frame) {
   tell_streams_draining(conn);
 }
 
+/* The PING between the two steps of a graceful GOAWAY. */
+static bool is_of_drain(const gmux__conn *conn, const uint8_t *payload) {
+  uint8_t ours[GMUX__PING_BYTES];
+  gmux__ping_payload(ours, GMUX__PING_DRAIN, 0);
+  return gmux__timer_is_set(&conn->drain_timer) && memcmp(payload, ours, sizeof ours) == 0;
+}
+
 static void on_ping(gmux__conn *conn, const nghttp2_frame *frame) {
-  if (!(frame->hd.flags & NGHTTP2_FLAG_ACK)) {
-    gmux__conn_note(conn, GMUX__EVENT_PING_RECEIVED, 0, 0);
-    return;
-  }
-  gmux__conn_note(conn, GMUX__EVENT_PING_ACKED, 0, 0);
-  if (conn->state == GMUX__CONN_DRAINING && gmux__timer_is_set(&conn->drain_timer))
+  const uint8_t *payload = frame->ping.opaque_data;
+  if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
+    gmux__conn_on_peer_ping(conn);
+  else if (is_of_drain(conn, payload))
     gmux__timer_set(conn->h2->loop, &conn->drain_timer, gmux__loop_now(conn->h2->loop));
+  else
+    gmux__conn_on_ping_acked(conn, payload);
 }
 
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user_data) {
   (void)session;
   gmux__conn *conn = user_data;
+  conn->due.block_ns = GMUX__NEVER; /* a block is followed by nothing but its own end */
   switch (frame->hd.type) {
   case NGHTTP2_HEADERS:
     on_headers_frame(conn, frame);
@@ -265,6 +282,7 @@ static int on_invalid_frame_recv(nghttp2_session *session, const nghttp2_frame *
                                  void *user_data) {
   (void)session;
   gmux__conn *conn = user_data;
+  conn->due.block_ns = GMUX__NEVER;
   gmux__stream *stream = stream_of(conn, frame->hd.stream_id);
   if (stream)
     gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, GMUX_ERR_PROTOCOL, nghttp2_strerror(error));
@@ -298,6 +316,7 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
     gmux__slots_give(&conn->slots);
     conn->has_slots_event = true;
   }
+  gmux__conn_count_streams(conn);
   if (stream) end_closed_stream(conn, stream, code);
   gmux__conn_want_deliver(conn);
   return 0;
@@ -323,7 +342,11 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
   gmux__conn *conn = user_data;
   bool is_server = conn->h2->config.is_server;
   switch (frame->hd.type) {
+  case NGHTTP2_DATA:
+    gmux__strikes_clear(&conn->strikes);
+    break;
   case NGHTTP2_HEADERS: {
+    gmux__strikes_clear(&conn->strikes);
     gmux__stream *stream = stream_of(conn, frame->hd.stream_id);
     if (stream) gmux__stream_on_headers_sent(stream);
     if (is_server && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))

@@ -155,6 +155,7 @@ int gmux__stream_open(gmux__stream *stream, gmux__conn *conn, const gmux__field 
   }
   gmux__slots_take(&conn->slots);
   gmux__stream_attach(stream, conn, id);
+  gmux__conn_on_opened(conn);
   stream->times.opened_ns = gmux__loop_now(conn->h2->loop);
   gmux__conn_note(conn, GMUX__EVENT_STREAM_OPENED, id, 0);
   gmux__conn_want_write(conn);

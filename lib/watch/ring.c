@@ -32,6 +32,10 @@ const char *gmux__event_kind_str(gmux__event_kind kind) {
     return "PING acknowledged";
   case GMUX__EVENT_PING_RECEIVED:
     return "PING received";
+  case GMUX__EVENT_SUSPECT:
+    return "suspect";
+  case GMUX__EVENT_TRUSTED:
+    return "trusted again";
   case GMUX__EVENT_EOF:
     return "end of input";
   case GMUX__EVENT_IO_ERROR:
@@ -78,6 +82,10 @@ static void event_str(const gmux__event *e, char *text, size_t len) {
     return;
   case GMUX__EVENT_PING_ACKED:
     snprintf(text, len, "%s after %" PRId64 " us", kind, e->a);
+    return;
+  case GMUX__EVENT_SUSPECT:
+  case GMUX__EVENT_TRUSTED:
+    snprintf(text, len, "%s: %" PRId64 " us without a byte", kind, e->a);
     return;
   case GMUX__EVENT_IO_ERROR:
     snprintf(text, len, "%s: %s", kind, gmux_strerror((int)-e->a));

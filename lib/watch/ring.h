@@ -23,6 +23,8 @@ typedef enum gmux__event_kind {
   GMUX__EVENT_PING_SENT,
   GMUX__EVENT_PING_ACKED, /* a: round trip in microseconds */
   GMUX__EVENT_PING_RECEIVED,
+  GMUX__EVENT_SUSPECT, /* a: microseconds without a byte; a PING is unanswered */
+  GMUX__EVENT_TRUSTED, /* a: microseconds without a byte, until one came */
   GMUX__EVENT_EOF,     /* the peer ended its half of the transport */
   GMUX__EVENT_IO_ERROR /* a: GMUX_ERR_* negated */
 } gmux__event_kind;

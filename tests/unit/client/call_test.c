@@ -321,7 +321,14 @@ static void an_answer_in_time_stops_the_clock(void) {
   CU_ASSERT_EQUAL(sim_turns(w_sim), turns);
 }
 
+/* The raw server answers no PINGs. */
+static void without_pings(void) {
+  w_options.keepalive_ms = 0;
+  w_options.suspect_after_ms = GMUX_NEVER_MS;
+}
+
 static void no_timeout_sets_no_timer(void) {
+  without_pings();
   w_connected();
   w_unary();
   w_run();
@@ -332,6 +339,7 @@ static void no_timeout_sets_no_timer(void) {
 }
 
 static void a_timeout_beyond_all_time_is_none(void) {
+  without_pings();
   w_connected();
   tcall *t = start_with_timeout(INT64_MAX - 1);
   w_run_ms(100000);
