@@ -115,7 +115,8 @@ typedef struct gmux_call_handlers {
    * was said since, where there is nothing left to write. */
   void (*on_writable)(gmux_call *call, void *user_data);
   /* The connection is going away (GOAWAY): this call may finish, but a stream meant to live long
-   * should be moved to a new call when convenient. At most once. */
+   * should be moved to a new call when convenient. At most once an attempt: one that is then made
+   * again on another connection may hear it of that one, too. */
   void (*on_draining)(gmux_call *call, void *user_data);
   /* The end. `status` and `trailers` (NULL when there are none) are borrowed for the callback. */
   void (*on_end)(gmux_call *call, const gmux_status *status, const gmux_metadata *trailers,
@@ -169,8 +170,9 @@ enum { GMUX_WRITE_FULL = 1 };
 /*
  * Sends one message. Borrowed bytes are copied, and may be written again or to another call; owned
  * ones are taken on success (*message is then empty: written again it would be a message of no
- * bytes) and released once they are on their way. Returns 0;
- * or GMUX_WRITE_FULL (> 0): taken, but the queue is full, wait for on_writable. Errors, with
+ * bytes) and released once they are on their way and need not be kept any more for sending them
+ * again (until the reply begins, within retry_buffer_bytes of the channel). Returns 0; or
+ * GMUX_WRITE_FULL (> 0): taken, but the queue is full, wait for on_writable. Errors, with
  * nothing taken: GMUX_ERR_AGAIN (the queue was full already), GMUX_ERR_TOO_LARGE, GMUX_ERR_STATE
  * (half-closed, or a second message of a method that sends one; or the call is over, or all but:
  * the server has said its last word, and on_end waits for its messages to be taken),
@@ -212,7 +214,8 @@ GMUX_API const char *gmux_evidence_str(gmux_evidence evidence);
 GMUX_API gmux_evidence gmux_call_get_evidence(const gmux_call *call);
 
 /* The address of the server that has the call, "ipv4:127.0.0.1:443"; "" while it is on no
- * connection. Valid as long as the handle. In handlers, or after the end. */
+ * connection. To be asked in handlers, where it is valid until they return, or after the end: as
+ * long as the handle. */
 GMUX_API const char *gmux_call_peer(const gmux_call *call);
 
 /* Where a call's time went, as far as it has come; sized like options. The times add up to

@@ -26,6 +26,13 @@ static size_t attempt_fields(gmux_call *call, char timeout[GMUX__TIMEOUT_TEXT],
                               call->metadata, fields);
 }
 
+static void attempt_count(const gmux_call *call, const gmux__line *line) {
+  gmux__channel_figures *figures = &call->channel->shared.figures;
+  gmux__counter_add(&figures->attempts, 1);
+  if (line->calls > 0) gmux__counter_add(&figures->reused, 1);
+  if (gmux__call_attempts(call) > 0) gmux__counter_add(&figures->retries[call->loop_only.last], 1);
+}
+
 bool gmux__attempt_open(gmux_call *call, gmux__line *line) {
   /* A timer that is due and has not fired yet: not worth bothering the server. */
   if (gmux__call_is_late(call)) {
@@ -48,6 +55,7 @@ bool gmux__attempt_open(gmux_call *call, gmux__line *line) {
                                                 : "out of memory for the request");
     return true;
   }
+  attempt_count(call, line);
   gmux__line_take_call(line);
   call->loop_only.line = line;
   atomic_store_explicit(&call->evidence, GMUX_EVIDENCE_POSSIBLE, memory_order_relaxed);
@@ -145,6 +153,7 @@ static void attempt_post_reply(gmux_call *call, gmux__result *result) {
 
 static void attempt_on_closed(gmux__stream *stream) {
   gmux_call *call = call_of(stream);
+  if (gmux__call_retry(call)) return;
   gmux__result_facts facts = {
       .stream = stream,
       .needs_message = gmux__method_receives_one(call->method),

@@ -1,4 +1,4 @@
-/* call.c: a call's states, its beginning, its deadline and its end. */
+/* call.c: a call's states, its beginning, its timer and its end. */
 #include "lib/client/call.h"
 #include "lib/base/alloc.h"
 #include "lib/base/fail.h"
@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 const char *gmux__call_state_str(gmux__call_state state) {
   switch (state) {
@@ -15,6 +16,8 @@ const char *gmux__call_state_str(gmux__call_state state) {
     return "WAITING";
   case GMUX__CALL_RUNNING:
     return "RUNNING";
+  case GMUX__CALL_RESTING:
+    return "RESTING";
   case GMUX__CALL_ENDING:
     return "ENDING";
   case GMUX__CALL_ENDED:
@@ -48,7 +51,9 @@ static bool call_edge_is_legal(gmux__call_state from, gmux__call_state to) {
   case GMUX__CALL_WAITING:
     return to == GMUX__CALL_RUNNING || to == GMUX__CALL_ENDING;
   case GMUX__CALL_RUNNING:
-    return to == GMUX__CALL_ENDING;
+    return to == GMUX__CALL_RESTING || to == GMUX__CALL_ENDING;
+  case GMUX__CALL_RESTING:
+    return to == GMUX__CALL_WAITING || to == GMUX__CALL_ENDING;
   case GMUX__CALL_ENDING:
     return to == GMUX__CALL_ENDED;
   case GMUX__CALL_ENDED:
@@ -57,29 +62,58 @@ static bool call_edge_is_legal(gmux__call_state from, gmux__call_state to) {
   return false;
 }
 
-static gmux__list *call_list(gmux_channel *channel, gmux__call_state state) {
+uint32_t gmux__call_attempts(const gmux_call *call) {
+  uint32_t count = call->loop_only.state == GMUX__CALL_RUNNING;
+  for (int i = 0; i < GMUX__EVIDENCES; i++)
+    count += call->loop_only.ended_by[i];
+  return count;
+}
+
+static gmux__list *call_list(const gmux_call *call, gmux__call_state state) {
+  gmux_channel *channel = call->channel;
   switch (state) {
   case GMUX__CALL_WAITING:
-    return &channel->loop_only.waiting;
+    return gmux__call_attempts(call) ? &channel->loop_only.again : &channel->loop_only.waiting;
   case GMUX__CALL_RUNNING:
     return &channel->loop_only.running;
+  case GMUX__CALL_RESTING:
+    return &channel->loop_only.resting;
   case GMUX__CALL_ENDING:
     return &channel->loop_only.ending;
-  default:
+  case GMUX__CALL_NEW:
+  case GMUX__CALL_ENDED:
     return NULL;
   }
+  return NULL;
+}
+
+/* RUNNING is left: the stream is over, and knows how far it came. */
+static void call_close_attempt(gmux_call *call, uint64_t now_ns) {
+  gmux_evidence evidence = gmux__stream_evidence(&call->loop_only.stream);
+  call->loop_only.last = evidence;
+  call->loop_only.ended_by[evidence]++;
+  gmux__call_note_sending(call, now_ns);
+  int worst = GMUX__EVIDENCES - 1;
+  while (call->loop_only.ended_by[worst] == 0)
+    worst--;
+  atomic_store_explicit(&call->evidence, worst, memory_order_release);
 }
 
 void gmux__call_set_state(gmux_call *call, gmux__call_state state) {
-  bool is_legal = call_edge_is_legal(call->loop_only.state, state);
+  gmux__call_state old = call->loop_only.state;
+  bool is_legal = call_edge_is_legal(old, state);
   assert(is_legal);
   (void)is_legal;
   gmux__log(gmux__loop_logger(call->exchange.loop), GMUX_LOG_DEBUG, "client", "call %s: %s -> %s",
-            call->method->path, gmux__call_state_str(call->loop_only.state),
-            gmux__call_state_str(state));
+            call->method->path, gmux__call_state_str(old), gmux__call_state_str(state));
+  uint64_t now_ns = gmux__loop_now(call->exchange.loop);
+  gmux__call_turn_clock(call, old, now_ns);
+  if (old == GMUX__CALL_RUNNING) call_close_attempt(call, now_ns);
   call->loop_only.state = state;
+  gmux__call_turn_clock(call, state, now_ns);
+  if (state == GMUX__CALL_WAITING) call->loop_only.waiting_since_ns = now_ns;
   gmux__list_remove(&call->loop_only.link);
-  gmux__list *list = call_list(call->channel, state);
+  gmux__list *list = call_list(call, state);
   if (list) gmux__list_append(list, &call->loop_only.link);
   gmux__channel_count_call(call->channel, state == GMUX__CALL_ENDING, call->status.code);
 }
@@ -98,12 +132,11 @@ void gmux__call_end(gmux_call *call, const gmux__result *result) {
   call->status = gmux_status_make(result->code, result->message, result->details);
   /* Harmless when it is over: then this is what ended the call. */
   gmux__stream_reset(&call->loop_only.stream, GMUX__H2_CANCEL);
-  atomic_store_explicit(&call->evidence, (int)gmux__stream_evidence(&call->loop_only.stream),
-                        memory_order_release);
   if (result->code != GMUX_OK) call_drop_reply(call);
-  gmux__timer_clear(call->exchange.loop, &call->loop_only.deadline_timer);
+  gmux__timer_clear(call->exchange.loop, &call->loop_only.timer);
   gmux__exchange_set_over(&call->exchange);
   gmux__call_set_state(call, GMUX__CALL_ENDING);
+  atomic_store_explicit(&call->is_settled, true, memory_order_release);
   gmux__loop_defer(call->exchange.loop, GMUX__PHASE_DONE, &call->loop_only.end_task);
 }
 
@@ -143,42 +176,56 @@ static void call_on_end_task(void *arg) {
   gmux__exchange_release(&call->exchange); /* the loop's hold */
 }
 
-/* ---- the deadline ---- */
+/* ---- time ---- */
 
 bool gmux__call_is_late(gmux_call *call) {
   return call->loop_only.deadline_ns <= gmux__loop_now(call->exchange.loop);
 }
 
-/* What it was at, to end the sentence "deadline of 100 ms passed ...". */
-static void call_explain(gmux_call *call, char *text, size_t len) {
-  char what[GMUX__CONNECTOR_WHY];
-  switch (call->loop_only.state) {
-  case GMUX__CALL_WAITING:
-    gmux__endpoint_explain(&call->channel->loop_only.endpoint, what, sizeof what);
-    snprintf(text, len, "while waiting %s", what);
-    return;
-  case GMUX__CALL_RUNNING:
-    if (gmux__stream_evidence(&call->loop_only.stream) == GMUX_EVIDENCE_NEVER_LEFT)
-      snprintf(text, len, "before it left for %s", call->loop_only.line->peer);
-    else
-      snprintf(text, len, "%s",
-               gmux__result_where(atomic_load(&call->exchange.shared.is_write_closed)));
-    return;
-  default:
-    snprintf(text, len, "before it was started");
-  }
-}
-
 void gmux__call_end_late(gmux_call *call) {
   char where[GMUX__RESULT_TEXT];
-  call_explain(call, where, sizeof where);
+  gmux__call_where(call, where, sizeof where);
+  size_t used = strlen(where);
+  gmux__call_times(call, where + used, sizeof where - used);
   gmux__result result;
   gmux__result_deadline(&result, call->timeout_ms, where);
   gmux__call_end(call, &result);
 }
 
-static void call_on_deadline(void *arg) {
-  gmux__call_end_late(arg);
+static uint64_t call_patience_ends(const gmux_call *call) {
+  uint32_t patience_ms = call->channel->options.acquire_timeout_ms;
+  if (patience_ms == 0) return GMUX__NEVER;
+  return call->loop_only.waiting_since_ns + patience_ms * GMUX__NS_PER_MS;
+}
+
+void gmux__call_set_timer(gmux_call *call) {
+  uint64_t at_ns = call->loop_only.deadline_ns, sooner_ns = GMUX__NEVER;
+  if (call->loop_only.state == GMUX__CALL_WAITING) sooner_ns = call_patience_ends(call);
+  if (call->loop_only.state == GMUX__CALL_RESTING) sooner_ns = call->loop_only.rest_until_ns;
+  if (sooner_ns < at_ns) at_ns = sooner_ns;
+  gmux__timer_set(call->exchange.loop, &call->loop_only.timer, at_ns);
+}
+
+static void call_end_impatient(gmux_call *call) {
+  char what[GMUX__CONNECTOR_WHY];
+  gmux__endpoint_explain(&call->channel->loop_only.endpoint, what, sizeof what);
+  gmux__call_fail(call, GMUX_UNAVAILABLE, "no place within %u ms (acquire_timeout_ms), waiting %s",
+                  call->channel->options.acquire_timeout_ms, what);
+}
+
+/* The timer of a call that has been placed meanwhile is not moved then, where most are over before
+ * it fires; it is now. */
+static void call_on_timer(void *arg) {
+  gmux_call *call = arg;
+  uint64_t now_ns = gmux__loop_now(call->exchange.loop);
+  gmux__call_state state = call->loop_only.state;
+  if (call->loop_only.deadline_ns <= now_ns)
+    gmux__call_end_late(call);
+  else if (state == GMUX__CALL_WAITING && call_patience_ends(call) <= now_ns)
+    call_end_impatient(call);
+  else if (state == GMUX__CALL_RESTING && call->loop_only.rest_until_ns <= now_ns)
+    gmux__channel_resubmit(call->channel, call);
+  if (call->loop_only.state < GMUX__CALL_ENDING) gmux__call_set_timer(call);
 }
 
 /* ---- making one ---- */
@@ -236,15 +283,18 @@ static void call_init(gmux_call *call, const gmux__call_setup *setup,
   call->user_data = setup->user_data;
   call->timeout_ms = options->timeout_ms;
   call->wait_for_ready = options->wait_for_ready;
+  call->is_idempotent = options->idempotent || (setup->method->flags & GMUX_METHOD_IDEMPOTENT);
   call->status = gmux_status_make(GMUX_OK, NULL, NULL);
   atomic_init(&call->evidence, GMUX_EVIDENCE_NEVER_LEFT);
+  atomic_init(&call->is_settled, false);
   call->loop_only.deadline_ns = GMUX__NEVER;
-  gmux__timer_init(&call->loop_only.deadline_timer, call_on_deadline, call);
+  gmux__timer_init(&call->loop_only.timer, call_on_timer, call);
   gmux__task_init(&call->loop_only.end_task, call_on_end_task, call);
   gmux__stream_init(&call->loop_only.stream, channel->h2, &gmux__attempt_handlers,
                     options->max_recv_message_bytes ? options->max_recv_message_bytes
                                                     : o->max_recv_message_bytes,
                     setup_credit(setup, options));
+  gmux__stream_keep(&call->loop_only.stream, o->retry_buffer_bytes);
 }
 
 static int call_new(gmux_call **out, const gmux__call_setup *setup,

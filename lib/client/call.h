@@ -1,14 +1,26 @@
 /*
- * call.h (inside): one call and its attempt.
+ * call.h (inside): one call and its attempts, of which it has one at a time.
  *
  *     NEW --START--> WAITING --placed--> RUNNING --over--> ENDING --told--> ENDED
- *     NEW --START--> RUNNING (a connection had room)
- *     NEW, WAITING --failed, cancelled, deadline--> ENDING
+ *      |                ^                   |
+ *      |                |          to be made again (gmux__call_retry)
+ *      |                |                   v
+ *      |                +---- rested --- RESTING
+ *      +--START--> RUNNING (a connection had room)
  *
- * NEW is also a call that another thread has started and whose START has not come yet. A call in
- * WAITING, RUNNING or ENDING is in the channel's list of that name. Entering ENDING settles the
- * status for good; the application hears of it from a task of GMUX__PHASE_DONE, so never from
- * inside a function that it called, and after everything else of that moment has been settled too.
+ *     NEW, WAITING, RESTING --failed, cancelled, deadline--> ENDING
+ *
+ *     NEW      also one that another thread has started and whose START has not come yet
+ *     WAITING  for a place; in the channel's list `waiting`, or `again` when it had an attempt
+ *     RUNNING  its stream is open
+ *     RESTING  between two attempts: its stream holds again all that was written; until the
+ *              backoff of the retry is over, which the first time is at once
+ *     ENDING   the status is settled for good; the application hears of it from a task of
+ *              GMUX__PHASE_DONE, so never from inside a function that it called, and after
+ *              everything else of that moment has been settled too
+ *
+ * RUNNING, RESTING and ENDING are in the channel's lists of these names. One timer serves the
+ * deadline, acquire_timeout_ms and the backoff; an ordinary call sets it once and clears it once.
  */
 #ifndef GMUX__CLIENT_CALL_H
 #define GMUX__CLIENT_CALL_H
@@ -16,11 +28,13 @@
 #include "lib/client/channel.h"
 #include "lib/client/result.h"
 #include "lib/h2/exchange.h"
+#include "lib/policy/retry.h"
 
 typedef enum gmux__call_state {
   GMUX__CALL_NEW = 0,
   GMUX__CALL_WAITING,
   GMUX__CALL_RUNNING,
+  GMUX__CALL_RESTING,
   GMUX__CALL_ENDING,
   GMUX__CALL_ENDED
 } gmux__call_state;
@@ -31,6 +45,21 @@ const char *gmux__call_state_str(gmux__call_state state);
  * itself, to memory of the channel's slab, or to memory of its own. Usual replies cost no
  * allocation. */
 enum { GMUX__CALL_REPLY_INLINE = 256, GMUX__CALL_REPLY_SLAB = 4096 };
+
+/*
+ * Where a call's time goes: a clock for each of its states but NEW, and for WAITING one a reason.
+ * They add up to the call's time because each change of state stops one and starts the next at the
+ * same moment. A clock that stands holds what was spent; one that runs holds the moment (for
+ * `waits`, the odometer's reading) minus that: stopping and starting are the same subtraction.
+ * 104 bytes a call.
+ */
+typedef struct gmux__call_clocks {
+  uint64_t waits[GMUX__WAITS]; /* WAITING */
+  uint64_t running_ns, resting_ns;
+  uint64_t send_ns; /* of running_ns: with something to send; of the attempts that are over */
+} gmux__call_clocks;
+
+enum { GMUX__EVIDENCES = 5 };
 
 struct gmux_call {
   gmux__exchange exchange; /* must be first */
@@ -44,25 +73,32 @@ struct gmux_call {
   gmux_metadata *metadata; /* to be sent; NULL: none */
   int64_t timeout_ms;
   bool wait_for_ready;
+  bool is_idempotent;
   bool starts_with_message; /* START brings the one message of a unary call */
 
   struct {
     gmux__call_state state;
     gmux__link link; /* in a list of the channel */
     uint64_t deadline_ns;
-    gmux__timer deadline_timer;
-    gmux__task end_task;
-    bool is_cancelled;         /* before START came */
-    gmux__stream stream;       /* of the one attempt */
-    gmux__line *line;          /* whose connection it was put on; NULL: none yet */
     uint64_t waiting_since_ns; /* WAITING: since when */
-    uint32_t messages;         /* received */
-    gmux_bytes reply;          /* of a method that answers with one message, until the end */
-    void *reply_memory;        /* the slab's, when that is where it lies */
+    uint64_t rest_until_ns;    /* RESTING */
+    gmux__timer timer;         /* gmux__call_set_timer says for what */
+    gmux__task end_task;
+    bool is_cancelled;   /* before START came */
+    gmux__stream stream; /* of the attempt that runs; between two, of the next */
+    gmux__line *line;    /* whose connection it is or was on; NULL: none, or it will be another */
+    gmux__retry retry;   /* how often, by reason */
+    gmux_evidence last;  /* of the attempt before, if there was one */
+    uint32_t ended_by[GMUX__EVIDENCES]; /* attempts that are over */
+    gmux__call_clocks clocks;
+    uint32_t messages;  /* received */
+    gmux_bytes reply;   /* of a method that answers with one message, until the end */
+    void *reply_memory; /* the slab's, when that is where it lies */
   } loop_only;
 
-  gmux_status status; /* the loop's; others may read it once the mailbox or on_end has said so */
-  atomic_int evidence;
+  gmux_status status;  /* the loop's; others may read it once the mailbox or on_end has said so */
+  atomic_int evidence; /* of all attempts; POSSIBLE while one runs */
+  atomic_bool is_settled; /* ENDING: nothing that gmux_call_explain tells changes any more */
 
   uint8_t reply_inline[GMUX__CALL_REPLY_INLINE];
 };
@@ -77,6 +113,11 @@ void gmux__call_fail(gmux_call *call, gmux_code code, const char *format, ...) G
 /* Its deadline has passed. */
 void gmux__call_end_late(gmux_call *call);
 bool gmux__call_is_late(gmux_call *call);
+/* For the next that it is to be woken for: the deadline, the end of its patience in WAITING, or of
+ * its rest in RESTING. */
+void gmux__call_set_timer(gmux_call *call);
+/* Times it was put on a stream. */
+uint32_t gmux__call_attempts(const gmux_call *call);
 
 /* What gmux_call_start and the unary forms have in common. `request` (may be NULL) is taken on
  * success. */
@@ -100,6 +141,24 @@ extern const gmux__stream_handlers gmux__attempt_handlers;
 /* WAITING or NEW: puts the call on this connection, which has room: then it is RUNNING, or ENDING
  * when that failed for good. False: nothing has changed, the connection takes no more. */
 bool gmux__attempt_open(gmux_call *call, gmux__line *line);
+
+/* ---- retry.c ---- */
+
+/* RUNNING, its stream is over: true when it is made again without the application's knowledge
+ * (promises 11 and 12), and so is RESTING or WAITING now, or ENDING where nothing is to be had. */
+bool gmux__call_retry(gmux_call *call);
+
+/* ---- explain.c ---- */
+
+/* Stops or starts the clock of a state. */
+void gmux__call_turn_clock(gmux_call *call, gmux__call_state state, uint64_t now_ns);
+/* Leaves RUNNING: how much of it went by with something to send. */
+void gmux__call_note_sending(gmux_call *call, uint64_t now_ns);
+/* Where it stands, to follow "deadline of 100 ms passed": "while the server worked on it". */
+void gmux__call_where(const gmux_call *call, char *text, size_t len);
+/* Where its time went, to follow that: " (250 ms for TCP, 160 ms at the server)"; "" when it was
+ * spent at one place. */
+void gmux__call_times(const gmux_call *call, char *text, size_t len);
 
 /* ---- call_api.c ---- */
 

@@ -24,9 +24,7 @@ static int apply_start(gmux_call *call, gmux__op *op, bool was_posted) {
   uint64_t now_ns = gmux__loop_now(call->exchange.loop);
   call->loop_only.deadline_ns = deadline_after(now_ns, call->timeout_ms);
   gmux__channel_submit(call->channel, call, error);
-  if (call->loop_only.state < GMUX__CALL_ENDING)
-    gmux__timer_set(call->exchange.loop, &call->loop_only.deadline_timer,
-                    call->loop_only.deadline_ns);
+  if (call->loop_only.state < GMUX__CALL_ENDING) gmux__call_set_timer(call);
   return 0;
 }
 

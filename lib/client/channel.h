@@ -84,8 +84,8 @@ static inline bool gmux__channel_is_closing(const gmux_channel *channel) {
 /* A new call: put on a connection, made to wait, or ended (its status is settled then). `error`:
  * its request could not be taken, for want of memory. */
 void gmux__channel_submit(gmux_channel *channel, gmux_call *call, int error);
-/* RUNNING: its attempt is over, and may be made again: it waits before all that have had none, or
- * ends (closed, too late, nothing to be had). Never placed from inside this. */
+/* RESTING: its attempt may be made again now: it waits before all that have had none, or ends
+ * (closed, too late, nothing to be had). Never placed from inside this. */
 void gmux__channel_resubmit(gmux_channel *channel, gmux_call *call);
 /* A call has told its end. */
 void gmux__channel_call_ended(gmux_channel *channel);

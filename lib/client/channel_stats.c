@@ -4,13 +4,18 @@
 #include <assert.h>
 #include <string.h>
 
+static size_t calls_waiting(const gmux_channel *channel) {
+  return channel->loop_only.waiting.count + channel->loop_only.again.count +
+         channel->loop_only.resting.count;
+}
+
 /* Counts are lengths of lists, so they cannot drift; this shows them to other threads. */
 void gmux__channel_publish(gmux_channel *channel) {
   gmux__channel_figures *f = &channel->shared.figures;
   const gmux__endpoint *endpoint = &channel->loop_only.endpoint;
   size_t running = channel->loop_only.running.count;
   gmux__counter_set(&f->running, running);
-  gmux__counter_set(&f->waiting, channel->loop_only.waiting.count);
+  gmux__counter_set(&f->waiting, calls_waiting(channel));
   if (running > gmux__counter_get(&f->peak)) gmux__counter_set(&f->peak, running);
   gmux__counter_set(&f->ready, endpoint->ready.count);
   gmux__counter_set(&f->draining, endpoint->draining.count);
@@ -49,6 +54,8 @@ static void check_list(const gmux_channel *channel, const gmux__list *list,
     assert(call->loop_only.state == state);
     assert(call->channel == channel);
     assert((call->loop_only.stream.conn != NULL) == (state == GMUX__CALL_RUNNING));
+    if (state == GMUX__CALL_WAITING)
+      assert((list == &channel->loop_only.again) == (gmux__call_attempts(call) > 0));
     count++;
   }
   assert(count == list->count);
@@ -61,14 +68,18 @@ void gmux__channel_check(const gmux_channel *channel) {
   assert(!endpoint->greeting.first || endpoint->connector.stage == GMUX__CONNECTOR_HANDED);
   assert(!endpoint->ready.first || !gmux__connector_is_on(&endpoint->connector));
   check_list(channel, &channel->loop_only.waiting, GMUX__CALL_WAITING);
+  check_list(channel, &channel->loop_only.again, GMUX__CALL_WAITING);
   check_list(channel, &channel->loop_only.running, GMUX__CALL_RUNNING);
+  check_list(channel, &channel->loop_only.resting, GMUX__CALL_RESTING);
   check_list(channel, &channel->loop_only.ending, GMUX__CALL_ENDING);
   assert(channel->loop_only.waiting.count <= channel->options.max_waiting);
   if (channel->loop_only.state == GMUX_CHANNEL_SHUTDOWN)
-    assert(!channel->loop_only.waiting.first && !channel->loop_only.running.first);
+    assert(!calls_waiting(channel) && !channel->loop_only.running.first);
   const gmux__channel_figures *f = &channel->shared.figures;
   assert(gmux__counter_get(&f->started) ==
          gmux__counter_get(&f->succeeded) + gmux__counter_get(&f->failed) +
-             channel->loop_only.waiting.count + channel->loop_only.running.count);
+             calls_waiting(channel) + channel->loop_only.running.count);
+  assert(gmux__counter_get(&f->waiting) == calls_waiting(channel));
+  assert(gmux__counter_get(&f->running) == channel->loop_only.running.count);
 }
 #endif

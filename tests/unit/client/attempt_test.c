@@ -310,7 +310,8 @@ static void a_reset_has_its_codes_status(void) {
   assert_others_go_on(p);
 }
 
-static void a_refused_stream_is_unavailable_and_known_unprocessed(void) {
+static void a_refused_stream_is_known_unprocessed_and_without_retries_unavailable(void) {
+  w_options.max_refused_retries = 0;
   tcall *t;
   rawpeer *p = request(&t, GMUX_UNARY);
   rawpeer_rst(p, 1, 7);
@@ -522,7 +523,7 @@ static const test_case cases[] = {
     TEST(a_second_reply_is_internal_and_none_is_delivered),
     TEST(a_reply_with_an_error_is_dropped),
     TEST(a_reset_has_its_codes_status),
-    TEST(a_refused_stream_is_unavailable_and_known_unprocessed),
+    TEST(a_refused_stream_is_known_unprocessed_and_without_retries_unavailable),
     TEST(a_reset_in_the_middle_of_an_answer_fails_and_delivers_no_reply),
     TEST(a_connection_lost_in_the_middle_of_an_answer_is_unavailable),
     TEST(a_message_over_the_limit_is_resource_exhausted),

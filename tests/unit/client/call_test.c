@@ -57,11 +57,12 @@ static void wrong_messages_are_refused_in_words(void) {
 static void evidence_and_states_have_names(void) {
   static const char *const names[] = {"never left",        "refused",  "above last stream id",
                                       "possibly executed", "answered", "unknown"};
-  static const char *const states[] = {"NEW", "WAITING", "RUNNING", "ENDING", "ENDED", "?"};
-  for (int i = 0; i < 6; i++) {
+  static const char *const states[] = {"NEW",    "WAITING", "RUNNING", "RESTING",
+                                       "ENDING", "ENDED",   "?"};
+  for (int i = 0; i < 6; i++)
     CU_ASSERT_STRING_EQUAL(gmux_evidence_str((gmux_evidence)i), names[i]);
+  for (int i = 0; i < 7; i++)
     CU_ASSERT_STRING_EQUAL(gmux__call_state_str((gmux__call_state)i), states[i]);
-  }
 }
 
 /* ---- what is sent ---- */

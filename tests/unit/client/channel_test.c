@@ -450,7 +450,9 @@ static void goaway_moves_new_calls_and_lets_the_old_finish(void) {
   CU_ASSERT_EQUAL(rawpeer_state(q), 0);
 }
 
-static void a_call_above_goaways_last_id_is_unavailable_and_known_unprocessed(void) {
+static void a_call_above_goaways_last_id_is_known_unprocessed_and_without_retries_unavailable(
+    void) {
+  w_options.max_refused_retries = 0;
   rawpeer *p = w_connected();
   tcall *a = w_unary(), *b = w_unary();
   w_run();
@@ -821,7 +823,7 @@ static const test_case cases[] = {
     TEST(calls_that_wait_when_the_connection_is_lost_get_a_new_one_at_once),
     TEST(a_connection_of_no_use_holds_back_the_next_one),
     TEST(goaway_moves_new_calls_and_lets_the_old_finish),
-    TEST(a_call_above_goaways_last_id_is_unavailable_and_known_unprocessed),
+    TEST(a_call_above_goaways_last_id_is_known_unprocessed_and_without_retries_unavailable),
     TEST(goaway_without_calls_goes_idle),
     TEST(a_call_started_while_the_loss_is_being_told_goes_to_the_next_connection),
     TEST(calls_wait_for_a_free_stream_in_the_order_they_came),

@@ -58,9 +58,10 @@ static void on_release(void *arg, const uint8_t *data, size_t len) {
   releases++;
 }
 
-static void owned_messages_are_taken_and_released_once(void) {
+static void owned_messages_are_taken_and_released_when_they_are_on_their_way(void) {
   releases = 0;
   w_options.write_queue_bytes = 1024;
+  w_options.retry_buffer_bytes = 0;
   w_open();
   tcall *t = w_start(GMUX_CLIENT_STREAMING, NULL);
   gmux_bytes a = gmux_bytes_wrap(block, 2000, on_release, NULL);
@@ -73,6 +74,19 @@ static void owned_messages_are_taken_and_released_once(void) {
   w_greet(-1);
   CU_ASSERT_EQUAL(releases, 1);
   gmux_bytes_release(&b);
+}
+
+static void owned_messages_are_kept_until_the_reply_begins(void) {
+  releases = 0;
+  rawpeer *p = w_connected();
+  tcall *t = w_start(GMUX_CLIENT_STREAMING, NULL);
+  gmux_bytes message = gmux_bytes_wrap(block, 2000, on_release, NULL);
+  CU_ASSERT_EQUAL(gmux_call_write(t->call, &message), 0);
+  w_run();
+  CU_ASSERT_EQUAL(releases, 0); /* they may have to be sent again */
+  w_headers(p, 1);
+  w_run();
+  CU_ASSERT_EQUAL(releases, 1);
 }
 
 static void messages_that_never_left_are_released_with_the_call(void) {
@@ -296,7 +310,8 @@ static const test_case cases[] = {
     TEST(a_full_queue_says_so_refuses_more_and_tells_when_there_is_room),
     TEST(who_was_never_told_full_is_never_told_writable),
     TEST(a_call_that_waits_for_a_connection_queues_as_much_and_no_more),
-    TEST(owned_messages_are_taken_and_released_once),
+    TEST(owned_messages_are_taken_and_released_when_they_are_on_their_way),
+    TEST(owned_messages_are_kept_until_the_reply_begins),
     TEST(messages_that_never_left_are_released_with_the_call),
     TEST(calls_written_in_one_turn_leave_with_one_write),
     TEST(messages_wait_for_credit),
