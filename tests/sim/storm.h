@@ -38,9 +38,9 @@ typedef struct storm_call {
   unsigned generation; /* of the channel */
   gmux_loop *loop;     /* the channel's */
   gmux_method_kind kind;
-  bool is_unary_form;
+  bool is_unary_form, is_idempotent;
   bool is_of_loop; /* started on the loop's thread; see storm_may_speak */
-  uint64_t deadline_ns;
+  uint64_t started_ns, deadline_ns;
   unsigned to_write, written;
   bool is_half_closed, is_full, is_cancelled, is_memory_short;
   uint64_t credit;
@@ -48,10 +48,8 @@ typedef struct storm_call {
   uint64_t ended_ns;
   gmux_code code;
   gmux_evidence evidence;
-  struct { /* the server's */
-    unsigned executed, received, written, ends;
-    bool has_finished;
-    gmux_code code;
+  struct { /* the servers' */
+    unsigned executed, ends;
   } ledger;
 } storm_call;
 
@@ -66,7 +64,7 @@ typedef struct storm_served {
   bool is_full;
   unsigned to_write, written, received;
   uint64_t credit;
-  gmux_code code;
+  gmux_code code; /* planned; then said */
   bool is_finished;
   uint64_t deadline_ns;
   char peer[64];
@@ -77,6 +75,7 @@ typedef struct storm_channel {
   gmux_loop *loop;
   unsigned generation;
   uint64_t started, succeeded, failed;
+  uint32_t max_refused_retries, max_idempotent_retries, acquire_timeout_ms;
 } storm_channel;
 
 /* A channel that was closed: its on_closed is to come. */
@@ -176,5 +175,7 @@ void storm_server_free(int i);
 gmux__address storm_server_address(int i);
 void storm_served_poke(storm_served *s);
 void storm_served_complete(storm_served *s);
+/* Some execution of this call ended with OK after so many messages. */
+bool storm_call_was_served(const storm_call *c, unsigned messages);
 
 #endif

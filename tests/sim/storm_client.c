@@ -137,6 +137,42 @@ static void handler_mischief(storm_call *c, gmux_call *call) {
   storm_mischief();
 }
 
+/* ---- explanations ---- */
+
+static uint64_t explained_ns(const gmux_call_explanation *e) {
+  return e->paused_ns + e->backoff_ns + e->gate_ns + e->resolve_ns + e->dial_ns + e->tls_ns +
+         e->settings_ns + e->validation_ns + e->limit_ns + e->retry_ns + e->send_ns + e->server_ns;
+}
+
+/* Where the time went adds up, and nothing was sent twice that must not be. */
+static gmux_call_explanation law_of_explanation(const storm_call *c, gmux_call *call) {
+  const storm_channel *channel = &st.channels[c->channel];
+  gmux_call_explanation e = {.size = sizeof e};
+  storm_law(gmux_call_explain(call, &e) == 0, "call %u cannot be explained", c->id);
+  storm_law(explained_ns(&e) == e.total_ns, "call %u: %llu ns are explained, of %llu: %s", c->id,
+            (unsigned long long)explained_ns(&e), (unsigned long long)e.total_ns, e.sentence);
+  storm_law(e.total_ns <= sim_now(st.sim) - c->started_ns,
+            "call %u: explained %llu ns, it took %llu", c->id, (unsigned long long)e.total_ns,
+            (unsigned long long)(sim_now(st.sim) - c->started_ns));
+  const uint32_t *by = e.ended_by;
+  uint32_t may_have_been = by[GMUX_EVIDENCE_POSSIBLE] + by[GMUX_EVIDENCE_ANSWERED];
+  uint32_t ended = may_have_been + by[GMUX_EVIDENCE_NEVER_LEFT] + by[GMUX_EVIDENCE_REFUSED] +
+                   by[GMUX_EVIDENCE_ABOVE_LAST];
+  storm_law(ended == e.attempts || ended + 1 == e.attempts, "call %u: %u attempts, %u ended", c->id,
+            e.attempts, ended);
+  storm_law(may_have_been <= 1 || c->is_idempotent,
+            "call %u: sent again after it may have been "
+            "executed: %s",
+            c->id, e.sentence);
+  if (c->generation != channel->generation) return e;
+  storm_law(may_have_been <= 1 + channel->max_idempotent_retries, "call %u: %u times lost: %s",
+            c->id, may_have_been, e.sentence);
+  storm_law(by[GMUX_EVIDENCE_REFUSED] + by[GMUX_EVIDENCE_ABOVE_LAST] <=
+                1 + channel->max_refused_retries,
+            "call %u: refused too often: %s", c->id, e.sentence);
+  return e;
+}
+
 static bool metadata_is(const gmux_metadata *metadata, const char *key, uint32_t id) {
   char text[16];
   snprintf(text, sizeof text, "%u", id);
@@ -187,7 +223,9 @@ static void on_writable(gmux_call *call, void *user_data) {
 static void on_draining(gmux_call *call, void *user_data) {
   storm_call *c = user_data;
   law_of_handlers(c, "on_draining");
-  storm_law(c->drainings++ == 0, "call %u: on_draining twice", c->id);
+  gmux_call_explanation e = law_of_explanation(c, call);
+  storm_law(++c->drainings <= e.attempts, "call %u: on_draining %u times in %u attempts", c->id,
+            c->drainings, e.attempts);
   handler_mischief(c, call);
 }
 
@@ -197,11 +235,10 @@ static bool evidence_excludes_execution(gmux_evidence evidence) {
 }
 
 static void law_of_success(const storm_call *c, const gmux_metadata *trailers) {
-  storm_law(c->ledger.executed == 1, "call %u: OK, executed %u times", c->id, c->ledger.executed);
-  storm_law(c->ledger.has_finished && c->ledger.code == GMUX_OK,
-            "call %u: OK, which its server never said", c->id);
-  storm_law(c->received == c->ledger.written, "call %u: OK with %u of %u messages", c->id,
-            c->received, c->ledger.written);
+  storm_law(c->ledger.executed == 1 || c->is_idempotent, "call %u: OK, executed %u times", c->id,
+            c->ledger.executed);
+  storm_law(storm_call_was_served(c, c->received),
+            "call %u: OK with %u messages, which no server ever said", c->id, c->received);
   storm_law(!kind_receives_one(c->kind) || c->received == 1, "call %u: OK with %u replies", c->id,
             c->received);
   storm_law(!trailers || metadata_is(trailers, "x-trailer", c->id), "call %u: foreign trailers",
@@ -214,12 +251,13 @@ static void call_ended(storm_call *c, gmux_call *call, const gmux_status *status
                        const gmux_metadata *trailers) {
   storm_channel *channel = &st.channels[c->channel];
   law_of_handlers(c, "on_end");
+  gmux_call_explanation e = law_of_explanation(c, call);
   c->ends++;
   c->code = status->code;
   c->evidence = gmux_call_get_evidence(call);
   c->ended_ns = sim_now(st.sim);
-  storm_note("call %u: ends %s (%s) [%s] executed %u", c->id, gmux_code_str(c->code),
-             gmux_evidence_str(c->evidence), status->message, c->ledger.executed);
+  storm_note("call %u: ends %s (%s) [%s] executed %u; %s", c->id, gmux_code_str(c->code),
+             gmux_evidence_str(c->evidence), status->message, c->ledger.executed, e.sentence);
   storm_law(c->deadline_ns >= c->ended_ns, "call %u: ended %llu ns after its deadline", c->id,
             (unsigned long long)(c->ended_ns - c->deadline_ns));
   if (c->code == GMUX_OK) law_of_success(c, trailers);
@@ -321,6 +359,8 @@ static int call_begin(storm_call *c, gmux_channel *channel, const gmux_call_opti
 
 static storm_call *call_start(storm_call *c, const gmux_call_options *options) {
   storm_channel *channel = &st.channels[c->channel];
+  c->started_ns = sim_now(st.sim);
+  c->is_idempotent = options->idempotent;
   c->deadline_ns = GMUX__NEVER;
   if (options->timeout_ms != GMUX_NO_TIMEOUT)
     c->deadline_ns = sim_now(st.sim) + (uint64_t)options->timeout_ms * STORM_MS;
@@ -375,6 +415,7 @@ storm_call *storm_call_start(int channel) {
   gmux_call_options_init(&options, sizeof options);
   options.timeout_ms = random_timeout();
   options.wait_for_ready = storm_chance(50);
+  options.idempotent = storm_chance(20);
   if (!c->is_unary_form && storm_chance(40)) {
     options.initial_credit = (uint32_t)storm_random(3);
     c->credit = options.initial_credit;
@@ -410,6 +451,9 @@ static gmux_channel_options random_options(void) {
   static const uint32_t streams[] = {1, 5, 100, 100};
   static const uint32_t waiting[] = {0, 3, 100000, 100000, 100000, 100000, 100000, 100000};
   static const uint32_t idles[] = {0, 1000, 3000, 1800000};
+  static const uint32_t retries[] = {0, 1, 3, 3};
+  static const uint32_t kept[] = {0, 500, 262144, 262144};
+  static const uint32_t patience[] = {0, 0, 0, 20, 1000};
   gmux_channel_options o;
   gmux_channel_options_init(&o, sizeof o);
   o.cleartext = !st.client_tls;
@@ -421,6 +465,10 @@ static gmux_channel_options random_options(void) {
   o.max_concurrent_streams = any_of(streams, 4);
   o.max_waiting = any_of(waiting, 8);
   o.idle_timeout_ms = any_of(idles, 4);
+  o.max_refused_retries = any_of(retries, 4);
+  o.max_idempotent_retries = any_of(retries, 4);
+  o.retry_buffer_bytes = any_of(kept, 4);
+  o.acquire_timeout_ms = any_of(patience, 5);
   if (storm_chance(15)) o.max_recv_message_bytes = (uint32_t)(st.max_bytes / 2);
   o.initial_backoff_ms = 100 + (uint32_t)storm_random(900);
   o.max_backoff_ms = o.initial_backoff_ms + (uint32_t)storm_random(2000);
@@ -443,6 +491,9 @@ void storm_channel_open(int i) {
   if (error) return;
   ch->generation++;
   ch->started = ch->succeeded = ch->failed = 0;
+  ch->max_refused_retries = o.max_refused_retries;
+  ch->max_idempotent_retries = o.max_idempotent_retries;
+  ch->acquire_timeout_ms = o.acquire_timeout_ms;
   storm_note("channel %d: new, to %s, %u streams, %u waiting, idle %u", i, target,
              o.max_concurrent_streams, o.max_waiting, o.idle_timeout_ms);
 }

@@ -68,12 +68,10 @@ static void served_write(storm_served *s) {
   served_law(s, rv);
   if (rv < 0) return;
   s->written++;
-  s->asked->ledger.written++;
   s->has_headers = true;
   s->is_full = rv == GMUX_WRITE_FULL;
 }
 
-/* The ledger has the promise before it is made: the client may hear of it within this turn. */
 static void served_finish(storm_served *s, gmux_code code) {
   if (s->is_finished || !may_speak(s)) return;
   if (kind_sends_one(s->kind) && s->written == 0 && code == GMUX_OK) code = GMUX_INTERNAL;
@@ -86,8 +84,7 @@ static void served_finish(storm_served *s, gmux_code code) {
   storm_note("server, call %u: finish %s after %u replies", s->asked->id, gmux_code_str(code),
              s->written);
   s->is_finished = true;
-  s->asked->ledger.has_finished = true;
-  s->asked->ledger.code = code;
+  s->code = code;
 }
 
 static void served_reply(storm_served *s) {
@@ -99,10 +96,8 @@ static void served_reply(storm_served *s) {
   if (rv) return;
   storm_note("server, call %u: reply", s->asked->id);
   s->written++;
-  s->asked->ledger.written++;
   s->is_finished = true;
-  s->asked->ledger.has_finished = true;
-  s->asked->ledger.code = GMUX_OK;
+  s->code = GMUX_OK;
 }
 
 /* All that is planned, as far as the queue takes it. */
@@ -200,9 +195,19 @@ static storm_served *served_new(gmux_server_call *call, const storm_life *life,
   s->kind = kind;
   snprintf(s->peer, sizeof s->peer, "%s", gmux_server_call_peer(call));
   storm_note("server %d: executes call %lu from %s", life->server, id, s->peer);
-  storm_law(++s->asked->ledger.executed == 1, "call %lu executed twice", id);
+  storm_law(++s->asked->ledger.executed == 1 || s->asked->is_idempotent, "call %lu executed twice",
+            id);
   storm_law(s->asked->kind == kind, "call %lu came to another method", id);
   return s;
+}
+
+bool storm_call_was_served(const storm_call *c, unsigned messages) {
+  for (size_t i = 0; i < st.served_count; i++) {
+    const storm_served *s = &st.served[i];
+    if (s->asked == c && s->is_finished && s->code == GMUX_OK && s->written == messages)
+      return true;
+  }
+  return false;
 }
 
 /* ---- handlers ---- */

@@ -350,6 +350,22 @@ static void law_of_channel(int i) {
             (unsigned long long)ch->succeeded, (unsigned long long)ch->failed);
 }
 
+static void law_of_retries(int i) {
+  gmux_channel_stats s = {.size = sizeof s};
+  if (!st.channels[i].channel || gmux_channel_get_stats(st.channels[i].channel, &s)) return;
+  uint64_t retries = 0;
+  for (int k = 0; k < 5; k++)
+    retries += s.retries[k];
+  storm_law(retries <= s.attempts && s.attempts - retries <= s.calls_started,
+            "channel %d: %llu attempts, %llu of them retries, of %llu calls", i,
+            (unsigned long long)s.attempts, (unsigned long long)retries,
+            (unsigned long long)s.calls_started);
+  storm_law(s.retries[GMUX_EVIDENCE_ANSWERED] == 0,
+            "channel %d: a call was made again after an "
+            "answer",
+            i);
+}
+
 static void law_of_server(int i) {
   storm_server *sv = &st.servers[i];
   gmux_server_stats s = {.size = sizeof s};
@@ -361,8 +377,10 @@ static void law_of_server(int i) {
 }
 
 static void laws_of_counting(void) {
-  for (int i = 0; i < st.channel_count; i++)
+  for (int i = 0; i < st.channel_count; i++) {
     law_of_channel(i);
+    law_of_retries(i);
+  }
   for (int i = 0; i < st.server_count; i++)
     law_of_server(i);
 }
@@ -476,8 +494,9 @@ static void law_of_probe(int i) {
   if (!storm_law(c->ends == 1, "channel %d: a new call does not end within %d s of calm", i,
                  (int)PROBE_S))
     return;
-  /* Only a channel that lets nobody wait may say so. */
-  storm_law(c->code == GMUX_OK || c->code == GMUX_RESOURCE_EXHAUSTED,
+  /* Only a channel that lets nobody wait, or not for long, may say so. */
+  bool is_impatient = st.channels[i].acquire_timeout_ms > 0 && c->code == GMUX_UNAVAILABLE;
+  storm_law(c->code == GMUX_OK || c->code == GMUX_RESOURCE_EXHAUSTED || is_impatient,
             "channel %d: a new call in calm ends %s", i, gmux_code_str(c->code));
 }
 
