@@ -14,8 +14,10 @@ void gmux__channel_publish(gmux_channel *channel) {
   gmux__channel_figures *f = &channel->shared.figures;
   const gmux__endpoint *endpoint = &channel->loop_only.endpoint;
   size_t running = channel->loop_only.running.count;
+  uint64_t oldest_ns = gmux__channel_oldest_wait(channel);
   gmux__counter_set(&f->running, running);
   gmux__counter_set(&f->waiting, calls_waiting(channel));
+  gmux__counter_set(&f->oldest_waiter_since_ns, oldest_ns == GMUX__NEVER ? 0 : oldest_ns);
   if (running > gmux__counter_get(&f->peak)) gmux__counter_set(&f->peak, running);
   gmux__counter_set(&f->ready, endpoint->ready.count);
   gmux__counter_set(&f->draining, endpoint->draining.count);
@@ -23,26 +25,99 @@ void gmux__channel_publish(gmux_channel *channel) {
   gmux__counter_set(&f->dials_failed, endpoint->failed);
 }
 
+static void copy_counters(uint64_t *out, const gmux__counter *counters, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    out[i] = gmux__counter_get(&counters[i]);
+}
+
+static void stats_of_calls(gmux_channel_stats *s, gmux_channel *channel) {
+  const gmux__channel_figures *f = &channel->shared.figures;
+  s->calls_started = gmux__counter_get(&f->started);
+  s->calls_succeeded = gmux__counter_get(&f->succeeded);
+  s->calls_failed = gmux__counter_get(&f->failed);
+  s->calls_running = (uint32_t)gmux__counter_get(&f->running);
+  s->calls_waiting = (uint32_t)gmux__counter_get(&f->waiting);
+  s->streams_peak = (uint32_t)gmux__counter_get(&f->peak);
+  s->attempts = gmux__counter_get(&f->attempts);
+  copy_counters(s->retries, f->retries, GMUX__EVIDENCES);
+  s->reused = gmux__counter_get(&f->reused);
+  uint64_t since_ns = gmux__counter_get(&f->oldest_waiter_since_ns);
+  uint64_t now_ns = since_ns ? gmux__loop_clock(channel->loop) : 0;
+  if (since_ns < now_ns) s->oldest_waiter_ms = (now_ns - since_ns) / GMUX__NS_PER_MS;
+}
+
+static void stats_of_connections(gmux_channel_stats *s, const gmux__channel_figures *f) {
+  s->connections_dialing = (uint32_t)gmux__counter_get(&f->dialing);
+  s->connections_ready = (uint32_t)gmux__counter_get(&f->ready);
+  s->connections_suspect = (uint32_t)gmux__counter_get(&f->suspect);
+  s->connections_draining = (uint32_t)gmux__counter_get(&f->draining);
+  s->connections = s->connections_ready + s->connections_draining;
+  s->connections_made = gmux__counter_get(&f->made);
+  s->dials_started = gmux__counter_get(&f->dials_started);
+  s->dials_failed = gmux__counter_get(&f->dials_failed);
+  copy_counters(s->lost, f->lost, GMUX_LOSSES);
+  s->recycled_age = gmux__counter_get(&f->recycled_age);
+  s->recycled_calls = gmux__counter_get(&f->recycled_calls);
+  s->recycled_ids = gmux__counter_get(&f->recycled_ids);
+  s->recycled_rotated = gmux__counter_get(&f->recycled_rotated);
+  s->closed_idle = gmux__counter_get(&f->closed_idle);
+  s->too_many_pings = gmux__counter_get(&f->too_many_pings);
+  s->keepalive_ms = (uint32_t)gmux__counter_get(&f->keepalive_ms);
+}
+
+static void stats_of_h2(gmux_channel_stats *s, const gmux__h2_figures *f) {
+  copy_counters(s->goaways, f->goaways, GMUX_H2_CODES);
+  s->streams_unreset = (uint32_t)gmux__counter_get(&f->resets_waiting);
+  s->pings_sent = gmux__counter_get(&f->pings_sent);
+  s->pings_acked = gmux__counter_get(&f->pings_acked);
+  s->suspicions = gmux__counter_get(&f->suspicions);
+  s->validations = gmux__counter_get(&f->validations);
+  s->resets_sent = gmux__counter_get(&f->resets_sent);
+  s->resets_delayed = gmux__counter_get(&f->resets_delayed);
+  s->resets_received = gmux__counter_get(&f->resets_received);
+  s->bytes_sent = gmux__counter_get(&f->bytes_sent);
+  s->bytes_received = gmux__counter_get(&f->bytes_received);
+}
+
 int gmux_channel_get_stats(gmux_channel *channel, gmux_channel_stats *stats) {
   if (!channel || !stats)
     return gmux__fail(GMUX_ERR_INVALID, "gmux_channel_get_stats: channel or stats is NULL");
   if (stats->size < sizeof stats->size)
     return gmux__fail(GMUX_ERR_INVALID, "stats->size is %zu: set it to sizeof *stats", stats->size);
-  const gmux__channel_figures *f = &channel->shared.figures;
-  const gmux_channel_stats now = {
-      .size = stats->size,
-      .calls_started = gmux__counter_get(&f->started),
-      .calls_succeeded = gmux__counter_get(&f->succeeded),
-      .calls_failed = gmux__counter_get(&f->failed),
-      .calls_running = (uint32_t)gmux__counter_get(&f->running),
-      .calls_waiting = (uint32_t)gmux__counter_get(&f->waiting),
-      .streams_peak = (uint32_t)gmux__counter_get(&f->peak),
-      .connections = (uint32_t)(gmux__counter_get(&f->ready) + gmux__counter_get(&f->draining)),
-      .connections_made = gmux__counter_get(&f->made),
-      .dials_failed = gmux__counter_get(&f->dials_failed),
-  };
+  gmux_channel_stats now = {.size = stats->size};
+  stats_of_calls(&now, channel);
+  stats_of_connections(&now, &channel->shared.figures);
+  stats_of_h2(&now, gmux__h2_get_figures(channel->h2));
   memcpy(stats, &now, stats->size < sizeof now ? stats->size : sizeof now);
   return 0;
+}
+
+const char *gmux_loss_str(gmux_loss loss) {
+  switch (loss) {
+  case GMUX_LOSS_DNS:
+    return "the name could not be looked up";
+  case GMUX_LOSS_REFUSED:
+    return "refused";
+  case GMUX_LOSS_TIMEOUT:
+    return "timeout";
+  case GMUX_LOSS_TLS:
+    return "TLS";
+  case GMUX_LOSS_GOAWAY:
+    return "GOAWAY";
+  case GMUX_LOSS_EOF:
+    return "closed by the peer";
+  case GMUX_LOSS_RESET:
+    return "reset";
+  case GMUX_LOSS_DEAD:
+    return "dead";
+  case GMUX_LOSS_PROTOCOL:
+    return "broken protocol";
+  case GMUX_LOSS_LOCAL:
+    return "ended by us";
+  case GMUX_LOSSES: /* how many there are */
+    break;
+  }
+  return "unknown";
 }
 
 #ifdef GMUX_DEBUG
@@ -77,8 +152,8 @@ void gmux__channel_check(const gmux_channel *channel) {
     assert(!calls_waiting(channel) && !channel->loop_only.running.first);
   const gmux__channel_figures *f = &channel->shared.figures;
   assert(gmux__counter_get(&f->started) ==
-         gmux__counter_get(&f->succeeded) + gmux__counter_get(&f->failed) +
-             calls_waiting(channel) + channel->loop_only.running.count);
+         gmux__counter_get(&f->succeeded) + gmux__counter_get(&f->failed) + calls_waiting(channel) +
+             channel->loop_only.running.count);
   assert(gmux__counter_get(&f->waiting) == calls_waiting(channel));
   assert(gmux__counter_get(&f->running) == channel->loop_only.running.count);
 }

@@ -61,6 +61,10 @@ uint64_t gmux__loop_now(gmux_loop *loop) {
   return loop->loop.now_ns;
 }
 
+uint64_t gmux__loop_clock(gmux_loop *loop) {
+  return loop->ops->clock(loop);
+}
+
 static uint64_t rotate_left(uint64_t x, unsigned by) {
   return (x << by) | (x >> (64 - by));
 }

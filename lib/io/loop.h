@@ -31,6 +31,8 @@
  * that starts a call from its own libev callback) the clock is asked, since the last turn may be
  * long ago. Never goes back. */
 uint64_t gmux__loop_now(gmux_loop *loop);
+/* The clock itself; any thread. For figures that others ask for; decisions go by gmux__loop_now. */
+uint64_t gmux__loop_clock(gmux_loop *loop);
 
 /*
  * A timer is embedded in its object; setting one neither allocates nor fails (an intrusive pairing

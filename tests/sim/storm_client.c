@@ -224,7 +224,8 @@ static void on_draining(gmux_call *call, void *user_data) {
   storm_call *c = user_data;
   law_of_handlers(c, "on_draining");
   gmux_call_explanation e = law_of_explanation(c, call);
-  storm_law(++c->drainings <= e.attempts, "call %u: on_draining %u times in %u attempts", c->id,
+  c->drainings++;
+  storm_law(c->drainings <= e.attempts, "call %u: on_draining %u times in %u attempts", c->id,
             c->drainings, e.attempts);
   handler_mischief(c, call);
 }
