@@ -3,7 +3,7 @@
  *
  * SayHello is a function of a protobuf-c service. protobuf-c knows no streams, so the other three
  * are handlers on bytes. All of them run on the one thread of the gmux_loop; main waits for the
- * signal that ends it.
+ * signals that end it: the first lets running calls finish, another one cuts them off.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "greeter.pb-c.h"
@@ -12,15 +12,20 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static const char usage[] =
     "usage: rpc_server [OPTION]...\n"
-    "Serves hello.Greeter until SIGINT or SIGTERM, then lets running calls finish.\n"
+    "Serves hello.Greeter until SIGINT or SIGTERM, then lets running calls finish; the second\n"
+    "signal does not wait for them.\n"
     "  --listen ADDRESS   default ipv4:127.0.0.1:0 (0: any port); ipv6:[::1]:443, unix:/run/x\n"
     "  --cert, --key FILE the server's certificate chain, and its private key (PEM)\n"
     "  --ca FILE          ask clients for a certificate of this authority (mutual TLS)\n"
     "  --cleartext        no TLS\n"
-    "  --max-streams N    calls at once on one connection (default 100)\n";
+    "  --max-streams N    calls at once on one connection (default 100)\n"
+    "  --max-age-ms N     connections older than that are ended in good order (default: never)\n"
+    "  --min-ping-ms N    what clients must let pass between two PINGs (default 300000)\n"
+    "  --drain-ms N       how long running calls have to finish at the end (default 5000)\n";
 
 /* ---- SayHello: protobuf-c calls us with the request; we answer through the closure ---- */
 
@@ -146,14 +151,26 @@ static void must(int error) {
   exit(1);
 }
 
+/* Of an option; the library says what is out of range. */
+static uint32_t number(const char *given, uint32_t otherwise) {
+  return given ? (uint32_t)strtoul(given, NULL, 10) : otherwise;
+}
+
+/* On the loop's thread, where all signals are blocked: this one goes to sigwait in main. */
+static void on_drained(void *user_data) {
+  (void)user_data;
+  kill(getpid(), SIGUSR1);
+}
+
 int main(int argc, char **argv) {
   /* clang-format off */
   static const struct option longs[] = {
       {"listen", 1, NULL, 'l'}, {"cert", 1, NULL, 'c'}, {"key", 1, NULL, 'k'}, {"ca", 1, NULL, 'a'},
-      {"cleartext", 0, NULL, 'n'}, {"max-streams", 1, NULL, 'm'}, {"help", 0, NULL, 'h'},
+      {"cleartext", 0, NULL, 'n'}, {"max-streams", 1, NULL, 'm'}, {"max-age-ms", 1, NULL, 'o'},
+      {"min-ping-ms", 1, NULL, 'p'}, {"drain-ms", 1, NULL, 'd'}, {"help", 0, NULL, 'h'},
       {NULL, 0, NULL, 0}};
   /* clang-format on */
-  const char *given[128] = {['l'] = "ipv4:127.0.0.1:0", ['m'] = "100"};
+  const char *given[128] = {['l'] = "ipv4:127.0.0.1:0"};
   for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
     if (o == 'h' || o == '?') return fputs(usage, o == 'h' ? stdout : stderr), o == 'h' ? 0 : 2;
     given[o] = optarg ? optarg : "yes";
@@ -161,13 +178,16 @@ int main(int argc, char **argv) {
 
   sigset_t stop; /* blocked before the loop starts its thread: the signals come to sigwait below */
   sigemptyset(&stop), sigaddset(&stop, SIGINT), sigaddset(&stop, SIGTERM);
+  sigaddset(&stop, SIGUSR1); /* on_drained */
   pthread_sigmask(SIG_BLOCK, &stop, NULL);
 
   gmux_loop *loop;
   gmux_server *server;
   gmux_server_options options;
   gmux_server_options_init(&options, sizeof options);
-  options.max_concurrent_streams = (uint32_t)strtoul(given['m'], NULL, 10);
+  options.max_concurrent_streams = number(given['m'], options.max_concurrent_streams);
+  options.max_connection_age_ms = number(given['o'], options.max_connection_age_ms);
+  options.min_ping_interval_ms = number(given['p'], options.min_ping_interval_ms);
   must(gmux_loop_start(&loop, NULL));
   must(gmux_server_new(&server, loop, &options));
   must(gmux_protobuf_server_add(server, &greeter.base));
@@ -195,7 +215,9 @@ int main(int argc, char **argv) {
 
   int signal;
   sigwait(&stop, &signal);
-  must(gmux_server_drain_wait(server, 5000));
+  gmux_server_drain(server, number(given['d'], 5000), on_drained, NULL);
+  sigwait(&stop, &signal); /* all is over, or somebody does not want to wait */
+  must(gmux_server_drain_wait(server, 0));
   gmux_server_free(server);
   return gmux_loop_stop(loop) ? 1 : 0;
 }
