@@ -118,7 +118,17 @@ static bool is_drained(const gmux__conn *conn) {
          !nghttp2_session_want_write(conn->session);
 }
 
+/* What is left of streams keeps no drain waiting. A client's server learns from the end of the
+ * connection; a client may still want to hear how its call ended, and of those there are no more
+ * than max_streams. */
+static void conn_release_resets(gmux__conn *conn) {
+  if (conn->state == GMUX__CONN_DRAINING && conn->h2->config.is_server &&
+      gmux__list_is_empty(&conn->streams))
+    gmux__resets_flush(conn);
+}
+
 void gmux__conn_close_if_drained(gmux__conn *conn) {
+  conn_release_resets(conn);
   if (is_drained(conn)) gmux__conn_close(conn, GMUX_ERR_CLOSED, NGHTTP2_NO_ERROR, conn->why);
 }
 
@@ -221,6 +231,7 @@ static void on_ready(void *owner, unsigned events) {
   }
   if (events & GMUX__WRITABLE && conn->is_write_blocked) {
     conn->is_write_blocked = false;
+    gmux__resets_resume(conn);
     gmux__conn_want_write(conn);
   }
   if (events & GMUX__READABLE) gmux__conn_read(conn);
@@ -345,6 +356,7 @@ void gmux__conn_close(gmux__conn *conn, int error, uint32_t h2_code, const char 
   }
   gmux__timer_clear(conn->h2->loop, &conn->drain_timer);
   gmux__timer_clear(conn->h2->loop, &conn->alarm);
+  gmux__resets_stop(conn);
   gmux__conn_set_state(conn, GMUX__CONN_CLOSED);
   conn->is_suspect = conn->is_validating = false;
   conn_end_streams(conn);
@@ -359,6 +371,7 @@ static void on_free_task(void *arg) {
   gmux__timer_clear(conn->h2->loop, &conn->drain_timer);
   gmux__timer_clear(conn->h2->loop, &conn->alarm);
   if (conn->session) nghttp2_session_del(conn->session);
+  gmux__seats_deinit(conn);
   gmux__outq_deinit(&conn->out);
   gmux__free(conn);
 }
@@ -381,6 +394,7 @@ int gmux__conn_new(gmux__conn **out, gmux__h2 *h2, const gmux__conn_handlers *ha
   conn->owner = owner;
   conn->goaway_last_id = INT32_MAX;
   gmux__slots_init(&conn->slots, h2->config.max_streams);
+  gmux__resets_init(conn);
   gmux__task_init(&conn->write_task, gmux__conn_on_write_task, conn);
   gmux__task_init(&conn->deliver_task, on_deliver_task, conn);
   gmux__task_init(&conn->free_task, on_free_task, conn);

@@ -6,6 +6,7 @@
 #include "lib/base/fail.h"
 #include "lib/h2/conn.h"
 #include "lib/h2/outq.h"
+#include "lib/policy/bucket.h"
 #include "lib/policy/slots.h"
 #include <nghttp2/nghttp2.h>
 
@@ -17,8 +18,19 @@ struct gmux__h2 {
   nghttp2_mem mem;
   gmux__slab messages;       /* without a copy, or with a short one */
   gmux__slab large_messages; /* with a copy of up to nearly 4 KiB */
+  gmux__slab seats;
   gmux__h2_figures figures;
   int32_t first_stream_id; /* client, for tests; 0: 1, as everybody */
+};
+
+/* One slot of a connection, taken; see resets.c. */
+struct gmux__seat {
+  gmux__stream *stream; /* NULL: it has left */
+  gmux__link link;      /* in its connection's seats, or delayed */
+  int32_t id;
+  uint32_t reset_code; /* when is_reset */
+  bool is_reset;       /* it is to be reset, or was */
+  bool is_paid;        /* and a token was taken for it */
 };
 
 enum { GMUX__CONN_WHY = 256, GMUX__CONN_DRAIN_TEXT = 48 };
@@ -30,8 +42,12 @@ struct gmux__conn {
   gmux__conn_state state;
   gmux__transport *transport;
   nghttp2_session *session;
-  gmux__list streams;    /* all that nghttp2 may still tell of */
-  gmux__list events;     /* streams with something to deliver */
+  gmux__list streams; /* all that nghttp2 may still tell of */
+  gmux__list events;  /* streams with something to deliver */
+  gmux__list seats;   /* what nghttp2 knows of streams, and */
+  gmux__list delayed; /* of those whose RST_STREAM waits for the bucket or the socket */
+  gmux__bucket resets;
+  gmux__timer reset_timer;
   gmux__slots slots;     /* client */
   uint32_t open_streams; /* server: those nghttp2 has not closed */
   gmux__outq out;
@@ -131,6 +147,8 @@ void gmux__conn_on_peer_ping(gmux__conn *conn);
 int gmux__session_new(gmux__conn *conn);
 int gmux__session_callbacks_new(nghttp2_session_callbacks **out);
 int gmux__session_option_new(nghttp2_option **out, const gmux__h2_config *config);
+/* The stream in the seat of this id; NULL: it has left, or there is none. */
+gmux__stream *gmux__session_stream(gmux__conn *conn, int32_t id);
 /* Submits; what goes wrong ends the connection. */
 void gmux__session_reset_stream(gmux__conn *conn, int32_t id, uint32_t h2_code);
 
@@ -150,6 +168,30 @@ void gmux__stream_on_headers_sent(gmux__stream *stream); /* the first block, or 
 size_t gmux__stream_queued(gmux__stream *stream, size_t enough);
 /* Moves `len` of them to the connection's output. */
 int gmux__stream_frame(gmux__stream *stream, gmux__outq *out, size_t len);
+
+/* resets.c */
+/* A seat that nobody has yet; NULL: out of memory. gmux__seat_drop gives it back unused. */
+gmux__seat *gmux__seat_new(gmux__h2 *h2);
+void gmux__seat_drop(gmux__h2 *h2, gmux__seat *seat);
+/* The slot has been counted; nghttp2 knows the seat as the user data of its stream. */
+void gmux__seat_take(gmux__seat *seat, gmux__stream *stream, gmux__conn *conn, int32_t id);
+void gmux__seat_leave(gmux__stream *stream); /* the stream is gone for good, its seat may stay */
+/* nghttp2 has closed the stream; its slot is about to be given back. Takes NULL. */
+void gmux__seat_free(gmux__conn *conn, gmux__seat *seat);
+void gmux__seats_deinit(gmux__conn *conn);
+
+/* RST_STREAM(h2_code), now or when the bucket and the socket allow it; the stream may leave its
+ * seat. Not when nghttp2 has closed it or is to reset it already. Never fails. */
+void gmux__stream_send_reset(gmux__stream *stream, uint32_t h2_code);
+void gmux__resets_init(gmux__conn *conn);
+/* The socket takes bytes again. */
+void gmux__resets_resume(gmux__conn *conn);
+/* All that waits is to leave now, because nothing else will. */
+void gmux__resets_flush(gmux__conn *conn);
+/* The connection is at its end, and says more than a RST_STREAM. */
+void gmux__resets_stop(gmux__conn *conn);
+/* Inside nghttp2: a RST_STREAM leaves, ours or nghttp2's own. `seat` may be NULL. */
+void gmux__resets_on_sent(gmux__conn *conn, const gmux__seat *seat);
 
 /* stream_recv.c */
 void gmux__stream_want_deliver(gmux__stream *stream);

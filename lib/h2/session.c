@@ -13,8 +13,13 @@
  * megabytes of one read (the "HPACK bomb"). */
 enum { HEADER_FLOOD_FACTOR = 2, HEADER_FLOOD_FLOOR = 64 * 1024 };
 
-static gmux__stream *stream_of(gmux__conn *conn, int32_t id) {
+static gmux__seat *seat_of(gmux__conn *conn, int32_t id) {
   return id ? nghttp2_session_get_stream_user_data(conn->session, id) : NULL;
+}
+
+gmux__stream *gmux__session_stream(gmux__conn *conn, int32_t id) {
+  gmux__seat *seat = seat_of(conn, id);
+  return seat ? seat->stream : NULL;
 }
 
 /* ---- headers ---- */
@@ -43,14 +48,16 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
   if (!is_request(conn, frame)) return 0;
   conn->open_streams++;
   gmux__conn_count_streams(conn);
-  gmux__stream *stream =
-      may_take_request(conn) ? conn->handlers->on_stream(conn, conn->owner) : NULL;
+  gmux__seat *seat = may_take_request(conn) ? gmux__seat_new(conn->h2) : NULL;
+  gmux__stream *stream = seat ? conn->handlers->on_stream(conn, conn->owner) : NULL;
   if (!stream) {
+    gmux__seat_drop(conn->h2, seat);
     gmux__session_reset_stream(conn, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
     return 0;
   }
   gmux__stream_attach(stream, conn, frame->hd.stream_id);
-  nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, stream);
+  gmux__seat_take(seat, stream, conn, frame->hd.stream_id);
+  nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, seat);
   gmux__conn_note(conn, GMUX__EVENT_STREAM_OPENED, frame->hd.stream_id, 0);
   return 0;
 }
@@ -65,7 +72,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
                      void *user_data) {
   (void)session, (void)flags;
   gmux__conn *conn = user_data;
-  gmux__stream *stream = stream_of(conn, frame->hd.stream_id);
+  gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
   if (!stream) return 0;
   gmux__head *head = head_in_progress(stream);
   gmux__head_field(head, conn->h2->config.max_header_bytes, name, name_len, value, value_len);
@@ -110,7 +117,7 @@ static void on_peer_end(gmux__conn *conn, gmux__stream *stream) {
 
 static void on_headers_frame(gmux__conn *conn, const nghttp2_frame *frame) {
   gmux__pulse_on_answer(&conn->pulse);
-  gmux__stream *stream = stream_of(conn, frame->hd.stream_id);
+  gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
   if (!stream) return;
   bool is_end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
   if (stream->recv.state == GMUX__RECV_HEAD) on_head(conn, stream, is_end);
@@ -126,7 +133,7 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, co
   /* The connection's window is given back whatever the streams do with theirs, so one slow reader
    * holds back nobody else. */
   if (nghttp2_session_consume_connection(session, len)) return NGHTTP2_ERR_CALLBACK_FAILURE;
-  gmux__stream *stream = stream_of(conn, id);
+  gmux__stream *stream = gmux__session_stream(conn, id);
   if (!stream) return 0;
   gmux__stream_on_data(stream, data, len);
   return 0;
@@ -135,7 +142,7 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, co
 static void on_data_frame(gmux__conn *conn, const nghttp2_frame *frame) {
   gmux__pulse_on_answer(&conn->pulse);
   if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) return;
-  gmux__stream *stream = stream_of(conn, frame->hd.stream_id);
+  gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
   if (stream) on_peer_end(conn, stream);
 }
 
@@ -162,8 +169,9 @@ static void on_settings(gmux__conn *conn, const nghttp2_frame *frame) {
 
 static void on_rst_stream(gmux__conn *conn, const nghttp2_frame *frame) {
   uint32_t code = frame->rst_stream.error_code;
+  gmux__counter_add(&conn->h2->figures.resets_received, 1);
   gmux__conn_note(conn, GMUX__EVENT_RST_RECEIVED, frame->hd.stream_id, code);
-  gmux__stream *stream = stream_of(conn, frame->hd.stream_id);
+  gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
   /* After our trailers a client's reset says nothing new: it has, or could have had, the whole
    * answer. */
   if (!stream || (conn->h2->config.is_server && stream->send.state == GMUX__SEND_CLOSED)) return;
@@ -283,7 +291,7 @@ static int on_invalid_frame_recv(nghttp2_session *session, const nghttp2_frame *
   (void)session;
   gmux__conn *conn = user_data;
   conn->due.block_ns = GMUX__NEVER;
-  gmux__stream *stream = stream_of(conn, frame->hd.stream_id);
+  gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
   if (stream)
     gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, GMUX_ERR_PROTOCOL, nghttp2_strerror(error));
   return 0;
@@ -309,7 +317,8 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
   (void)session;
   gmux__conn *conn = user_data;
   gmux__conn_note(conn, GMUX__EVENT_STREAM_CLOSED, id, code);
-  gmux__stream *stream = stream_of(conn, id);
+  gmux__stream *stream = gmux__session_stream(conn, id);
+  gmux__seat_free(conn, seat_of(conn, id));
   if (conn->h2->config.is_server) {
     conn->open_streams--;
   } else {
@@ -327,9 +336,10 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
 /* A server that has answered before the client had said all asks it to stop (RFC 9113 section 8.1).
  */
 static void on_response_end_sent(gmux__conn *conn, int32_t id) {
-  gmux__stream *stream = stream_of(conn, id);
-  if (stream && stream->recv.state != GMUX__RECV_CLOSED)
-    gmux__session_reset_stream(conn, id, NGHTTP2_NO_ERROR);
+  gmux__stream *stream = gmux__session_stream(conn, id);
+  if (!stream || stream->recv.state == GMUX__RECV_CLOSED) return;
+  gmux__stream_send_reset(stream, NGHTTP2_NO_ERROR);
+  gmux__stream_set_end(stream, GMUX__ENDING_FINISHED, 0, ""); /* it need not wait for that */
 }
 
 /* The GOAWAY is nghttp2's own, and nothing is known that says more. */
@@ -347,13 +357,14 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     break;
   case NGHTTP2_HEADERS: {
     gmux__strikes_clear(&conn->strikes);
-    gmux__stream *stream = stream_of(conn, frame->hd.stream_id);
+    gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
     if (stream) gmux__stream_on_headers_sent(stream);
     if (is_server && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
       on_response_end_sent(conn, frame->hd.stream_id);
     break;
   }
   case NGHTTP2_RST_STREAM:
+    gmux__resets_on_sent(conn, seat_of(conn, frame->hd.stream_id));
     gmux__conn_note(conn, GMUX__EVENT_RST_SENT, frame->hd.stream_id, frame->rst_stream.error_code);
     break;
   case NGHTTP2_GOAWAY:
@@ -376,8 +387,7 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
 static void on_block_too_large(gmux__conn *conn, gmux__stream *stream) {
   gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, GMUX_ERR_TOO_LARGE,
                        "the metadata to send is too large for HTTP/2 (64 KiB a block)");
-  if (conn->h2->config.is_server)
-    gmux__session_reset_stream(conn, stream->id, NGHTTP2_INTERNAL_ERROR);
+  if (conn->h2->config.is_server) gmux__stream_send_reset(stream, NGHTTP2_INTERNAL_ERROR);
 }
 
 static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *frame, int error,
@@ -385,7 +395,7 @@ static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *fram
   (void)session;
   gmux__conn *conn = user_data;
   if (frame->hd.type != NGHTTP2_HEADERS) return 0;
-  gmux__stream *stream = stream_of(conn, frame->hd.stream_id);
+  gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
   if (!stream) return 0;
   if (error == NGHTTP2_ERR_FRAME_SIZE_ERROR)
     on_block_too_large(conn, stream);
@@ -399,9 +409,9 @@ static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *fram
 
 static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *header,
                         size_t len, nghttp2_data_source *source, void *user_data) {
-  (void)source;
+  (void)session, (void)source;
   gmux__conn *conn = user_data;
-  gmux__stream *stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+  gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
   /* Asked for and reset within one call into nghttp2 cannot happen: nobody is called in between. */
   if (!stream) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   if (gmux__outq_copy(&conn->out, header, 9) || gmux__stream_frame(stream, &conn->out, len))

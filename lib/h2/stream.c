@@ -52,8 +52,7 @@ void gmux__stream_detach(gmux__stream *stream) {
   if (!conn) return;
   gmux__list_remove(&stream->link);
   gmux__list_remove(&stream->event_link);
-  /* Unknown to nghttp2 when it has closed the stream already: nothing to do then. */
-  if (conn->session) nghttp2_session_set_stream_user_data(conn->session, stream->id, NULL);
+  gmux__seat_leave(stream);
   stream->conn = NULL;
   gmux__conn_want_deliver(conn); /* it may have been the last that a drain or the end waits for */
 }
@@ -107,16 +106,13 @@ void gmux__stream_break(gmux__stream *stream, int error, uint32_t h2_code, const
   stream->why_memory = gmux__strdup(why);
   gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, error,
                        stream->why_memory ? stream->why_memory : gmux_strerror(error));
-  if (needs_rst) gmux__session_reset_stream(stream->conn, stream->id, h2_code);
+  if (needs_rst) gmux__stream_send_reset(stream, h2_code);
 }
 
 void gmux__stream_reset(gmux__stream *stream, uint32_t h2_code) {
-  gmux__conn *conn = stream->conn;
   gmux__stream_drop(stream);
-  if (!conn) return;
-  bool needs_rst = !gmux__stream_is_finished(stream);
+  if (!stream->conn) return;
   stream->end.evidence = gmux__stream_evidence(stream);
-  int32_t id = stream->id;
+  if (!gmux__stream_is_finished(stream)) gmux__stream_send_reset(stream, h2_code);
   gmux__stream_detach(stream);
-  if (needs_rst) gmux__session_reset_stream(conn, id, h2_code);
 }

@@ -31,6 +31,7 @@
 typedef struct gmux__h2 gmux__h2;
 typedef struct gmux__conn gmux__conn;
 typedef struct gmux__stream gmux__stream;
+typedef struct gmux__seat gmux__seat;
 
 /* How a stream ended, for on_closed. */
 typedef enum gmux__ending {
@@ -124,6 +125,7 @@ struct gmux__stream {
   const gmux__stream_handlers *handlers;
   gmux__h2 *h2;
   gmux__conn *conn;      /* NULL: not opened yet, or over */
+  gmux__seat *seat;      /* the slot that it has there; NULL: nghttp2 has closed the stream */
   int32_t id;            /* 0: none yet */
   gmux__link link;       /* in one of its connection's lists */
   gmux__link event_link; /* in its connection's list of streams that have something to deliver */

@@ -157,7 +157,7 @@ static void stop_sending(gmux__stream *stream) {
   if (gmux__stream_is_finished(stream)) return;
   stream->send.state = GMUX__SEND_CLOSED;
   gmux__stream_drop(stream);
-  gmux__session_reset_stream(stream->conn, stream->id, NGHTTP2_NO_ERROR);
+  gmux__stream_send_reset(stream, NGHTTP2_NO_ERROR);
   if (stream->handlers->on_answered) stream->handlers->on_answered(stream);
 }
 
@@ -168,11 +168,9 @@ static void deliver_closed(gmux__stream *stream) {
     return;
   }
   bool is_early = stream->end.how == GMUX__ENDING_FINISHED && !gmux__stream_is_finished(stream);
-  gmux__conn *conn = stream->conn;
-  int32_t id = stream->id;
+  if (is_early) gmux__stream_send_reset(stream, NGHTTP2_NO_ERROR);
   gmux__stream_detach(stream);
   if (!gmux__stream_can_rewind(stream)) gmux__stream_drop(stream);
-  if (is_early) gmux__session_reset_stream(conn, id, NGHTTP2_NO_ERROR);
   stream->handlers->on_closed(stream);
 }
 

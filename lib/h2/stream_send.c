@@ -98,9 +98,9 @@ static void stream_wake(gmux__stream *stream) {
 
 static ssize_t on_data_wanted(nghttp2_session *session, int32_t id, uint8_t *buf, size_t room,
                               uint32_t *flags, nghttp2_data_source *source, void *user_data) {
-  (void)buf, (void)source, (void)user_data;
-  gmux__stream *stream = nghttp2_session_get_stream_user_data(session, id);
-  /* Reset by us: RST_STREAM stands before this in nghttp2's queue and will end the stream. */
+  (void)session, (void)buf, (void)source;
+  gmux__stream *stream = gmux__session_stream(user_data, id);
+  /* Reset by us: RST_STREAM will end the stream, now or when it may leave. */
   if (!stream) return NGHTTP2_ERR_DEFERRED;
   size_t n = gmux__stream_queued(stream, room + 1);
   if (n <= room && stream->send.state == GMUX__SEND_CLOSING) {
@@ -134,6 +134,22 @@ static int check_peer_limit(const gmux__conn *conn, const gmux__field *fields, s
                     bytes, limit);
 }
 
+static int32_t submit_request(gmux__conn *conn, const gmux__field *fields, size_t count,
+                              gmux__seat *seat) {
+  nv_block block;
+  if (nv_block_init(&block, fields, count)) return NGHTTP2_ERR_NOMEM;
+  int32_t id = nghttp2_submit_request(conn->session, NULL, block.nva, count, &data_provider, seat);
+  nv_block_deinit(&block);
+  return id;
+}
+
+/* What submitting fails with but for memory (RFC 9113 section 5.1.1). */
+static int out_of_ids(gmux__conn *conn, int error) {
+  gmux__conn_drain(conn, "its stream ids are used up");
+  return gmux__fail(GMUX_ERR_STATE, "the connection takes no more streams: %s",
+                    nghttp2_strerror(error));
+}
+
 int gmux__stream_open(gmux__stream *stream, gmux__conn *conn, const gmux__field *fields,
                       size_t count) {
   assert(!stream->conn && !stream->id);
@@ -141,20 +157,16 @@ int gmux__stream_open(gmux__stream *stream, gmux__conn *conn, const gmux__field 
     return gmux__fail(GMUX_ERR_STATE, "the connection takes no more streams");
   int error = check_peer_limit(conn, fields, count);
   if (error) return error;
-  nv_block block;
-  if (nv_block_init(&block, fields, count)) return GMUX_ERR_NOMEM;
-  int32_t id =
-      nghttp2_submit_request(conn->session, NULL, block.nva, count, &data_provider, stream);
-  nv_block_deinit(&block);
-  if (id == NGHTTP2_ERR_NOMEM) return gmux__fail_code(GMUX_ERR_NOMEM);
+  gmux__seat *seat = gmux__seat_new(conn->h2);
+  if (!seat) return gmux__fail_code(GMUX_ERR_NOMEM);
+  int32_t id = submit_request(conn, fields, count, seat);
   if (id < 0) {
-    /* Only the ids can be used up (RFC 9113 section 5.1.1). */
-    gmux__conn_drain(conn, "its stream ids are used up");
-    return gmux__fail(GMUX_ERR_STATE, "the connection takes no more streams: %s",
-                      nghttp2_strerror(id));
+    gmux__seat_drop(conn->h2, seat);
+    return id == NGHTTP2_ERR_NOMEM ? gmux__fail_code(GMUX_ERR_NOMEM) : out_of_ids(conn, id);
   }
   gmux__slots_take(&conn->slots);
   gmux__stream_attach(stream, conn, id);
+  gmux__seat_take(seat, stream, conn, id);
   gmux__conn_on_opened(conn);
   stream->times.opened_ns = gmux__loop_now(conn->h2->loop);
   gmux__conn_note(conn, GMUX__EVENT_STREAM_OPENED, id, 0);

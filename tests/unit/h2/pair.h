@@ -31,7 +31,7 @@ typedef struct party {
   size_t trailer_count;
 } party;
 
-enum { SIDE_PARTIES = 256 };
+enum { SIDE_PARTIES = 10240 };
 
 /* One connection of one role, and its streams. */
 typedef struct side {

@@ -1,0 +1,167 @@
+/*
+ * resets.c: seats, and RST_STREAM at a pace that peers bear (promise 18).
+ *
+ * A SEAT is what nghttp2 knows a stream by, from its first HEADERS until nghttp2 has closed it: one
+ * slot of the connection, taken. Its stream may leave it at any time; what comes for an empty seat
+ * is given back to the connection's window and forgotten.
+ *
+ *     TAKEN     in conn->seats
+ *       | gmux__stream_send_reset, no token or no room in the socket
+ *     DELAYED   in conn->delayed, first in first out: its RST_STREAM waits, its slot is not free
+ *       | a token (reset_timer), room (gmux__resets_resume)
+ *     RESET     in conn->seats again: its RST_STREAM is nghttp2's, and closes it
+ *
+ * From each of them nghttp2 may close the stream (gmux__seat_free), because both sides or the peer
+ * have ended it; a RST_STREAM that still waited then is never sent.
+ *
+ * A seat is made with its stream, from a slab, so that a reset needs no memory of ours. What
+ * nghttp2 resets by itself, and what is refused, cannot wait, but is counted in the bucket, which
+ * may owe it.
+ */
+#include "lib/h2/inside.h"
+#include <assert.h>
+
+/* ---- seats ---- */
+
+static void seats_check(const gmux__conn *conn) {
+  size_t seats = conn->seats.count + conn->delayed.count;
+  assert(conn->h2->config.is_server ? seats <= conn->open_streams : seats == conn->slots.taken);
+  (void)seats;
+}
+
+gmux__seat *gmux__seat_new(gmux__h2 *h2) {
+  return gmux__slab_get(&h2->seats);
+}
+
+void gmux__seat_drop(gmux__h2 *h2, gmux__seat *seat) {
+  gmux__slab_put(&h2->seats, seat);
+}
+
+void gmux__seat_take(gmux__seat *seat, gmux__stream *stream, gmux__conn *conn, int32_t id) {
+  seat->stream = stream;
+  seat->id = id;
+  stream->seat = seat;
+  gmux__list_append(&conn->seats, &seat->link);
+  seats_check(conn);
+}
+
+void gmux__seat_leave(gmux__stream *stream) {
+  if (!stream->seat) return;
+  stream->seat->stream = NULL;
+  stream->seat = NULL;
+}
+
+static void count_waiting(gmux__conn *conn, int64_t by) {
+  gmux__counter_add(&conn->h2->figures.resets_waiting, (uint64_t)by);
+}
+
+void gmux__seat_free(gmux__conn *conn, gmux__seat *seat) {
+  if (!seat) return; /* refused: it never had one */
+  seats_check(conn);
+  if (seat->stream) gmux__seat_leave(seat->stream);
+  if (seat->link.list == &conn->delayed) count_waiting(conn, -1);
+  gmux__list_remove(&seat->link);
+  gmux__seat_drop(conn->h2, seat);
+}
+
+void gmux__seats_deinit(gmux__conn *conn) {
+  assert(gmux__list_is_empty(&conn->delayed));
+  gmux__link *link;
+  while ((link = gmux__list_shift(&conn->seats)))
+    gmux__seat_drop(conn->h2, gmux__container(link, gmux__seat, link));
+}
+
+/* ---- the pace ---- */
+
+static bool is_paced(const gmux__h2_config *config) {
+  return config->reset_burst && config->reset_rate_per_s;
+}
+
+/* What is submitted while the socket takes nothing would leave in one burst when it does again. */
+static bool conn_may_reset(gmux__conn *conn) {
+  if (conn->is_write_blocked) return false;
+  return !is_paced(&conn->h2->config) ||
+         gmux__bucket_take(&conn->resets, gmux__loop_now(conn->h2->loop));
+}
+
+static void conn_reset_now(gmux__conn *conn, gmux__seat *seat) {
+  seat->is_paid = true;
+  gmux__session_reset_stream(conn, seat->id, seat->reset_code);
+}
+
+static void seat_delay(gmux__conn *conn, gmux__seat *seat) {
+  gmux__list_remove(&seat->link);
+  gmux__list_append(&conn->delayed, &seat->link);
+  gmux__counter_add(&conn->h2->figures.resets_delayed, 1);
+  count_waiting(conn, 1);
+}
+
+static gmux__seat *conn_undelay_first(gmux__conn *conn) {
+  gmux__link *link = gmux__list_shift(&conn->delayed);
+  gmux__list_append(&conn->seats, link);
+  count_waiting(conn, -1);
+  return gmux__container(link, gmux__seat, link);
+}
+
+/* The one place that sets the timer. */
+static void conn_update_timer(gmux__conn *conn) {
+  uint64_t at_ns = GMUX__NEVER;
+  if (!gmux__list_is_empty(&conn->delayed) && !conn->is_write_blocked)
+    at_ns = gmux__bucket_next_ns(&conn->resets, gmux__loop_now(conn->h2->loop));
+  gmux__timer_set(conn->h2->loop, &conn->reset_timer, at_ns);
+}
+
+void gmux__resets_resume(gmux__conn *conn) {
+  while (!gmux__list_is_empty(&conn->delayed) && conn_may_reset(conn))
+    conn_reset_now(conn, conn_undelay_first(conn));
+  conn_update_timer(conn);
+}
+
+static void on_reset_timer(void *arg) {
+  gmux__resets_resume(arg);
+}
+
+void gmux__resets_init(gmux__conn *conn) {
+  const gmux__h2_config *config = &conn->h2->config;
+  gmux__timer_init(&conn->reset_timer, on_reset_timer, conn);
+  if (is_paced(config))
+    gmux__bucket_init(&conn->resets, config->reset_burst, config->reset_rate_per_s);
+}
+
+void gmux__resets_flush(gmux__conn *conn) {
+  while (!gmux__list_is_empty(&conn->delayed))
+    conn_reset_now(conn, conn_undelay_first(conn));
+  conn_update_timer(conn);
+}
+
+void gmux__resets_stop(gmux__conn *conn) {
+  while (!gmux__list_is_empty(&conn->delayed))
+    (void)conn_undelay_first(conn);
+  gmux__timer_clear(conn->h2->loop, &conn->reset_timer);
+}
+
+void gmux__stream_send_reset(gmux__stream *stream, uint32_t h2_code) {
+  gmux__conn *conn = stream->conn;
+  gmux__seat *seat = stream->seat;
+  if (!seat || seat->is_reset || conn->state == GMUX__CONN_CLOSED) return;
+  seat->is_reset = true;
+  seat->reset_code = h2_code;
+  bool has_left = conn->h2->config.is_server || stream->send.has_left;
+  if (!has_left) { /* nghttp2 takes its HEADERS back: nothing leaves */
+    gmux__session_reset_stream(conn, seat->id, h2_code);
+    return;
+  }
+  if (gmux__list_is_empty(&conn->delayed) && conn_may_reset(conn)) {
+    conn_reset_now(conn, seat);
+    return;
+  }
+  seat_delay(conn, seat);
+  conn_update_timer(conn);
+}
+
+void gmux__resets_on_sent(gmux__conn *conn, const gmux__seat *seat) {
+  gmux__counter_add(&conn->h2->figures.resets_sent, 1);
+  if (seat && seat->is_paid) return;
+  if (is_paced(&conn->h2->config))
+    gmux__bucket_force(&conn->resets, gmux__loop_now(conn->h2->loop));
+}
