@@ -4,6 +4,10 @@
  * The transport is made before the connect, so that nothing can fail for want of memory once the
  * peer has answered: until then it is owned by the dial and waits to become writable. A connect
  * that is decided at once (Unix sockets, no route) still answers from a deferred task.
+ *
+ * TCP_USER_TIMEOUT is set when the peer has answered: it says how long written bytes may go
+ * unacknowledged, and may be far shorter than a connect should be given, which Linux would hold to
+ * it too.
  */
 #include "lib/io/dial.h"
 #include "lib/base/alloc.h"
@@ -18,6 +22,7 @@ typedef struct socket_dial {
   gmux__transport *transport;
   gmux__task done; /* for what connect() decided at once */
   int err;         /* its errno */
+  uint32_t user_timeout_ms;
   gmux__dialed_fn fn;
   void *arg;
 } socket_dial;
@@ -27,6 +32,7 @@ static void dial_succeed(socket_dial *d) {
   gmux__dialed_fn fn = d->fn;
   void *arg = d->arg;
   gmux__transport_want(t, 0);
+  gmux__socket_transport_set_user_timeout(t, d->user_timeout_ms);
   t->on_ready = NULL;
   t->owner = NULL;
   gmux__free(d);
@@ -38,7 +44,8 @@ static void dial_fail(socket_dial *d, int err) {
   void *arg = d->arg;
   gmux__socket_dial_cancel(&d->base);
   char why[GMUX__ERRNO_TEXT];
-  fn(arg, GMUX_ERR_IO, NULL, gmux__errno_words(err, why));
+  int error = err == ETIMEDOUT ? GMUX_ERR_TIMEOUT : GMUX_ERR_IO;
+  fn(arg, error, NULL, gmux__errno_words(err, why));
 }
 
 static void dial_end(socket_dial *d, int err) {
@@ -88,7 +95,9 @@ int gmux__socket_dial(gmux_loop *loop, gmux__dial **out, const gmux__address *to
                       const gmux__socket_options *options, gmux__dialed_fn fn, void *arg) {
   if (to->family == GMUX__FAMILY_NONE)
     return gmux__fail(GMUX_ERR_INVALID, "there is no address to connect to");
-  int fd = gmux__socket_open(to->family, options);
+  gmux__socket_options connecting = options ? *options : (gmux__socket_options){0};
+  connecting.user_timeout_ms = 0;
+  int fd = gmux__socket_open(to->family, &connecting);
   if (fd < 0) return fd;
   socket_dial *d = NULL;
   int rv = dial_new(&d, gmux__ev_loop_of(loop), fd, to);
@@ -98,6 +107,7 @@ int gmux__socket_dial(gmux_loop *loop, gmux__dial **out, const gmux__address *to
   }
   d->fn = fn;
   d->arg = arg;
+  d->user_timeout_ms = options ? options->user_timeout_ms : 0;
   d->err = dial_connect(d, to);
   if (d->err == EINPROGRESS)
     gmux__transport_want(d->transport, GMUX__WRITABLE);

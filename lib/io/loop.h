@@ -106,15 +106,17 @@ typedef struct gmux__listener gmux__listener;
 
 /* Of TCP; others take no notice. */
 typedef struct gmux__socket_options {
-  uint32_t user_timeout_ms; /* TCP_USER_TIMEOUT (RFC 5482, gRPC A18); 0: the system's */
+  /* TCP_USER_TIMEOUT (RFC 5482, gRPC A18), once connected; 0: the system's. */
+  uint32_t user_timeout_ms;
   /* SO_KEEPALIVE and its three times; idle 0: without; another 0: the system's. Beside a user
    * timeout it is that, and not the count, that says when unanswered probes are enough (Linux). */
   uint32_t keepalive_idle_s, keepalive_interval_s, keepalive_count;
 } gmux__socket_options;
 
 /* `error` 0: `transport` is connected and the callback's to own. Else NULL, and `why` says it in
- * words: the reason alone, for the caller knows where it was to go. The dial is over and freed when
- * this comes; never from inside gmux__loop_dial. */
+ * words: the reason alone, for the caller knows where it was to go (GMUX_ERR_TIMEOUT: the system
+ * had no answer; else GMUX_ERR_IO). The dial is over and freed when this comes; never from inside
+ * gmux__loop_dial. */
 typedef void (*gmux__dialed_fn)(void *arg, int error, gmux__transport *transport, const char *why);
 int gmux__loop_dial(gmux_loop *loop, gmux__dial **out, const gmux__address *to,
                     const gmux__socket_options *options, gmux__dialed_fn fn, void *arg);

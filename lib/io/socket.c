@@ -208,3 +208,9 @@ int gmux__socket_transport_connected(gmux__transport *t) {
 int gmux__socket_transport_fd(const gmux__transport *t) {
   return ((const socket_transport *)(const void *)t)->fd;
 }
+
+void gmux__socket_transport_set_user_timeout(gmux__transport *t, uint32_t ms) {
+  gmux__family family = socket_of(t)->info.peer.family;
+  if (family == GMUX__FAMILY_IPV4 || family == GMUX__FAMILY_IPV6)
+    tcp_set(socket_of(t)->fd, TCP_USER_TIMEOUT, ms);
+}

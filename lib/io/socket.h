@@ -14,6 +14,8 @@ int gmux__socket_transport_new(gmux__transport **out, gmux__ev_loop *el, int fd,
                                const gmux__address *peer);
 /* What became of its connect(), once it is writable: 0 or an errno. Learns its own address. */
 int gmux__socket_transport_connected(gmux__transport *t);
+/* TCP_USER_TIMEOUT; 0 leaves the system's. */
+void gmux__socket_transport_set_user_timeout(gmux__transport *t, uint32_t ms);
 int gmux__socket_transport_fd(const gmux__transport *t);
 
 #endif

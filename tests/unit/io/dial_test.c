@@ -4,6 +4,7 @@
 #include "lib/io/socket.h"
 #include "tests/unit/harness.h"
 #include "tests/unit/io/net.h"
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -95,6 +96,23 @@ static void a_connect_that_hangs_can_be_given_up(void) {
   gmux__dial_cancel(dial);
   CU_ASSERT_EQUAL(gmux__ev_loop_of(net_loop)->open, 0);
   ev_run(net_ev, 0);
+  black_hole_close(&hole);
+}
+
+/* The timeout of a PING may be a fraction of a second; a lost SYN is sent again after one. */
+static void the_user_timeout_does_not_bind_the_connect(void) {
+  static const gmux__socket_options options = {.user_timeout_ms = 100};
+  black_hole hole;
+  gmux__dial *dial = NULL;
+  unsigned value = 1;
+  socklen_t len = sizeof value;
+  black_hole_open(&hole);
+  int fd = dup(hole.listener); /* the number that the next descriptor gets */
+  close(fd);
+  CU_ASSERT_EQUAL(gmux__loop_dial(net_loop, &dial, &hole.at, &options, never, NULL), 0);
+  CU_ASSERT_EQUAL(getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, &len), 0);
+  CU_ASSERT_EQUAL(value, 0);
+  gmux__dial_cancel(dial);
   black_hole_close(&hole);
 }
 
@@ -212,6 +230,7 @@ static const test_case cases[] = {
     TEST(no_address_is_refused_at_once),
     TEST(without_descriptors_the_error_says_so),
     TEST(a_connect_that_hangs_can_be_given_up),
+    TEST(the_user_timeout_does_not_bind_the_connect),
     TEST(a_connect_that_failed_at_once_can_be_given_up),
     TEST(a_connect_that_succeeded_at_once_can_be_given_up),
     TEST(the_answer_never_comes_from_inside_the_call),
