@@ -200,9 +200,11 @@ void gmux__conn_on_write_task(void *arg) {
   gmux__conn_update_interest(conn);
   gmux__conn_close_if_drained(conn);
   if (!is_done_with_peer(conn)) return;
-  if (!conn->goaway_sent_code)
-    gmux__conn_close(conn, GMUX_ERR_EOF, NGHTTP2_NO_ERROR, "the peer ended the connection");
-  else
+  if (conn->goaway_sent_code)
     gmux__conn_close(conn, GMUX_ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR,
                      conn->why[0] ? conn->why : "the peer broke a rule of HTTP/2");
+  else if (conn->is_last_id_fixed) /* drained; the last streams have not been told yet */
+    gmux__conn_close(conn, GMUX_ERR_CLOSED, NGHTTP2_NO_ERROR, conn->why);
+  else
+    gmux__conn_close(conn, GMUX_ERR_EOF, NGHTTP2_NO_ERROR, "the peer ended the connection");
 }

@@ -203,7 +203,7 @@ void gmux__conn_count_streams(gmux__conn *conn) {
 }
 
 /* 75 % of 2^31-1 */
-static const uint32_t WORN_ID = UINT32_C(0x7fffffff) / 4 * 3;
+static const uint32_t WORN_ID = (uint32_t)((uint64_t)INT32_MAX * 3 / 4);
 
 void gmux__conn_on_opened(gmux__conn *conn) {
   bool is_first = !conn->pulse.has_streams;

@@ -158,10 +158,22 @@ static void on_draining(gmux__conn *conn, void *owner) {
   note(((side *)owner)->log, sizeof client.log, "D");
 }
 
+static void on_trust(gmux__conn *conn, void *owner) {
+  (void)conn;
+  note(((side *)owner)->log, sizeof client.log, "T");
+}
+
+static void on_worn(gmux__conn *conn, void *owner) {
+  (void)conn;
+  note(((side *)owner)->log, sizeof client.log, "W");
+}
+
 static void on_closed(gmux__conn *conn, void *owner) {
   side *s = owner;
   note(s->log, sizeof s->log, "X");
   s->error = gmux__conn_error(conn);
+  s->loss = gmux__conn_loss(conn);
+  s->is_over_pinged = gmux__conn_is_over_pinged(conn);
   snprintf(s->why, sizeof s->why, "%s", gmux__conn_why(conn));
   s->conn = NULL;
   gmux__conn_free(conn);
@@ -180,6 +192,8 @@ static const gmux__conn_handlers conn_handlers = {
     .on_ready = on_ready,
     .on_slots = on_slots,
     .on_draining = on_draining,
+    .on_trust = on_trust,
+    .on_worn = on_worn,
     .on_closed = on_closed,
     .on_stream = on_stream,
 };
@@ -190,6 +204,7 @@ gmux__h2_config *pair_config(const side *s) {
 
 static void side_start(side *s, gmux__transport *transport) {
   CU_ASSERT_EQUAL_FATAL(gmux__h2_new(&s->h2, pair_loop, pair_config(s)), 0);
+  if (s->first_id) gmux__h2_set_first_stream_id(s->h2, s->first_id);
   CU_ASSERT_EQUAL_FATAL(gmux__conn_new(&s->conn, s->h2, &conn_handlers, s), 0);
   gmux__conn_start(s->conn, transport);
 }
@@ -279,6 +294,13 @@ void pair_connect(void) {
   CU_ASSERT_EQUAL_FATAL(gmux__conn_get_state(server.conn), GMUX__CONN_READY);
 }
 
+void pair_connect_slowly(void) {
+  client_dial(server_listen());
+  sim_run_for(pair_sim, GMUX__NS_PER_S);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(client.conn);
+  CU_ASSERT_EQUAL_FATAL(gmux__conn_get_state(client.conn), GMUX__CONN_READY);
+}
+
 rawpeer *pair_client_to_raw(void) {
   gmux__address at = sim_address("127.0.0.1", 0);
   raw_listener = rawpeer_listen(pair_loop, &at);
@@ -322,6 +344,11 @@ void raw_response(rawpeer *p, uint32_t stream) {
 void raw_trailers(rawpeer *p, uint32_t stream, const char *status) {
   const char *const pairs[] = {"grpc-status", status, NULL};
   rawpeer_headers(p, stream, RAW_END_HEADERS | RAW_END_STREAM, pairs);
+}
+
+void raw_answer(rawpeer *p, uint32_t stream) {
+  raw_response(p, stream);
+  raw_trailers(p, stream, "0");
 }
 
 void raw_request(rawpeer *p, uint32_t stream, uint8_t flags) {

@@ -37,9 +37,13 @@ enum { SIDE_PARTIES = 10240 };
 typedef struct side {
   gmux__h2 *h2;
   gmux__conn *conn;
-  char log[256]; /* "R" ready, "D" draining, "S" slots (once a row), "X" closed */
+  char log[256]; /* "R" ready, "D" draining, "S" slots (once a row), "T" trust, "W" worn,
+                    "X" closed */
   char why[256];
-  int error;
+  int error; /* of the closed connection, as the two below */
+  gmux_loss loss;
+  bool is_over_pinged;
+  int32_t first_id; /* client: of its streams; 0: 1 */
   party *parties[SIDE_PARTIES];
   size_t party_count;
   uint32_t credit;            /* of new parties; GMUX_CREDIT_UNLIMITED at first */
@@ -59,6 +63,7 @@ void pair_teardown(void);
 
 /* Both sides over one link, READY. */
 void pair_connect(void);
+void pair_connect_slowly(void); /* the same where the network has a latency; takes 1 s */
 /* Our client against a raw server, or our server against a raw client. The raw side has said
  * nothing. */
 rawpeer *pair_client_to_raw(void);
@@ -86,6 +91,7 @@ party *last_party(const side *of);
 /* Against a raw peer: a whole response's HEADERS or trailers, a whole request's HEADERS. */
 void raw_response(rawpeer *p, uint32_t stream);
 void raw_trailers(rawpeer *p, uint32_t stream, const char *status);
+void raw_answer(rawpeer *p, uint32_t stream); /* both, with status 0 */
 void raw_request(rawpeer *p, uint32_t stream, uint8_t flags);
 
 #define ASSERT_LOG(x, text) CU_ASSERT_STRING_EQUAL((x)->log, text)
