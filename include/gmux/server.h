@@ -89,7 +89,7 @@ typedef struct gmux_server_options {
   /* ---- how long a connection lives ---- */
 
   /* Without a call for so long it is ended, with GOAWAY "max_idle". 0 (default): never; else
-   * 1000..2^31-1. Jittered by 10 %. */
+   * 1000..2^31-1. Jittered by 10 %. This and the age count from the client's SETTINGS. */
   uint32_t max_connection_idle_ms;
   /* So old it is ended in good order, with GOAWAY "max_age"; clients come back, perhaps to another
    * server behind the load balancer. 0 (default): never; else 1000..2^31-1. Jittered by 10 %, so
@@ -204,10 +204,12 @@ typedef struct gmux_server_stats {
   uint32_t connections_handshaking;   /* now */
   uint64_t pings_received, pings_bad; /* bad: too early, each a strike */
   uint64_t too_many_pings;            /* connections ended for them */
-  uint64_t pings_sent, clients_dead;  /* own keepalive, and connections that it ended */
+  uint64_t pings_sent;                /* own keepalive */
+  uint64_t clients_dead;              /* connections ended by that, or by write_stall_timeout_ms */
   uint64_t ended_idle, ended_age;     /* connections, by max_connection_idle_ms and _age_ms */
-  uint64_t resets_sent, resets_delayed, resets_received; /* RST_STREAM */
-  uint64_t bytes_sent, bytes_received;                   /* on transports, above TLS */
+  /* RST_STREAM; delayed: those of sent that had to wait for reset_rate_per_s. */
+  uint64_t resets_sent, resets_delayed, resets_received;
+  uint64_t bytes_sent, bytes_received; /* on transports, above TLS */
 } gmux_server_stats;
 /* Fills *stats (its `size` set by the caller). GMUX_ERR_INVALID. The figures are of one moment only
  * when called on the loop's thread. */

@@ -157,6 +157,62 @@ static void what_is_no_http2_is_closed(void) {
   CU_ASSERT_EQUAL(kit_stats().connections, 0);
 }
 
+/* ---- promise 19: each phase of a connection has a timer ---- */
+
+static void settings_that_are_never_acknowledged_end_a_connection(void) {
+  kit_serve();
+  kit_connect_silent();
+  rawpeer_preface(kit.peer);
+  rawpeer_settings(kit.peer, 0, NULL, NULL);
+  kit_request(1, "/t.S/Bidi", false, NULL);
+  kit_run_ms(59999);
+  KIT_STREQ(kit.order, "c");
+  kit_run_ms(1);
+  KIT_STREQ(kit.order, "ce");
+  CU_ASSERT_EQUAL(kit.code, GMUX_CANCELLED);
+  CU_ASSERT_TRUE(kit_is_gone(kit.peer));
+  CU_ASSERT_EQUAL(kit_stats().connections_overdue, 0); /* its handshake was in time */
+}
+
+static void a_header_block_that_never_ends_ends_a_connection(void) {
+  static const char *const pairs[] = {":method", "POST", NULL};
+  kit_serve();
+  kit_connect();
+  rawpeer_headers(kit.peer, 1, 0, pairs); /* and CONTINUATION is to follow */
+  kit_run_ms(19999);
+  CU_ASSERT_FALSE(kit_is_gone(kit.peer));
+  kit_run_ms(1);
+  CU_ASSERT_TRUE(kit_is_gone(kit.peer));
+  CU_ASSERT_EQUAL(kit_stats().connections, 0);
+}
+
+static void act_fill(int event, gmux_server_call *call, gmux_bytes *message) {
+  (void)message;
+  if (event != SAW_CALL && event != SAW_WRITABLE) return;
+  static char text[10000];
+  gmux_bytes bytes;
+  do
+    bytes = gmux_bytes_borrow(text, sizeof text);
+  while (gmux_server_call_write(call, &bytes) == 0);
+}
+
+static void a_client_whose_socket_takes_nothing_is_closed_in_the_end(void) {
+  kit.options.write_stall_timeout_ms = 5000;
+  kit.act = act_fill;
+  sim_net(kit.world)->buffer_bytes = 4096;
+  kit_serve();
+  kit_connect();
+  sim_link_stall(sim_link_first(kit.world), SIM_TO_CLIENT);
+  kit_request(1, "/t.S/Bidi", false, NULL);
+  kit_run_ms(4999);
+  CU_ASSERT_EQUAL(kit.ends, 0);
+  kit_run_ms(1);
+  CU_ASSERT_EQUAL(kit.ends, 1);
+  CU_ASSERT_EQUAL(kit.code, GMUX_CANCELLED);
+  CU_ASSERT_EQUAL(kit_stats().clients_dead, 1);
+  CU_ASSERT_EQUAL(kit_stats().connections, 0);
+}
+
 /* ---- TLS ---- */
 
 /* A client of lib/h2 over TLS that makes one request. */
@@ -371,6 +427,9 @@ static const test_case cases[] = {
     TEST(a_client_that_has_greeted_may_be_silent),
     TEST(streams_over_the_limit_are_refused_also_before_the_client_has_heard_of_it),
     TEST(what_is_no_http2_is_closed),
+    TEST(settings_that_are_never_acknowledged_end_a_connection),
+    TEST(a_header_block_that_never_ends_ends_a_connection),
+    TEST(a_client_whose_socket_takes_nothing_is_closed_in_the_end),
     TEST(over_tls_a_call_knows_the_name_on_the_clients_certificate_also_afterwards),
     TEST(over_tls_a_client_without_a_certificate_has_no_name),
     TEST(over_tls_a_client_whose_name_finds_no_memory_is_not_served),

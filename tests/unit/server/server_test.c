@@ -89,6 +89,26 @@ static void figures_add_up_and_the_peak_stays(void) {
   CU_ASSERT_EQUAL(kit_stats().calls_peak, 3);
 }
 
+static void figures_of_bytes_and_resets_are_those_of_the_wire(void) {
+  kit_serve();
+  kit_connect();
+  kit_request(1, "/t.S/Bidi", false, NULL);
+  kit_request(3, "/t.S/Bidi", false, NULL);
+  kit_run();
+  rawpeer_rst(kit.peer, 1, GMUX__H2_CANCEL);
+  CU_ASSERT_EQUAL(gmux_server_call_finish(kit.call, NULL, NULL), 0); /* the client sends on */
+  kit_run();
+  gmux_server_stats stats = kit_stats();
+  const sim_link *link = sim_link_first(kit.world);
+  CU_ASSERT_EQUAL(stats.bytes_received, sim_link_bytes(link, SIM_TO_SERVER));
+  CU_ASSERT_EQUAL(stats.bytes_sent, sim_link_bytes(link, SIM_TO_CLIENT));
+  CU_ASSERT_EQUAL(stats.bytes_sent, rawpeer_bytes(kit.peer));
+  CU_ASSERT_EQUAL(stats.resets_received, 1);
+  CU_ASSERT_EQUAL(kit_rst(3), GMUX__H2_NO_ERROR);
+  CU_ASSERT_EQUAL(stats.resets_sent, 1);
+  CU_ASSERT_EQUAL(stats.resets_delayed, 0);
+}
+
 static void figures_fill_what_their_caller_knows_and_no_more(void) {
   kit_serve();
   gmux_server_stats stats;
@@ -105,6 +125,12 @@ static void figures_fill_what_their_caller_knows_and_no_more(void) {
 }
 
 /* ---- the end ---- */
+
+static bool goaway_says(size_t nth, const char *text) {
+  const rawframe *goaway = rawpeer_find(kit.peer, RAW_GOAWAY, 0, nth);
+  return goaway && rawframe_u32(goaway, 4) == GMUX__H2_NO_ERROR &&
+         goaway->len == 8 + strlen(text) && memcmp(goaway->payload + 8, text, strlen(text)) == 0;
+}
 
 static uint32_t goaway_last_id(size_t nth) {
   const rawframe *goaway = rawpeer_find(kit.peer, RAW_GOAWAY, 0, nth);
@@ -141,6 +167,7 @@ static void a_drain_loses_no_call_in_two_steps(void) {
   kit_run();
   CU_ASSERT_EQUAL(rawpeer_count(kit.peer, RAW_GOAWAY, 0), 2);
   CU_ASSERT_EQUAL(goaway_last_id(1), 3);
+  CU_ASSERT_TRUE(goaway_says(1, "the server is shutting down"));
   kit_message(1, "one", true);
   kit_run();
   CU_ASSERT_EQUAL(kit.closed, 0);
@@ -445,6 +472,7 @@ static const test_case cases[] = {
     TEST(add_method_refuses_what_cannot_be_right_in_words),
     TEST(a_server_that_listens_takes_no_more_methods),
     TEST(figures_add_up_and_the_peak_stays),
+    TEST(figures_of_bytes_and_resets_are_those_of_the_wire),
     TEST(figures_fill_what_their_caller_knows_and_no_more),
     TEST(a_drain_loses_no_call_in_two_steps),
     TEST(a_drain_cancels_what_is_left_when_its_grace_is_over),

@@ -72,6 +72,42 @@ static void serve_and_close(void *arg) {
   CU_ASSERT_EQUAL(kit.ends, kit.calls);
 }
 
+/* A connection that has a call grows old, and another one is idle; then the grace is over. */
+static void grow_old(void) {
+  kit.act = act;
+  kit.options.max_connection_age_ms = 10000;
+  kit.options.max_connection_age_grace_ms = 1000;
+  kit.options.max_connection_idle_ms = 1000;
+  if (!kit_make_server() &&
+      !gmux_server_listen_cleartext(kit.server, "ipv4:127.0.0.1:50051", NULL)) {
+    kit_connect();
+    kit_connect();
+    kit_request(1, "/t.S/Server", false, NULL);
+    kit_run_ms(30000); /* neither client answers the PING */
+    gmux_server_stats stats = kit_stats();
+    CU_ASSERT_EQUAL(stats.connections, 0);
+    CU_ASSERT_EQUAL(stats.calls_running, 0);
+  }
+  gmux_server_free(kit.server);
+  kit.server = NULL;
+  kit_run();
+  CU_ASSERT_EQUAL(kit.ends, kit.calls);
+}
+
+static void when_connections_grow_old_or_idle_too(void) {
+  size_t n = 0;
+  bool has_failed = true;
+  while (has_failed) {
+    kit_setup();
+    test_alloc_fail_at(++n);
+    grow_old();
+    has_failed = test_alloc_has_failed();
+    test_alloc_fail_at(0);
+    kit_teardown();
+  }
+  CU_ASSERT_TRUE(n > 50);
+}
+
 static size_t torture(bool is_outside) {
   for (size_t n = 1;; n++) {
     kit_setup();
@@ -102,6 +138,7 @@ static void from_another_thread_too(void) {
 static const test_case cases[] = {
     TEST(from_listen_to_close_each_allocation_may_fail),
     TEST(from_another_thread_too),
+    TEST(when_connections_grow_old_or_idle_too),
     TESTS_END,
 };
 
