@@ -293,6 +293,18 @@ size_t w_answer_all(rawpeer *p, const char *message) {
   return count;
 }
 
+size_t w_body(const rawpeer *p, uint32_t stream, char *body, size_t room) {
+  const rawframe *f;
+  size_t len = 0;
+  for (size_t i = 0; (f = rawpeer_find(p, RAW_DATA, stream, i)); i++) {
+    CU_ASSERT_FATAL(len + f->len < room);
+    if (f->len) memcpy(body + len, f->payload, f->len);
+    len += f->len;
+  }
+  body[len] = '\0';
+  return len;
+}
+
 void assert_has(const char *text, const char *part, const char *file, unsigned line) {
   char what[1200];
   bool has = strstr(text, part) != NULL;

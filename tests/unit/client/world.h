@@ -85,6 +85,10 @@ void w_trailers(rawpeer *p, uint32_t stream, const char *status, const char *mes
 /* Answers all requests that have come and were not answered by this before; returns how many. */
 size_t w_answer_all(rawpeer *p, const char *message);
 
+/* The body of the request on this stream as it has come so far, gRPC's prefixes included, with a
+ * zero behind it; returns its length. */
+size_t w_body(const rawpeer *p, uint32_t stream, char *body, size_t room);
+
 void w_run(void);
 void w_run_ms(uint64_t ms);
 
