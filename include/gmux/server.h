@@ -207,7 +207,7 @@ typedef struct gmux_server_stats {
   uint64_t pings_sent;                /* own keepalive */
   uint64_t clients_dead;              /* connections ended by that, or by write_stall_timeout_ms */
   uint64_t ended_idle, ended_age;     /* connections, by max_connection_idle_ms and _age_ms */
-  /* RST_STREAM; delayed: those of sent that had to wait for reset_rate_per_s. */
+  /* RST_STREAM; delayed: those that could not leave at once (reset_burst). */
   uint64_t resets_sent, resets_delayed, resets_received;
   uint64_t bytes_sent, bytes_received; /* on transports, above TLS */
 } gmux_server_stats;
