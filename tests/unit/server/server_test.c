@@ -2,6 +2,7 @@
 #include "lib/wire/status.h"
 #include "tests/unit/server/kit.h"
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -416,6 +417,43 @@ static int silent_client(uint16_t port) {
   return fd;
 }
 
+/* The server's end of a client's connection, in this process too; -1: not found. */
+static int server_side(int client_fd) {
+  struct sockaddr_in mine, peer;
+  socklen_t len = sizeof mine;
+  CU_ASSERT_EQUAL_FATAL(getsockname(client_fd, (struct sockaddr *)&mine, &len), 0);
+  for (int fd = 0; fd < 1024; fd++) {
+    len = sizeof peer;
+    if (getpeername(fd, (struct sockaddr *)&peer, &len) || peer.sin_family != AF_INET) continue;
+    if (peer.sin_port == mine.sin_port) return fd;
+  }
+  return -1;
+}
+
+static int tcp_option(int fd, int option) {
+  int value = -1;
+  socklen_t len = sizeof value;
+  CU_ASSERT_EQUAL(getsockopt(fd, IPPROTO_TCP, option, &value, &len), 0);
+  return value;
+}
+
+/* gRPC A18, read back from the kernel. */
+static void accepted_sockets_have_the_keepalives_user_timeout_and_tcp_keepalive(void) {
+  uint16_t port;
+  gmux_server *server = own_server(&port);
+  int fd = silent_client(port);
+  int accepted = server_side(fd);
+  CU_ASSERT_TRUE_FATAL(accepted >= 0);
+  CU_ASSERT_EQUAL(tcp_option(accepted, TCP_USER_TIMEOUT), 20000);
+  CU_ASSERT_EQUAL(tcp_option(accepted, TCP_KEEPIDLE), 120);
+  CU_ASSERT_EQUAL(tcp_option(accepted, TCP_KEEPINTVL), 20);
+  CU_ASSERT_EQUAL(tcp_option(accepted, TCP_KEEPCNT), 3);
+  CU_ASSERT_EQUAL(gmux_server_drain_wait(server, 0), 0);
+  gmux_server_free(server);
+  CU_ASSERT_EQUAL(gmux_loop_stop(own_loop), 0);
+  close(fd);
+}
+
 static atomic_uint own_closed;
 
 static void own_on_closed(void *user_data) {
@@ -488,6 +526,7 @@ static const test_case cases[] = {
     TEST(a_server_may_be_freed_from_a_handler),
     TEST(another_thread_may_drain_and_free),
     TEST(the_end_takes_no_memory),
+    TEST(accepted_sockets_have_the_keepalives_user_timeout_and_tcp_keepalive),
     TEST(drain_wait_returns_when_all_is_over),
     TEST(drain_wait_joins_and_shortens_a_drain_that_runs),
     TEST(drain_wait_that_is_refused_has_begun_nothing),
