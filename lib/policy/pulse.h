@@ -70,6 +70,8 @@ void gmux__pulse_init(gmux__pulse *p, const gmux__pulse_config *config, uint64_t
 void gmux__pulse_on_read(gmux__pulse *p, uint64_t now_ns);   /* any byte */
 void gmux__pulse_on_answer(gmux__pulse *p);                  /* HEADERS or DATA came */
 void gmux__pulse_on_reply(gmux__pulse *p, uint64_t took_ns); /* from request to first HEADERS */
+/* Streams that the peer sees too: one whose RST_STREAM has left counts no more, whoever still keeps
+ * its slot, because a keepalive PING without streams is a strike. */
 void gmux__pulse_on_streams(gmux__pulse *p, uint64_t now_ns, bool has_streams);
 void gmux__pulse_on_ping_sent(gmux__pulse *p, uint64_t now_ns, gmux__pulse_action kind,
                               uint64_t random);
