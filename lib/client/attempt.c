@@ -67,6 +67,10 @@ static void attempt_on_sent(gmux__stream *stream, size_t bytes) {
   gmux__exchange_sent(&call_of(stream)->exchange, bytes);
 }
 
+static void attempt_on_queue(gmux__stream *stream, bool is_full) {
+  gmux__exchange_set_held(&call_of(stream)->exchange, is_full);
+}
+
 /* ---- in ---- */
 
 static void attempt_on_headers(gmux__stream *stream) {
@@ -173,6 +177,7 @@ const gmux__stream_handlers gmux__attempt_handlers = {
     .on_headers = attempt_on_headers,
     .on_message = attempt_on_message,
     .on_sent = attempt_on_sent,
+    .on_queue = attempt_on_queue,
     .on_draining = attempt_on_draining,
     .on_answered = attempt_on_answered,
     .on_closed = attempt_on_closed,

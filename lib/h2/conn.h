@@ -58,7 +58,7 @@ typedef struct gmux__h2_config {
   uint64_t header_block_ns; /* from a header block's first frame to its last; 0: no bound */
   uint64_t write_stall_ns;  /* for how long a transport may take nothing; 0: no bound */
   size_t connection_queue_bytes; /* see gmux__stream_handlers.on_queue; 0: no bound */
-  size_t queue_bytes;            /* of all connections together; 0: no bound */
+  size_t queue_bytes;            /* of all streams together, also waiting ones; 0: no bound */
 } gmux__h2_config;
 
 /* Sums over all connections, dead ones included. */

@@ -107,13 +107,14 @@ static int check_message(const gmux__exchange *x, const gmux_bytes *message) {
 }
 
 static bool has_room(gmux__exchange *x) {
-  return atomic_load(&x->shared.queued_bytes) < x->write_queue_bytes;
+  return atomic_load(&x->shared.queued_bytes) < x->write_queue_bytes &&
+         !atomic_load(&x->shared.is_held);
 }
 
 /*
- * is_full is raised before the queue is looked at once more, and gmux__exchange_sent lowers the
- * queue before it looks at is_full: whichever of the two threads comes second sees the other, so a
- * writer never waits for a word that has been said already.
+ * is_full is raised before the queue is looked at once more, and tell_if_writable looks at is_full
+ * after the queue was lowered, or let go: whichever of the two threads comes second sees the other,
+ * so a writer never waits for a word that has been said already.
  */
 static bool has_room_or_is_told(gmux__exchange *x) {
   if (has_room(x)) return true;
@@ -132,7 +133,8 @@ static int check_writable(gmux__exchange *x) {
     return gmux__fail(GMUX_ERR_STATE, "the last message was written already");
   if (has_room_or_is_told(x)) return 0;
   return gmux__fail(GMUX_ERR_AGAIN,
-                    "the write queue is full (write_queue_bytes, %zu); wait for on_writable",
+                    "the write queue is full (write_queue_bytes, %zu, or what all calls may queue "
+                    "together); wait for on_writable",
                     x->write_queue_bytes);
 }
 
@@ -180,12 +182,21 @@ static void on_writable_task(void *arg) {
     x->ops->on_writable(x);
 }
 
-void gmux__exchange_sent(gmux__exchange *x, size_t bytes) {
-  size_t size = queued_size(bytes);
-  size_t left = atomic_fetch_sub(&x->shared.queued_bytes, size) - size;
-  if (left > x->write_queue_bytes / 2) return;
+static void tell_if_writable(gmux__exchange *x) {
+  if (atomic_load(&x->shared.queued_bytes) > x->write_queue_bytes / 2) return;
+  if (atomic_load(&x->shared.is_held)) return;
   if (!atomic_load(&x->shared.is_full) || !atomic_exchange(&x->shared.is_full, false)) return;
   gmux__loop_defer(x->loop, GMUX__PHASE_DONE, &x->loop_only.writable_task);
+}
+
+void gmux__exchange_sent(gmux__exchange *x, size_t bytes) {
+  atomic_fetch_sub(&x->shared.queued_bytes, queued_size(bytes));
+  tell_if_writable(x);
+}
+
+void gmux__exchange_set_held(gmux__exchange *x, bool is_held) {
+  atomic_store(&x->shared.is_held, is_held);
+  if (!is_held) tell_if_writable(x);
 }
 
 void gmux__exchange_set_over(gmux__exchange *x) {

@@ -65,6 +65,7 @@ struct gmux__exchange {
   struct {
     atomic_uint holds;
     _Atomic(size_t) queued_bytes; /* of messages written and not yet framed */
+    atomic_bool is_held;          /* full, however short the queue is */
     atomic_bool is_full;          /* a writer was told so */
     atomic_bool is_write_closed;  /* half-closed or finished: no more writes */
     atomic_bool is_over;          /* nobody will hear more: the end has been told, or is to be */
@@ -98,6 +99,15 @@ void gmux__exchange_cancel(gmux__exchange *exchange);
  * dropped them. Once for each message, however often it is sent: a stream that is rewound tells
  * only of what it has not told of. Loop's thread. */
 void gmux__exchange_sent(gmux__exchange *exchange, size_t bytes);
+
+/*
+ * gmux__stream_handlers.on_queue: while held, writing is answered as if the queue were full
+ * (GMUX_WRITE_FULL, GMUX_ERR_AGAIN), and on_writable comes when that ends and the queue itself has
+ * room. A stream is held by a write of its own, so each exchange may have one message more than the
+ * bound; those of other threads that are on their way to the loop then, up to write_queue_bytes.
+ * May be called from inside a write: runs nobody's code. Loop's thread.
+ */
+void gmux__exchange_set_held(gmux__exchange *exchange, bool is_held);
 
 /* The peer has said its last word, though it may be long until the end is told: nothing can be
  * written any more, and nobody is to wait for that. Loop's thread. */

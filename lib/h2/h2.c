@@ -1,5 +1,6 @@
 /* h2.c: what the connections of one channel or server share. */
 #include "lib/h2/inside.h"
+#include <assert.h>
 
 static void *mem_malloc(size_t size, void *user_data) {
   (void)user_data;
@@ -33,6 +34,7 @@ int gmux__h2_new(gmux__h2 **out, gmux_loop *loop, const gmux__h2_config *config)
   h2->mem = (nghttp2_mem){NULL, mem_malloc, mem_free, mem_calloc, mem_realloc};
   gmux__slab_init(&h2->messages, GMUX__OUTMSG_SLAB_SIZE, MESSAGES_KEPT);
   gmux__slab_init(&h2->large_messages, GMUX__OUTMSG_LARGE_SLAB_SIZE, LARGE_MESSAGES_KEPT);
+  gmux__backlog_init(&h2->backlog, config->queue_bytes);
   gmux__slab_init(&h2->seats, sizeof(gmux__seat), SEATS_KEPT);
   if (gmux__session_callbacks_new(&h2->callbacks)) goto fail;
   if (gmux__session_option_new(&h2->option, config)) goto fail;
@@ -57,6 +59,7 @@ void gmux__h2_set_first_stream_id(gmux__h2 *h2, int32_t id) {
 
 void gmux__h2_free(gmux__h2 *h2) {
   if (!h2) return;
+  assert(!h2->backlog.bytes && !h2->backlog.held.first && "it outlives its streams");
   nghttp2_option_del(h2->option);
   nghttp2_session_callbacks_del(h2->callbacks);
   gmux__slab_deinit(&h2->messages);

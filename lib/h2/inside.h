@@ -10,6 +10,12 @@
 #include "lib/policy/slots.h"
 #include <nghttp2/nghttp2.h>
 
+/* Bytes written and not framed; see backlog.c. */
+typedef struct gmux__backlog {
+  size_t bytes, limit; /* 0: no limit */
+  gmux__list held;     /* streams that were told to write no more */
+} gmux__backlog;
+
 struct gmux__h2 {
   gmux_loop *loop;
   gmux__h2_config config;
@@ -19,6 +25,7 @@ struct gmux__h2 {
   gmux__slab messages;       /* without a copy, or with a short one */
   gmux__slab large_messages; /* with a copy of up to nearly 4 KiB */
   gmux__slab seats;
+  gmux__backlog backlog; /* of all streams, also of those on no connection */
   gmux__h2_figures figures;
   int32_t first_stream_id; /* client, for tests; 0: 1, as everybody */
 };
@@ -50,6 +57,7 @@ struct gmux__conn {
   gmux__timer reset_timer;
   gmux__slots slots;     /* client */
   uint32_t open_streams; /* server: those nghttp2 has not closed */
+  gmux__backlog backlog;
   gmux__outq out;
   gmux__ring ring;
   gmux__task write_task, deliver_task, free_task;
@@ -164,10 +172,21 @@ bool gmux__stream_is_finished(const gmux__stream *stream);
 
 /* stream_send.c */
 void gmux__stream_on_headers_sent(gmux__stream *stream); /* the first block, or a later one */
-/* How many bytes wait to be framed, not counting beyond `enough`. */
-size_t gmux__stream_queued(gmux__stream *stream, size_t enough);
-/* Moves `len` of them to the connection's output. */
+/* Moves `len` bytes of what is queued to the connection's output. */
 int gmux__stream_frame(gmux__stream *stream, gmux__outq *out, size_t len);
+
+/* backlog.c */
+void gmux__backlog_init(gmux__backlog *backlog, size_t limit);
+/* So much of the stream's waits to be framed: written, or (_put) waiting again, for which nobody is
+ * told to stop. */
+void gmux__backlog_written(gmux__stream *stream, size_t bytes);
+void gmux__backlog_put(gmux__stream *stream, size_t bytes);
+void gmux__backlog_framed(gmux__stream *stream, size_t bytes);
+/* All that waits is given up, and the stream is told nothing any more. */
+void gmux__backlog_drop(gmux__stream *stream);
+/* It has been put on its connection; it is about to leave it. */
+void gmux__backlog_enter(gmux__stream *stream);
+void gmux__backlog_leave(gmux__stream *stream);
 
 /* resets.c */
 /* A seat that nobody has yet; NULL: out of memory. gmux__seat_drop gives it back unused. */

@@ -27,6 +27,7 @@ void gmux__stream_drop(gmux__stream *stream) {
   stream->send.is_committed = true;
   gmux__stream_drop_kept(stream);
   drop_list(&stream->send.queue);
+  gmux__backlog_drop(stream);
 }
 
 void gmux__stream_keep(gmux__stream *stream, size_t limit) {
@@ -69,8 +70,11 @@ static void rewind_messages(gmux__stream *stream) {
   gmux__list_move_all(&queue, &stream->send.kept);
   gmux__list_move_all(&queue, &stream->send.queue);
   gmux__list_move_all(&stream->send.queue, &queue);
-  for (gmux__link *l = stream->send.queue.first; l; l = l->next)
-    gmux__container(l, gmux__outmsg, link)->framed = 0;
+  for (gmux__link *l = stream->send.queue.first; l; l = l->next) {
+    gmux__outmsg *msg = gmux__container(l, gmux__outmsg, link);
+    gmux__backlog_put(stream, msg->framed);
+    msg->framed = 0;
+  }
   stream->send.kept_bytes = 0;
 }
 

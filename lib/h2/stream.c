@@ -45,6 +45,7 @@ void gmux__stream_attach(gmux__stream *stream, gmux__conn *conn, int32_t id) {
   stream->conn = conn;
   stream->id = id;
   gmux__list_append(&conn->streams, &stream->link);
+  gmux__backlog_enter(stream);
 }
 
 void gmux__stream_detach(gmux__stream *stream) {
@@ -53,6 +54,7 @@ void gmux__stream_detach(gmux__stream *stream) {
   gmux__list_remove(&stream->link);
   gmux__list_remove(&stream->event_link);
   gmux__seat_leave(stream);
+  gmux__backlog_leave(stream);
   stream->conn = NULL;
   gmux__conn_want_deliver(conn); /* it may have been the last that a drain or the end waits for */
 }

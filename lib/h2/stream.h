@@ -65,9 +65,11 @@ typedef struct gmux__stream_handlers {
    * writer's queue is what it has written and was not told of, so its back-pressure needs no
    * correction, and a stream holds at most that and what gmux__stream_keep allows. */
   void (*on_sent)(gmux__stream *stream, size_t bytes);
-  /* `is_full`: what is queued on the connection, or on all of this h2, has passed its bound: write
-   * no more until told that it is not full any more. Never from inside a function of this header.
-   * May be NULL. */
+  /* `is_full`: it has written while what is queued on the connection, or on all of this h2, had
+   * passed its bound: write no more until told that it is not full any more, which comes at the
+   * latest when all of this stream's has been framed. Comes from inside gmux__stream_write and
+   * nghttp2, so it must not run the application's code; gmux__exchange_set_held may be called. Not
+   * told of the end. May be NULL: then it is never held. */
   void (*on_queue)(gmux__stream *stream, bool is_full);
   /* GOAWAY has come on the connection, and this stream may finish. At most once; client only, may
    * be NULL. */
@@ -128,6 +130,7 @@ struct gmux__stream {
   gmux__seat *seat;      /* the slot that it has there; NULL: nghttp2 has closed the stream */
   int32_t id;            /* 0: none yet */
   gmux__link link;       /* in one of its connection's lists */
+  gmux__link hold_link;  /* in the backlog that holds it */
   gmux__link event_link; /* in its connection's list of streams that have something to deliver */
 
   /* Received; read by the owner. */
@@ -138,6 +141,7 @@ struct gmux__stream {
   struct {
     gmux__send_state state;
     gmux__list queue;     /* of outgoing messages */
+    size_t queued_bytes;  /* in them, prefixes included, and not framed */
     size_t trailer_count; /* room for gmux__stream_handlers.trailers */
     bool has_headers;     /* server: response HEADERS were submitted */
     bool has_left;        /* client: the request's HEADERS are on their way */

@@ -58,13 +58,6 @@ static int stream_submit_trailers(gmux__stream *stream) {
 
 /* ---- messages ---- */
 
-size_t gmux__stream_queued(gmux__stream *stream, size_t enough) {
-  size_t n = 0;
-  for (gmux__link *l = stream->send.queue.first; l && n < enough; l = l->next)
-    n += gmux__outmsg_left(gmux__container(l, gmux__outmsg, link));
-  return n;
-}
-
 /* The whole message is in frames: it is gone, or kept for a rewind. Its writer hears so once. */
 static void stream_framed(gmux__stream *stream, gmux__outmsg *msg) {
   size_t bytes = msg->bytes.len;
@@ -81,6 +74,7 @@ int gmux__stream_frame(gmux__stream *stream, gmux__outq *out, size_t len) {
     if (n > len) n = len;
     if (gmux__outq_message(out, msg, n)) return GMUX_ERR_NOMEM;
     len -= n;
+    gmux__backlog_framed(stream, n);
     if (!gmux__outmsg_left(msg)) stream_framed(stream, msg);
   }
   return 0;
@@ -102,7 +96,7 @@ static ssize_t on_data_wanted(nghttp2_session *session, int32_t id, uint8_t *buf
   gmux__stream *stream = gmux__session_stream(user_data, id);
   /* Reset by us: RST_STREAM will end the stream, now or when it may leave. */
   if (!stream) return NGHTTP2_ERR_DEFERRED;
-  size_t n = gmux__stream_queued(stream, room + 1);
+  size_t n = stream->send.queued_bytes;
   if (n <= room && stream->send.state == GMUX__SEND_CLOSING) {
     if (stream->h2->config.is_server) {
       if (stream_submit_trailers(stream)) return NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -205,6 +199,7 @@ int gmux__stream_write(gmux__stream *stream, gmux_bytes *message) {
   gmux__outmsg *msg = gmux__outmsg_new(slab, message);
   if (!msg) return gmux__fail_code(GMUX_ERR_NOMEM);
   gmux__list_append(&stream->send.queue, &msg->link);
+  gmux__backlog_written(stream, gmux__outmsg_left(msg));
   stream_wake(stream);
   return 0;
 }

@@ -213,6 +213,10 @@ static void call_on_sent(gmux__stream *stream, size_t bytes) {
   gmux__exchange_sent(&call_of_stream(stream)->exchange, bytes);
 }
 
+static void call_on_queue(gmux__stream *stream, bool is_full) {
+  gmux__exchange_set_held(&call_of_stream(stream)->exchange, is_full);
+}
+
 /* ---- the stream's end ---- */
 
 static void call_on_closed(gmux__stream *stream) {
@@ -235,6 +239,7 @@ static const gmux__stream_handlers stream_handlers = {
     .on_bad_message = call_on_bad_message,
     .on_half_close = call_on_half_close,
     .on_sent = call_on_sent,
+    .on_queue = call_on_queue,
     .on_closed = call_on_closed,
     .trailers = call_trailers,
 };

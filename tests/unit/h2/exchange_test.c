@@ -129,6 +129,55 @@ static void on_failure_the_caller_keeps_its_message(void) {
   CU_ASSERT_EQUAL(released, 1);
 }
 
+static void while_held_it_is_full_and_writable_comes_when_that_ends(void) {
+  CU_ASSERT_EQUAL(write_bytes(10), 0);
+  gmux__exchange_set_held(&o.exchange, true);
+  CU_ASSERT_EQUAL(write_bytes(10), GMUX_ERR_AGAIN);
+  gmux__exchange_sent(&o.exchange, 10); /* what others have queued holds it all the same */
+  sim_run(world);
+  CU_ASSERT_EQUAL(o.writable, 0);
+  gmux__exchange_set_held(&o.exchange, false);
+  CU_ASSERT_EQUAL(o.writable, 0); /* never from inside */
+  sim_run(world);
+  CU_ASSERT_EQUAL(o.writable, 1);
+  CU_ASSERT_EQUAL(write_bytes(10), 0);
+  gmux__exchange_set_held(&o.exchange, true);
+  gmux__exchange_set_held(&o.exchange, false);
+  sim_run(world);
+  CU_ASSERT_EQUAL(o.writable, 1); /* nobody was told to wait */
+}
+
+static void held_no_longer_it_still_waits_for_room_of_its_own(void) {
+  CU_ASSERT_EQUAL(write_bytes(800), 0);
+  gmux__exchange_set_held(&o.exchange, true);
+  CU_ASSERT_EQUAL(write_bytes(10), GMUX_ERR_AGAIN);
+  gmux__exchange_set_held(&o.exchange, false);
+  sim_run(world);
+  CU_ASSERT_EQUAL(o.writable, 0);
+  gmux__exchange_sent(&o.exchange, 800);
+  sim_run(world);
+  CU_ASSERT_EQUAL(o.writable, 1);
+}
+
+static int on_apply_and_hold(gmux__exchange *x, gmux__op *op, bool was_posted) {
+  gmux__exchange_set_held(x, true);
+  return on_apply(x, op, was_posted);
+}
+
+static void the_message_that_passed_the_bound_is_taken_and_says_full(void) {
+  static const gmux__exchange_ops holding = {on_apply_and_hold, on_drop, on_writable, on_destroy};
+  o.exchange.ops = &holding;
+  CU_ASSERT_EQUAL(write_bytes(10), GMUX_WRITE_FULL);
+  CU_ASSERT_EQUAL(o.kept, 10);
+  CU_ASSERT_EQUAL(write_bytes(10), GMUX_ERR_AGAIN);
+  sim_set_outside(loop, true);
+  CU_ASSERT_EQUAL(write_bytes(10), GMUX_ERR_AGAIN);
+  sim_set_outside(loop, false);
+  gmux__exchange_set_held(&o.exchange, false);
+  sim_run(world);
+  CU_ASSERT_EQUAL(o.writable, 1);
+}
+
 static void a_posted_message_that_is_not_taken_is_released(void) {
   static const uint8_t byte;
   released = 0;
@@ -287,6 +336,9 @@ static const test_case cases[] = {
     TEST(a_message_over_the_limit_is_refused_in_words),
     TEST(waiting_is_refused_on_the_loops_thread_and_without_a_box),
     TEST(a_waiting_writer_is_always_woken),
+    TEST(while_held_it_is_full_and_writable_comes_when_that_ends),
+    TEST(held_no_longer_it_still_waits_for_room_of_its_own),
+    TEST(the_message_that_passed_the_bound_is_taken_and_says_full),
     TEST(each_of_two_writers_is_woken),
     TESTS_END,
 };

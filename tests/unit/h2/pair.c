@@ -52,6 +52,13 @@ static void on_sent(gmux__stream *stream, size_t bytes) {
   party_of(stream)->sent += bytes;
 }
 
+static void on_queue(gmux__stream *stream, bool is_full) {
+  party *p = party_of(stream);
+  CU_ASSERT_NOT_EQUAL(p->is_full, is_full);
+  p->is_full = is_full;
+  if (p->on_event) p->on_event(p, is_full ? 'F' : 'f');
+}
+
 static void on_stream_closed(gmux__stream *stream) {
   party *p = party_of(stream);
   p->is_closed = true;
@@ -78,6 +85,7 @@ static const gmux__stream_handlers stream_handlers = {
     .on_message = on_message,
     .on_half_close = on_half_close,
     .on_sent = on_sent,
+    .on_queue = on_queue,
     .on_draining = on_stream_draining,
     .on_closed = on_stream_closed,
     .trailers = trailers,

@@ -18,6 +18,7 @@ typedef struct party {
   char log[512];
   gmux__buf received; /* all message bytes, one after the other */
   size_t sent;        /* as told by on_sent */
+  bool is_full;       /* as told by on_queue last */
   bool is_closed;
   gmux__ending how;
   int error;

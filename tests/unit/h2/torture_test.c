@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MORE = 3 };
+
 /* Unlike pair.c this may not insist on success anywhere. */
 typedef struct end {
   gmux__h2 *h2;
@@ -12,11 +14,17 @@ typedef struct end {
   gmux__stream stream;
   int conn_closed, stream_closed;
   bool is_used;
+  /* Beside the call. Client: the first is refused and sent again, the others are cancelled. Server:
+   * those of them that were taken. */
+  gmux__stream more[MORE];
+  int more_closed[MORE];
+  size_t more_count;
 } end;
 
 static sim *world;
 static gmux_loop *loop;
 static end ends[2]; /* client, server */
+static int refused;
 static gmux__listener *listener;
 static gmux__dial *dialing;
 
@@ -39,7 +47,13 @@ static const gmux__field request[] = {
     FIELD(":authority", "localhost"), FIELD("x-custom", "something"), FIELD("te", "trailers"),
 };
 
+static void on_queue(gmux__stream *stream, bool is_full) {
+  (void)stream, (void)is_full;
+}
+
 static void on_headers(gmux__stream *stream) {
+  for (size_t i = 1; end_of(stream) == &ends[0] && i < ends[0].more_count; i++)
+    gmux__stream_reset(&ends[0].more[i], 8);
   static const gmux__field fields[] = {FIELD(":status", "200"),
                                        FIELD("content-type", "application/grpc")};
   if (end_of(stream) == &ends[1]) (void)gmux__stream_respond(stream, fields, 2);
@@ -64,9 +78,49 @@ static const gmux__stream_handlers handlers = {
     .on_message = on_message,
     .on_half_close = on_half_close,
     .on_sent = on_sent,
+    .on_queue = on_queue,
     .on_closed = on_closed_stream,
     .trailers = trailers,
 };
+
+static void on_nothing(gmux__stream *stream) {
+  (void)stream;
+}
+
+static void on_message_of_more(gmux__stream *stream, gmux_bytes *message) {
+  (void)stream, (void)message;
+}
+
+static void on_more_closed(gmux__stream *stream) {
+  for (end *e = ends; e < ends + 2; e++) {
+    for (size_t i = 0; i < MORE; i++)
+      if (stream == &e->more[i]) e->more_closed[i]++;
+  }
+  if (stream != &ends[0].more[0] || !ends[0].conn || !gmux__stream_can_rewind(stream)) return;
+  gmux__stream_rewind(stream);
+  if (!gmux__stream_open(stream, ends[0].conn, request, 6)) ends[0].more_closed[0]--;
+}
+
+static const gmux__stream_handlers more_handlers = {
+    .on_headers = on_nothing,
+    .on_message = on_message_of_more,
+    .on_sent = on_sent,
+    .on_queue = on_queue,
+    .on_closed = on_more_closed,
+};
+
+static void start_more(end *e) {
+  for (; e->more_count < MORE; e->more_count++) {
+    gmux__stream *stream = &e->more[e->more_count];
+    gmux__stream_init(stream, e->h2, &more_handlers, 1 << 20, GMUX_CREDIT_UNLIMITED);
+    gmux__stream_keep(stream, 1 << 20);
+    gmux_bytes message = gmux_bytes_borrow("again", 5);
+    if (gmux__stream_write(stream, &message) || gmux__stream_open(stream, e->conn, request, 6)) {
+      gmux__stream_deinit(stream);
+      return;
+    }
+  }
+}
 
 static void start_call(end *e) {
   static const uint8_t big[50000];
@@ -82,7 +136,9 @@ static void start_call(end *e) {
 
 static void on_ready(gmux__conn *conn, void *owner) {
   (void)conn;
-  if (owner == &ends[0]) start_call(owner);
+  if (owner != &ends[0]) return;
+  start_call(owner);
+  start_more(owner);
 }
 
 static void on_closed(gmux__conn *conn, void *owner) {
@@ -95,7 +151,13 @@ static void on_closed(gmux__conn *conn, void *owner) {
 static gmux__stream *on_stream(gmux__conn *conn, void *owner) {
   (void)conn;
   end *e = owner;
-  if (e->is_used) return NULL;
+  if (e->is_used) {
+    bool is_refused = !refused++ || e->more_count == MORE;
+    if (is_refused) return NULL;
+    gmux__stream *stream = &e->more[e->more_count++];
+    gmux__stream_init(stream, e->h2, &more_handlers, 1 << 20, 1);
+    return stream;
+  }
   e->is_used = true;
   gmux__stream_init(&e->stream, e->h2, &handlers, 1 << 20, GMUX_CREDIT_UNLIMITED);
   return &e->stream;
@@ -109,7 +171,11 @@ static void begin(end *e, gmux__transport *transport) {
                             .max_streams = 10,
                             .stream_window_bytes = 65535,
                             .connection_window_bytes = 65535,
-                            .max_header_bytes = 8192};
+                            .max_header_bytes = 8192,
+                            .reset_burst = 1,
+                            .reset_rate_per_s = 1,
+                            .connection_queue_bytes = 1000,
+                            .queue_bytes = 1000};
   if (gmux__h2_new(&e->h2, loop, &config) || gmux__conn_new(&e->conn, e->h2, &conn_handlers, e)) {
     gmux__transport_close(transport);
     return;
@@ -136,6 +202,10 @@ static void finish(end *e) {
   CU_ASSERT_PTR_NULL(e->conn);
   CU_ASSERT_EQUAL(e->stream_closed, e->is_used ? 1 : 0);
   if (e->is_used) gmux__stream_deinit(&e->stream);
+  for (size_t i = 0; i < e->more_count; i++) {
+    CU_ASSERT_TRUE(e->more_closed[i] <= 1);
+    gmux__stream_deinit(&e->more[i]);
+  }
   gmux__h2_free(e->h2);
 }
 
@@ -143,6 +213,7 @@ static void scenario(void *arg) {
   (void)arg;
   static const gmux__socket_options options;
   memset(ends, 0, sizeof ends);
+  refused = 0;
   gmux__address at = sim_address("127.0.0.1", 0);
   if (!gmux__loop_listen(loop, &listener, &at, &options, on_accepted, NULL)) {
     (void)gmux__loop_dial(loop, &dialing, gmux__listener_address(listener), &options, on_dialed,
@@ -167,6 +238,8 @@ static void teardown(void) {
 static void every_allocation_may_fail(void) {
   size_t runs = test_alloc_torture(scenario, NULL);
   CU_ASSERT_TRUE(runs > 30);
+  CU_ASSERT_EQUAL(ends[1].more_count, MORE); /* at last all was well: also the refused one came */
+  CU_ASSERT_EQUAL(ends[0].more_closed[1] + ends[0].more_closed[2], 0);
 }
 
 /* The whole answer is here, and its message has to be kept until there is credit for it. */

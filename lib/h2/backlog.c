@@ -1,0 +1,116 @@
+/*
+ * backlog.c: what has been written and is not framed yet is bounded: each connection's, and that of
+ * all together (promise 19).
+ *
+ * Bytes are counted where they come and go, so a bound costs an addition. A stream that writes
+ * while one is passed is HELD: its owner is told to write no more, and it waits in that backlog's
+ * list. It is let go
+ *
+ *     when all it wrote has been framed: so who is held by others' backlog goes on, one message at
+ *         a time, and streams whose readers have stopped cannot stop those that flow;
+ *     or first in, first out, one each time that something is framed below half the bound.
+ *
+ * So the most there can be is the bound and one message for each stream.
+ */
+#include "lib/h2/inside.h"
+#include <assert.h>
+
+void gmux__backlog_init(gmux__backlog *backlog, size_t limit) {
+  *backlog = (gmux__backlog){.limit = limit};
+}
+
+static bool is_full(const gmux__backlog *backlog) {
+  return backlog->limit && backlog->bytes >= backlog->limit;
+}
+
+static bool has_room(const gmux__backlog *backlog) {
+  return !backlog->limit || backlog->bytes <= backlog->limit / 2;
+}
+
+/* ---- held ---- */
+
+static void stream_hold(gmux__stream *stream) {
+  if (!stream->handlers->on_queue || gmux__link_is_linked(&stream->hold_link)) return;
+  gmux__backlog *own = stream->conn ? &stream->conn->backlog : NULL, *all = &stream->h2->backlog;
+  gmux__backlog *full = own && is_full(own) ? own : is_full(all) ? all : NULL;
+  if (!full) return;
+  gmux__list_append(&full->held, &stream->hold_link);
+  stream->handlers->on_queue(stream, true);
+}
+
+static void stream_let_go(gmux__stream *stream) {
+  if (!gmux__link_is_linked(&stream->hold_link)) return;
+  gmux__list_remove(&stream->hold_link);
+  stream->handlers->on_queue(stream, false);
+}
+
+static void backlog_let_one_go(gmux__backlog *backlog) {
+  if (!backlog->held.first || !has_room(backlog)) return;
+  stream_let_go(gmux__container(backlog->held.first, gmux__stream, hold_link));
+}
+
+/* ---- the count ---- */
+
+static void clock_start(gmux__stream *stream) {
+  if (stream->conn && stream->send.queued_bytes && !stream->times.queued_since_ns)
+    stream->times.queued_since_ns = gmux__loop_now(stream->h2->loop);
+}
+
+static void clock_stop(gmux__stream *stream) {
+  if (!stream->times.queued_since_ns) return;
+  stream->times.queued_ns += gmux__loop_now(stream->h2->loop) - stream->times.queued_since_ns;
+  stream->times.queued_since_ns = 0;
+}
+
+void gmux__backlog_put(gmux__stream *stream, size_t bytes) {
+  stream->send.queued_bytes += bytes;
+  stream->h2->backlog.bytes += bytes;
+  if (stream->conn) stream->conn->backlog.bytes += bytes;
+  clock_start(stream);
+}
+
+void gmux__backlog_written(gmux__stream *stream, size_t bytes) {
+  gmux__backlog_put(stream, bytes);
+  stream_hold(stream);
+}
+
+static void backlog_take(gmux__stream *stream, size_t bytes) {
+  assert(stream->send.queued_bytes >= bytes);
+  stream->send.queued_bytes -= bytes;
+  stream->h2->backlog.bytes -= bytes;
+  if (stream->conn) stream->conn->backlog.bytes -= bytes;
+  if (!stream->send.queued_bytes) clock_stop(stream);
+}
+
+void gmux__backlog_framed(gmux__stream *stream, size_t bytes) {
+  backlog_take(stream, bytes);
+  if (!stream->send.queued_bytes) stream_let_go(stream);
+  backlog_let_one_go(&stream->conn->backlog);
+  backlog_let_one_go(&stream->h2->backlog);
+}
+
+void gmux__backlog_drop(gmux__stream *stream) {
+  gmux__list_remove(&stream->hold_link);
+  if (!stream->send.queued_bytes) return;
+  backlog_take(stream, stream->send.queued_bytes);
+  if (stream->conn) backlog_let_one_go(&stream->conn->backlog);
+  backlog_let_one_go(&stream->h2->backlog);
+}
+
+/* ---- on and off a connection ---- */
+
+void gmux__backlog_enter(gmux__stream *stream) {
+  stream->conn->backlog.bytes += stream->send.queued_bytes;
+  clock_start(stream);
+}
+
+void gmux__backlog_leave(gmux__stream *stream) {
+  gmux__backlog *own = &stream->conn->backlog;
+  own->bytes -= stream->send.queued_bytes;
+  clock_stop(stream);
+  if (stream->hold_link.list == &own->held) { /* it stays so, until it has been sent elsewhere */
+    gmux__list_remove(&stream->hold_link);
+    gmux__list_append(&stream->h2->backlog.held, &stream->hold_link);
+  }
+  backlog_let_one_go(own);
+}
