@@ -204,7 +204,7 @@ static void conn_on_closed(gmux__conn *conn, void *owner) {
   gmux__conn_free(conn);
   c->conn = NULL;
   conn_maybe_free(c);
-  gmux__server_connection_gone(server);
+  gmux__server_maybe_close(server);
 }
 
 static const gmux__conn_handlers conn_handlers = {

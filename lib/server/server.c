@@ -91,7 +91,7 @@ size_t gmux__server_connection_count(const gmux_server *server) {
   return count;
 }
 
-static void server_maybe_close(gmux_server *server) {
+void gmux__server_maybe_close(gmux_server *server) {
   if (server->loop_only.state != GMUX__SERVER_DRAINING || gmux__server_connection_count(server) > 0)
     return;
   server_set_state(server, GMUX__SERVER_CLOSED);
@@ -100,10 +100,6 @@ static void server_maybe_close(gmux_server *server) {
   if (server->ending.on_closed) server->ending.on_closed(server->ending.user_data);
   server_tell_waiters(server);
   server_maybe_free(server);
-}
-
-void gmux__server_connection_gone(gmux_server *server) {
-  server_maybe_close(server);
 }
 
 static gmux__server_conn *conn_of(gmux__link *link) {
@@ -159,7 +155,7 @@ static void server_on_drain_post(gmux__post *post) {
   server_close_listeners(server);
   server_drain_connections(server);
   server_apply_grace(server);
-  server_maybe_close(server);
+  gmux__server_maybe_close(server);
 }
 
 static void server_on_shorten_post(gmux__post *post) {

@@ -69,8 +69,8 @@ struct gmux_server {
   } stats;
 };
 
-/* A connection has left its list for good: perhaps the last one. */
-void gmux__server_connection_gone(gmux_server *server);
+/* After a connection has gone: perhaps it was the last that a drain waited for. */
+void gmux__server_maybe_close(gmux_server *server);
 size_t gmux__server_connection_count(const gmux_server *server);
 /* The memory of a call. NULL: out of memory. */
 void *gmux__server_call_alloc(gmux_server *server);
