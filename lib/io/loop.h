@@ -123,7 +123,8 @@ int gmux__loop_dial(gmux_loop *loop, gmux__dial **out, const gmux__address *to,
 void gmux__dial_cancel(gmux__dial *dial); /* takes NULL */
 
 /* `addresses` (never empty when error is 0; ports filled in; order as the resolver sorted them) are
- * borrowed, and so is `why`, the reason alone. */
+ * borrowed, and so is `why`, the reason alone. GMUX_ERR_NOT_FOUND: DNS has answered that there is
+ * no such name, or no address of it; GMUX_ERR_RESOLVE: it could not be asked; GMUX_ERR_NOMEM. */
 typedef void (*gmux__resolved_fn)(void *arg, int error, const gmux__address *addresses,
                                   size_t count, const char *why);
 int gmux__loop_resolve(gmux_loop *loop, gmux__resolve **out, const char *host, uint16_t port,

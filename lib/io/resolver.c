@@ -105,7 +105,7 @@ static void request_take(request *r, const struct ares_addrinfo *found) {
   const struct ares_addrinfo_node *node = found->nodes;
   for (size_t i = 0; i < n; i++, node = node->ai_next)
     request_add(r, node);
-  if (r->count == 0) request_fail(r, GMUX_ERR_RESOLVE, ares_strerror(ARES_ENODATA));
+  if (r->count == 0) request_fail(r, GMUX_ERR_NOT_FOUND, ares_strerror(ARES_ENODATA));
 }
 
 static void request_free(request *r) {
@@ -129,6 +129,18 @@ static void on_answer(void *arg) {
   request_free(r);
 }
 
+static int error_of(int status) {
+  switch (status) {
+  case ARES_ENOTFOUND:
+  case ARES_ENODATA:
+    return GMUX_ERR_NOT_FOUND;
+  case ARES_ENOMEM:
+    return GMUX_ERR_NOMEM;
+  default:
+    return GMUX_ERR_RESOLVE;
+  }
+}
+
 /* c-ares calls this from anywhere, also from inside ares_getaddrinfo: it only takes notes. */
 static void on_found(void *arg, int status, int timeouts, struct ares_addrinfo *found) {
   (void)timeouts;
@@ -140,8 +152,7 @@ static void on_found(void *arg, int status, int timeouts, struct ares_addrinfo *
     if (status == ARES_SUCCESS && found)
       request_take(r, found);
     else
-      request_fail(r, status == ARES_ENOMEM ? GMUX_ERR_NOMEM : GMUX_ERR_RESOLVE,
-                   ares_strerror(status));
+      request_fail(r, error_of(status), ares_strerror(status));
     gmux__loop_defer(r->base.loop, GMUX__PHASE_DONE, &r->answer);
   }
   if (found) ares_freeaddrinfo(found);

@@ -384,6 +384,10 @@ void sim_dns_set(sim *s, const char *host, const gmux__address *addresses, size_
   name->count = count;
 }
 
+void sim_dns_forget(sim *s, const char *host) {
+  name_free(name_find(s, host));
+}
+
 void sim_dns_fail(sim *s, const char *host, const char *why) {
   name_replace(s, host)->why = sim_strdup(why);
 }
@@ -412,12 +416,12 @@ static void resolve_succeed(sim_resolve *resolve, const sim_name *name) {
   free(answer);
 }
 
-static void resolve_fail(sim_resolve *resolve, const char *why) {
+static void resolve_fail(sim_resolve *resolve, int error, const char *why) {
   char *words = sim_strdup(why);
   gmux__resolved_fn fn = resolve->fn;
   void *arg = resolve->arg;
   resolve_free(resolve);
-  fn(arg, GMUX_ERR_RESOLVE, NULL, 0, words);
+  fn(arg, error, NULL, 0, words);
   free(words);
 }
 
@@ -425,10 +429,12 @@ static void resolve_run(void *arg) {
   sim_resolve *resolve = arg;
   const sim_name *name = name_find(resolve->sim, resolve->host);
   if (name && name->is_hung) return;
-  if (name && name->count > 0)
+  if (!name)
+    resolve_fail(resolve, GMUX_ERR_NOT_FOUND, "no such host");
+  else if (name->count > 0)
     resolve_succeed(resolve, name);
   else
-    resolve_fail(resolve, name ? name->why : "no such host");
+    resolve_fail(resolve, GMUX_ERR_RESOLVE, name->why);
 }
 
 int sim_net_resolve(gmux_loop *loop, gmux__resolve **out, const char *host, uint16_t port,

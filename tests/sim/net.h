@@ -85,9 +85,10 @@ void sim_link_half_close(sim_link *link, sim_direction direction);
 /* ---- names ---- */
 
 /* From now on `host` has these addresses (their ports do not matter). Replaces what was said of it
- * before. A host that was never named fails like sim_dns_fail. */
+ * before. A host that was never named, or is forgotten, does not exist: GMUX_ERR_NOT_FOUND. */
 void sim_dns_set(sim *s, const char *host, const gmux__address *addresses, size_t count);
-/* GMUX_ERR_RESOLVE, with `why` in words. */
+void sim_dns_forget(sim *s, const char *host);
+/* Nobody can be asked: GMUX_ERR_RESOLVE, with `why` in words. */
 void sim_dns_fail(sim *s, const char *host, const char *why);
 /* Questions that arrive from now on are never answered. */
 void sim_dns_hang(sim *s, const char *host);

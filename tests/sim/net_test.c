@@ -623,13 +623,22 @@ static void a_name_gives_its_addresses_with_the_port_asked_for(void) {
 static void names_fail_in_their_own_words(void) {
   ask("nobody");
   sim_run(world);
-  CU_ASSERT_EQUAL(answer_error, GMUX_ERR_RESOLVE);
+  CU_ASSERT_EQUAL(answer_error, GMUX_ERR_NOT_FOUND);
   CU_ASSERT_STRING_EQUAL(answer_why, "no such host");
   sim_dns_fail(world, "nobody", "the server is down");
   ask("nobody");
   sim_run(world);
   CU_ASSERT_EQUAL(answer_error, GMUX_ERR_RESOLVE);
   CU_ASSERT_STRING_EQUAL(answer_why, "the server is down");
+}
+
+static void a_forgotten_name_does_not_exist(void) {
+  sim_dns_set(world, "host", &at, 1);
+  sim_dns_forget(world, "host");
+  sim_dns_forget(world, "never named");
+  ask("host");
+  sim_run(world);
+  CU_ASSERT_EQUAL(answer_error, GMUX_ERR_NOT_FOUND);
 }
 
 static void what_is_said_of_a_name_later_holds(void) {
@@ -748,6 +757,7 @@ static const test_case cases[] = {
     TEST(a_stalled_link_leaves_others_alone),
     TEST(a_name_gives_its_addresses_with_the_port_asked_for),
     TEST(names_fail_in_their_own_words),
+    TEST(a_forgotten_name_does_not_exist),
     TEST(what_is_said_of_a_name_later_holds),
     TEST(a_hung_name_is_never_answered_and_can_be_cancelled),
     TEST(a_cancelled_question_is_silent),
