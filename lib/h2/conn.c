@@ -23,9 +23,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The longest wait for the PING of a graceful GOAWAY. */
-#define DRAIN_PING_NS (10 * GMUX__NS_PER_S)
-
 const char *gmux__conn_state_str(gmux__conn_state state) {
   switch (state) {
   case GMUX__CONN_DIALING:
@@ -248,52 +245,6 @@ void gmux__conn_start(gmux__conn *conn, gmux__transport *transport) {
   conn_secure(conn);
 }
 
-/* ---- draining ---- */
-
-/* The second step: what the client had sent before it heard of the first has arrived, or the time
- * is up. */
-static void on_drain_timer(void *arg) {
-  gmux__conn *conn = arg;
-  if (conn->state != GMUX__CONN_DRAINING) return;
-  conn->is_last_id_fixed = true;
-  int32_t last_id = nghttp2_session_get_last_proc_stream_id(conn->session);
-  const char *text = conn->drain_text;
-  if (nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE, last_id, NGHTTP2_NO_ERROR,
-                            (const uint8_t *)text, strlen(text)))
-    gmux__conn_doom(conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
-  gmux__conn_want_write(conn);
-  gmux__conn_want_deliver(conn);
-}
-
-static void server_drain(gmux__conn *conn) {
-  uint8_t payload[8];
-  gmux__ping_payload(payload, GMUX__PING_DRAIN, 0);
-  gmux__timer_set(conn->h2->loop, &conn->drain_timer,
-                  gmux__loop_now(conn->h2->loop) + DRAIN_PING_NS);
-  if (nghttp2_submit_shutdown_notice(conn->session) ||
-      nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, payload))
-    gmux__conn_doom(conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
-}
-
-void gmux__conn_drain(gmux__conn *conn, const char *why) {
-  if (conn->state == GMUX__CONN_CLOSED) return;
-  if (conn->state < GMUX__CONN_READY) {
-    gmux__conn_close(conn, GMUX_ERR_CLOSED, NGHTTP2_NO_ERROR, "closed before it was ready");
-    return;
-  }
-  if (conn->state == GMUX__CONN_READY) {
-    gmux__conn_set_loss(conn, GMUX_LOSS_LOCAL);
-    snprintf(conn->drain_text, sizeof conn->drain_text, "%s", why);
-    snprintf(conn->why, sizeof conn->why, "%s: drained: %s", conn->peer, why);
-    gmux__conn_set_state(conn, GMUX__CONN_DRAINING);
-    conn->has_draining_event = true;
-    if (conn->h2->config.is_server) server_drain(conn);
-    gmux__conn_set_alarm(conn);
-  }
-  gmux__conn_want_write(conn);
-  gmux__conn_want_deliver(conn);
-}
-
 /* ---- the end ---- */
 
 /* Tells the peer, as far as that can be done without waiting. */
@@ -399,7 +350,7 @@ int gmux__conn_new(gmux__conn **out, gmux__h2 *h2, const gmux__conn_handlers *ha
   gmux__task_init(&conn->write_task, gmux__conn_on_write_task, conn);
   gmux__task_init(&conn->deliver_task, on_deliver_task, conn);
   gmux__task_init(&conn->free_task, on_free_task, conn);
-  gmux__timer_init(&conn->drain_timer, on_drain_timer, conn);
+  gmux__conn_drain_init(conn);
   gmux__conn_pulse_init(conn);
   *out = conn;
   return 0;

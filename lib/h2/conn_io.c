@@ -186,9 +186,7 @@ static void conn_watch_stall(gmux__conn *conn) {
   gmux__conn_set_alarm(conn);
 }
 
-void gmux__conn_on_write_task(void *arg) {
-  gmux__conn *conn = arg;
-  if (!is_flowing(conn) || conn->is_write_blocked) return;
+static void conn_write(gmux__conn *conn) {
   int rc = gmux__conn_flush(conn);
   if (rc && rc != GMUX_ERR_AGAIN && rc != GMUX_ERR_EOF) {
     conn_fail_write(conn, rc);
@@ -207,4 +205,10 @@ void gmux__conn_on_write_task(void *arg) {
     gmux__conn_close(conn, GMUX_ERR_CLOSED, NGHTTP2_NO_ERROR, conn->why);
   else
     gmux__conn_close(conn, GMUX_ERR_EOF, NGHTTP2_NO_ERROR, "the peer ended the connection");
+}
+
+void gmux__conn_on_write_task(void *arg) {
+  gmux__conn *conn = arg;
+  if (is_flowing(conn) && !conn->is_write_blocked) conn_write(conn);
+  gmux__conn_check(conn);
 }

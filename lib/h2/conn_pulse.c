@@ -37,6 +37,11 @@ static bool has_pulse(const gmux__conn *conn) {
          conn->pulse.config.timeout_ns;
 }
 
+/* As the peer sees it: also one that is only waiting to be reset. */
+static bool conn_has_streams(const gmux__conn *conn) {
+  return conn->h2->config.is_server ? conn->open_streams > 0 : conn->slots.taken > 0;
+}
+
 /* ---- the alarm ---- */
 
 static uint64_t sooner(uint64_t a, uint64_t b) {
@@ -54,6 +59,23 @@ void gmux__conn_set_alarm(gmux__conn *conn) {
   uint64_t at_ns = conn_next_ns(conn);
   if (at_ns < conn->alarm.at_ns) gmux__timer_set(conn->h2->loop, &conn->alarm, at_ns);
 }
+
+#ifdef GMUX_DEBUG
+void gmux__conn_check(const gmux__conn *conn) {
+  bool is_over = conn->state == GMUX__CONN_CLOSED;
+  assert((conn->transport == NULL) == (is_over || conn->state == GMUX__CONN_DIALING));
+  if (is_over) {
+    assert(!gmux__timer_is_set(&conn->alarm) && !gmux__timer_is_set(&conn->drain_timer));
+    assert(!conn->is_suspect && !conn->is_validating && conn->has_loss);
+    return;
+  }
+  /* Late, the alarm would let something pass; so it never is. */
+  assert(conn->alarm.at_ns <= conn_next_ns(conn));
+  assert(conn->pulse.has_streams == conn_has_streams(conn));
+  assert(!conn->is_suspect || gmux__pulse_is_suspect(&conn->pulse, conn_now(conn)));
+  assert(conn->state != GMUX__CONN_READY || (!conn->has_loss && conn->has_settings));
+}
+#endif
 
 /* What led here is not forgotten over how it ends. */
 static void conn_time_out(gmux__conn *conn, uint32_t h2_code, const char *words) {
@@ -112,6 +134,7 @@ static void conn_ping(gmux__conn *conn, gmux__pulse_action action) {
   }
   gmux__pulse_on_ping_sent(&conn->pulse, conn_now(conn), action, gmux__loop_random(conn->h2->loop));
   gmux__counter_add(&conn->h2->figures.pings_sent, 1);
+  if (action == GMUX__PULSE_PING_VALIDATION) gmux__counter_add(&conn->h2->figures.validations, 1);
   gmux__conn_want_write(conn);
 }
 
@@ -197,7 +220,7 @@ void gmux__conn_on_settings_ack(gmux__conn *conn) {
 }
 
 void gmux__conn_count_streams(gmux__conn *conn) {
-  bool has_streams = conn->h2->config.is_server ? conn->open_streams > 0 : conn->slots.taken > 0;
+  bool has_streams = conn_has_streams(conn);
   if (has_streams != conn->pulse.has_streams)
     gmux__pulse_on_streams(&conn->pulse, conn_now(conn), has_streams);
 }
@@ -230,6 +253,7 @@ void gmux__conn_on_ping_acked(gmux__conn *conn, const uint8_t *payload) {
   uint64_t now_ns = conn_now(conn);
   if (!is_of_pulse(conn, payload)) {
     gmux__conn_note(conn, GMUX__EVENT_PING_ACKED, 0, 0);
+    gmux__conn_drain_on_ping_acked(conn, payload);
     return;
   }
   gmux__conn_note(conn, GMUX__EVENT_PING_ACKED, (int64_t)((now_ns - conn->pulse.ping_ns) / 1000),
@@ -268,10 +292,7 @@ bool gmux__conn_validate(gmux__conn *conn) {
   gmux__pulse *p = &conn->pulse;
   if (!gmux__pulse_may_validate(p, now_ns) || was_alive_just_now(p, now_ns)) return false;
   bool is_under_way = p->ping_ns != GMUX__PULSE_OFF && p->is_silent;
-  if (!is_under_way) {
-    conn_ping(conn, GMUX__PULSE_PING_VALIDATION);
-    gmux__counter_add(&conn->h2->figures.validations, 1);
-  }
+  if (!is_under_way) conn_ping(conn, GMUX__PULSE_PING_VALIDATION);
   conn->is_validating = true;
   gmux__conn_set_alarm(conn);
   return true;

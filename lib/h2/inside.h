@@ -72,6 +72,7 @@ struct gmux__conn {
     uint64_t stall_ns;    /* the transport must have taken something */
     uint64_t drain_ns;    /* the last stream must have ended */
   } due;
+  int32_t block_id; /* whose header block due.block_ns is about */
   uint64_t settings_sent_ns;
   uint32_t goaway_sent_code; /* of ours, or nghttp2's; 0: none, or NO_ERROR */
   int32_t goaway_last_id;    /* the lowest of the peer's GOAWAYs; INT32_MAX: all, or none */
@@ -100,6 +101,14 @@ struct gmux__conn {
 };
 
 /* conn.c */
+/* What must hold between turns. */
+#ifdef GMUX_DEBUG
+void gmux__conn_check(const gmux__conn *conn);
+#else
+static inline void gmux__conn_check(const gmux__conn *conn) {
+  (void)conn;
+}
+#endif
 /* The first cause stays. */
 void gmux__conn_set_loss(gmux__conn *conn, gmux_loss loss);
 void gmux__conn_set_state(gmux__conn *conn, gmux__conn_state state);
@@ -123,6 +132,13 @@ bool gmux__conn_read(gmux__conn *conn);
 int gmux__conn_flush(gmux__conn *conn);
 /* The one place that says what the transport is to report. */
 void gmux__conn_update_interest(gmux__conn *conn);
+
+/* conn_drain.c */
+void gmux__conn_drain_init(gmux__conn *conn);
+void gmux__conn_on_goaway(gmux__conn *conn, const nghttp2_goaway *goaway);
+/* Its words become the connection's. */
+void gmux__conn_say_goaway(gmux__conn *conn, const char *who, const nghttp2_goaway *goaway);
+void gmux__conn_drain_on_ping_acked(gmux__conn *conn, const uint8_t *payload);
 
 /* conn_pulse.c */
 typedef enum gmux__ping_kind {

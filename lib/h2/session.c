@@ -45,6 +45,7 @@ static bool may_take_request(const gmux__conn *conn) {
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user_data) {
   gmux__conn *conn = user_data;
   conn->due.block_ns = gmux__conn_due(conn, conn->h2->config.header_block_ns);
+  conn->block_id = frame->hd.stream_id;
   if (!is_request(conn, frame)) return 0;
   conn->open_streams++;
   gmux__conn_count_streams(conn);
@@ -179,79 +180,10 @@ static void on_rst_stream(gmux__conn *conn, const nghttp2_frame *frame) {
   gmux__stream_set_end(stream, GMUX__ENDING_RESET, 0, "");
 }
 
-static void tell_streams_draining(gmux__conn *conn) {
-  for (gmux__link *l = conn->streams.first; l; l = l->next) {
-    gmux__stream *stream = gmux__container(l, gmux__stream, link);
-    if (stream->id > conn->goaway_last_id) continue;
-    stream->has_draining_event = true;
-    gmux__stream_want_deliver(stream);
-  }
-}
-
-/* "the peer sent GOAWAY ENHANCE_YOUR_CALM "too_many_pings"" */
-static void goaway_words(gmux__conn *conn, const char *who, const nghttp2_goaway *goaway) {
-  int shown = goaway->opaque_data_len > 80 ? 80 : (int)goaway->opaque_data_len;
-  snprintf(conn->why, sizeof conn->why, "%s: %s GOAWAY %s%s%.*s%s", conn->peer, who,
-           gmux__h2_code_str(goaway->error_code), shown ? " \"" : "", shown,
-           shown ? (const char *)goaway->opaque_data : "", shown ? "\"" : "");
-}
-
-static bool is_for_our_pings(const nghttp2_goaway *goaway) {
-  static const char words[] = GMUX__TOO_MANY_PINGS;
-  return goaway->error_code == NGHTTP2_ENHANCE_YOUR_CALM &&
-         goaway->opaque_data_len == sizeof words - 1 &&
-         memcmp(goaway->opaque_data, words, sizeof words - 1) == 0;
-}
-
-static void note_goaway(gmux__conn *conn, const nghttp2_goaway *goaway) {
-  uint32_t code = goaway->error_code;
-  gmux__conn_note(conn, GMUX__EVENT_GOAWAY_RECEIVED, goaway->last_stream_id, code);
-  gmux__counter_add(&conn->h2->figures.goaways[code < GMUX_H2_CODES - 1 ? code : GMUX_H2_CODES - 1],
-                    1);
-}
-
-static void warn_of_our_pings(gmux__conn *conn) {
-  if (conn->is_over_pinged) return;
-  conn->is_over_pinged = true;
-  gmux__log(gmux__loop_logger(conn->h2->loop), GMUX_LOG_WARN, "h2",
-            "%s: the server is sent too many PINGs for its policy (too_many_pings): keepalive "
-            "should be rarer",
-            conn->peer);
-}
-
-/* A client that says it will open no more streams changes nothing for a server. A later GOAWAY may
- * only lower the last stream id (RFC 9113 section 6.8): nghttp2 ends the connection over one that
- * raises it, and what had been passed over stays so. */
-static void on_goaway(gmux__conn *conn, const nghttp2_frame *frame) {
-  const nghttp2_goaway *goaway = &frame->goaway;
-  note_goaway(conn, goaway);
-  if (conn->h2->config.is_server) return;
-  conn->has_goaway = true;
-  conn->goaway_code = goaway->error_code;
-  conn->goaway_last_id = goaway->last_stream_id;
-  if (is_for_our_pings(goaway)) warn_of_our_pings(conn);
-  goaway_words(conn, "the peer sent", goaway);
-  gmux__conn_set_loss(conn, GMUX_LOSS_GOAWAY);
-  if (conn->state != GMUX__CONN_READY) return;
-  gmux__conn_set_state(conn, GMUX__CONN_DRAINING);
-  conn->has_draining_event = true;
-  gmux__conn_want_deliver(conn);
-  tell_streams_draining(conn);
-}
-
-/* The PING between the two steps of a graceful GOAWAY. */
-static bool is_of_drain(const gmux__conn *conn, const uint8_t *payload) {
-  uint8_t ours[GMUX__PING_BYTES];
-  gmux__ping_payload(ours, GMUX__PING_DRAIN, 0);
-  return gmux__timer_is_set(&conn->drain_timer) && memcmp(payload, ours, sizeof ours) == 0;
-}
-
 static void on_ping(gmux__conn *conn, const nghttp2_frame *frame) {
   const uint8_t *payload = frame->ping.opaque_data;
   if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
     gmux__conn_on_peer_ping(conn);
-  else if (is_of_drain(conn, payload))
-    gmux__timer_set(conn->h2->loop, &conn->drain_timer, gmux__loop_now(conn->h2->loop));
   else
     gmux__conn_on_ping_acked(conn, payload);
 }
@@ -274,7 +206,7 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     on_rst_stream(conn, frame);
     break;
   case NGHTTP2_GOAWAY:
-    on_goaway(conn, frame);
+    gmux__conn_on_goaway(conn, &frame->goaway);
     break;
   case NGHTTP2_PING:
     on_ping(conn, frame);
@@ -317,6 +249,7 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
   (void)session;
   gmux__conn *conn = user_data;
   gmux__conn_note(conn, GMUX__EVENT_STREAM_CLOSED, id, code);
+  if (id == conn->block_id) conn->due.block_ns = GMUX__NEVER; /* nghttp2 will not tell its end */
   gmux__stream *stream = gmux__session_stream(conn, id);
   gmux__seat_free(conn, seat_of(conn, id));
   if (conn->h2->config.is_server) {
@@ -371,7 +304,7 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     gmux__conn_note(conn, GMUX__EVENT_GOAWAY_SENT, frame->goaway.last_stream_id,
                     frame->goaway.error_code);
     conn->goaway_sent_code = frame->goaway.error_code;
-    if (is_breach(conn)) goaway_words(conn, "we sent", &frame->goaway);
+    if (is_breach(conn)) gmux__conn_say_goaway(conn, "we sent", &frame->goaway);
     break;
   case NGHTTP2_PING:
     if (!(frame->hd.flags & NGHTTP2_FLAG_ACK)) gmux__conn_note(conn, GMUX__EVENT_PING_SENT, 0, 0);

@@ -89,7 +89,7 @@ static void each_header_block_has_its_own_time(void) {
   CU_ASSERT_PTR_NULL(server.conn);
 }
 
-static void a_block_that_was_refused_leaves_no_deadline(void) {
+static void a_block_that_breaks_a_rule_leaves_no_deadline(void) {
   pair_config(&server)->header_block_ns = 10 * S;
   rawpeer *p = pair_ready_server();
   static const char *const pairs[] = {":method", "POST", "Upper", "case", NULL};
@@ -97,6 +97,31 @@ static void a_block_that_was_refused_leaves_no_deadline(void) {
   sim_run_for(pair_sim, 100 * S);
   CU_ASSERT_EQUAL(rawpeer_count(p, RAW_RST_STREAM, 1), 1);
   CU_ASSERT_PTR_NOT_NULL(server.conn);
+}
+
+static void a_request_that_was_not_taken_leaves_no_deadline(void) {
+  pair_config(&server)->header_block_ns = 10 * S;
+  rawpeer *p = pair_ready_server();
+  server.is_refusing = true;
+  raw_request(p, 1, 0);
+  sim_run_for(pair_sim, 100 * S);
+  CU_ASSERT_EQUAL(rawpeer_count(p, RAW_RST_STREAM, 1), 1);
+  CU_ASSERT_PTR_NOT_NULL(server.conn);
+}
+
+static void a_stream_reset_amid_its_header_block_leaves_no_deadline(void) {
+  pair_config(&client)->header_block_ns = 10 * S;
+  rawpeer *p = pair_ready_client();
+  party *c = party_start();
+  sim_run(pair_sim);
+  static const char *const pairs[] = {":status", "200", NULL};
+  rawpeer_headers(p, 1, 0, pairs);
+  sim_run(pair_sim);
+  gmux__stream_reset(&c->stream, 8);
+  sim_run(pair_sim);
+  continuation(p, 1, RAW_END_HEADERS);
+  sim_run_for(pair_sim, 100 * S);
+  CU_ASSERT_PTR_NOT_NULL(client.conn);
 }
 
 /* ---- a transport that takes nothing ---- */
@@ -170,6 +195,19 @@ static void a_drain_that_takes_too_long_is_ended_with_words(void) {
   CU_ASSERT_EQUAL(client.loss, GMUX_LOSS_GOAWAY);
   CU_ASSERT_PTR_NOT_NULL(strstr(c->why, "GOAWAY NO_ERROR \"bye\""));
   CU_ASSERT_PTR_NOT_NULL(strstr(c->why, "did not end within 5000 ms"));
+}
+
+static void a_goaway_on_a_connection_that_drains_already_is_told_to_its_streams(void) {
+  rawpeer *p = pair_ready_client();
+  party *c = party_start();
+  sim_run(pair_sim);
+  gmux__conn_drain(client.conn, "idle");
+  sim_run(pair_sim);
+  ASSERT_LOG(c, "");
+  rawpeer_goaway(p, 1, 0, "bye");
+  sim_run(pair_sim);
+  ASSERT_LOG(c, "D");
+  ASSERT_LOG(&client, "R S D");
 }
 
 static void a_clients_own_drain_closes_with_its_last_stream_and_says_goodbye(void) {
@@ -299,11 +337,14 @@ static const test_case cases[] = {
     TEST(a_header_block_that_takes_too_long_ends_the_connection),
     TEST(a_header_block_that_ends_in_time_is_fine),
     TEST(each_header_block_has_its_own_time),
-    TEST(a_block_that_was_refused_leaves_no_deadline),
+    TEST(a_block_that_breaks_a_rule_leaves_no_deadline),
+    TEST(a_request_that_was_not_taken_leaves_no_deadline),
+    TEST(a_stream_reset_amid_its_header_block_leaves_no_deadline),
     TEST(a_transport_that_takes_nothing_is_given_up),
     TEST(one_that_takes_a_little_now_and_then_is_not),
     TEST(one_that_has_nothing_to_take_is_not),
     TEST(a_drain_that_takes_too_long_is_ended_with_words),
+    TEST(a_goaway_on_a_connection_that_drains_already_is_told_to_its_streams),
     TEST(a_clients_own_drain_closes_with_its_last_stream_and_says_goodbye),
     TEST(a_server_says_why_it_drains_in_both_steps),
     TEST(another_pings_ack_does_not_hurry_a_drain),

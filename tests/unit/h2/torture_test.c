@@ -135,8 +135,8 @@ static void start_call(end *e) {
 }
 
 static void on_ready(gmux__conn *conn, void *owner) {
-  (void)conn;
   if (owner != &ends[0]) return;
+  (void)gmux__conn_validate(conn);
   start_call(owner);
   start_more(owner);
 }
@@ -175,7 +175,12 @@ static void begin(end *e, gmux__transport *transport) {
                             .reset_burst = 1,
                             .reset_rate_per_s = 1,
                             .connection_queue_bytes = 1000,
-                            .queue_bytes = 1000};
+                            .queue_bytes = 1000,
+                            .pulse = {.keepalive_ns = GMUX__NS_PER_S, .timeout_ns = GMUX__NS_PER_S},
+                            .strikes = {.max_strikes = 2},
+                            .settings_ack_ns = GMUX__NS_PER_S,
+                            .header_block_ns = GMUX__NS_PER_S,
+                            .write_stall_ns = GMUX__NS_PER_S};
   if (gmux__h2_new(&e->h2, loop, &config) || gmux__conn_new(&e->conn, e->h2, &conn_handlers, e)) {
     gmux__transport_close(transport);
     return;
@@ -218,6 +223,8 @@ static void scenario(void *arg) {
   if (!gmux__loop_listen(loop, &listener, &at, &options, on_accepted, NULL)) {
     (void)gmux__loop_dial(loop, &dialing, gmux__listener_address(listener), &options, on_dialed,
                           NULL);
+    sim_run(world);
+    if (ends[1].conn) gmux__conn_drain(ends[1].conn, "max_age");
     sim_run(world);
     gmux__dial_cancel(dialing);
     gmux__listener_close(listener);
