@@ -37,8 +37,10 @@ static bool is_out_of_memory_or(int error, int other) {
 typedef struct scenario {
   gmux_method_kind kind;
   bool is_outside, is_blocking, is_lost, is_cancelled, is_slow;
-  bool is_unary_form; /* gmux_call_unary_start */
-  bool is_good;       /* no allocation fails: then all must end with OK */
+  bool is_refused;     /* each call twice: so it rests in between */
+  bool is_passed_over; /* by a GOAWAY on the first connection */
+  bool is_unary_form;  /* gmux_call_unary_start */
+  bool is_good;        /* no allocation fails: then all must end with OK */
   const char *target;
 } scenario;
 
@@ -84,13 +86,35 @@ static void start_one(const scenario *sc, int i, gmux_metadata *md, record *r) {
   gmux_call_free(call);
 }
 
+static void serve_refusing(rawpeer *p) {
+  const rawframe *f;
+  for (size_t round = 0, next = 0; round < 4; round++) {
+    for (; (f = rawpeer_find(p, RAW_HEADERS, RAW_ANY, next)); next++) {
+      if (round < 2)
+        rawpeer_rst(p, f->stream, 7);
+      else
+        w_answer(p, f->stream, "reply");
+    }
+    w_run_ms(150);
+  }
+}
+
 /* Whatever connects is greeted and answered. */
-static void serve(rawpeer *p, const scenario *sc) {
+static void serve(rawpeer *p, const scenario *sc, bool is_first) {
   static const char big[5000] = "x";
   static char reply[400]; /* more than fits a call */
   memset(reply, 'r', sizeof reply - 1);
   w_settings(p, sc->is_slow ? 1 : -1);
   w_run();
+  if (sc->is_refused) {
+    serve_refusing(p);
+    return;
+  }
+  if (sc->is_passed_over && is_first) {
+    rawpeer_goaway(p, 0, 0, NULL);
+    w_run();
+    return;
+  }
   for (int round = 0; round < CALLS + 1; round++) {
     if (sc->is_lost && round == 0 && rawpeer_find(p, RAW_HEADERS, 1, 0)) {
       w_headers(p, 1);
@@ -118,9 +142,11 @@ static void run_world(const scenario *sc) {
   for (int i = 0; i < CALLS; i++)
     start_one(sc, i, md, &records[i]);
   gmux_metadata_free(md);
+  bool is_first = true;
   for (int i = 0; i < 20; i++) {
     rawpeer *p = w_accept();
-    if (p) serve(p, sc);
+    if (p) serve(p, sc, is_first);
+    if (p) is_first = false;
     w_run_ms(200);
   }
   sim_set_outside(w_loop, false);
@@ -208,10 +234,25 @@ static void cancelled_calls_survive_every_failed_allocation(void) {
   torture(&(scenario){.kind = GMUX_UNARY, .is_cancelled = true, .target = "ipv4:127.0.0.1:50051"});
 }
 
+static void refused_calls_survive_every_failed_allocation(void) {
+  for (int outside = 0; outside < 2; outside++)
+    torture(&(scenario){.kind = GMUX_CLIENT_STREAMING,
+                        .is_refused = true,
+                        .is_outside = outside,
+                        .target = "ipv4:127.0.0.1:50051"});
+}
+
+static void calls_passed_over_survive_every_failed_allocation(void) {
+  torture(&(scenario){
+      .kind = GMUX_BIDI_STREAMING, .is_passed_over = true, .target = "ipv4:127.0.0.1:50051"});
+}
+
 static void with_memory_all_calls_end_well(void) {
   for (int kind = 0; kind < 4; kind++) {
     const scenario sc = {.kind = (gmux_method_kind)kind,
                          .is_good = true,
+                         .is_refused = kind == 1,
+                         .is_passed_over = kind == 0,
                          .is_slow = kind == 2,
                          .is_outside = kind == 3,
                          .target = "dns:///greeter.example:50051"};
@@ -231,6 +272,8 @@ static const test_case cases[] = {
     TEST(the_unary_form_survives_every_failed_allocation),
     TEST(a_lost_connection_survives_every_failed_allocation),
     TEST(cancelled_calls_survive_every_failed_allocation),
+    TEST(refused_calls_survive_every_failed_allocation),
+    TEST(calls_passed_over_survive_every_failed_allocation),
     TESTS_END,
 };
 

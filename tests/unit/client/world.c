@@ -166,6 +166,12 @@ const gmux_call_handlers w_handlers = {
     .on_end = on_end,
 };
 
+void w_on_done(gmux_call *call, const gmux_status *status, gmux_bytes *reply,
+               const gmux_metadata *trailers, void *user_data) {
+  if (status->code == GMUX_OK) on_message(call, reply, user_data);
+  on_end(call, status, trailers, user_data);
+}
+
 tcall *w_record(void) {
   if (made.call_count == made.call_room) {
     made.call_room = made.call_room ? 2 * made.call_room : 64;

@@ -59,6 +59,8 @@ tcall *w_start(gmux_method_kind kind, const gmux_call_options *options);
 int w_start_with(tcall *t, gmux_method_kind kind, const gmux_call_options *options);
 tcall *w_record(void);
 extern const gmux_call_handlers w_handlers; /* user_data: a tcall */
+void w_on_done(gmux_call *call, const gmux_status *status, gmux_bytes *reply,
+               const gmux_metadata *trailers, void *user_data); /* the same */
 gmux_call_options w_timeout(int64_t timeout_ms);
 gmux_call_options w_patient(void); /* wait_for_ready */
 /* A unary call with "hello" written. */
