@@ -219,12 +219,81 @@ static void who_calls_back_from_every_callback_harms_no_other_call(void) {
   CU_ASSERT_EQUAL(stats.calls_started, 4 * ROUNDS);
 }
 
+/* ---- writes without listening ---- */
+
+static size_t accepted; /* messages that a write took */
+
+static void act_flood(int event, gmux_server_call *call, gmux_bytes *message) {
+  (void)message;
+  reply_if_good(event, call);
+  if (event != SAW_CALL && event != SAW_WRITABLE) return;
+  static char kibibyte[1024];
+  for (int i = 0; i < 1000; i++) { /* whatever it is told */
+    gmux_bytes bytes = gmux_bytes_borrow(kibibyte, sizeof kibibyte);
+    int rv = gmux_server_call_write(call, &bytes);
+    CU_ASSERT_TRUE(rv == 0 || rv == GMUX_WRITE_FULL || rv == GMUX_ERR_AGAIN);
+    if (rv >= 0) accepted++;
+  }
+}
+
+/* Promise 19: what is queued for a client that does not read is bounded by connection, too. */
+static void who_writes_whatever_it_is_told_is_held_to_the_bound_of_the_connection(void) {
+  enum { CALLS = 50, BOUND = 65536, WINDOW = 65535 };
+  kit.options.write_queue_bytes = BOUND;
+  kit.options.connection_queue_bytes = BOUND;
+  kit.act = act_flood;
+  accepted = 0;
+  kit_serve();
+  kit_connect(); /* gives no window beyond the first */
+  for (uint32_t i = 0; i < CALLS; i++) {
+    kit_request(1 + 2 * i, "/t.S/Bidi", false, NULL);
+    kit_run();
+  }
+  CU_ASSERT_EQUAL(kit.calls, CALLS);
+  /* What has left, what one connection may queue, and beside it one message each. */
+  CU_ASSERT_TRUE(accepted <= WINDOW / 1024 + BOUND / 1024 + CALLS + 2);
+  CU_ASSERT_TRUE(accepted >= WINDOW / 1024 + BOUND / 1024);
+  /* What has left makes room, and the one who can write is told. */
+  size_t before = accepted;
+  for (uint32_t i = 0; i < CALLS; i++)
+    rawpeer_window_update(kit.peer, 1 + 2 * i, 1 << 20);
+  rawpeer_window_update(kit.peer, 0, 1 << 20);
+  kit_run();
+  /* Five bytes before each message; the queue may have become shorter. */
+  CU_ASSERT_TRUE(accepted - before >= (1 << 20) / 1029 - BOUND / 1024);
+  kit.peer = kit_connect();
+  check_good_call(1);
+}
+
+/* The bound of all together: the same with a call on each of many connections. */
+static void who_writes_to_many_clients_is_held_to_the_bound_of_the_server(void) {
+  enum { CLIENTS = 50, BOUND = 65536, WINDOW = 65535 };
+  kit.options.write_queue_bytes = BOUND;
+  kit.options.connection_queue_bytes = BOUND;
+  kit.options.server_queue_bytes = BOUND;
+  kit.act = act_flood;
+  accepted = 0;
+  kit_serve();
+  for (uint32_t i = 0; i < CLIENTS; i++) {
+    kit.peer = kit_connect();
+    kit_request(1, "/t.S/Bidi", false, NULL);
+    kit_run();
+  }
+  CU_ASSERT_EQUAL(kit.calls, CLIENTS);
+  CU_ASSERT_TRUE(accepted >= BOUND / 1024);
+  CU_ASSERT_TRUE(accepted <= CLIENTS * (WINDOW / 1024) + BOUND / 1024 + CLIENTS + 2);
+  kit.peer = kit_connect();
+  check_good_call(1);
+}
+
 static const test_case cases[] = {
     TEST(streams_that_nobody_reads_hold_back_themselves_alone),
     TEST(calls_that_are_held_for_ever_take_no_place_once_they_are_over),
     TEST(calls_that_are_never_answered_end_by_their_deadline_or_with_their_client),
     TEST(calls_that_run_for_ever_take_the_places_of_their_own_client_alone),
     TEST(who_calls_back_from_every_callback_harms_no_other_call),
+    TEST(who_writes_whatever_it_is_told_is_held_to_the_bound_of_the_connection),
+    TEST(who_writes_to_many_clients_is_held_to_the_bound_of_the_server),
     TESTS_END,
 };
 
