@@ -238,10 +238,8 @@ void gmux__stream_keep_pieces(gmux__stream *stream);
 /* rewind.c */
 /* A message that is framed to its last byte leaves the queue. */
 void gmux__stream_keep_or_drop(gmux__stream *stream, gmux__outmsg *msg);
-/* Client, inside nghttp2: the reply has begun, so nothing will be sent again. What was kept goes
- * with the next delivery, for the functions that release it are the application's. */
+/* Client: the reply has begun, so nothing will be sent again. */
 void gmux__stream_commit(gmux__stream *stream);
-void gmux__stream_drop_kept(gmux__stream *stream);
 /* Gives up all that was written. */
 void gmux__stream_drop(gmux__stream *stream);
 

@@ -19,13 +19,9 @@ static void drop_list(gmux__list *list) {
     gmux__outmsg_unqueue(gmux__container(list->first, gmux__outmsg, link));
 }
 
-void gmux__stream_drop_kept(gmux__stream *stream) {
-  drop_list(&stream->send.kept);
-}
-
 void gmux__stream_drop(gmux__stream *stream) {
   stream->send.is_committed = true;
-  gmux__stream_drop_kept(stream);
+  drop_list(&stream->send.kept);
   drop_list(&stream->send.queue);
   gmux__backlog_drop(stream);
 }
@@ -44,7 +40,7 @@ void gmux__stream_keep_or_drop(gmux__stream *stream, gmux__outmsg *msg) {
   if (!may_keep(stream, msg->bytes.len)) {
     stream->send.is_committed = true;
     gmux__outmsg_unqueue(msg);
-    gmux__stream_drop_kept(stream);
+    drop_list(&stream->send.kept);
     return;
   }
   gmux__list_remove(&msg->link);
@@ -55,7 +51,7 @@ void gmux__stream_keep_or_drop(gmux__stream *stream, gmux__outmsg *msg) {
 void gmux__stream_commit(gmux__stream *stream) {
   stream->send.is_committed = true;
   stream->times.answered_ns = gmux__loop_now(stream->h2->loop);
-  gmux__stream_want_deliver(stream);
+  drop_list(&stream->send.kept);
 }
 
 bool gmux__stream_can_rewind(const gmux__stream *stream) {

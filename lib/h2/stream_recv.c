@@ -181,7 +181,6 @@ static bool take_event(gmux__stream *stream, bool *event) {
 }
 
 void gmux__stream_deliver(gmux__stream *stream) {
-  if (stream->send.is_committed) gmux__stream_drop_kept(stream);
   if (take_event(stream, &stream->has_head_event)) stream->handlers->on_headers(stream);
   if (take_event(stream, &stream->has_draining_event) && stream->handlers->on_draining)
     stream->handlers->on_draining(stream);
