@@ -97,6 +97,23 @@ static void a_call_that_starts_after_long_silence_pings_at_once(void) {
   CU_ASSERT_EQUAL(rawpeer_find(p, RAW_ANY, RAW_ANY, before + 1)->type, RAW_HEADERS);
 }
 
+static void start_from_a_post(gmux__post *post) {
+  (void)post;
+  party_start();
+}
+
+/* The timers of the turn have run by then. */
+static void also_ahead_of_a_request_from_within_a_turn(void) {
+  rawpeer *p = keepalive_only();
+  sim_run_for(pair_sim, 60 * S);
+  size_t before = rawpeer_count(p, RAW_ANY, RAW_ANY);
+  gmux__post post = {.fn = start_from_a_post};
+  gmux__loop_post(pair_loop, &post);
+  sim_run(pair_sim);
+  CU_ASSERT_EQUAL_FATAL(rawpeer_count(p, RAW_ANY, RAW_ANY), before + 2);
+  CU_ASSERT_EQUAL(rawpeer_find(p, RAW_ANY, RAW_ANY, before)->type, RAW_PING);
+}
+
 static void a_ping_that_nothing_follows_is_the_end(void) {
   rawpeer *p = keepalive_only();
   party *c = party_start();
@@ -274,6 +291,18 @@ static void validation_without_an_answer_makes_it_suspect(void) {
   ASSERT_LOG(&client, "R S T");
 }
 
+static void who_lived_a_moment_ago_needs_no_validation(void) {
+  rawpeer *p = keepalive_only();
+  party_start();
+  sim_run_for(pair_sim, 11 * S);
+  CU_ASSERT_EQUAL(pings(p), 1);
+  rawpeer_window_update(p, 0, 1); /* behind the PING, and no ACK of it */
+  sim_run_for(pair_sim, 1 * S);
+  CU_ASSERT_FALSE(gmux__conn_validate(client.conn));
+  sim_run(pair_sim);
+  CU_ASSERT_EQUAL(pings(p), 1);
+}
+
 static void what_the_peer_might_punish_is_not_asked(void) {
   rawpeer *p = suspicion_only();
   for (int i = 0; i < 2; i++) {
@@ -325,6 +354,7 @@ static const test_case cases[] = {
     TEST(without_calls_there_are_no_pings_unless_asked_for),
     TEST(without_calls_there_are_pings_where_asked_for),
     TEST(a_call_that_starts_after_long_silence_pings_at_once),
+    TEST(also_ahead_of_a_request_from_within_a_turn),
     TEST(a_ping_that_nothing_follows_is_the_end),
     TEST(any_byte_after_the_ping_is_life),
     TEST(an_ack_of_another_ping_is_a_byte_but_no_round_trip),
@@ -337,6 +367,7 @@ static const test_case cases[] = {
     TEST(an_unanswered_keepalive_ping_is_suspicious_after_a_while),
     TEST(validation_pings_and_any_byte_makes_it_valid),
     TEST(validation_without_an_answer_makes_it_suspect),
+    TEST(who_lived_a_moment_ago_needs_no_validation),
     TEST(what_the_peer_might_punish_is_not_asked),
     TEST(without_pings_everything_is_valid),
     TEST(calls_in_a_row_set_no_timer),
