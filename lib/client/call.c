@@ -208,7 +208,7 @@ void gmux__call_set_timer(gmux_call *call) {
 
 static void call_end_impatient(gmux_call *call) {
   char what[GMUX__CONNECTOR_WHY];
-  gmux__endpoint_explain(&call->channel->loop_only.endpoint, what, sizeof what);
+  gmux__channel_explain_wait(call->channel, what, sizeof what);
   gmux__call_fail(call, GMUX_UNAVAILABLE, "no place within %u ms (acquire_timeout_ms), waiting %s",
                   call->channel->options.acquire_timeout_ms, what);
 }

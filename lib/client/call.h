@@ -156,6 +156,9 @@ void gmux__call_turn_clock(gmux_call *call, gmux__call_state state, uint64_t now
 void gmux__call_note_sending(gmux_call *call, uint64_t now_ns);
 /* Where it stands, to follow "deadline of 100 ms passed": "while the server worked on it". */
 void gmux__call_where(const gmux_call *call, char *text, size_t len);
+/* What those that wait for a place wait for: "for a free stream to ...", "for a connection: ...".
+ */
+void gmux__channel_explain_wait(const gmux_channel *channel, char *text, size_t len);
 /* Where its time went, to follow that: " (250 ms for TCP, 160 ms at the server)"; "" when it was
  * spent at one place. */
 void gmux__call_times(const gmux_call *call, char *text, size_t len);

@@ -180,11 +180,20 @@ static bool say_attempts(words *w, const gmux_call *call, const char *before) {
   return true;
 }
 
+void gmux__channel_explain_wait(const gmux_channel *channel, char *text, size_t len) {
+  if (channel->loop_only.is_paused)
+    snprintf(text, len, "for gmux_channel_resume");
+  else if (channel->loop_only.waits.current == GMUX__WAIT_VALIDATION)
+    snprintf(text, len, "for the answer to a PING on a connection that was idle");
+  else
+    gmux__endpoint_explain(&channel->loop_only.endpoint, text, len);
+}
+
 void gmux__call_where(const gmux_call *call, char *text, size_t len) {
   char what[GMUX__CONNECTOR_WHY];
   switch (call->loop_only.state) {
   case GMUX__CALL_WAITING:
-    gmux__endpoint_explain(&call->channel->loop_only.endpoint, what, sizeof what);
+    gmux__channel_explain_wait(call->channel, what, sizeof what);
     snprintf(text, len, "while waiting %s", what);
     return;
   case GMUX__CALL_RUNNING:
