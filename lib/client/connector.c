@@ -1,207 +1,461 @@
-/* connector.c: name look-up and dials of one attempt to connect. */
+/*
+ * connector.c: one attempt to connect: the gate, the look-up, and the race of the addresses.
+ *
+ * Whatever calls a handler does so last, or looks at the stage again before it goes on: the handler
+ * may have stopped the connector, or ended the attempt in another way. The tries that are to be
+ * dropped stay in the list until it is their turn, so that a stop from inside of on_dropped drops
+ * the rest before it returns.
+ */
 #include "lib/client/connector.h"
 #include "lib/base/alloc.h"
 #include "lib/base/fail.h"
 #include <assert.h>
 #include <stdio.h>
 
-static void connector_run(void *arg);
-static void connector_on_timer(void *arg);
+/* RFC 8305 section 5: never less between two attempts, or it would be a flood. */
+#define INTERVAL_MIN_NS (10 * GMUX__NS_PER_MS)
 
-void gmux__connector_init(gmux__connector *c, gmux_loop *loop, const gmux__target *target,
-                          const gmux__connector_handlers *handlers, void *owner) {
-  *c = (gmux__connector){.loop = loop, .target = target, .handlers = handlers, .owner = owner};
-  gmux__task_init(&c->start_task, connector_run, c);
-  gmux__timer_init(&c->timer, connector_on_timer, c);
+static void connector_on_pass(void *owner);
+static void connector_on_refused(void *arg);
+static void connector_on_deadline(void *arg);
+static void connector_on_next(void *arg);
+
+/* ---- stages ---- */
+
+static const char *stage_str(gmux__connector_stage stage) {
+  static const char *const names[] = {"off", "waiting", "resolving", "racing"};
+  return names[stage];
 }
 
-void gmux__connector_deinit(gmux__connector *c) {
-  gmux__connector_stop(c);
-}
-
-void gmux__connector_start(gmux__connector *c, uint64_t deadline_ns) {
-  assert(c->stage == GMUX__CONNECTOR_OFF);
-  c->stage = GMUX__CONNECTOR_STARTING;
-  c->step_started_ns = gmux__loop_now(c->loop);
-  c->deadline_ns = deadline_ns;
-  c->reach = GMUX__REACH_NOTHING;
-  gmux__loop_defer(c->loop, GMUX__PHASE_DONE, &c->start_task);
-}
-
-void gmux__connector_stop(gmux__connector *c) {
-  gmux__task_cancel(&c->start_task);
-  gmux__timer_clear(c->loop, &c->timer);
-  gmux__resolve_cancel(c->resolve);
-  gmux__dial_cancel(c->dial);
-  gmux__free(c->found);
-  c->resolve = NULL;
-  c->dial = NULL;
-  c->found = NULL;
-  c->count = c->next = 0;
-  c->stage = GMUX__CONNECTOR_OFF;
-}
-
-const char *gmux__connector_why(const gmux__connector *c) {
-  return c->why;
-}
-
-static const gmux__address *connector_addresses(const gmux__connector *c) {
-  return c->found ? c->found : c->target->addresses;
-}
-
-const char *gmux__connector_address(const gmux__connector *c, char text[GMUX__ADDRESS_TEXT]) {
-  return gmux__address_str(&connector_addresses(c)[c->next - 1], text);
-}
-
-uint64_t gmux__connector_spent_ms(gmux__connector *c) {
-  return (gmux__loop_now(c->loop) - c->step_started_ns) / GMUX__NS_PER_MS;
-}
-
-void gmux__connector_explain(const gmux__connector *c, char *text, size_t len) {
-  char address[GMUX__ADDRESS_TEXT];
-  switch (c->stage) {
+static bool stage_may_follow(gmux__connector_stage from, gmux__connector_stage to) {
+  switch (to) {
   case GMUX__CONNECTOR_OFF:
-  case GMUX__CONNECTOR_STARTING:
-    snprintf(text, len, "about to connect");
-    break;
+    return from != GMUX__CONNECTOR_OFF;
+  case GMUX__CONNECTOR_WAITING:
+    return from == GMUX__CONNECTOR_OFF;
   case GMUX__CONNECTOR_RESOLVING:
-    snprintf(text, len, "looking up %s", c->target->host);
-    break;
-  case GMUX__CONNECTOR_DIALING:
-    snprintf(text, len, "connecting to %s", gmux__connector_address(c, address));
-    break;
-  case GMUX__CONNECTOR_HANDED:
-    snprintf(text, len, "no SETTINGS from %s yet", gmux__connector_address(c, address));
-    break;
+    return from == GMUX__CONNECTOR_WAITING;
+  case GMUX__CONNECTOR_RACING:
+    return from == GMUX__CONNECTOR_WAITING || from == GMUX__CONNECTOR_RESOLVING;
   }
+  return false;
+}
+
+static void connector_set_stage(gmux__connector *c, gmux__connector_stage stage) {
+  assert(stage_may_follow(c->stage, stage));
+  gmux__log(gmux__loop_logger(c->loop), GMUX_LOG_DEBUG, "client", "connecting to %s: %s -> %s",
+            c->config.target->authority, stage_str(c->stage), stage_str(stage));
+  c->stage = stage;
+  c->stage_started_ns = gmux__loop_now(c->loop);
+}
+
+/* To OFF, but for the tries: whoever calls this drops what is left of them. */
+static void connector_end(gmux__connector *c) {
+  gmux__gate_leave(&c->pass);
+  gmux__task_cancel(&c->refused);
+  gmux__timer_clear(c->loop, &c->deadline_timer);
+  gmux__timer_clear(c->loop, &c->next_timer);
+  gmux__resolve_cancel(c->resolve);
+  c->resolve = NULL;
+  connector_set_stage(c, GMUX__CONNECTOR_OFF);
 }
 
 static void connector_fail(gmux__connector *c) {
-  gmux__connector_stop(c);
+  assert(gmux__list_is_empty(&c->tries));
+  gmux__connector_forget_names(c);
+  connector_end(c);
   c->handlers->on_failed(c->owner);
 }
 
-/* ---- addresses ---- */
+static void connector_tell_stage(gmux__connector *c) {
+  if (c->handlers->on_stage) c->handlers->on_stage(c->owner);
+}
 
-static void connector_on_dialed(void *arg, int error, gmux__transport *transport, const char *why);
+static const gmux__address *connector_addresses(const gmux__connector *c, size_t *count) {
+  const gmux__target *target = c->config.target;
+  *count = target->needs_dns ? c->found_count : target->address_count;
+  return target->needs_dns ? c->found : target->addresses;
+}
 
-static void connector_note(gmux__connector *c, gmux__connector_reach reach, const char *why) {
+static uint64_t connector_ms_since(const gmux__connector *c, uint64_t ns) {
+  return (gmux__loop_now(c->loop) - ns) / GMUX__NS_PER_MS;
+}
+
+/* ---- words ---- */
+
+static void connector_note(gmux__connector *c, const gmux__address *address,
+                           gmux__connector_reach reach, gmux_loss loss, const char *why) {
+  char text[GMUX__ADDRESS_TEXT];
+  gmux__address_str(address, text);
+  gmux__log(gmux__loop_logger(c->loop), GMUX_LOG_DEBUG, "client", "connect to %s: %s", text, why);
   if (reach < c->reach) return;
   c->reach = reach;
-  char address[GMUX__ADDRESS_TEXT];
-  snprintf(c->why, sizeof c->why, "connect to %s: %s", gmux__connector_address(c, address), why);
+  c->loss = loss;
+  snprintf(c->why, sizeof c->why, "connect to %s: %s", text, why);
 }
 
-static void connector_note_name(gmux__connector *c, const char *why) {
-  snprintf(c->why, sizeof c->why, "look up %s: %s", c->target->host, why);
+static void connector_note_name(gmux__connector *c, int error, const char *why) {
+  c->loss = error == GMUX_ERR_NOMEM ? GMUX_LOSS_LOCAL : GMUX_LOSS_DNS;
+  snprintf(c->why, sizeof c->why, "look up %s: %s", c->config.target->host, why);
 }
 
-static uint64_t connector_share(const gmux__connector *c, uint64_t now_ns) {
-  return now_ns + (c->deadline_ns - now_ns) / (c->count - c->next + 1);
+static gmux_loss loss_of_dial(int error) {
+  if (error == GMUX_ERR_NOMEM) return GMUX_LOSS_LOCAL;
+  return error == GMUX_ERR_TIMEOUT ? GMUX_LOSS_TIMEOUT : GMUX_LOSS_REFUSED;
 }
 
-/* False: it failed at once. */
-static bool connector_dial(gmux__connector *c, uint64_t now_ns) {
-  static const gmux__socket_options options = {0};
-  const gmux__address *to = &connector_addresses(c)[c->next++];
-  c->step_started_ns = now_ns;
-  if (gmux__loop_dial(c->loop, &c->dial, to, &options, connector_on_dialed, c)) {
-    connector_note(c, GMUX__REACH_DIAL, gmux_last_error());
+/* ---- a try ---- */
+
+static gmux__try *try_of(gmux__link *link) {
+  return link ? gmux__container(link, gmux__try, link) : NULL;
+}
+
+static gmux__connector_reach try_reach(const gmux__try *t) {
+  const gmux__connector *c = t->connector;
+  if (t->dial) return GMUX__REACH_DIAL;
+  return c->handlers->reach ? c->handlers->reach(c->owner, t) : GMUX__REACH_GREETING;
+}
+
+static void try_drop(gmux__try *t, int error, const char *why) {
+  gmux__connector *c = t->connector;
+  bool is_handed = !t->dial;
+  gmux__list_remove(&t->link);
+  gmux__dial_cancel(t->dial);
+  if (is_handed) c->handlers->on_dropped(c->owner, t, error, why);
+  gmux__free(t);
+}
+
+static void try_time_out(gmux__try *t) {
+  static const char *const missing[] = {[GMUX__REACH_DIAL] = "no answer",
+                                        [GMUX__REACH_TLS] = "no end of the TLS handshake",
+                                        [GMUX__REACH_GREETING] = "no SETTINGS"};
+  gmux__connector *c = t->connector;
+  gmux__connector_reach reach = try_reach(t);
+  char why[80];
+  snprintf(why, sizeof why, "%s within %llu ms", missing[reach],
+           (unsigned long long)connector_ms_since(c, t->started_ns));
+  connector_note(c, &t->address, reach, GMUX_LOSS_TIMEOUT, why);
+  try_drop(t, GMUX_ERR_TIMEOUT, why);
+}
+
+static void connector_drop_all(gmux__connector *c, const char *why) {
+  for (gmux__try *t = try_of(c->tries.first); t; t = try_of(c->tries.first))
+    try_drop(t, GMUX_ERR_CANCELLED, why);
+}
+
+/* Who has to make room for another: of those not even connected the first, else the first. */
+static gmux__try *connector_oldest(const gmux__connector *c) {
+  for (gmux__link *l = c->tries.first; l; l = l->next)
+    if (try_of(l)->dial) return try_of(l);
+  return try_of(c->tries.first);
+}
+
+/* Who got furthest, of equals the last; NULL: none runs. */
+static gmux__try *connector_furthest(const gmux__connector *c) {
+  gmux__try *best = NULL;
+  for (gmux__link *l = c->tries.first; l; l = l->next)
+    if (!best || try_reach(try_of(l)) >= try_reach(best)) best = try_of(l);
+  return best;
+}
+
+/* ---- the race ---- */
+
+static bool connector_advance(gmux__connector *c);
+
+static void try_on_dialed(void *arg, int error, gmux__transport *transport, const char *why) {
+  gmux__try *t = arg;
+  gmux__connector *c = t->connector;
+  t->dial = NULL;
+  if (!error) {
+    c->handlers->on_transport(c->owner, t, transport);
+    return;
+  }
+  connector_note(c, &t->address, GMUX__REACH_DIAL, loss_of_dial(error), why);
+  gmux__list_remove(&t->link);
+  gmux__free(t);
+  connector_advance(c);
+}
+
+static int connector_dial(gmux__connector *c, const gmux__address *to) {
+  gmux__try *t = gmux__calloc(1, sizeof *t);
+  if (!t) return gmux__fail_code(GMUX_ERR_NOMEM);
+  t->connector = c;
+  t->address = *to;
+  t->started_ns = gmux__loop_now(c->loop);
+  int error = gmux__loop_dial(c->loop, &t->dial, to, &c->config.socket, try_on_dialed, t);
+  if (error) {
+    gmux__free(t);
+    return error;
+  }
+  gmux__list_append(&c->tries, &t->link);
+  return 0;
+}
+
+/* False: it could not even begin, for want of memory or descriptors, or no such family here. */
+static bool connector_try(gmux__connector *c, const gmux__address *to) {
+  assert(c->tries.count < GMUX__CONNECTOR_TRIES);
+  if (!connector_dial(c, to)) return true;
+  connector_note(c, to, GMUX__REACH_DIAL, GMUX_LOSS_LOCAL, gmux_last_error());
+  return false;
+}
+
+/* Begins the next try. False: none was left and none runs, so the attempt has failed. */
+static bool connector_advance(gmux__connector *c) {
+  size_t count;
+  const gmux__address *addresses = connector_addresses(c, &count);
+  bool is_begun = false;
+  while (!is_begun && c->next < count)
+    is_begun = connector_try(c, &addresses[c->next++]);
+  if (gmux__list_is_empty(&c->tries)) {
+    connector_fail(c);
     return false;
   }
-  c->stage = GMUX__CONNECTOR_DIALING;
-  gmux__timer_set(c->loop, &c->timer, connector_share(c, now_ns));
+  uint64_t next_ns = gmux__loop_now(c->loop) + c->interval_ns;
+  gmux__timer_set(c->loop, &c->next_timer, c->next < count ? next_ns : GMUX__NEVER);
+  gmux__connector_check(c);
   return true;
 }
 
-static void connector_dial_next(gmux__connector *c) {
-  uint64_t now_ns = gmux__loop_now(c->loop);
-  if (c->next == 0 && now_ns >= c->deadline_ns) connector_note_name(c, "no time left to connect");
-  while (c->next < c->count && now_ns < c->deadline_ns)
-    if (connector_dial(c, now_ns)) return;
-  connector_fail(c);
-}
-
-static void connector_on_dialed(void *arg, int error, gmux__transport *transport, const char *why) {
+static void connector_on_next(void *arg) {
   gmux__connector *c = arg;
-  c->dial = NULL;
-  if (error) {
-    connector_note(c, GMUX__REACH_DIAL, why);
-    connector_dial_next(c);
-    return;
-  }
-  c->stage = GMUX__CONNECTOR_HANDED; /* the timer goes on: TLS and SETTINGS belong to the share */
-  c->handlers->on_transport(c->owner, transport);
+  if (c->tries.count == GMUX__CONNECTOR_TRIES) try_time_out(connector_oldest(c));
+  if (c->stage == GMUX__CONNECTOR_RACING) connector_advance(c);
 }
 
-void gmux__connector_next(gmux__connector *c, gmux__connector_reach reach, const char *why) {
-  assert(c->stage == GMUX__CONNECTOR_HANDED);
-  gmux__timer_clear(c->loop, &c->timer);
-  connector_note(c, reach, why);
-  connector_dial_next(c);
+/* So that all have begun when half of the time has passed. */
+static uint64_t connector_interval(const gmux__connector *c, size_t count, uint64_t now_ns) {
+  uint64_t share_ns = (c->deadline_ns - now_ns) / 2 / count;
+  uint64_t interval_ns =
+      share_ns < c->config.happy_eyeballs_ns ? share_ns : c->config.happy_eyeballs_ns;
+  return interval_ns < INTERVAL_MIN_NS ? INTERVAL_MIN_NS : interval_ns;
+}
+
+static void connector_race(gmux__connector *c) {
+  uint64_t now_ns = gmux__loop_now(c->loop);
+  size_t count;
+  connector_addresses(c, &count);
+  connector_set_stage(c, GMUX__CONNECTOR_RACING);
+  c->next = 0;
+  c->interval_ns = connector_interval(c, count, now_ns);
+  if (connector_advance(c)) connector_tell_stage(c);
+}
+
+void gmux__connector_win(gmux__connector *c, gmux__try *t) {
+  assert(c->stage == GMUX__CONNECTOR_RACING && t->link.list == &c->tries && !t->dial);
+  gmux__list_remove(&t->link);
+  gmux__free(t);
+  connector_end(c);
+  connector_drop_all(c, "another address was faster");
+}
+
+void gmux__connector_lose(gmux__connector *c, gmux__try *t, gmux__connector_reach reach,
+                          gmux_loss loss, const char *why) {
+  assert(c->stage == GMUX__CONNECTOR_RACING && t->link.list == &c->tries && !t->dial);
+  connector_note(c, &t->address, reach, loss, why);
+  gmux__list_remove(&t->link);
+  gmux__free(t);
+  connector_advance(c);
 }
 
 /* ---- names ---- */
+
+/* Takes a copy, with the families in turn. */
+static int connector_keep(gmux__connector *c, const gmux__address *addresses, size_t count) {
+  gmux__address *found = gmux__calloc(count, sizeof *found);
+  if (!found) return gmux__fail_code(GMUX_ERR_NOMEM);
+  gmux__addresses_interleave(found, addresses, count);
+  gmux__free(c->found);
+  c->found = found;
+  c->found_count = count;
+  c->fresh_until_ns = gmux__loop_now(c->loop) + c->config.cache_ns;
+  return 0;
+}
 
 static void connector_on_resolved(void *arg, int error, const gmux__address *addresses,
                                   size_t count, const char *why) {
   gmux__connector *c = arg;
   c->resolve = NULL;
-  gmux__timer_clear(c->loop, &c->timer);
+  if (!error && connector_keep(c, addresses, count)) {
+    error = GMUX_ERR_NOMEM;
+    why = gmux_strerror(error);
+  }
+  if (!error && gmux__loop_now(c->loop) >= c->deadline_ns) {
+    error = GMUX_ERR_TIMEOUT;
+    why = "no time left to connect";
+  }
   if (error) {
-    connector_note_name(c, why);
+    connector_note_name(c, error, why);
     connector_fail(c);
     return;
   }
-  c->found = gmux__memdup(addresses, count * sizeof *addresses);
-  if (!c->found) {
-    connector_note_name(c, gmux_strerror(GMUX_ERR_NOMEM));
-    connector_fail(c);
-    return;
-  }
-  c->count = count;
-  connector_dial_next(c);
+  connector_race(c);
 }
 
 static void connector_look_up(gmux__connector *c) {
-  const gmux__target *t = c->target;
-  if (gmux__loop_resolve(c->loop, &c->resolve, t->host, t->port, connector_on_resolved, c)) {
-    connector_note_name(c, gmux_last_error());
+  const gmux__target *t = c->config.target;
+  connector_set_stage(c, GMUX__CONNECTOR_RESOLVING);
+  int error = gmux__loop_resolve(c->loop, &c->resolve, t->host, t->port, connector_on_resolved, c);
+  if (error) {
+    connector_note_name(c, error, gmux_last_error());
     connector_fail(c);
     return;
   }
-  c->stage = GMUX__CONNECTOR_RESOLVING;
-  gmux__timer_set(c->loop, &c->timer, c->deadline_ns);
+  connector_tell_stage(c);
 }
 
-static void connector_run(void *arg) {
-  gmux__connector *c = arg;
-  if (c->target->needs_dns) {
+void gmux__connector_forget_names(gmux__connector *c) {
+  c->fresh_until_ns = 0;
+}
+
+bool gmux__connector_has_address(const gmux__connector *c, const gmux__address *address) {
+  size_t count;
+  const gmux__address *addresses = connector_addresses(c, &count);
+  for (size_t i = 0; i < count; i++)
+    if (gmux__address_is_equal(&addresses[i], address)) return true;
+  return count == 0;
+}
+
+/* ---- the attempt ---- */
+
+static void connector_on_pass(void *owner) {
+  gmux__connector *c = owner;
+  uint64_t now_ns = gmux__loop_now(c->loop);
+  c->deadline_ns = now_ns + c->within_ns;
+  gmux__timer_set(c->loop, &c->deadline_timer, c->deadline_ns);
+  if (!c->config.target->needs_dns || now_ns < c->fresh_until_ns)
+    connector_race(c);
+  else
     connector_look_up(c);
-    return;
-  }
-  c->count = c->target->address_count;
-  connector_dial_next(c);
 }
 
-/* ---- time ---- */
-
-static void connector_on_timer(void *arg) {
+static void connector_on_refused(void *arg) {
   gmux__connector *c = arg;
-  char why[64];
-  snprintf(why, sizeof why, "no answer within %llu ms",
-           (unsigned long long)gmux__connector_spent_ms(c));
-  if (c->stage == GMUX__CONNECTOR_HANDED) {
-    c->handlers->on_late(c->owner);
-    return;
-  }
+  c->loss = GMUX_LOSS_LOCAL;
+  snprintf(c->why, sizeof c->why, "connect to %s: %s", c->config.target->authority,
+           gmux_strerror(GMUX_ERR_NOMEM));
+  connector_fail(c);
+}
+
+static void connector_on_deadline(void *arg) {
+  gmux__connector *c = arg;
   if (c->stage == GMUX__CONNECTOR_RESOLVING) {
-    connector_note_name(c, why);
+    char why[64];
+    snprintf(why, sizeof why, "no answer within %llu ms",
+             (unsigned long long)connector_ms_since(c, c->stage_started_ns));
+    connector_note_name(c, GMUX_ERR_TIMEOUT, why);
     connector_fail(c);
     return;
   }
-  gmux__dial_cancel(c->dial);
-  c->dial = NULL;
-  connector_note(c, GMUX__REACH_DIAL, why);
-  connector_dial_next(c);
+  connector_addresses(c, &c->next); /* none of the others is begun, whatever a handler does */
+  gmux__timer_clear(c->loop, &c->next_timer);
+  while (c->stage == GMUX__CONNECTOR_RACING && !gmux__list_is_empty(&c->tries))
+    try_time_out(try_of(c->tries.first));
+  if (c->stage == GMUX__CONNECTOR_RACING) connector_fail(c);
+}
+
+void gmux__connector_init(gmux__connector *c, gmux_loop *loop, const gmux__connector_config *config,
+                          const gmux__connector_handlers *handlers, void *owner) {
+  *c = (gmux__connector){.loop = loop, .config = *config, .handlers = handlers, .owner = owner};
+  gmux__gate_pass_init(&c->pass, loop, connector_on_pass, c);
+  gmux__task_init(&c->refused, connector_on_refused, c);
+  gmux__timer_init(&c->deadline_timer, connector_on_deadline, c);
+  gmux__timer_init(&c->next_timer, connector_on_next, c);
+}
+
+void gmux__connector_deinit(gmux__connector *c) {
+  gmux__connector_stop(c);
+  gmux__free(c->found);
+  c->found = NULL;
+  c->found_count = 0;
+}
+
+void gmux__connector_start(gmux__connector *c, uint64_t within_ns) {
+  connector_set_stage(c, GMUX__CONNECTOR_WAITING);
+  c->within_ns = within_ns;
+  c->reach = GMUX__REACH_NOTHING;
+  if (gmux__gate_ask(&c->pass)) gmux__loop_defer(c->loop, GMUX__PHASE_DONE, &c->refused);
+}
+
+void gmux__connector_stop(gmux__connector *c) {
+  if (gmux__connector_is_on(c)) connector_end(c);
+  connector_drop_all(c, "the attempt to connect was given up");
+}
+
+/* ---- questions ---- */
+
+const char *gmux__connector_why(const gmux__connector *c) {
+  return c->why;
+}
+
+gmux_loss gmux__connector_loss(const gmux__connector *c) {
+  return c->loss;
+}
+
+static gmux__wait reach_wait(gmux__connector_reach reach) {
+  if (reach == GMUX__REACH_TLS) return GMUX__WAIT_TLS;
+  return reach == GMUX__REACH_GREETING ? GMUX__WAIT_SETTINGS : GMUX__WAIT_DIAL;
+}
+
+gmux__wait gmux__connector_wait(const gmux__connector *c) {
+  const gmux__try *t = connector_furthest(c);
+  switch (c->stage) {
+  case GMUX__CONNECTOR_OFF:
+    return GMUX__WAIT_NONE;
+  case GMUX__CONNECTOR_WAITING:
+    return GMUX__WAIT_GATE;
+  case GMUX__CONNECTOR_RESOLVING:
+    return GMUX__WAIT_RESOLVE;
+  case GMUX__CONNECTOR_RACING:
+    return t ? reach_wait(try_reach(t)) : GMUX__WAIT_DIAL;
+  }
+  return GMUX__WAIT_NONE;
+}
+
+static void connector_explain_race(const gmux__connector *c, char *text, size_t len) {
+  static const char *const formats[][2] = {[GMUX__REACH_DIAL] = {"connecting to ", ""},
+                                           [GMUX__REACH_TLS] = {"in the TLS handshake with ", ""},
+                                           [GMUX__REACH_GREETING] = {"no SETTINGS from ", " yet"}};
+  const gmux__try *t = connector_furthest(c);
+  char address[GMUX__ADDRESS_TEXT], more[64] = "";
+  gmux__connector_reach reach = t ? try_reach(t) : GMUX__REACH_DIAL;
+  if (c->tries.count > 1)
+    snprintf(more, sizeof more, " (%zu other addresses are tried beside it)", c->tries.count - 1);
+  snprintf(text, len, "%s%s%s%s", formats[reach][0],
+           t ? gmux__address_str(&t->address, address) : "its address", formats[reach][1], more);
+}
+
+void gmux__connector_explain(const gmux__connector *c, char *text, size_t len) {
+  switch (c->stage) {
+  case GMUX__CONNECTOR_OFF:
+    snprintf(text, len, "about to connect");
+    break;
+  case GMUX__CONNECTOR_WAITING:
+    snprintf(text, len,
+             "waiting until the loop may begin another connection (max_dialing %u, "
+             "dial_rate_per_s %u)",
+             gmux__loop_max_dialing(c->loop), gmux__loop_dial_rate(c->loop));
+    break;
+  case GMUX__CONNECTOR_RESOLVING:
+    snprintf(text, len, "looking up %s", c->config.target->host);
+    break;
+  case GMUX__CONNECTOR_RACING:
+    connector_explain_race(c, text, len);
+    break;
+  }
+}
+
+void gmux__connector_check(const gmux__connector *c) {
+  size_t tries = 0;
+  for (gmux__link *l = c->tries.first; l; l = l->next, tries++)
+    assert(try_of(l)->connector == c);
+  assert(tries == c->tries.count && tries <= GMUX__CONNECTOR_TRIES);
+  assert(!c->found == (c->found_count == 0));
+  bool is_waiting = gmux__gate_is_waiting(&c->pass) || gmux__task_is_deferred(&c->refused);
+  bool is_inside = c->stage == GMUX__CONNECTOR_RESOLVING || c->stage == GMUX__CONNECTOR_RACING;
+  assert(is_waiting == (c->stage == GMUX__CONNECTOR_WAITING));
+  assert(c->pass.is_inside == is_inside);
+  assert(is_inside || !gmux__timer_is_set(&c->deadline_timer));
+  assert(!c->resolve == (c->stage != GMUX__CONNECTOR_RESOLVING));
+  assert((tries > 0) == (c->stage == GMUX__CONNECTOR_RACING));
+  (void)tries, (void)is_waiting, (void)is_inside;
 }
