@@ -419,7 +419,7 @@ static void connector_explain_race(const gmux__connector *c, char *text, size_t 
   char address[GMUX__ADDRESS_TEXT], more[64] = "";
   gmux__connector_reach reach = t ? try_reach(t) : GMUX__REACH_DIAL;
   if (c->tries.count > 1)
-    snprintf(more, sizeof more, " (%zu other addresses are tried beside it)", c->tries.count - 1);
+    snprintf(more, sizeof more, " (one of %zu addresses that are tried)", c->tries.count);
   snprintf(text, len, "%s%s%s%s", formats[reach][0],
            t ? gmux__address_str(&t->address, address) : "its address", formats[reach][1], more);
 }
