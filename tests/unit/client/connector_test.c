@@ -827,6 +827,21 @@ static void win_the_last(void) {
   win(2);
 }
 
+static void when_the_time_is_up_no_other_address_is_begun(void) {
+  for (int i = 1; i <= 9; i++) {
+    char ip[32];
+    snprintf(ip, sizeof ip, "127.0.1.%d", i);
+    serve(ip, 0);
+  }
+  open_with(many_addresses(9, NULL), 0);
+  start(55); /* for six of them, at 10 ms each */
+  in_on_dropped = lose_the_second;
+  run_ms(55);
+  CU_ASSERT_EQUAL(handed_count, 6);
+  CU_ASSERT_EQUAL(dials("127.0.1.7"), 0);
+  CU_ASSERT_PTR_NOT_NULL(strstr(trace, "failed; "));
+}
+
 static void another_may_win_in_on_dropped(void) {
   open_three_handshakes();
   in_on_dropped = win_the_last;
@@ -892,6 +907,17 @@ static void it_says_what_it_is_at(void) {
   CU_ASSERT_EQUAL(stage_count, 2); /* what changed by itself, and was not told otherwise */
   CU_ASSERT_EQUAL(stages[0], GMUX__WAIT_RESOLVE);
   CU_ASSERT_EQUAL(stages[1], GMUX__WAIT_DIAL);
+}
+
+static void of_several_that_are_tried_the_furthest_and_last_is_named(void) {
+  serve("127.0.0.1", 600);
+  hole("127.0.0.2");
+  open_and_start("ipv4:127.0.0.1:1,127.0.0.2:1");
+  run_ms(250);
+  expect_at(GMUX__WAIT_DIAL, "connecting to ipv4:127.0.0.2:1 (one of 2 addresses that are tried)");
+  run_ms(350);
+  expect_at(GMUX__WAIT_SETTINGS,
+            "no SETTINGS from ipv4:127.0.0.1:1 yet (one of 2 addresses that are tried)");
 }
 
 /* ---- want of everything ---- */
@@ -1014,9 +1040,11 @@ static const test_case cases[] = {
     TEST(stopping_from_on_dropped_drops_the_rest_and_nothing_follows),
     TEST(another_attempt_may_begin_in_on_dropped),
     TEST(another_may_be_lost_in_on_dropped),
+    TEST(when_the_time_is_up_no_other_address_is_begun),
     TEST(another_may_win_in_on_dropped),
     TEST(another_attempt_may_begin_in_on_failed),
     TEST(it_says_what_it_is_at),
+    TEST(of_several_that_are_tried_the_furthest_and_last_is_named),
     TEST(what_fails_at_once_fails_the_attempt_a_moment_later),
     TEST(want_of_memory_fails_the_attempt_or_costs_an_address),
     TESTS_END,

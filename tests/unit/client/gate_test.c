@@ -178,7 +178,12 @@ static void when_the_last_one_gives_up_nothing_is_left_to_happen(void) {
   gmux__gate_leave(&visitors[1].pass);
   uint64_t turns = sim_turns(world);
   sim_run_for(world, 10000 * MS);
-  CU_ASSERT_TRUE(sim_turns(world) <= turns + 1);
+  CU_ASSERT_TRUE(sim_turns(world) <= turns + 1); /* one to learn that no timer is set any more */
+  turns = sim_turns(world);
+  ask(2);
+  gmux__gate_leave(&visitors[2].pass);
+  sim_run_for(world, 10000 * MS);
+  CU_ASSERT_EQUAL(sim_turns(world), turns);
   CU_ASSERT_EQUAL(passed, 1);
   close_gate();
 }
@@ -203,6 +208,25 @@ static void a_handler_may_leave_ask_again_and_have_others_leave(void) {
   gmux__gate_leave(&visitors[2].pass);
   sim_run(world);
   CU_ASSERT_EQUAL(passed, 3);
+  close_gate();
+}
+
+static size_t rounds;
+
+static void on_pass_of_a_restless_one(void *owner) {
+  visitor *v = owner;
+  rounds++;
+  gmux__gate_leave(&v->pass);
+  (void)gmux__gate_ask(&v->pass);
+}
+
+static void who_always_asks_anew_does_not_hold_the_turn(void) {
+  open_gate(1, 100000);
+  rounds = 0;
+  visitors[0].pass.on_pass = on_pass_of_a_restless_one;
+  ask(0);
+  (void)sim_step(world); /* one turn, which goes through its phases a bounded number of times */
+  CU_ASSERT_TRUE(rounds >= 1 && rounds <= 16);
   close_gate();
 }
 
@@ -241,6 +265,7 @@ static const test_case cases[] = {
     TEST(leaving_without_having_asked_is_nothing),
     TEST(when_the_last_one_gives_up_nothing_is_left_to_happen),
     TEST(a_handler_may_leave_ask_again_and_have_others_leave),
+    TEST(who_always_asks_anew_does_not_hold_the_turn),
     TEST(each_loop_has_a_gate_of_its_own),
     TEST(want_of_memory_is_told_and_the_next_may_ask),
     TESTS_END,
