@@ -3,7 +3,7 @@
  * channel_end.c, what the application asks of its connections in channel_pool.c.
  *
  *     IDLE         no connection and none on its way. Calls wait here only where the next
- *       |          attempt is held back because the last connection was of no use
+ *       |          attempt is held back, because a connection was just lost
  *       |  a call waits, or somebody asked (gmux__channel_reconcile)
  *       v
  *     CONNECTING   an attempt runs
@@ -11,9 +11,12 @@
  *       |     +--- it failed (channel_on_failed) --> TRANSIENT_FAILURE
  *       |  a connection is READY (endpoint)
  *       v
- *     READY        calls are put on it; what finds no free stream waits
+ *     READY        calls are put on it; what finds no free stream waits, and brings another
  *       |
- *       +--- lost or GOAWAY (endpoint), idle_timeout_ms (channel_on_idle) --> IDLE
+ *       +--- the last one is lost or has sent GOAWAY (endpoint): --> CONNECTING where an attempt
+ *       |    runs, TRANSIENT_FAILURE where one has failed while it did not answer (gRPC A105), else
+ *       |    as below
+ *       +--- idle_timeout_ms (channel_on_idle) --> IDLE
  *
  *     TRANSIENT_FAILURE   until the backoff is over calls that do not wait_for_ready fail at once
  *       |
@@ -65,7 +68,7 @@ static bool channel_edge_is_legal(gmux_channel_state from, gmux_channel_state to
   case GMUX_CHANNEL_CONNECTING:
     return to == GMUX_CHANNEL_READY || to == GMUX_CHANNEL_TRANSIENT_FAILURE;
   case GMUX_CHANNEL_READY:
-    return to == GMUX_CHANNEL_IDLE;
+    return true;
   case GMUX_CHANNEL_TRANSIENT_FAILURE:
     return to == GMUX_CHANNEL_CONNECTING;
   case GMUX_CHANNEL_SHUTDOWN:
@@ -80,7 +83,9 @@ static bool channel_edge_is_legal(gmux_channel_state from, gmux_channel_state to
 static void channel_mark_idle(gmux_channel *channel) {
   uint32_t timeout_ms = channel->options.idle_timeout_ms;
   channel->loop_only.idle_since_ns = gmux__loop_now(channel->loop);
-  if (timeout_ms == 0 || channel->loop_only.state != GMUX_CHANNEL_READY) return;
+  if (timeout_ms == 0 || channel->options.min_connections > 0 ||
+      channel->loop_only.state != GMUX_CHANNEL_READY)
+    return;
   if (gmux__timer_is_set(&channel->loop_only.idle_timer)) return;
   gmux__timer_set(channel->loop, &channel->loop_only.idle_timer,
                   channel->loop_only.idle_since_ns + timeout_ms * GMUX__NS_PER_MS);
@@ -116,10 +121,27 @@ static void channel_update_state(gmux_channel *channel) {
   gmux__channel_publish(channel);
 }
 
-static bool channel_wants_connection(const gmux_channel *channel) {
-  bool has_waiting = channel->loop_only.waiting.first || channel->loop_only.again.first;
-  return (has_waiting && !channel->loop_only.is_paused) || channel->loop_only.is_connect_asked ||
-         channel->loop_only.connect_waiters.first;
+static bool channel_is_asked(const gmux_channel *channel) {
+  return channel->loop_only.is_connect_asked || channel->loop_only.connect_waiters.first ||
+         channel->loop_only.warmers.first;
+}
+
+/* What waits for gmux_channel_resume needs no connection before. */
+static void channel_drive(gmux_channel *channel, bool is_asked) {
+  const gmux__demand demand = {
+      .waiting = channel->loop_only.is_paused ? 0 : gmux__channel_waiting(channel),
+      .waiting_since_ns = gmux__channel_oldest_wait(channel),
+      .is_asked = is_asked || channel_is_asked(channel),
+  };
+  gmux__endpoint_drive(&channel->loop_only.endpoint, &demand);
+  channel_update_state(channel);
+}
+
+static void channel_note_wait(gmux_channel *channel) {
+  gmux__wait wait = channel->loop_only.is_paused
+                        ? GMUX__WAIT_PAUSED
+                        : gmux__endpoint_wait(&channel->loop_only.endpoint);
+  gmux__odometer_set(&channel->loop_only.waits, wait, gmux__loop_now(channel->loop));
 }
 
 void gmux__channel_reconcile(gmux_channel *channel) {
@@ -127,14 +149,13 @@ void gmux__channel_reconcile(gmux_channel *channel) {
   gmux__channel_check_over(channel);
   if (channel->loop_only.state == GMUX_CHANNEL_SHUTDOWN) return;
   gmux__channel_place_waiting(channel);
-  if (!channel_wants_connection(channel)) return;
-  gmux__endpoint_connect(&channel->loop_only.endpoint);
-  channel_update_state(channel);
+  channel_drive(channel, false);
+  channel_note_wait(channel);
+  gmux__channel_tell_warmers(channel);
 }
 
 void gmux__channel_want_connection(gmux_channel *channel) {
-  gmux__endpoint_connect(&channel->loop_only.endpoint);
-  channel_update_state(channel);
+  channel_drive(channel, true);
 }
 
 void gmux__channel_call_ended(gmux_channel *channel) {
@@ -153,6 +174,10 @@ static void channel_on_room(void *owner) {
   gmux__channel_place_waiting(owner);
 }
 
+static void channel_on_wait(void *owner) {
+  channel_note_wait(owner);
+}
+
 static void channel_on_failed(void *owner) {
   channel_update_state(owner);
   gmux__channel_fail_waiting(owner);
@@ -161,6 +186,7 @@ static void channel_on_failed(void *owner) {
 static const gmux__endpoint_handlers endpoint_handlers = {
     .on_change = channel_on_change,
     .on_room = channel_on_room,
+    .on_wait = channel_on_wait,
     .on_failed = channel_on_failed,
 };
 
@@ -242,13 +268,14 @@ static int channel_new_h2(gmux_channel *channel) {
 }
 
 static int channel_init_endpoint(gmux_channel *channel) {
-  gmux__endpoint_config config = {
+  const gmux__endpoint_config config = {
       .target = &channel->target,
+      .options = &channel->options,
       .h2 = channel->h2,
       .tls = channel->tls,
       .tls_host = channel->tls_host,
+      .figures = &channel->shared.figures,
   };
-  gmux__settings_backoff(&config.backoff, &channel->options);
   return gmux__endpoint_init(&channel->loop_only.endpoint, channel->loop, &config,
                              &endpoint_handlers, channel);
 }
@@ -268,6 +295,7 @@ static void channel_init(gmux_channel *channel) {
   gmux__timer_init(&channel->loop_only.drain_timer, gmux__channel_on_drain_timer, channel);
   channel_post_init(&channel->connect_post, gmux__channel_on_connect_post);
   channel_post_init(&channel->backoff_post, gmux__channel_on_backoff_post);
+  channel_post_init(&channel->rotate_post, gmux__channel_on_rotate_post);
   channel_post_init(&channel->pause_post, gmux__channel_on_pause_post);
   channel_post_init(&channel->drain_post, gmux__channel_on_drain_post);
   channel_post_init(&channel->close_post, gmux__channel_on_close_post);

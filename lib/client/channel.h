@@ -44,7 +44,8 @@ struct gmux_channel {
     gmux__list resting;         /* until the backoff of a retry is over */
     gmux__odometer waits;       /* what those in `waiting` and `again` wait for */
     gmux__list watchers, due;   /* of watcher; due: to be told */
-    gmux__list connect_waiters; /* threads in gmux_channel_connect_wait */
+    gmux__list warmers;         /* of watcher: who waits for min_connections */
+    gmux__list connect_waiters; /* threads in gmux_channel_connect_wait and _warm_wait */
     gmux__timer idle_timer;
     uint64_t idle_since_ns;  /* when the last call went */
     gmux__timer drain_timer; /* the end of its grace */
@@ -59,7 +60,8 @@ struct gmux_channel {
   void (*on_closed)(void *user_data); /* set by who claims the end (channel_end.c) */
   void *on_closed_data;
 
-  gmux__channel_post connect_post, backoff_post, pause_post, drain_post, close_post, free_post;
+  gmux__channel_post connect_post, backoff_post, rotate_post, pause_post, drain_post, close_post,
+      free_post;
   struct {
     atomic_uint holds;
     atomic_int state;         /* a mirror of loop_only.state */
@@ -105,6 +107,7 @@ void gmux__channel_want_connection(gmux_channel *channel);
 
 /* channel_calls.c */
 
+size_t gmux__channel_waiting(const gmux_channel *channel); /* for a place */
 bool gmux__channel_has_calls(const gmux_channel *channel);
 /* Since when the first of those that wait does; GMUX__NEVER: nobody. */
 uint64_t gmux__channel_oldest_wait(const gmux_channel *channel);
@@ -122,6 +125,7 @@ void gmux__channel_set_paused(gmux_channel *channel, bool is_paused);
 void gmux__channel_on_connect_post(gmux__post *post);
 void gmux__channel_on_backoff_post(gmux__post *post);
 void gmux__channel_on_pause_post(gmux__post *post);
+void gmux__channel_on_rotate_post(gmux__post *post);
 
 /* channel_end.c */
 
@@ -138,6 +142,8 @@ void gmux__channel_on_free_post(gmux__post *post);
 
 /* The state has changed: who watches it is told, and who waits for READY. */
 void gmux__channel_tell_watchers(gmux_channel *channel);
+/* Who waits for min_connections, if they are there. */
+void gmux__channel_tell_warmers(gmux_channel *channel);
 void gmux__channel_watch_run(void *arg); /* loop_only.watch_task */
 void gmux__channel_publish(gmux_channel *channel);
 

@@ -17,7 +17,7 @@ static gmux_call *channel_first_waiting(const gmux_channel *channel) {
   return again ? again : first_of(&channel->loop_only.waiting);
 }
 
-static size_t channel_waiting_count(const gmux_channel *channel) {
+size_t gmux__channel_waiting(const gmux_channel *channel) {
   return channel->loop_only.again.count + channel->loop_only.waiting.count;
 }
 
@@ -56,7 +56,7 @@ static bool channel_place_now(gmux_channel *channel, gmux_call *call) {
 /* Put on a connection, or made to wait for one. */
 static void channel_admit(gmux_channel *channel, gmux_call *call) {
   if (channel_place_now(channel, call)) return;
-  size_t waiting = channel_waiting_count(channel);
+  size_t waiting = gmux__channel_waiting(channel);
   if (waiting < channel->options.max_waiting) {
     gmux__call_set_state(call, GMUX__CALL_WAITING);
     gmux__channel_reconcile(channel);

@@ -63,6 +63,28 @@ void gmux_channel_reset_backoff(gmux_channel *channel) {
     gmux__channel_send(channel, &channel->backoff_post);
 }
 
+/* ---- rotate ---- */
+
+static void channel_rotate(gmux_channel *channel) {
+  if (channel->loop_only.state == GMUX_CHANNEL_SHUTDOWN) return;
+  gmux__endpoint_rotate(&channel->loop_only.endpoint);
+}
+
+void gmux__channel_on_rotate_post(gmux__post *post) {
+  gmux_channel *channel = gmux__container(post, gmux_channel, rotate_post.post);
+  atomic_store(&channel->rotate_post.is_posted, false);
+  channel_rotate(channel);
+  gmux__channel_release(channel);
+}
+
+void gmux_channel_rotate(gmux_channel *channel) {
+  if (!channel) return;
+  if (gmux_loop_is_inside(channel->loop))
+    channel_rotate(channel);
+  else
+    gmux__channel_send(channel, &channel->rotate_post);
+}
+
 /* ---- pause and resume ---- */
 
 void gmux__channel_set_paused(gmux_channel *channel, bool is_paused) {

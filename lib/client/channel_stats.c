@@ -12,17 +12,12 @@ static size_t calls_waiting(const gmux_channel *channel) {
 /* Counts are lengths of lists, so they cannot drift; this shows them to other threads. */
 void gmux__channel_publish(gmux_channel *channel) {
   gmux__channel_figures *f = &channel->shared.figures;
-  const gmux__endpoint *endpoint = &channel->loop_only.endpoint;
   size_t running = channel->loop_only.running.count;
   uint64_t oldest_ns = gmux__channel_oldest_wait(channel);
   gmux__counter_set(&f->running, running);
   gmux__counter_set(&f->waiting, calls_waiting(channel));
   gmux__counter_set(&f->oldest_waiter_since_ns, oldest_ns == GMUX__NEVER ? 0 : oldest_ns);
   if (running > gmux__counter_get(&f->peak)) gmux__counter_set(&f->peak, running);
-  gmux__counter_set(&f->ready, endpoint->ready.count);
-  gmux__counter_set(&f->draining, endpoint->draining.count);
-  gmux__counter_set(&f->made, endpoint->made);
-  gmux__counter_set(&f->dials_failed, endpoint->failed);
 }
 
 static void copy_counters(uint64_t *out, const gmux__counter *counters, size_t count) {
@@ -139,9 +134,7 @@ static void check_list(const gmux_channel *channel, const gmux__list *list,
 void gmux__channel_check(const gmux_channel *channel) {
   const gmux__endpoint *endpoint = &channel->loop_only.endpoint;
   assert(channel->loop_only.state == gmux__endpoint_state(endpoint));
-  assert(endpoint->greeting.count <= 1 && endpoint->ready.count <= 1);
-  assert(!endpoint->greeting.first || endpoint->connector.stage == GMUX__CONNECTOR_HANDED);
-  assert(!endpoint->ready.first || !gmux__connector_is_on(&endpoint->connector));
+  gmux__endpoint_check(endpoint);
   check_list(channel, &channel->loop_only.waiting, GMUX__CALL_WAITING);
   check_list(channel, &channel->loop_only.again, GMUX__CALL_WAITING);
   check_list(channel, &channel->loop_only.running, GMUX__CALL_RUNNING);

@@ -1,90 +1,78 @@
-/* endpoint.c: attempts to connect, backoff, and the connections that came of them. */
+/* endpoint.c: the life of a pool, and what can be asked of it. */
 #include "lib/client/endpoint.h"
-#include "lib/base/alloc.h"
-#include "lib/base/fail.h"
+#include "lib/client/options.h"
+#include <gmux/error.h>
 #include <assert.h>
 #include <stdio.h>
-#include <string.h>
-
-static const gmux__conn_handlers conn_handlers;
-static const gmux__connector_handlers connector_handlers;
-
-/* ---- a line ---- */
-
-void gmux__line_take_call(gmux__line *line) {
-  line->calls++;
-  line->holds++;
-}
-
-void gmux__line_release(gmux__line *line) {
-  if (!line || --line->holds > 0) return;
-  gmux__free(line);
-}
-
-static int line_new(gmux__line **out, gmux__endpoint *e) {
-  gmux__line *line = gmux__calloc(1, sizeof *line);
-  if (!line) return gmux__fail_code(GMUX_ERR_NOMEM);
-  line->endpoint = e;
-  line->holds = 1;
-  int error = gmux__conn_new(&line->conn, e->config.h2, &conn_handlers, line);
-  if (error) {
-    gmux__free(line);
-    return error;
-  }
-  *out = line;
-  return 0;
-}
-
-static void line_move(gmux__line *line, gmux__list *to) {
-  gmux__list_remove(&line->link);
-  gmux__list_append(to, &line->link);
-}
-
-static gmux__line *line_first(const gmux__list *list) {
-  return list->first ? gmux__container(list->first, gmux__line, link) : NULL;
-}
-
-static void line_abandon(gmux__line *line, int error, const char *why) {
-  line_move(line, &line->endpoint->abandoned);
-  gmux__conn_close(line->conn, error, GMUX__H2_NO_ERROR, why);
-}
 
 /* ---- life ---- */
 
-static void endpoint_changed(gmux__endpoint *e) {
+void gmux__endpoint_changed(gmux__endpoint *e) {
+  gmux__endpoint_publish(e);
+  gmux__endpoint_check(e);
   e->handlers->on_change(e->owner);
 }
 
-static void endpoint_on_backoff(void *arg) {
-  endpoint_changed(arg);
+void gmux__endpoint_changes(gmux__endpoint *e) {
+  gmux__loop_defer(e->loop, GMUX__PHASE_DONE, &e->change_task);
+}
+
+static void endpoint_on_change(void *arg) {
+  gmux__endpoint_changed(arg);
+}
+
+static void endpoint_init_connector(gmux__endpoint *e) {
+  const gmux_channel_options *o = e->config.options;
+  gmux__connector_config config = {
+      .target = e->config.target,
+      .happy_eyeballs_ns = o->happy_eyeballs_ms * GMUX__NS_PER_MS,
+      .cache_ns = o->dns_cache_ms * GMUX__NS_PER_MS,
+  };
+  gmux__settings_socket(&config.socket, o);
+  gmux__connector_init(&e->connector, e->loop, &config, &gmux__endpoint_connector_handlers, e);
 }
 
 int gmux__endpoint_init(gmux__endpoint *e, gmux_loop *loop, const gmux__endpoint_config *config,
                         const gmux__endpoint_handlers *handlers, void *owner) {
   *e = (gmux__endpoint){.loop = loop, .config = *config, .handlers = handlers, .owner = owner};
-  gmux__connector_init(&e->connector, loop, config->target, &connector_handlers, e);
-  gmux__backoff_init(&e->backoff, &config->backoff);
-  gmux__timer_init(&e->backoff_timer, endpoint_on_backoff, e);
+  const gmux_channel_options *o = config->options;
+  gmux__backoff_config backoff;
+  gmux__settings_backoff(&backoff, o);
+  gmux__settings_pool(&e->pool, o);
+  endpoint_init_connector(e);
+  gmux__backoff_init(&e->backoff, &backoff);
+  gmux__timer_init(&e->dial_timer, endpoint_on_change, e);
+  gmux__timer_init(&e->upkeep_timer, gmux__pool_on_upkeep, e);
+  gmux__task_init(&e->change_task, endpoint_on_change, e);
+  e->keepalive_ns = o->keepalive_ms ? o->keepalive_ms * GMUX__NS_PER_MS : GMUX__PULSE_OFF;
+  gmux__counter_set(&config->figures->keepalive_ms, o->keepalive_ms);
   return config->tls ? gmux__tls_session_new(&e->session) : 0;
+}
+
+static void endpoint_stop(gmux__endpoint *e) {
+  gmux__timer_clear(e->loop, &e->dial_timer);
+  gmux__timer_clear(e->loop, &e->upkeep_timer);
+  gmux__task_cancel(&e->change_task);
 }
 
 void gmux__endpoint_deinit(gmux__endpoint *e) {
   if (!e->loop) return;
   assert(gmux__endpoint_is_gone(e));
   gmux__connector_deinit(&e->connector);
-  gmux__timer_clear(e->loop, &e->backoff_timer);
+  endpoint_stop(e);
   if (e->session) gmux__tls_session_free(e->session);
   e->session = NULL;
 }
 
 void gmux__endpoint_close(gmux__endpoint *e, const char *why) {
   e->is_closed = true;
-  gmux__connector_stop(&e->connector);
-  gmux__timer_clear(e->loop, &e->backoff_timer);
-  gmux__list *const lists[] = {&e->greeting, &e->ready, &e->draining};
+  endpoint_stop(e);
+  gmux__connector_stop(&e->connector); /* which abandons those that are GREETING */
+  gmux__list *const lists[] = {&e->ready, &e->draining};
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
     while (lists[i]->first)
-      line_abandon(line_first(lists[i]), GMUX_ERR_CANCELLED, why);
+      gmux__line_abandon(gmux__line_of(lists[i]->first), GMUX_ERR_CANCELLED, why);
+  gmux__endpoint_publish(e);
 }
 
 /* ---- questions ---- */
@@ -96,223 +84,115 @@ gmux_channel_state gmux__endpoint_state(const gmux__endpoint *e) {
   return e->has_failed ? GMUX_CHANNEL_TRANSIENT_FAILURE : GMUX_CHANNEL_IDLE;
 }
 
-gmux__line *gmux__endpoint_pick(gmux__endpoint *e) {
-  gmux__line *line = line_first(&e->ready);
-  return line && gmux__conn_free_slots(line->conn) > 0 ? line : NULL;
+size_t gmux__endpoint_trusted(const gmux__endpoint *e) {
+  size_t count = 0;
+  for (gmux__link *l = e->ready.first; l; l = l->next)
+    count += gmux__line_is_trusted(gmux__line_of(l));
+  return count;
 }
 
 bool gmux__endpoint_is_held_back(gmux__endpoint *e) {
-  return gmux__endpoint_state(e) == GMUX_CHANNEL_TRANSIENT_FAILURE &&
-         gmux__loop_now(e->loop) < e->not_before_ns;
+  return e->has_failed && !gmux__connector_is_on(&e->connector) &&
+         gmux__loop_now(e->loop) < e->not_before_ns && gmux__endpoint_trusted(e) == 0;
 }
 
-size_t gmux__endpoint_connections(const gmux__endpoint *e) {
-  return e->ready.count + e->draining.count;
+bool gmux__endpoint_is_warm(const gmux__endpoint *e) {
+  size_t least = e->pool.min_connections ? e->pool.min_connections : 1;
+  return gmux__endpoint_trusted(e) >= least;
 }
 
 bool gmux__endpoint_is_gone(const gmux__endpoint *e) {
   return !gmux__connector_is_on(&e->connector) &&
-         e->greeting.count + e->abandoned.count + gmux__endpoint_connections(e) == 0;
+         e->greeting.count + e->ready.count + e->draining.count + e->abandoned.count == 0;
 }
 
 const char *gmux__endpoint_why(const gmux__endpoint *e) {
   return e->why;
 }
 
-/* "": no attempt runs. */
-static void endpoint_explain_attempt(const gmux__endpoint *e, char *text, size_t len) {
-  const gmux__line *line = line_first(&e->greeting);
-  char address[GMUX__ADDRESS_TEXT];
+static bool line_is_validating(const gmux__line *line) {
+  return gmux__line_is_trusted(line) && gmux__conn_is_validating(line->conn);
+}
+
+/* As long as any connection is good but full, that is it, whatever else goes on. */
+gmux__wait gmux__endpoint_wait(gmux__endpoint *e) {
+  gmux__wait wait = GMUX__WAIT_NONE;
+  for (gmux__link *l = e->ready.first; l; l = l->next) {
+    if (!gmux__line_is_trusted(gmux__line_of(l))) continue;
+    if (!line_is_validating(gmux__line_of(l))) return GMUX__WAIT_LIMIT;
+    wait = GMUX__WAIT_VALIDATION;
+  }
+  if (wait != GMUX__WAIT_NONE) return wait;
+  if (gmux__connector_is_on(&e->connector)) return gmux__connector_wait(&e->connector);
+  return gmux__loop_now(e->loop) < e->not_before_ns ? GMUX__WAIT_BACKOFF : GMUX__WAIT_NONE;
+}
+
+/* "": it waits for something else than the limit. */
+static void endpoint_explain_limit(const gmux__endpoint *e, char *text, size_t len) {
+  size_t streams = 0, lines = 0;
+  const gmux__line *last = NULL;
   text[0] = '\0';
-  if (line && gmux__conn_get_state(line->conn) == GMUX__CONN_SECURING)
-    snprintf(text, len, "in the TLS handshake with %s",
-             gmux__connector_address(&e->connector, address));
-  else if (gmux__connector_is_on(&e->connector))
-    gmux__connector_explain(&e->connector, text, len);
+  for (gmux__link *l = e->ready.first; l; l = l->next) {
+    const gmux__line *line = gmux__line_of(l);
+    if (!gmux__line_is_trusted(line)) continue;
+    last = line;
+    lines++;
+    streams += gmux__conn_stream_count(line->conn);
+  }
+  if (lines == 1)
+    snprintf(text, len, "for a free stream to %s, which has %zu of them in use", last->peer,
+             streams);
+  else if (lines > 1)
+    snprintf(text, len, "for a free stream: %zu connections have %zu of them in use", lines,
+             streams);
 }
 
 void gmux__endpoint_explain(const gmux__endpoint *e, char *text, size_t len) {
-  const gmux__line *line = line_first(&e->ready);
-  if (line) {
-    snprintf(text, len, "for a free stream to %s, which has %zu of them in use", line->peer,
-             gmux__conn_stream_count(line->conn));
-    return;
-  }
-  char now[GMUX__CONNECTOR_WHY];
-  endpoint_explain_attempt(e, now, sizeof now);
+  if (len == 0) return;
+  endpoint_explain_limit(e, text, len);
+  if (text[0]) return;
+  char now[GMUX__CONNECTOR_WHY] = "";
+  if (gmux__connector_is_on(&e->connector)) gmux__connector_explain(&e->connector, now, sizeof now);
   snprintf(text, len, "for a connection%s%s%s%s", *now ? ": " : "", now, *e->why ? ": " : "",
            e->why);
 }
 
-/* ---- attempts ---- */
+/* ---- figures ---- */
 
-void gmux__endpoint_connect(gmux__endpoint *e) {
-  if (e->is_closed || e->ready.first || gmux__connector_is_on(&e->connector)) return;
-  uint64_t now_ns = gmux__loop_now(e->loop);
-  if (now_ns < e->not_before_ns) {
-    gmux__timer_set(e->loop, &e->backoff_timer, e->not_before_ns);
-    return;
+void gmux__endpoint_publish(gmux__endpoint *e) {
+  gmux__channel_figures *f = e->config.figures;
+  gmux__counter_set(&f->dialing, gmux__connector_is_on(&e->connector));
+  gmux__counter_set(&f->ready, e->ready.count);
+  gmux__counter_set(&f->suspect, e->ready.count - gmux__endpoint_trusted(e));
+  gmux__counter_set(&f->draining, e->draining.count);
+}
+
+#ifdef GMUX_DEBUG
+static void check_list(const gmux__endpoint *e, const gmux__list *list, gmux__line_state state) {
+  size_t count = 0;
+  for (gmux__link *l = list->first; l; l = l->next, count++) {
+    const gmux__line *line = gmux__line_of(l);
+    assert(line->endpoint == e && line->state == state && line->conn && line->holds > 0);
+    assert((line->race != NULL) == (state == GMUX__LINE_GREETING));
+    assert((line->ready_ns != 0) == (state == GMUX__LINE_READY) || state > GMUX__LINE_READY);
+    assert(state == GMUX__LINE_READY || state == GMUX__LINE_DRAINING || !line->is_temporary);
   }
-  gmux__timer_clear(e->loop, &e->backoff_timer);
-  uint64_t random = gmux__loop_random(e->loop);
-  gmux__connector_start(&e->connector, gmux__backoff_attempt(&e->backoff, now_ns, random));
+  assert(count == list->count);
 }
 
-void gmux__endpoint_reset_backoff(gmux__endpoint *e) {
-  gmux__backoff_reset(&e->backoff);
-  gmux__timer_clear(e->loop, &e->backoff_timer);
-  e->not_before_ns = 0;
+void gmux__endpoint_check(const gmux__endpoint *e) {
+  check_list(e, &e->greeting, GMUX__LINE_GREETING);
+  check_list(e, &e->ready, GMUX__LINE_READY);
+  check_list(e, &e->draining, GMUX__LINE_DRAINING);
+  check_list(e, &e->abandoned, GMUX__LINE_ABANDONED);
+  gmux__connector_check(&e->connector);
+  assert(!e->greeting.first || e->connector.stage == GMUX__CONNECTOR_RACING);
+  assert(!e->is_closed || (!e->ready.first && !e->draining.first && !e->greeting.first));
+  const gmux__channel_figures *f = e->config.figures;
+  assert(gmux__counter_get(&f->ready) == e->ready.count);
+  assert(gmux__counter_get(&f->draining) == e->draining.count);
+  assert(gmux__counter_get(&f->dialing) == gmux__connector_is_on(&e->connector));
+  assert(gmux__counter_get(&f->dials_started) >=
+         gmux__counter_get(&f->made) + gmux__counter_get(&f->dials_failed));
 }
-
-static void endpoint_on_failed(void *owner) {
-  gmux__endpoint *e = owner;
-  e->has_failed = true;
-  e->failed++;
-  e->not_before_ns = gmux__backoff_failed(&e->backoff, gmux__loop_now(e->loop));
-  snprintf(e->why, sizeof e->why, "%s", gmux__connector_why(&e->connector));
-  gmux__log(gmux__loop_logger(e->loop), GMUX_LOG_WARN, "client", "%s", e->why);
-  e->handlers->on_failed(e->owner);
-  endpoint_changed(e);
-}
-
-/* The transport is ours to close when it cannot be wrapped. */
-static int endpoint_secure(gmux__endpoint *e, gmux__transport **transport) {
-  if (!e->config.tls) return 0;
-  gmux__transport *inner = *transport;
-  return gmux__tls_wrap(transport, e->config.tls, inner, e->config.tls_host, e->session);
-}
-
-static void endpoint_on_transport(void *owner, gmux__transport *transport) {
-  gmux__endpoint *e = owner;
-  gmux__line *line = NULL;
-  int error = endpoint_secure(e, &transport);
-  if (!error) error = line_new(&line, e);
-  if (error) {
-    gmux__transport_close(transport);
-    gmux__connector_next(&e->connector, GMUX__REACH_TLS, gmux_last_error());
-    return;
-  }
-  gmux__list_append(&e->greeting, &line->link);
-  gmux__conn_start(line->conn, transport);
-}
-
-static void endpoint_on_late(void *owner) {
-  gmux__endpoint *e = owner;
-  char why[96];
-  gmux__line *line = line_first(&e->greeting);
-  bool is_securing = line && gmux__conn_get_state(line->conn) == GMUX__CONN_SECURING;
-  snprintf(why, sizeof why, "%s within %llu ms",
-           is_securing ? "no end of the TLS handshake" : "no SETTINGS",
-           (unsigned long long)gmux__connector_spent_ms(&e->connector));
-  if (line) line_abandon(line, GMUX_ERR_TIMEOUT, why);
-  gmux__connector_next(&e->connector, is_securing ? GMUX__REACH_TLS : GMUX__REACH_GREETING, why);
-}
-
-static const gmux__connector_handlers connector_handlers = {
-    .on_transport = endpoint_on_transport,
-    .on_late = endpoint_on_late,
-    .on_failed = endpoint_on_failed,
-};
-
-/* ---- connections ---- */
-
-/* Success is the server's SETTINGS: the backoff starts afresh (gRPC connection-backoff). What the
- * attempt would have had to wait is kept for a connection that turns out to be of no use, so that a
- * server that greets and hangs up is not called again and again without a pause. */
-static void line_on_ready(gmux__conn *conn, void *owner) {
-  gmux__line *line = owner;
-  gmux__endpoint *e = line->endpoint;
-  if (line->link.list != &e->greeting) return;
-  gmux__connector_stop(&e->connector);
-  e->not_before_ns = e->backoff.next_at_ns;
-  gmux__backoff_reset(&e->backoff);
-  e->has_failed = false;
-  e->why[0] = '\0';
-  e->made++;
-  snprintf(line->peer, sizeof line->peer, "%s", gmux__conn_peer(conn));
-  line_move(line, &e->ready);
-  gmux__log(gmux__loop_logger(e->loop), GMUX_LOG_INFO, "client", "connected to %s", line->peer);
-  endpoint_changed(e);
-}
-
-static void line_on_slots(gmux__conn *conn, void *owner) {
-  (void)conn;
-  gmux__line *line = owner;
-  gmux__endpoint *e = line->endpoint;
-  if (line->link.list == &e->ready) e->handlers->on_room(e->owner);
-}
-
-/* A connection that has carried calls was of use: its successor may be made at once. */
-static void line_leaves_ready(gmux__line *line) {
-  if (line->calls > 0) line->endpoint->not_before_ns = 0;
-}
-
-/* It takes no more calls; those on it finish. */
-static void line_retire(gmux__line *line) {
-  gmux__endpoint *e = line->endpoint;
-  line_leaves_ready(line);
-  line_move(line, &e->draining);
-  snprintf(e->why, sizeof e->why, "%s", gmux__conn_why(line->conn));
-  gmux__log(gmux__loop_logger(e->loop), GMUX_LOG_INFO, "client", "no more calls on %s: %s",
-            line->peer, e->why);
-}
-
-static void line_on_draining(gmux__conn *conn, void *owner) {
-  (void)conn;
-  gmux__line *line = owner;
-  gmux__endpoint *e = line->endpoint;
-  if (line->link.list != &e->ready) return;
-  line_retire(line);
-  endpoint_changed(e);
-}
-
-/* The connection's words start with its address, which the connector puts before them too. */
-static const char *conn_why_alone(const gmux__conn *conn) {
-  const char *why = gmux__conn_why(conn), *peer = gmux__conn_peer(conn);
-  size_t len = strlen(peer);
-  bool is_repeated = len > 0 && strncmp(why, peer, len) == 0 && strncmp(why + len, ": ", 2) == 0;
-  return is_repeated ? why + len + 2 : why;
-}
-
-/* Takes the connection out of its list and lets it go. */
-static void line_end(gmux__line *line) {
-  gmux__list_remove(&line->link);
-  gmux__conn_free(line->conn);
-  line->conn = NULL;
-  gmux__line_release(line);
-}
-
-static void line_on_closed(gmux__conn *conn, void *owner) {
-  gmux__line *line = owner;
-  gmux__endpoint *e = line->endpoint;
-  bool was_greeting = line->link.list == &e->greeting;
-  gmux__connector_reach reach =
-      gmux__conn_has_greeted(conn) ? GMUX__REACH_GREETING : GMUX__REACH_TLS;
-  char why[sizeof e->why];
-  snprintf(why, sizeof why, "%s", was_greeting ? conn_why_alone(conn) : gmux__conn_why(conn));
-  if (line->link.list == &e->ready) {
-    line_leaves_ready(line);
-    memcpy(e->why, why, sizeof why);
-    gmux__log(gmux__loop_logger(e->loop), GMUX_LOG_INFO, "client", "connection lost: %s", why);
-  }
-  line_end(line);
-  if (was_greeting)
-    gmux__connector_next(&e->connector, reach, why);
-  else
-    endpoint_changed(e);
-}
-
-static const gmux__conn_handlers conn_handlers = {
-    .on_ready = line_on_ready,
-    .on_slots = line_on_slots,
-    .on_draining = line_on_draining,
-    .on_closed = line_on_closed,
-};
-
-void gmux__endpoint_drop(gmux__endpoint *e) {
-  gmux__line *line = line_first(&e->ready);
-  if (!line) return;
-  line_move(line, &e->draining);
-  e->not_before_ns = 0;
-  gmux__conn_drain(line->conn, "idle");
-}
+#endif

@@ -136,6 +136,7 @@ static void a_server_that_never_greets_does_not_hold_the_next_address(void) {
   ASSERT_CODE(t, GMUX_OK);
   rawpeer *p = rawpeer_accept(listener);
   CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+  w_run();
   CU_ASSERT_NOT_EQUAL(rawpeer_state(p), 0); /* dropped */
   rawpeer_free(p);
   rawpeer_listen_close(listener);

@@ -37,6 +37,8 @@ void w_setup(void) {
   w_closed = 0;
   gmux_channel_options_init(&w_options, sizeof w_options);
   w_options.cleartext = true;
+  w_options.redial_jitter_ms = 0;             /* what follows a loss follows at once */
+  w_options.suspect_after_ms = GMUX_NEVER_MS; /* a raw server answers no PING by itself */
   for (int i = 0; i < 4; i++)
     gmux_method_new(&w_methods[i], paths[i], (gmux_method_kind)i, 0);
 }
