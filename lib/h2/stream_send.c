@@ -72,9 +72,12 @@ int gmux__stream_frame(gmux__stream *stream, gmux__outq *out, size_t len) {
     gmux__outmsg *msg = gmux__container(stream->send.queue.first, gmux__outmsg, link);
     size_t n = gmux__outmsg_left(msg);
     if (n > len) n = len;
-    if (gmux__outq_message(out, msg, n)) return GMUX_ERR_NOMEM;
+    size_t before = msg->framed;
+    int error = gmux__outq_message(out, msg, n);
+    gmux__backlog_framed(stream,
+                         msg->framed - before); /* its prefix may fit where the rest fails */
+    if (error) return error;
     len -= n;
-    gmux__backlog_framed(stream, n);
     if (!gmux__outmsg_left(msg)) stream_framed(stream, msg);
   }
   return 0;
