@@ -49,6 +49,7 @@ int main(int argc, char **argv) {
   gmux_channel_options how;
   gmux_channel_options_init(&how, sizeof how);
   how.cleartext = !credentials.ca_file;
+  how.max_connections = 1; /* one case counts them */
   if (credentials.ca_file) must(gmux_tls_client_new(&how.tls, &credentials));
   gmux_loop *loop;
   const char *slow = getenv("GMUX_TEST_SLOW");

@@ -70,6 +70,7 @@ static void a_thousand_calls_of_eight_threads_run_at_once_on_one_connection(void
     CU_ASSERT_FATAL(kit_server_start(&server, NULL, kit_address(kind), kit_server_tls(kind)));
     gmux_channel_options o = kit_channel_options(kit_client_tls(kind));
     if (kind == KIT_UNIX) o.tls_host = NULL;
+    o.max_connections = 1;
     kit_client client;
     kit_client_start(&client, server.target, &o);
     caller callers[THREADS];
