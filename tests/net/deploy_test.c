@@ -259,7 +259,9 @@ static void a_server_replaced_by_sigkill_under_load_loses_only_what_was_under_wa
   }
   load_run(1000);
   load_stop();
-  CU_ASSERT(atomic_load(&load.failed) <= WIDTH * LIVES);
+  /* On two connections: what follows the calls of the one that is found dead first goes to the
+   * other, and is lost with it. */
+  CU_ASSERT(atomic_load(&load.failed) <= 2 * WIDTH * LIVES);
   kill(p.pid, SIGTERM);
   process_wait(&p);
 }
