@@ -354,8 +354,8 @@ GMUX_API int gmux_channel_get_stats(gmux_channel *channel, gmux_channel_stats *s
 /*
  * Writes for people what the channel is doing, several lines: state, each connection with its
  * streams, round trip and last events, what waiting calls wait for. Cut to fit, always terminated
- * unless len is 0; returns the length it would have had. Elsewhere than on the loop's thread it
- * waits for the loop.
+ * unless len is 0; returns the length it would have had, and 0 out of memory. Elsewhere than on the
+ * loop's thread it waits for the loop. 4 KiB a connection are enough.
  */
 GMUX_API size_t gmux_channel_describe(gmux_channel *channel, char *text, size_t len);
 

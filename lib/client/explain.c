@@ -7,7 +7,7 @@
 #include "lib/base/fail.h"
 #include "lib/client/ask.h"
 #include "lib/client/call.h"
-#include <stdarg.h>
+#include "lib/client/words.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -97,34 +97,11 @@ static void explain_attempts(const gmux_call *call, gmux_call_explanation *e) {
 
 /* ---- words ---- */
 
-/* Cut to fit. */
-typedef struct words {
-  char *text;
-  size_t len, used;
-} words;
-
-GMUX_PRINTF(2, 3) static void say(words *w, const char *format, ...) {
-  if (w->used >= w->len) return;
-  va_list args;
-  va_start(args, format);
-  int n = vsnprintf(w->text + w->used, w->len - w->used, format, args);
-  va_end(args);
-  if (n > 0) w->used += (size_t)n;
-}
-
-static void say_ms(words *w, uint64_t ns) {
-  uint64_t tenths = (ns + GMUX__NS_PER_MS / 20) / (GMUX__NS_PER_MS / 10);
-  if (tenths >= 100 || tenths % 10 == 0)
-    say(w, "%llu ms", (unsigned long long)((tenths + 5) / 10));
-  else
-    say(w, "%llu.%llu ms", (unsigned long long)(tenths / 10), (unsigned long long)(tenths % 10));
-}
-
 /* Less is not worth a word. */
 static const uint64_t WORTH_SAYING_NS = GMUX__NS_PER_MS / 20;
 
 /* "250 ms for TCP, 160 ms at the server"; returns how many. */
-static int say_times(words *w, const gmux_call_explanation *e) {
+static int say_times(gmux__words *w, const gmux_call_explanation *e) {
   const struct {
     uint64_t ns;
     const char *where;
@@ -145,9 +122,9 @@ static int say_times(words *w, const gmux_call_explanation *e) {
   int count = 0;
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
     if (parts[i].ns < WORTH_SAYING_NS) continue;
-    if (count++ > 0) say(w, ", ");
-    say_ms(w, parts[i].ns);
-    say(w, " %s", parts[i].where);
+    if (count++ > 0) gmux__say(w, ", ");
+    gmux__say_ms(w, parts[i].ns);
+    gmux__say(w, " %s", parts[i].where);
   }
   return count;
 }
@@ -158,7 +135,7 @@ static const char *ordinal_ending(uint32_t n) {
 }
 
 /* "2nd attempt, the first was refused"; nothing where there was no attempt before. */
-static bool say_attempts(words *w, const gmux_call *call, const char *before) {
+static bool say_attempts(gmux__words *w, const gmux_call *call, const char *before) {
   uint32_t past[GMUX__EVIDENCES], count = 0;
   memcpy(past, call->loop_only.ended_by, sizeof past);
   /* The one with which the call ended is not a past one. */
@@ -167,14 +144,14 @@ static bool say_attempts(words *w, const gmux_call *call, const char *before) {
   for (int i = 0; i < GMUX__EVIDENCES; i++)
     count += past[i];
   if (count == 0) return false;
-  say(w, "%s%u%s attempt, ", before, count + 1, ordinal_ending(count + 1));
+  gmux__say(w, "%s%u%s attempt, ", before, count + 1, ordinal_ending(count + 1));
   const char *separator = count == 1 ? "the first " : "before it ";
   for (int i = 0; i < GMUX__EVIDENCES; i++) {
     if (past[i] == 0) continue;
-    say(w, "%s", separator);
-    if (count > 1) say(w, "%u ", past[i]);
-    if (i != GMUX_EVIDENCE_NEVER_LEFT) say(w, past[i] == 1 ? "was " : "were ");
-    say(w, "%s", gmux_evidence_str((gmux_evidence)i));
+    gmux__say(w, "%s", separator);
+    if (count > 1) gmux__say(w, "%u ", past[i]);
+    if (i != GMUX_EVIDENCE_NEVER_LEFT) gmux__say(w, past[i] == 1 ? "was " : "were ");
+    gmux__say(w, "%s", gmux_evidence_str((gmux_evidence)i));
     separator = ", ";
   }
   return true;
@@ -218,29 +195,29 @@ void gmux__call_where(const gmux_call *call, char *text, size_t len) {
 void gmux__call_times(const gmux_call *call, char *text, size_t len) {
   gmux_call_explanation e;
   explain_times(call, &e);
-  words w = {text, len, 0};
-  say(&w, " (");
+  gmux__words w = {text, len, 0};
+  gmux__say(&w, " (");
   int parts = say_times(&w, &e);
   bool has_past = say_attempts(&w, call, parts ? "; " : "");
-  say(&w, ")");
+  gmux__say(&w, ")");
   if (parts < 2 && !has_past) *text = '\0';
 }
 
 static void explain_sentence(const gmux_call *call, gmux_call_explanation *e) {
-  words w = {e->sentence, sizeof e->sentence, 0};
+  gmux__words w = {e->sentence, sizeof e->sentence, 0};
   bool is_over = call->loop_only.state >= GMUX__CALL_ENDING;
   if (call->loop_only.state == GMUX__CALL_NEW) {
-    say(&w, "on its way from the thread that started it");
+    gmux__say(&w, "on its way from the thread that started it");
     return;
   }
-  say_ms(&w, e->total_ns);
-  say(&w, is_over ? ": " : " so far: ");
-  if (say_times(&w, e) == 0) say(&w, "nowhere in particular");
+  gmux__say_ms(&w, e->total_ns);
+  gmux__say(&w, is_over ? ": " : " so far: ");
+  if (say_times(&w, e) == 0) gmux__say(&w, "nowhere in particular");
   say_attempts(&w, call, "; ");
   if (is_over) return;
   char where[GMUX__RESULT_TEXT];
   gmux__call_where(call, where, sizeof where);
-  say(&w, "; %s", where);
+  gmux__say(&w, "; %s", where);
 }
 
 /* ---- gmux_call_explain ---- */

@@ -1,0 +1,22 @@
+/* words.c: sentences for people, put together piece by piece. */
+#include "lib/client/words.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+void gmux__say(gmux__words *words, const char *format, ...) {
+  size_t at = words->used < words->len ? words->used : words->len;
+  va_list args;
+  va_start(args, format);
+  int n = vsnprintf(words->text ? words->text + at : NULL, words->len - at, format, args);
+  va_end(args);
+  if (n > 0) words->used += (size_t)n;
+}
+
+void gmux__say_ms(gmux__words *words, uint64_t ns) {
+  uint64_t tenths = (ns + 50000) / 100000;
+  if (tenths >= 100 || tenths % 10 == 0)
+    gmux__say(words, "%llu ms", (unsigned long long)((tenths + 5) / 10));
+  else
+    gmux__say(words, "%llu.%llu ms", (unsigned long long)(tenths / 10),
+              (unsigned long long)(tenths % 10));
+}

@@ -1,0 +1,20 @@
+/* words.h: sentences for people, put together piece by piece. */
+#ifndef GMUX__CLIENT_WORDS_H
+#define GMUX__CLIENT_WORDS_H
+
+#include <gmux/api.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Cut to fit, always terminated unless len is 0. {text, len, 0} is an empty one. */
+typedef struct gmux__words {
+  char *text; /* may be NULL when len is 0 */
+  size_t len;
+  size_t used; /* also what did not fit */
+} gmux__words;
+
+void gmux__say(gmux__words *words, const char *format, ...) GMUX_PRINTF(2, 3);
+/* "412 ms", "2.1 ms": a tenth where it matters. */
+void gmux__say_ms(gmux__words *words, uint64_t ns);
+
+#endif
