@@ -1,14 +1,16 @@
 /*
- * conn.c: the life of a connection. Its bytes are in conn_io.c.
+ * conn.c: the life of a connection. Its bytes are in conn_io.c, its PINGs
+ * and deadlines in conn_pulse.c, its GOAWAYs in conn_drain.c.
  *
  *     DIALING    no transport. conn_new
  *       | gmux__conn_start
  *     SECURING   TLS shakes hands; the transport minds its own readiness. conn_secure
  *       | conn_greet
- *     GREETING   our SETTINGS leave; the peer's have not come, so nothing may be opened yet
+ *     GREETING   our SETTINGS leave; the peer's have not come, so nothing but eager streams may be
+ *                opened yet
  *       | on_settings (session.c)
  *     READY      streams come and go
- *       | on_goaway (session.c), gmux__conn_drain
+ *       | gmux__conn_on_goaway, gmux__conn_drain (conn_drain.c)
  *     DRAINING   no new streams; gmux__conn_close_if_drained ends it with the last one
  *       |
  *     CLOSED     from any state by gmux__conn_close: no transport, every stream has its ending, and

@@ -4,7 +4,7 @@
  * A connection is made without a transport (DIALING), started with one, and then lives by itself:
  * TLS handshake, SETTINGS, streams, flow control, GOAWAY, end. It decides nothing about when to
  * dial, how long to wait or which call goes where; that is its owner's (a channel, a server), which
- * is told through handlers.
+ * is told through handlers. It watches its peer by itself: PINGs, and a deadline for each phase.
  *
  *     DIALING --start--> SECURING --TLS done--> GREETING --peer's SETTINGS--> READY
  *     READY --GOAWAY either way, ids used up--> DRAINING --last stream ended--> CLOSED

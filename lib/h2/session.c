@@ -315,6 +315,16 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
   return 0;
 }
 
+/* A request that has not left when the connection closes stays: behind our farewell it could only
+ * be lost, and would be "possibly executed" for nothing. */
+static int before_frame_send(nghttp2_session *session, const nghttp2_frame *frame,
+                             void *user_data) {
+  (void)session;
+  const gmux__conn *conn = user_data;
+  bool is_late = conn->error && !conn->h2->config.is_server && frame->hd.type == NGHTTP2_HEADERS;
+  return is_late ? NGHTTP2_ERR_CANCEL : 0;
+}
+
 /* A request that was not sent is not known to the peer, and nghttp2 forgets it by itself; an answer
  * has to be ended, since its client waits for it. */
 static void on_block_too_large(gmux__conn *conn, gmux__stream *stream) {
@@ -370,6 +380,7 @@ int gmux__session_callbacks_new(nghttp2_session_callbacks **out) {
   nghttp2_session_callbacks_set_on_frame_recv_callback(c, on_frame_recv);
   nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, on_invalid_frame_recv);
   nghttp2_session_callbacks_set_on_stream_close_callback(c, on_stream_close);
+  nghttp2_session_callbacks_set_before_frame_send_callback(c, before_frame_send);
   nghttp2_session_callbacks_set_on_frame_send_callback(c, on_frame_send);
   nghttp2_session_callbacks_set_on_frame_not_send_callback(c, on_frame_not_send);
   nghttp2_session_callbacks_set_send_data_callback(c, on_send_data);

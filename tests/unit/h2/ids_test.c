@@ -24,6 +24,17 @@ static void at_three_quarters_of_its_ids_a_connection_is_worn_once(void) {
   CU_ASSERT_EQUAL(rawpeer_count(p, RAW_HEADERS, WORN), 1);
 }
 
+static void a_worn_connection_may_be_closed_at_once(void) {
+  client.first_id = WORN;
+  client.closes_on = 'W';
+  pair_ready_client();
+  party *c = party_start();
+  sim_run(pair_sim);
+  CU_ASSERT_PTR_NULL(client.conn);
+  CU_ASSERT_EQUAL(c->how, GMUX__ENDING_LOST);
+  CU_ASSERT_EQUAL(c->evidence, GMUX_EVIDENCE_NEVER_LEFT);
+}
+
 static void streams_are_opened_until_the_ids_end_and_then_it_drains(void) {
   client.first_id = LAST - 2;
   rawpeer *p = pair_ready_client();
@@ -117,6 +128,7 @@ static void nothing_is_eager_unless_asked_for(void) {
 
 static const test_case cases[] = {
     TEST(at_three_quarters_of_its_ids_a_connection_is_worn_once),
+    TEST(a_worn_connection_may_be_closed_at_once),
     TEST(streams_are_opened_until_the_ids_end_and_then_it_drains),
     TEST(eager_streams_leave_behind_the_preface),
     TEST(a_lower_limit_than_was_eagerly_used_locks_nothing_up),

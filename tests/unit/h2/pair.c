@@ -166,14 +166,18 @@ static void on_draining(gmux__conn *conn, void *owner) {
   note(((side *)owner)->log, sizeof client.log, "D");
 }
 
+static void close_on(gmux__conn *conn, char event, const side *s) {
+  if (s->closes_on == event) gmux__conn_close(conn, GMUX_ERR_CLOSED, 0, "the test says so");
+}
+
 static void on_trust(gmux__conn *conn, void *owner) {
-  (void)conn;
   note(((side *)owner)->log, sizeof client.log, "T");
+  close_on(conn, 'T', owner);
 }
 
 static void on_worn(gmux__conn *conn, void *owner) {
-  (void)conn;
   note(((side *)owner)->log, sizeof client.log, "W");
+  close_on(conn, 'W', owner);
 }
 
 static void on_closed(gmux__conn *conn, void *owner) {

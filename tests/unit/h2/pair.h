@@ -45,6 +45,7 @@ typedef struct side {
   gmux_loss loss;
   bool is_over_pinged;
   int32_t first_id; /* client: of its streams; 0: 1 */
+  char closes_on;   /* 'T' or 'W': then it closes its connection */
   party *parties[SIDE_PARTIES];
   size_t party_count;
   uint32_t credit;            /* of new parties; GMUX_CREDIT_UNLIMITED at first */

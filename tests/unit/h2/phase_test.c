@@ -310,6 +310,21 @@ static void goaway_is_the_cause_of_the_end_that_follows(void) {
   CU_ASSERT_PTR_NOT_NULL(strstr(c->why, "GOAWAY NO_ERROR \"going\""));
 }
 
+static void a_request_that_has_not_left_stays_when_the_connection_closes(void) {
+  rawpeer *p = pair_ready_client();
+  party *left = party_start();
+  sim_run(pair_sim);
+  party *late = party_start();
+  gmux__conn_close(client.conn, GMUX_ERR_CLOSED, 0, "the test says so");
+  sim_run(pair_sim);
+  CU_ASSERT_EQUAL(left->evidence, GMUX_EVIDENCE_POSSIBLE);
+  CU_ASSERT_EQUAL(late->evidence, GMUX_EVIDENCE_NEVER_LEFT);
+  CU_ASSERT_EQUAL(late->how, GMUX__ENDING_LOST);
+  CU_ASSERT_PTR_NOT_NULL(strstr(late->why, "the test says so"));
+  CU_ASSERT_EQUAL(rawpeer_count(p, RAW_HEADERS, RAW_ANY), 1);
+  CU_ASSERT_EQUAL(rawpeer_count(p, RAW_GOAWAY, 0), 1);
+}
+
 static void an_end_without_a_word_is_eof(void) {
   rawpeer *p = pair_ready_client();
   rawpeer_shutdown(p);
@@ -351,6 +366,7 @@ static const test_case cases[] = {
     TEST(a_later_goaway_lowers_the_last_id),
     TEST(a_later_goaway_cannot_raise_the_last_id),
     TEST(goaway_is_the_cause_of_the_end_that_follows),
+    TEST(a_request_that_has_not_left_stays_when_the_connection_closes),
     TEST(an_end_without_a_word_is_eof),
     TEST(a_reset_is_a_reset),
     TEST(a_breach_of_protocol_is_named),

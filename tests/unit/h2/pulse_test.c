@@ -264,6 +264,27 @@ static void an_unanswered_keepalive_ping_is_suspicious_after_a_while(void) {
   ASSERT_LOG(&client, "R S T");
 }
 
+static void the_connection_may_be_closed_when_it_becomes_suspect(void) {
+  suspicion_only();
+  party *c = party_start();
+  client.closes_on = 'T';
+  sim_run_for(pair_sim, 500 * MS);
+  CU_ASSERT_PTR_NULL(client.conn);
+  CU_ASSERT_TRUE(c->is_closed);
+}
+
+static void the_connection_may_be_closed_when_it_is_trusted_again(void) {
+  rawpeer *p = suspicion_only();
+  party *c = party_start();
+  gmux__stream_half_close(&c->stream);
+  sim_run_for(pair_sim, 500 * MS);
+  client.closes_on = 'T';
+  raw_answer(p, 1);
+  sim_run(pair_sim);
+  CU_ASSERT_PTR_NULL(client.conn);
+  CU_ASSERT_EQUAL(c->how, GMUX__ENDING_FINISHED);
+}
+
 /* ---- validation ---- */
 
 static void validation_pings_and_any_byte_makes_it_valid(void) {
@@ -365,6 +386,8 @@ static const test_case cases[] = {
     TEST(suspicion_pings_once_between_two_answers),
     TEST(silence_without_calls_is_not_suspicious),
     TEST(an_unanswered_keepalive_ping_is_suspicious_after_a_while),
+    TEST(the_connection_may_be_closed_when_it_becomes_suspect),
+    TEST(the_connection_may_be_closed_when_it_is_trusted_again),
     TEST(validation_pings_and_any_byte_makes_it_valid),
     TEST(validation_without_an_answer_makes_it_suspect),
     TEST(who_lived_a_moment_ago_needs_no_validation),
