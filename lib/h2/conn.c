@@ -168,6 +168,7 @@ void gmux__conn_deliver(gmux__conn *conn) {
     conn->handlers->on_ready(conn, conn->owner);
   if (take(&conn->has_draining_event) && conn->state != GMUX__CONN_CLOSED) conn_tell_draining(conn);
   conn_deliver_streams(conn);
+  gmux__resets_ask_for_life(conn);
   conn_deliver_changes(conn);
   gmux__conn_close_if_drained(conn);
   conn_deliver_streams(conn); /* those that a handler above, or the end, brought */

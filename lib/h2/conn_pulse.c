@@ -37,9 +37,9 @@ static bool has_pulse(const gmux__conn *conn) {
          conn->pulse.config.timeout_ns;
 }
 
-/* As the peer sees it: also one that is only waiting to be reset. */
+/* As the peer sees it: also one that is only waiting to be reset, but none that was. */
 static bool conn_has_streams(const gmux__conn *conn) {
-  return conn->h2->config.is_server ? conn->open_streams > 0 : conn->slots.taken > 0;
+  return conn->h2->config.is_server ? conn->open_streams > 0 : conn->slots.taken > conn->lingering;
 }
 
 /* ---- the alarm ---- */
@@ -212,6 +212,7 @@ void gmux__conn_on_bytes(gmux__conn *conn) {
   gmux__pulse_on_read(&conn->pulse, now_ns);
   if (conn->is_suspect) conn_trust(conn, silent_ns);
   if (conn->is_validating) conn_tell_trust(conn);
+  gmux__resets_on_bytes(conn);
 }
 
 void gmux__conn_on_settings_ack(gmux__conn *conn) {

@@ -38,6 +38,7 @@ struct gmux__seat {
   uint32_t reset_code; /* when is_reset */
   bool is_reset;       /* it is to be reset, or was */
   bool is_paid;        /* and a token was taken for it */
+  bool is_unheard;     /* its RST_STREAM has left, and the peer had not ended its half */
 };
 
 enum { GMUX__CONN_WHY = 256, GMUX__CONN_DRAIN_TEXT = 48 };
@@ -56,6 +57,7 @@ struct gmux__conn {
   gmux__bucket resets;
   gmux__timer reset_timer;
   gmux__slots slots;     /* client */
+  uint32_t lingering;    /* client: slots of streams that are reset, until any byte comes */
   uint32_t open_streams; /* server: those nghttp2 has not closed */
   gmux__backlog backlog;
   gmux__outq out;
@@ -226,7 +228,11 @@ void gmux__resets_flush(gmux__conn *conn);
 /* The connection is at its end, and says more than a RST_STREAM. */
 void gmux__resets_stop(gmux__conn *conn);
 /* Inside nghttp2: a RST_STREAM leaves, ours or nghttp2's own. `seat` may be NULL. */
-void gmux__resets_on_sent(gmux__conn *conn, const gmux__seat *seat);
+void gmux__resets_on_sent(gmux__conn *conn, gmux__seat *seat);
+/* The peer lives: slots that lingered are free. */
+void gmux__resets_on_bytes(gmux__conn *conn);
+/* Asks the peer for a sign of life when nothing but lingering slots could be had. */
+void gmux__resets_ask_for_life(gmux__conn *conn);
 
 /* stream_recv.c */
 void gmux__stream_want_deliver(gmux__stream *stream);

@@ -9,7 +9,8 @@
  *       | gmux__stream_send_reset, no token or no room in the socket
  *     DELAYED   in conn->delayed, first in first out: its RST_STREAM waits, its slot is not free
  *       | a token (reset_timer), room (gmux__resets_resume)
- *     RESET     in conn->seats again: its RST_STREAM is nghttp2's, and closes it
+ *     RESET     in conn->seats again: its RST_STREAM is nghttp2's, and closes it; a client's slot
+ *               lingers (conn->lingering, no seat any more) until the peer shows life (promise 1)
  *
  * From each of them nghttp2 may close the stream (gmux__seat_free), because both sides or the peer
  * have ended it; a RST_STREAM that still waited then is never sent.
@@ -24,7 +25,7 @@
 /* ---- seats ---- */
 
 static void seats_check(const gmux__conn *conn) {
-  size_t seats = conn->seats.count + conn->delayed.count;
+  size_t seats = conn->seats.count + conn->delayed.count + conn->lingering;
   assert(conn->h2->config.is_server ? seats <= conn->open_streams : seats == conn->slots.taken);
   (void)seats;
 }
@@ -55,12 +56,43 @@ static void count_waiting(gmux__conn *conn, int64_t by) {
   gmux__counter_add(&conn->h2->figures.resets_waiting, (uint64_t)by);
 }
 
+/* ---- slots of streams that we have reset ---- */
+
+/* RST_STREAM has no acknowledgement. A silent peer may still be at work on the stream, or be gone;
+ * so it counts against the limit until any byte comes. */
+static void conn_linger(gmux__conn *conn) {
+  conn->lingering++;
+  gmux__conn_want_deliver(conn);
+}
+
+void gmux__resets_on_bytes(gmux__conn *conn) {
+  if (conn->lingering == 0) return;
+  for (; conn->lingering > 0; conn->lingering--)
+    gmux__slots_give(&conn->slots);
+  conn->has_slots_event = true;
+  gmux__conn_want_deliver(conn);
+}
+
+void gmux__resets_ask_for_life(gmux__conn *conn) {
+  if (conn->lingering == 0 || conn->state != GMUX__CONN_READY || conn->is_suspect) return;
+  if (gmux__slots_free(&conn->slots) > 0 || gmux__conn_validate(conn)) return;
+  gmux__resets_on_bytes(conn); /* a PING might be held against us */
+}
+
+static void seat_give_slot(gmux__conn *conn, const gmux__seat *seat) {
+  if (seat->is_unheard)
+    conn_linger(conn);
+  else
+    gmux__slots_give(&conn->slots);
+}
+
 void gmux__seat_free(gmux__conn *conn, gmux__seat *seat) {
   if (!seat) return; /* refused: it never had one */
   seats_check(conn);
   if (seat->stream) gmux__seat_leave(seat->stream);
   if (seat->link.list == &conn->delayed) count_waiting(conn, -1);
   gmux__list_remove(&seat->link);
+  if (!conn->h2->config.is_server) seat_give_slot(conn, seat);
   gmux__seat_drop(conn->h2, seat);
 }
 
@@ -159,8 +191,9 @@ void gmux__stream_send_reset(gmux__stream *stream, uint32_t h2_code) {
   conn_update_timer(conn);
 }
 
-void gmux__resets_on_sent(gmux__conn *conn, const gmux__seat *seat) {
+void gmux__resets_on_sent(gmux__conn *conn, gmux__seat *seat) {
   gmux__counter_add(&conn->h2->figures.resets_sent, 1);
+  if (seat) seat->is_unheard = !nghttp2_session_get_stream_remote_close(conn->session, seat->id);
   if (seat && seat->is_paid) return;
   if (is_paced(&conn->h2->config))
     gmux__bucket_force(&conn->resets, gmux__loop_now(conn->h2->loop));

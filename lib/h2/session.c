@@ -255,7 +255,6 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
   if (conn->h2->config.is_server) {
     conn->open_streams--;
   } else {
-    gmux__slots_give(&conn->slots);
     conn->has_slots_event = true;
   }
   gmux__conn_count_streams(conn);

@@ -29,6 +29,12 @@ static party *half_closed(void) {
   return p;
 }
 
+/* Any byte. */
+static void show_life(rawpeer *p) {
+  rawpeer_window_update(p, 0, 1);
+  sim_run(pair_sim);
+}
+
 static void ten_thousand_cancels_send_no_more_resets_than_the_bucket_allows(void) {
   enum { CALLS = 10000, BURST = 500, RATE = 25 };
   set_pace(&client, BURST, RATE);
@@ -49,6 +55,7 @@ static void ten_thousand_cancels_send_no_more_resets_than_the_bucket_allows(void
     sim_run_for(pair_sim, GMUX__NS_PER_S);
   }
   CU_ASSERT_EQUAL(rawpeer_count(p, RAW_RST_STREAM, RAW_ANY), CALLS);
+  show_life(p);
   CU_ASSERT_EQUAL(gmux__conn_used_slots(client.conn), 0);
   CU_ASSERT_EQUAL(waiting(&client), 0);
   CU_ASSERT_EQUAL(gmux__counter_get(&figures(&client)->resets_sent), CALLS);
@@ -106,6 +113,72 @@ static void a_stream_whose_reset_waits_keeps_its_slot_until_the_peer_ends_it(voi
   ASSERT_LOG(reset, "");
 }
 
+/* ---- and after it has left (promise 1) ---- */
+
+static void a_stream_that_was_reset_counts_until_the_peer_shows_life(void) {
+  pair_config(&client)->max_streams = 3;
+  rawpeer *p = pair_ready_client();
+  cancel(half_closed());
+  cancel(half_closed());
+  sim_run(pair_sim);
+  CU_ASSERT_EQUAL(rawpeer_count(p, RAW_RST_STREAM, RAW_ANY), 2);
+  CU_ASSERT_EQUAL(gmux__conn_used_slots(client.conn), 2);
+  CU_ASSERT_EQUAL(gmux__conn_free_slots(client.conn), 1);
+  client.log[0] = 0;
+  show_life(p);
+  CU_ASSERT_EQUAL(gmux__conn_used_slots(client.conn), 0);
+  ASSERT_LOG(&client, "S");
+}
+
+static void the_slot_of_a_stream_that_the_peer_had_ended_is_free_at_once(void) {
+  rawpeer *p = pair_ready_client();
+  (void)party_start(); /* has not said all */
+  sim_run(pair_sim);
+  raw_answer(p, 1);
+  sim_run(pair_sim);
+  CU_ASSERT_EQUAL(rawpeer_count(p, RAW_RST_STREAM, 1), 1);
+  CU_ASSERT_EQUAL(gmux__conn_used_slots(client.conn), 0);
+}
+
+static rawpeer *ready_with_one_slot(void) {
+  pair_config(&client)->max_streams = 1;
+  pair_config(&client)->pulse = (gmux__pulse_config){.keepalive_ns = GMUX__PULSE_OFF,
+                                                     .timeout_ns = 20 * GMUX__NS_PER_S,
+                                                     .suspect_ns = GMUX__PULSE_OFF};
+  return pair_ready_client();
+}
+
+static void ack_ping(rawpeer *p, size_t nth) {
+  const rawframe *ping = rawpeer_find(p, RAW_PING, 0, nth);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(ping);
+  rawpeer_ping(p, RAW_ACK, ping->payload);
+  sim_run(pair_sim);
+}
+
+static void a_peer_whose_last_slot_was_reset_is_asked_for_a_sign_of_life(void) {
+  rawpeer *p = ready_with_one_slot();
+  cancel(half_closed());
+  sim_run(pair_sim);
+  CU_ASSERT_EQUAL(rawpeer_count(p, RAW_PING, 0), 1);
+  CU_ASSERT_EQUAL(gmux__conn_free_slots(client.conn), 0);
+  ack_ping(p, 0);
+  CU_ASSERT_EQUAL(gmux__conn_free_slots(client.conn), 1);
+}
+
+static void where_that_might_be_punished_the_slot_is_free_at_once(void) {
+  rawpeer *p = ready_with_one_slot();
+  for (size_t i = 0; i < 2; i++) {
+    cancel(half_closed());
+    sim_run(pair_sim);
+    ack_ping(p, i);
+  }
+  cancel(half_closed());
+  sim_run(pair_sim);
+  CU_ASSERT_EQUAL(rawpeer_count(p, RAW_PING, 0), 2);
+  CU_ASSERT_EQUAL(rawpeer_count(p, RAW_RST_STREAM, RAW_ANY), 3);
+  CU_ASSERT_EQUAL(gmux__conn_free_slots(client.conn), 1);
+}
+
 static void what_comes_for_a_stream_whose_reset_waits_is_drained(void) {
   static const uint8_t big[16000];
   set_pace(&client, 1, 1);
@@ -150,7 +223,7 @@ static void a_request_that_never_left_needs_no_token(void) {
   for (int i = 0; i < 10; i++)
     cancel(party_start());
   sim_run(pair_sim);
-  CU_ASSERT_EQUAL(gmux__conn_used_slots(client.conn), 0);
+  CU_ASSERT_EQUAL(gmux__conn_used_slots(client.conn), 1); /* the first one's */
   CU_ASSERT_EQUAL(waiting(&client), 0);
   CU_ASSERT_EQUAL(rawpeer_count(p, RAW_HEADERS, RAW_ANY), 1);
   CU_ASSERT_EQUAL(rawpeer_count(p, RAW_RST_STREAM, RAW_ANY), 1);
@@ -359,6 +432,10 @@ static const test_case cases[] = {
     TEST(ten_thousand_cancels_send_no_more_resets_than_the_bucket_allows),
     TEST(resets_that_wait_leave_in_the_order_of_their_cancels),
     TEST(a_stream_whose_reset_waits_keeps_its_slot_until_the_peer_ends_it),
+    TEST(a_stream_that_was_reset_counts_until_the_peer_shows_life),
+    TEST(the_slot_of_a_stream_that_the_peer_had_ended_is_free_at_once),
+    TEST(a_peer_whose_last_slot_was_reset_is_asked_for_a_sign_of_life),
+    TEST(where_that_might_be_punished_the_slot_is_free_at_once),
     TEST(what_comes_for_a_stream_whose_reset_waits_is_drained),
     TEST(a_cancel_while_resets_wait_needs_no_memory),
     TEST(a_request_that_never_left_needs_no_token),
