@@ -131,6 +131,37 @@ static void check_list(const gmux_channel *channel, const gmux__list *list,
   assert(count == list->count);
 }
 
+static uint64_t sum_of(const gmux__counter *counters, size_t count) {
+  uint64_t sum = 0;
+  for (size_t i = 0; i < count; i++)
+    sum += gmux__counter_get(&counters[i]);
+  return sum;
+}
+
+static uint64_t lines_made(const gmux__list *lines) {
+  uint64_t count = 0;
+  for (gmux__link *l = lines->first; l; l = l->next)
+    count += gmux__line_of(l)->ready_ns != 0;
+  return count;
+}
+
+/* Counters add up: each call and each connection is somewhere, and each loss has its cause. */
+static void check_figures(const gmux_channel *channel) {
+  const gmux__channel_figures *f = &channel->shared.figures;
+  const gmux__endpoint *e = &channel->loop_only.endpoint;
+  size_t running = channel->loop_only.running.count, waiting = calls_waiting(channel);
+  assert(gmux__counter_get(&f->waiting) == waiting);
+  assert(gmux__counter_get(&f->running) == running);
+  uint64_t ended = gmux__counter_get(&f->succeeded) + gmux__counter_get(&f->failed);
+  assert(gmux__counter_get(&f->started) == ended + running + waiting);
+  uint64_t attempts = gmux__counter_get(&f->attempts);
+  uint64_t retries = sum_of(f->retries, GMUX__EVIDENCES);
+  assert(retries <= attempts && attempts - retries <= gmux__counter_get(&f->started));
+  uint64_t open = lines_made(&e->ready) + lines_made(&e->draining) + lines_made(&e->abandoned);
+  assert(gmux__counter_get(&f->made) + gmux__counter_get(&f->dials_failed) ==
+         sum_of(f->lost, GMUX_LOSSES) + open);
+}
+
 void gmux__channel_check(const gmux_channel *channel) {
   const gmux__endpoint *endpoint = &channel->loop_only.endpoint;
   assert(channel->loop_only.state == gmux__endpoint_state(endpoint));
@@ -143,11 +174,6 @@ void gmux__channel_check(const gmux_channel *channel) {
   assert(channel->loop_only.waiting.count <= channel->options.max_waiting);
   if (channel->loop_only.state == GMUX_CHANNEL_SHUTDOWN)
     assert(!calls_waiting(channel) && !channel->loop_only.running.first);
-  const gmux__channel_figures *f = &channel->shared.figures;
-  assert(gmux__counter_get(&f->started) ==
-         gmux__counter_get(&f->succeeded) + gmux__counter_get(&f->failed) + calls_waiting(channel) +
-             channel->loop_only.running.count);
-  assert(gmux__counter_get(&f->waiting) == calls_waiting(channel));
-  assert(gmux__counter_get(&f->running) == channel->loop_only.running.count);
+  check_figures(channel);
 }
 #endif
