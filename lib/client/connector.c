@@ -161,6 +161,7 @@ static gmux__try *connector_furthest(const gmux__connector *c) {
 /* ---- the race ---- */
 
 static bool connector_advance(gmux__connector *c);
+static void connector_use_last_answer(gmux__connector *c, const char *why);
 
 static void try_on_dialed(void *arg, int error, gmux__transport *transport, const char *why) {
   gmux__try *t = arg;
@@ -218,6 +219,10 @@ static bool connector_advance(gmux__connector *c) {
 
 static void connector_on_next(void *arg) {
   gmux__connector *c = arg;
+  if (c->stage == GMUX__CONNECTOR_RESOLVING) {
+    connector_use_last_answer(c, "no answer yet");
+    return;
+  }
   if (c->tries.count == GMUX__CONNECTOR_TRIES) try_time_out(connector_oldest(c));
   if (c->stage == GMUX__CONNECTOR_RACING) connector_advance(c);
 }
@@ -271,6 +276,20 @@ static int connector_keep(gmux__connector *c, const gmux__address *addresses, si
   return 0;
 }
 
+static void connector_forget_answer(gmux__connector *c) {
+  gmux__free(c->found);
+  c->found = NULL;
+  c->found_count = 0;
+}
+
+static void connector_use_last_answer(gmux__connector *c, const char *why) {
+  gmux__log(gmux__loop_logger(c->loop), GMUX_LOG_INFO, "client",
+            "look up %s: %s; its last answer is used", c->config.target->host, why);
+  gmux__resolve_cancel(c->resolve);
+  c->resolve = NULL;
+  connector_race(c);
+}
+
 static void connector_on_resolved(void *arg, int error, const gmux__address *addresses,
                                   size_t count, const char *why) {
   gmux__connector *c = arg;
@@ -283,12 +302,23 @@ static void connector_on_resolved(void *arg, int error, const gmux__address *add
     error = GMUX_ERR_TIMEOUT;
     why = "no time left to connect";
   }
+  if (error == GMUX_ERR_NOT_FOUND) connector_forget_answer(c);
+  if (error == GMUX_ERR_RESOLVE && c->found) {
+    connector_use_last_answer(c, why);
+    return;
+  }
   if (error) {
     connector_note_name(c, error, why);
     connector_fail(c);
     return;
   }
   connector_race(c);
+}
+
+static uint64_t connector_patience_ends(const gmux__connector *c) {
+  uint64_t half_ns = c->within_ns / 2;
+  return c->stage_started_ns +
+         (half_ns < GMUX__CONNECTOR_DNS_PATIENCE_NS ? half_ns : GMUX__CONNECTOR_DNS_PATIENCE_NS);
 }
 
 static void connector_look_up(gmux__connector *c) {
@@ -300,6 +330,7 @@ static void connector_look_up(gmux__connector *c) {
     connector_fail(c);
     return;
   }
+  if (c->found) gmux__timer_set(c->loop, &c->next_timer, connector_patience_ends(c));
   connector_tell_stage(c);
 }
 
@@ -364,9 +395,7 @@ void gmux__connector_init(gmux__connector *c, gmux_loop *loop, const gmux__conne
 
 void gmux__connector_deinit(gmux__connector *c) {
   gmux__connector_stop(c);
-  gmux__free(c->found);
-  c->found = NULL;
-  c->found_count = 0;
+  connector_forget_answer(c);
 }
 
 void gmux__connector_start(gmux__connector *c, uint64_t within_ns) {

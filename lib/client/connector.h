@@ -22,10 +22,13 @@
  * When all have failed, the words and the cause are of the one that got furthest: "localhost" is
  * often ::1 where nobody listens, beside 127.0.0.1 whose certificate is wrong.
  *
- * What DNS said is kept for cache_ns, and used again while attempts succeed; a failed attempt
- * forgets it. Handlers never come from inside a function of this header, except on_failed from
- * gmux__connector_lose and on_dropped from gmux__connector_win, _stop and _deinit. From any handler
- * any function here may be called; what is dropped is gone when the function returns.
+ * What DNS said is used again for cache_ns while attempts succeed; after a failed one, or later, it
+ * is asked again. When it cannot be asked, or takes longer than GMUX__CONNECTOR_DNS_PATIENCE_NS,
+ * its last answer is used nevertheless (RFC 8767): an outage of DNS is not one of the server. When
+ * it says that there is no such name, the last answer is forgotten. Handlers never come from inside
+ * a function of this header, except on_failed from gmux__connector_lose and on_dropped from
+ * gmux__connector_win, _stop and _deinit. From any handler any function here may be called; what is
+ * dropped is gone when the function returns.
  */
 #ifndef GMUX__CLIENT_CONNECTOR_H
 #define GMUX__CLIENT_CONNECTOR_H
@@ -81,6 +84,8 @@ typedef enum gmux__connector_stage {
 } gmux__connector_stage;
 
 enum { GMUX__CONNECTOR_WHY = 320, GMUX__CONNECTOR_TRIES = 8 };
+/* RFC 8767 section 5 recommends 1.8 s; half of an attempt's time where that is less. */
+#define GMUX__CONNECTOR_DNS_PATIENCE_NS (1800 * GMUX__NS_PER_MS)
 
 typedef struct gmux__connector_config {
   const gmux__target *target; /* outlives it */
@@ -98,7 +103,7 @@ struct gmux__connector {
   uint64_t stage_started_ns;
   gmux__gate_pass pass;
   gmux__task refused;                     /* there was no memory for the gate */
-  gmux__timer deadline_timer, next_timer; /* next: the next address */
+  gmux__timer deadline_timer, next_timer; /* next: the next address; the end of the patience */
   uint64_t interval_ns;                   /* between two addresses */
   gmux__resolve *resolve;
   gmux__list tries;     /* of gmux__try: that run */

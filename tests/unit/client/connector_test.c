@@ -589,6 +589,75 @@ static void a_name_that_is_never_answered_takes_the_whole_time(void) {
   expect_failure("look up slow.example: no answer within 20000 ms", GMUX_LOSS_DNS);
 }
 
+/* An attempt that has succeeded with 127.0.0.1 and 127.0.0.2, longer ago than the cache time. */
+static void look_up_once(void) {
+  serve("127.0.0.2", 0);
+  NAME("some.example", "127.0.0.1", "127.0.0.2");
+  open_with("some.example:1", 1000);
+  start(WITHIN_MS);
+  sim_run(world);
+  win(0);
+  run_ms(1000);
+  trace[0] = '\0';
+}
+
+static void when_dns_cannot_be_asked_its_last_answer_is_used(void) {
+  look_up_once();
+  sim_dns_fail(world, "some.example", "the server has failed");
+  start(WITHIN_MS);
+  sim_run(world);
+  EXPECT_TRACE("1000 handed ipv4:127.0.0.2:1; ");
+  win(1);
+  NAME("some.example", "127.0.0.9");
+  start(WITHIN_MS); /* and the next attempt asks again */
+  sim_run(world);
+  CU_ASSERT_EQUAL(dials("127.0.0.9"), 1);
+}
+
+static void when_dns_is_silent_its_last_answer_is_used_in_the_end(void) {
+  look_up_once();
+  sim_dns_hang(world, "some.example");
+  start(WITHIN_MS);
+  run_ms(1799);
+  CU_ASSERT_EQUAL(gmux__connector_wait(&connector), GMUX__WAIT_RESOLVE);
+  run_ms(1);
+  EXPECT_TRACE("2800 handed ipv4:127.0.0.2:1; ");
+  CU_ASSERT_EQUAL(sim_net_live(world).resolves, 0);
+  win(1);
+  start(1000); /* half of the time is left to connect */
+  run_ms(500);
+  CU_ASSERT_EQUAL(dials("127.0.0.2"), 3);
+}
+
+static void also_a_failed_attempt_does_not_lose_the_last_answer(void) {
+  look_up_once();
+  sim_dns_hang(world, "some.example");
+  gmux__listener_close(listeners[--listener_count]); /* the server restarts */
+  start(WITHIN_MS);
+  run_ms(1800);
+  EXPECT_TRACE("2800 failed; ");
+  expect_failure("connect to ipv4:127.0.0.2:1: connection refused", GMUX_LOSS_REFUSED);
+  serve("127.0.0.2", 0);
+  start(WITHIN_MS);
+  run_ms(1800);
+  EXPECT_TRACE("2800 failed; 4600 handed ipv4:127.0.0.2:1; ");
+}
+
+static void a_name_that_is_no_more_is_not_dialed_by_its_last_answer(void) {
+  gmux__address unknown = at("127.0.0.9");
+  look_up_once();
+  sim_dns_forget(world, "some.example");
+  start(WITHIN_MS);
+  sim_run(world);
+  EXPECT_TRACE("1000 failed; ");
+  expect_failure("look up some.example: no such host", GMUX_LOSS_DNS);
+  CU_ASSERT_TRUE(gmux__connector_has_address(&connector, &unknown)); /* nothing is known */
+  sim_dns_fail(world, "some.example", "the server has failed");
+  start(WITHIN_MS);
+  sim_run(world);
+  expect_failure("look up some.example: the server has failed", GMUX_LOSS_DNS);
+}
+
 static void the_look_up_is_part_of_the_time(void) {
   sim_net(world)->dns_latency_ns = 15000 * MS;
   hole("127.0.0.1");
@@ -1029,6 +1098,10 @@ static const test_case cases[] = {
     TEST(a_target_of_addresses_has_those),
     TEST(a_name_that_cannot_be_looked_up_fails_in_its_words),
     TEST(a_name_that_is_never_answered_takes_the_whole_time),
+    TEST(when_dns_cannot_be_asked_its_last_answer_is_used),
+    TEST(when_dns_is_silent_its_last_answer_is_used_in_the_end),
+    TEST(also_a_failed_attempt_does_not_lose_the_last_answer),
+    TEST(a_name_that_is_no_more_is_not_dialed_by_its_last_answer),
     TEST(the_look_up_is_part_of_the_time),
     TEST(an_answer_at_the_last_moment_comes_too_late),
     TEST(two_hundred_connectors_dial_no_more_than_the_gate_lets_at_once),
