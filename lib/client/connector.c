@@ -42,7 +42,9 @@ static bool stage_may_follow(gmux__connector_stage from, gmux__connector_stage t
 }
 
 static void connector_set_stage(gmux__connector *c, gmux__connector_stage stage) {
-  assert(stage_may_follow(c->stage, stage));
+  bool is_legal = stage_may_follow(c->stage, stage);
+  assert(is_legal);
+  (void)is_legal;
   gmux__log(gmux__loop_logger(c->loop), GMUX_LOG_DEBUG, "client", "connecting to %s: %s -> %s",
             c->config.target->authority, stage_str(c->stage), stage_str(stage));
   c->stage = stage;
@@ -94,9 +96,10 @@ static void connector_note(gmux__connector *c, const gmux__address *address,
   snprintf(c->why, sizeof c->why, "connect to %s: %s", text, why);
 }
 
-static void connector_note_name(gmux__connector *c, int error, const char *why) {
+static void connector_fail_name(gmux__connector *c, int error, const char *why) {
   c->loss = error == GMUX_ERR_NOMEM ? GMUX_LOSS_LOCAL : GMUX_LOSS_DNS;
   snprintf(c->why, sizeof c->why, "look up %s: %s", c->config.target->host, why);
+  connector_fail(c);
 }
 
 static gmux_loss loss_of_dial(int error) {
@@ -106,11 +109,7 @@ static gmux_loss loss_of_dial(int error) {
 
 /* ---- a try ---- */
 
-static gmux__try *try_of(gmux__link *link) {
-  return link ? gmux__container(link, gmux__try, link) : NULL;
-}
-
-static gmux__connector_reach try_reach(const gmux__try *t) {
+gmux__connector_reach gmux__try_reach(const gmux__try *t) {
   const gmux__connector *c = t->connector;
   if (t->dial) return GMUX__REACH_DIAL;
   return c->handlers->reach ? c->handlers->reach(c->owner, t) : GMUX__REACH_GREETING;
@@ -130,7 +129,7 @@ static void try_time_out(gmux__try *t) {
                                         [GMUX__REACH_TLS] = "no end of the TLS handshake",
                                         [GMUX__REACH_GREETING] = "no SETTINGS"};
   gmux__connector *c = t->connector;
-  gmux__connector_reach reach = try_reach(t);
+  gmux__connector_reach reach = gmux__try_reach(t);
   char why[80];
   snprintf(why, sizeof why, "%s within %llu ms", missing[reach],
            (unsigned long long)connector_ms_since(c, t->started_ns));
@@ -139,23 +138,15 @@ static void try_time_out(gmux__try *t) {
 }
 
 static void connector_drop_all(gmux__connector *c, const char *why) {
-  for (gmux__try *t = try_of(c->tries.first); t; t = try_of(c->tries.first))
+  for (gmux__try *t = gmux__try_of(c->tries.first); t; t = gmux__try_of(c->tries.first))
     try_drop(t, GMUX_ERR_CANCELLED, why);
 }
 
 /* Who has to make room for another: of those not even connected the first, else the first. */
 static gmux__try *connector_oldest(const gmux__connector *c) {
   for (gmux__link *l = c->tries.first; l; l = l->next)
-    if (try_of(l)->dial) return try_of(l);
-  return try_of(c->tries.first);
-}
-
-/* Who got furthest, of equals the last; NULL: none runs. */
-static gmux__try *connector_furthest(const gmux__connector *c) {
-  gmux__try *best = NULL;
-  for (gmux__link *l = c->tries.first; l; l = l->next)
-    if (!best || try_reach(try_of(l)) >= try_reach(best)) best = try_of(l);
-  return best;
+    if (gmux__try_of(l)->dial) return gmux__try_of(l);
+  return gmux__try_of(c->tries.first);
 }
 
 /* ---- the race ---- */
@@ -237,6 +228,10 @@ static uint64_t connector_interval(const gmux__connector *c, size_t count, uint6
 
 static void connector_race(gmux__connector *c) {
   uint64_t now_ns = gmux__loop_now(c->loop);
+  if (now_ns >= c->deadline_ns) {
+    connector_fail_name(c, GMUX_ERR_TIMEOUT, "no time left to connect");
+    return;
+  }
   size_t count;
   connector_addresses(c, &count);
   connector_set_stage(c, GMUX__CONNECTOR_RACING);
@@ -298,21 +293,16 @@ static void connector_on_resolved(void *arg, int error, const gmux__address *add
     error = GMUX_ERR_NOMEM;
     why = gmux_strerror(error);
   }
-  if (!error && gmux__loop_now(c->loop) >= c->deadline_ns) {
-    error = GMUX_ERR_TIMEOUT;
-    why = "no time left to connect";
+  if (!error) {
+    connector_race(c);
+    return;
   }
-  if (error == GMUX_ERR_NOT_FOUND) connector_forget_answer(c);
   if (error == GMUX_ERR_RESOLVE && c->found) {
     connector_use_last_answer(c, why);
     return;
   }
-  if (error) {
-    connector_note_name(c, error, why);
-    connector_fail(c);
-    return;
-  }
-  connector_race(c);
+  if (error == GMUX_ERR_NOT_FOUND) connector_forget_answer(c);
+  connector_fail_name(c, error, why);
 }
 
 static uint64_t connector_patience_ends(const gmux__connector *c) {
@@ -326,8 +316,7 @@ static void connector_look_up(gmux__connector *c) {
   connector_set_stage(c, GMUX__CONNECTOR_RESOLVING);
   int error = gmux__loop_resolve(c->loop, &c->resolve, t->host, t->port, connector_on_resolved, c);
   if (error) {
-    connector_note_name(c, error, gmux_last_error());
-    connector_fail(c);
+    connector_on_resolved(c, error, NULL, 0, gmux_last_error());
     return;
   }
   if (c->found) gmux__timer_set(c->loop, &c->next_timer, connector_patience_ends(c));
@@ -373,14 +362,13 @@ static void connector_on_deadline(void *arg) {
     char why[64];
     snprintf(why, sizeof why, "no answer within %llu ms",
              (unsigned long long)connector_ms_since(c, c->stage_started_ns));
-    connector_note_name(c, GMUX_ERR_TIMEOUT, why);
-    connector_fail(c);
+    connector_fail_name(c, GMUX_ERR_TIMEOUT, why);
     return;
   }
   connector_addresses(c, &c->next); /* none of the others is begun, whatever a handler does */
   gmux__timer_clear(c->loop, &c->next_timer);
   while (c->stage == GMUX__CONNECTOR_RACING && !gmux__list_is_empty(&c->tries))
-    try_time_out(try_of(c->tries.first));
+    try_time_out(gmux__try_of(c->tries.first));
   if (c->stage == GMUX__CONNECTOR_RACING) connector_fail(c);
 }
 
@@ -418,73 +406,4 @@ const char *gmux__connector_why(const gmux__connector *c) {
 
 gmux_loss gmux__connector_loss(const gmux__connector *c) {
   return c->loss;
-}
-
-static gmux__wait reach_wait(gmux__connector_reach reach) {
-  if (reach == GMUX__REACH_TLS) return GMUX__WAIT_TLS;
-  return reach == GMUX__REACH_GREETING ? GMUX__WAIT_SETTINGS : GMUX__WAIT_DIAL;
-}
-
-gmux__wait gmux__connector_wait(const gmux__connector *c) {
-  const gmux__try *t = connector_furthest(c);
-  switch (c->stage) {
-  case GMUX__CONNECTOR_OFF:
-    return GMUX__WAIT_NONE;
-  case GMUX__CONNECTOR_WAITING:
-    return GMUX__WAIT_GATE;
-  case GMUX__CONNECTOR_RESOLVING:
-    return GMUX__WAIT_RESOLVE;
-  case GMUX__CONNECTOR_RACING:
-    return t ? reach_wait(try_reach(t)) : GMUX__WAIT_DIAL;
-  }
-  return GMUX__WAIT_NONE;
-}
-
-static void connector_explain_race(const gmux__connector *c, char *text, size_t len) {
-  static const char *const formats[][2] = {[GMUX__REACH_DIAL] = {"connecting to ", ""},
-                                           [GMUX__REACH_TLS] = {"in the TLS handshake with ", ""},
-                                           [GMUX__REACH_GREETING] = {"no SETTINGS from ", " yet"}};
-  const gmux__try *t = connector_furthest(c);
-  char address[GMUX__ADDRESS_TEXT], more[64] = "";
-  gmux__connector_reach reach = t ? try_reach(t) : GMUX__REACH_DIAL;
-  if (c->tries.count > 1)
-    snprintf(more, sizeof more, " (one of %zu addresses that are tried)", c->tries.count);
-  snprintf(text, len, "%s%s%s%s", formats[reach][0],
-           t ? gmux__address_str(&t->address, address) : "its address", formats[reach][1], more);
-}
-
-void gmux__connector_explain(const gmux__connector *c, char *text, size_t len) {
-  switch (c->stage) {
-  case GMUX__CONNECTOR_OFF:
-    snprintf(text, len, "about to connect");
-    break;
-  case GMUX__CONNECTOR_WAITING:
-    snprintf(text, len,
-             "waiting until the loop may begin another connection (max_dialing %u, "
-             "dial_rate_per_s %u)",
-             gmux__loop_max_dialing(c->loop), gmux__loop_dial_rate(c->loop));
-    break;
-  case GMUX__CONNECTOR_RESOLVING:
-    snprintf(text, len, "looking up %s", c->config.target->host);
-    break;
-  case GMUX__CONNECTOR_RACING:
-    connector_explain_race(c, text, len);
-    break;
-  }
-}
-
-void gmux__connector_check(const gmux__connector *c) {
-  size_t tries = 0;
-  for (gmux__link *l = c->tries.first; l; l = l->next, tries++)
-    assert(try_of(l)->connector == c);
-  assert(tries == c->tries.count && tries <= GMUX__CONNECTOR_TRIES);
-  assert(!c->found == (c->found_count == 0));
-  bool is_waiting = gmux__gate_is_waiting(&c->pass) || gmux__task_is_deferred(&c->refused);
-  bool is_inside = c->stage == GMUX__CONNECTOR_RESOLVING || c->stage == GMUX__CONNECTOR_RACING;
-  assert(is_waiting == (c->stage == GMUX__CONNECTOR_WAITING));
-  assert(c->pass.is_inside == is_inside);
-  assert(is_inside || !gmux__timer_is_set(&c->deadline_timer));
-  assert(!c->resolve == (c->stage != GMUX__CONNECTOR_RESOLVING));
-  assert((tries > 0) == (c->stage == GMUX__CONNECTOR_RACING));
-  (void)tries, (void)is_waiting, (void)is_inside;
 }

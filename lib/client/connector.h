@@ -59,6 +59,10 @@ typedef struct gmux__try {
   void *owner_data; /* the owner's: what it made of the transport; NULL at first */
 } gmux__try;
 
+static inline gmux__try *gmux__try_of(gmux__link *link) { /* takes NULL */
+  return link ? gmux__container(link, gmux__try, link) : NULL;
+}
+
 typedef struct gmux__connector_handlers {
   /* Connected; the transport is the owner's. It answers, then or later, by win or lose. */
   void (*on_transport)(void *owner, gmux__try *t, gmux__transport *transport);
@@ -129,6 +133,8 @@ void gmux__connector_win(gmux__connector *c, gmux__try *t);
 void gmux__connector_lose(gmux__connector *c, gmux__try *t, gmux__connector_reach reach,
                           gmux_loss loss, const char *why);
 void gmux__connector_stop(gmux__connector *c);
+/* How far it is, by the owner's answer where it is HANDED. */
+gmux__connector_reach gmux__try_reach(const gmux__try *t);
 /* The next attempt asks DNS again. */
 void gmux__connector_forget_names(gmux__connector *c);
 /* Whether this address is among those that the target has, or DNS said last. True when nothing is
