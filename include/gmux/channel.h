@@ -145,7 +145,8 @@ typedef struct gmux_channel_options {
    * that a fleet of clients does not come back in step. Default 100, 0..60000. */
   uint32_t redial_jitter_ms;
   /* What DNS said is used again for so long, while attempts succeed; after a failed one it is asked
-   * again. Default 30000 (as all implementations), 0..86400000. */
+   * again. When it cannot be asked its last answer is used. Default 30000 (as all implementations),
+   * 0..86400000. */
   uint32_t dns_cache_ms;
   /* So many calls may leave right behind the handshake of TCP and TLS, before the server's
    * SETTINGS: a cold call takes a round trip less, but if the connection is lost in that moment
