@@ -338,6 +338,7 @@ static bool frame_matches(const rawframe *frame, int type, int64_t stream) {
 }
 
 const rawframe *rawpeer_find(const rawpeer *p, int type, int64_t stream, size_t nth) {
+  if (type == RAW_ANY && stream == RAW_ANY) return nth < p->frame_count ? p->frames[nth] : NULL;
   for (size_t i = 0; i < p->frame_count; i++)
     if (frame_matches(p->frames[i], type, stream) && nth-- == 0) return p->frames[i];
   return NULL;
