@@ -47,6 +47,16 @@ void gmux__endpoint_dial(gmux__endpoint *e) {
   gmux__endpoint_publish(e);
 }
 
+/* It did not become READY, so it counts as failed, though it was our own wish. */
+void gmux__endpoint_stop_dialing(gmux__endpoint *e) {
+  gmux__channel_figures *f = e->config.figures;
+  if (!gmux__connector_is_on(&e->connector)) return;
+  gmux__connector_stop(&e->connector);
+  gmux__counter_add(&f->dials_failed, 1);
+  gmux__counter_add(&f->lost[GMUX_LOSS_LOCAL], 1);
+  gmux__endpoint_publish(e);
+}
+
 /* ---- what the connector tells ---- */
 
 /* The transport is ours to close when it cannot be wrapped. */

@@ -1,8 +1,8 @@
 /* endpoint.c: the life of a pool, and what can be asked of it. */
 #include "lib/client/endpoint.h"
 #include "lib/client/options.h"
-#include <gmux/error.h>
 #include <assert.h>
+#include <gmux/error.h>
 #include <stdio.h>
 
 /* ---- life ---- */
@@ -67,7 +67,7 @@ void gmux__endpoint_deinit(gmux__endpoint *e) {
 void gmux__endpoint_close(gmux__endpoint *e, const char *why) {
   e->is_closed = true;
   endpoint_stop(e);
-  gmux__connector_stop(&e->connector); /* which abandons those that are GREETING */
+  gmux__endpoint_stop_dialing(e);
   gmux__list *const lists[] = {&e->ready, &e->draining};
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
     while (lists[i]->first)
@@ -175,7 +175,7 @@ static void check_list(const gmux__endpoint *e, const gmux__list *list, gmux__li
     assert(line->endpoint == e && line->state == state && line->conn && line->holds > 0);
     assert((line->race != NULL) == (state == GMUX__LINE_GREETING));
     assert((line->ready_ns != 0) == (state == GMUX__LINE_READY) || state > GMUX__LINE_READY);
-    assert(state == GMUX__LINE_READY || state == GMUX__LINE_DRAINING || !line->is_temporary);
+    assert(state != GMUX__LINE_GREETING || !line->is_temporary);
   }
   assert(count == list->count);
 }
@@ -192,7 +192,8 @@ void gmux__endpoint_check(const gmux__endpoint *e) {
   assert(gmux__counter_get(&f->ready) == e->ready.count);
   assert(gmux__counter_get(&f->draining) == e->draining.count);
   assert(gmux__counter_get(&f->dialing) == gmux__connector_is_on(&e->connector));
-  assert(gmux__counter_get(&f->dials_started) >=
-         gmux__counter_get(&f->made) + gmux__counter_get(&f->dials_failed));
+  assert(gmux__counter_get(&f->dials_started) == gmux__counter_get(&f->made) +
+                                                     gmux__counter_get(&f->dials_failed) +
+                                                     gmux__counter_get(&f->dialing));
 }
 #endif

@@ -145,6 +145,8 @@ void gmux__endpoint_publish(gmux__endpoint *e);
 /* dialing.c */
 extern const gmux__connector_handlers gmux__endpoint_connector_handlers;
 void gmux__endpoint_dial(gmux__endpoint *e); /* when none runs, and it may start */
+/* Gives up the one that runs, if any: those that are GREETING are abandoned. */
+void gmux__endpoint_stop_dialing(gmux__endpoint *e);
 /* Success is the server's SETTINGS: the backoff starts afresh (gRPC connection-backoff). Returns
  * what the attempt would have had to wait for, in case the connection turns out to be of no use: a
  * server that greets and hangs up is not called again and again without a pause. */
