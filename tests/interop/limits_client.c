@@ -204,7 +204,7 @@ static void case_unpaced(const char *target) {
   gmux_status status = gmux_call_unary_wait(t.channel, t.answered, &how, &request, &reply);
   gmux_status_clear(&status);
   gmux_channel_stats s = stats();
-  if (connections_lost(&s) == 0) fail("10,000 resets at once did not cost the connection");
+  if (s.connections_made < 2) fail("10,000 resets at once did not cost the connection");
 }
 
 /* ---- grpcio ---- */
