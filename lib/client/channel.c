@@ -172,6 +172,7 @@ static void channel_on_change(void *owner) {
 
 static void channel_on_room(void *owner) {
   gmux__channel_place_waiting(owner);
+  channel_note_wait(owner);
 }
 
 static void channel_on_wait(void *owner) {

@@ -35,7 +35,6 @@ int gmux__line_new(gmux__line **out, gmux__endpoint *e, gmux__try *t) {
   line->endpoint = e;
   line->race = t;
   line->holds = 1;
-  line->has_trust = true;
   line->old_ns = GMUX__NEVER;
   line->idle_since_ns = GMUX__NEVER;
   line->keepalive_ns = e->keepalive_ns;
@@ -188,7 +187,8 @@ static void line_on_slots(gmux__conn *conn, void *owner) {
   if (line->state != GMUX__LINE_READY) return;
   e->peer_limit = gmux__conn_peer_limit(conn);
   e->handlers->on_room(e->owner);
-  if (line->state == GMUX__LINE_READY && gmux__line_is_empty(line)) gmux__pool_on_idle(e, line);
+  bool was_busy = line->state == GMUX__LINE_READY && line->idle_since_ns == GMUX__NEVER;
+  if (was_busy && gmux__line_is_empty(line)) gmux__pool_on_idle(e, line);
 }
 
 /* It is suspect, or trusted again, or was asked whether it lives and answered. */
@@ -196,13 +196,7 @@ static void line_on_trust(gmux__conn *conn, void *owner) {
   gmux__line *line = owner;
   gmux__endpoint *e = line->endpoint;
   if (line->state != GMUX__LINE_READY) return;
-  bool has_trust = !gmux__conn_is_suspect(conn);
-  if (has_trust != line->has_trust)
-    gmux__log(line_logger(line), GMUX_LOG_INFO, "client", "%s %s", line->peer,
-              has_trust ? "is trusted again" : "does not answer: new calls go elsewhere");
-  line->has_trust = has_trust;
-  if (has_trust) e->has_failed = false;
-  gmux__endpoint_publish(e);
+  if (!gmux__conn_is_suspect(conn)) e->has_failed = false;
   gmux__pool_shed(e);
   gmux__endpoint_changed(e);
 }

@@ -70,7 +70,6 @@ typedef struct gmux__line {
   uint64_t idle_since_ns; /* GMUX__NEVER: it has calls */
   uint64_t redial_ns;     /* if it was of no use: its successor is not dialed before */
   bool is_temporary;      /* beyond max_connections (burst) */
-  bool has_trust;         /* as told last: for the log */
   gmux__address address;
   char peer[GMUX__ADDRESS_TEXT];
 } gmux__line;

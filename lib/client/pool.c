@@ -59,7 +59,6 @@ gmux__line *gmux__endpoint_pick(gmux__endpoint *e) {
   if (!line) return pool_eager(e);
   if (line_is_stale(line, gmux__loop_now(e->loop)) && gmux__conn_validate(line->conn)) {
     line = pool_best(e, false, &load); /* one PING at a time: no other stale one is asked */
-    if (!line) e->handlers->on_wait(e->owner);
     if (!line) return NULL;
   }
   if (!e->has_overflowed && !gmux__load_is_below_ideal(&load, pool_ideal(e))) {
@@ -79,8 +78,6 @@ static gmux__pool_facts pool_facts(const gmux__endpoint *e, const gmux__demand *
       .waiting = demand->waiting,
       .has_overflowed = e->has_overflowed,
   };
-  if (demand->waiting && now_ns > demand->waiting_since_ns)
-    facts.waited_ns = now_ns - demand->waiting_since_ns;
   for (gmux__link *l = e->ready.first; l; l = l->next) {
     const gmux__line *line = gmux__line_of(l);
     if (!gmux__line_is_trusted(line)) continue;
@@ -93,14 +90,17 @@ static gmux__pool_facts pool_facts(const gmux__endpoint *e, const gmux__demand *
     facts.to_replace += line->recycle != GMUX__RECYCLE_NO;
   }
   facts.is_asked = (demand->is_asked || e->is_successor_wanted) && facts.usable == 0;
+  /* What waits for the answer to a PING does not wait for more connections. */
+  bool is_crowded = demand->waiting > 0 && facts.below_ideal == 0;
+  if (is_crowded) facts.waited_ns = now_ns - demand->waiting_since_ns;
   return facts;
 }
 
 /* When what is wanted now may change by time alone: a call will have waited for long enough. */
 static uint64_t pool_burst_ns(const gmux__endpoint *e, const gmux__pool_facts *facts,
                               const gmux__demand *demand) {
-  if (facts->waiting == 0 || facts->dialing || facts->usable < e->pool.max_connections ||
-      facts->temporary >= e->pool.burst_connections)
+  if (facts->waiting == 0 || facts->below_ideal > 0 || facts->dialing ||
+      facts->usable < e->pool.max_connections || facts->temporary >= e->pool.burst_connections)
     return GMUX__NEVER;
   return demand->waiting_since_ns + e->pool.burst_after_ns;
 }
@@ -252,6 +252,7 @@ void gmux__endpoint_drop(gmux__endpoint *e) {
     gmux__counter_add(&e->config.figures->closed_idle, 1);
     gmux__line_retire(gmux__line_of(e->ready.first), "no call for idle_timeout_ms");
   }
+  gmux__endpoint_stop_dialing(e);
   gmux__endpoint_reset_backoff(e);
   pool_set_upkeep(e);
 }
