@@ -155,6 +155,13 @@ static void attempt_post_reply(gmux_call *call, gmux__result *result) {
     gmux__result_set(result, GMUX_RESOURCE_EXHAUSTED, "out of memory for the reply");
 }
 
+/* Our own words say which attempt it was; the server's are left alone. */
+static void attempt_say_past(const gmux_call *call, gmux__result *result) {
+  if (result->message != result->text) return;
+  size_t used = strlen(result->text);
+  gmux__call_past(call, result->text + used, sizeof result->text - used);
+}
+
 static void attempt_on_closed(gmux__stream *stream) {
   gmux_call *call = call_of(stream);
   if (gmux__call_retry(call)) return;
@@ -169,6 +176,7 @@ static void attempt_on_closed(gmux__stream *stream) {
   };
   gmux__result result;
   gmux__result_of_end(&result, &facts);
+  attempt_say_past(call, &result);
   attempt_post_reply(call, &result);
   gmux__call_end(call, &result);
 }

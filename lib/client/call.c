@@ -136,7 +136,6 @@ void gmux__call_end(gmux_call *call, const gmux__result *result) {
   gmux__timer_clear(call->exchange.loop, &call->loop_only.timer);
   gmux__exchange_set_over(&call->exchange);
   gmux__call_set_state(call, GMUX__CALL_ENDING);
-  atomic_store_explicit(&call->is_settled, true, memory_order_release);
   gmux__loop_defer(call->exchange.loop, GMUX__PHASE_DONE, &call->loop_only.end_task);
 }
 
@@ -167,6 +166,7 @@ static void call_tell_handlers(gmux_call *call) {
 static void call_on_end_task(void *arg) {
   gmux_call *call = arg;
   gmux__call_set_state(call, GMUX__CALL_ENDED);
+  atomic_store_explicit(&call->is_settled, true, memory_order_release);
   if (call->exchange.box)
     gmux__mailbox_set(call->exchange.box, GMUX__BOX_NO_MORE | GMUX__BOX_END);
   else

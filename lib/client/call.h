@@ -98,7 +98,7 @@ struct gmux_call {
 
   gmux_status status;  /* the loop's; others may read it once the mailbox or on_end has said so */
   atomic_int evidence; /* of all attempts; POSSIBLE while one runs */
-  atomic_bool is_settled; /* ENDING: nothing that gmux_call_explain tells changes any more */
+  atomic_bool is_settled; /* ENDED: nothing that gmux_call_explain tells changes any more */
 
   uint8_t reply_inline[GMUX__CALL_REPLY_INLINE];
 };
@@ -159,6 +159,9 @@ void gmux__call_where(const gmux_call *call, char *text, size_t len);
 /* What those that wait for a place wait for: "for a free stream to ...", "for a connection: ...".
  */
 void gmux__channel_explain_wait(const gmux_channel *channel, char *text, size_t len);
+/* RUNNING, its stream is over: "; 4th attempt, before it 3 were refused", to follow why this one
+ * was the last; "" when it was the first. */
+void gmux__call_past(const gmux_call *call, char *text, size_t len);
 /* Where its time went, to follow that: " (250 ms for TCP, 160 ms at the server)"; "" when it was
  * spent at one place. */
 void gmux__call_times(const gmux_call *call, char *text, size_t len);

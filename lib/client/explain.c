@@ -203,6 +203,11 @@ void gmux__call_times(const gmux_call *call, char *text, size_t len) {
   if (parts < 2 && !has_past) *text = '\0';
 }
 
+void gmux__call_past(const gmux_call *call, char *text, size_t len) {
+  gmux__words w = {text, len, 0};
+  if (!say_attempts(&w, call, "; ") && len > 0) *text = '\0';
+}
+
 static void explain_sentence(const gmux_call *call, gmux_call_explanation *e) {
   gmux__words w = {e->sentence, sizeof e->sentence, 0};
   bool is_over = call->loop_only.state >= GMUX__CALL_ENDING;

@@ -223,6 +223,25 @@ static void back_pressure_goes_on_across_a_retry(void) {
   ASSERT_LOG(t, "W W H M4 E");
 }
 
+/* Held because its connection had too much queued; on the next one it is alone. */
+static void a_writer_that_was_held_is_let_go_with_the_next_connection(void) {
+  w_options.connection_queue_bytes = 65536;
+  rawpeer *p = w_connected();
+  tcall *full = w_start(GMUX_CLIENT_STREAMING, NULL);
+  for (int i = 0; i < 3; i++)
+    write_block(full, 60000, i == 0 ? 0 : i == 1 ? GMUX_WRITE_FULL : GMUX_ERR_AGAIN);
+  tcall *held = w_start(GMUX_CLIENT_STREAMING, NULL);
+  write_block(held, 10, GMUX_WRITE_FULL);
+  write_block(held, 10, GMUX_ERR_AGAIN);
+  rawpeer_goaway(p, 0, 0, NULL);
+  rawpeer *q = w_greet_within(200);
+  ASSERT_LOG(held, "W");
+  write_block(held, 10, 0);
+  w_run();
+  CU_ASSERT_EQUAL(requests(q), 2);
+  CU_ASSERT_EQUAL(w_body(q, 3, first, sizeof first), 2 * 15);
+}
+
 /* ---- while it rests ---- */
 
 static void cancel_while_it_rests_costs_nothing(void) {
@@ -367,6 +386,7 @@ static const test_case cases[] = {
     TEST(without_a_retry_buffer_nothing_that_left_is_sent_again),
     TEST(owned_bytes_are_released_once_however_often_they_are_sent),
     TEST(back_pressure_goes_on_across_a_retry),
+    TEST(a_writer_that_was_held_is_let_go_with_the_next_connection),
     TEST(cancel_while_it_rests_costs_nothing),
     TEST(a_handle_let_go_of_while_it_rests_changes_nothing),
     TEST(a_channel_that_closes_cancels_those_that_rest),
