@@ -40,6 +40,7 @@ typedef struct scenario {
   bool is_refused;     /* each call twice: so it rests in between */
   bool is_passed_over; /* by a GOAWAY on the first connection */
   bool is_unary_form;  /* gmux_call_unary_start */
+  bool is_pool;        /* warm, eager, rotated, and each connection takes two calls */
   bool is_good;        /* no allocation fails: then all must end with OK */
   const char *target;
 } scenario;
@@ -129,14 +130,29 @@ static void serve(rawpeer *p, const scenario *sc, bool is_first) {
   }
 }
 
+static void on_warm(int error, void *user_data) {
+  (void)error;
+  ++*(unsigned *)user_data;
+}
+
+static void pool_options(void) {
+  w_options.min_connections = 2;
+  w_options.max_calls = 2;
+  w_options.eager_calls = 1;
+}
+
 static void run_world(const scenario *sc) {
   gmux_metadata *md = NULL;
   record records[CALLS] = {{0}};
   w_channel = NULL;
   w_options.connect_timeout_ms = 1000;
+  if (sc->is_pool) pool_options();
   int error = gmux_channel_new(&w_channel, w_loop, sc->target, &w_options);
   CU_ASSERT_TRUE(is_out_of_memory_or(error, 0));
   if (error) return;
+  unsigned told = 0;
+  int warm = sc->is_pool ? gmux_channel_warm(w_channel, on_warm, &told) : GMUX_ERR_NOMEM;
+  CU_ASSERT_TRUE(is_out_of_memory_or(warm, 0));
   if (gmux_metadata_new(&md) == 0) gmux_metadata_add(md, "x-key", "value");
   sim_set_outside(w_loop, sc->is_outside);
   for (int i = 0; i < CALLS; i++)
@@ -147,6 +163,7 @@ static void run_world(const scenario *sc) {
     rawpeer *p = w_accept();
     if (p) serve(p, sc, is_first);
     if (p) is_first = false;
+    if (sc->is_pool && i == 10) gmux_channel_rotate(w_channel);
     w_run_ms(200);
   }
   sim_set_outside(w_loop, false);
@@ -154,6 +171,7 @@ static void run_world(const scenario *sc) {
   gmux_channel_free(w_channel);
   w_channel = NULL;
   w_run();
+  CU_ASSERT_EQUAL(told, warm ? 0 : 1); /* if and only if it could be asked */
   for (int i = 0; i < CALLS && !sc->is_blocking; i++) {
     CU_ASSERT_EQUAL(records[i].ends, records[i].is_started ? 1 : 0);
     if (sc->is_good) CU_ASSERT_TRUE(records[i].is_started && records[i].code == GMUX_OK);
@@ -234,6 +252,11 @@ static void cancelled_calls_survive_every_failed_allocation(void) {
   torture(&(scenario){.kind = GMUX_UNARY, .is_cancelled = true, .target = "ipv4:127.0.0.1:50051"});
 }
 
+static void a_pool_survives_every_failed_allocation(void) {
+  torture(
+      &(scenario){.kind = GMUX_UNARY, .is_pool = true, .target = "dns:///greeter.example:50051"});
+}
+
 static void refused_calls_survive_every_failed_allocation(void) {
   for (int outside = 0; outside < 2; outside++)
     torture(&(scenario){.kind = GMUX_CLIENT_STREAMING,
@@ -272,6 +295,7 @@ static const test_case cases[] = {
     TEST(the_unary_form_survives_every_failed_allocation),
     TEST(a_lost_connection_survives_every_failed_allocation),
     TEST(cancelled_calls_survive_every_failed_allocation),
+    TEST(a_pool_survives_every_failed_allocation),
     TEST(refused_calls_survive_every_failed_allocation),
     TEST(calls_passed_over_survive_every_failed_allocation),
     TESTS_END,
