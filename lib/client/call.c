@@ -237,9 +237,13 @@ static uint32_t setup_credit(const gmux__call_setup *setup, const gmux_call_opti
   return 1; /* read_wait grants the next */
 }
 
+/* Zeroed, but for the room of a reply, which is a good part of it. */
 static gmux_call *call_alloc(gmux_channel *channel) {
-  return gmux_loop_is_inside(channel->loop) ? gmux__slab_get(&channel->loop_only.calls)
-                                            : gmux__calloc(1, sizeof(gmux_call));
+  gmux_call *call = gmux_loop_is_inside(channel->loop)
+                        ? gmux__slab_get_raw(&channel->loop_only.calls)
+                        : gmux__malloc(sizeof(gmux_call));
+  if (call) memset(call, 0, offsetof(gmux_call, reply_inline));
+  return call;
 }
 
 /* Gives back everything but the memory itself. */

@@ -97,7 +97,7 @@ static inline bool gmux__line_is_empty(const gmux__line *line) {
   return gmux__conn_stream_count(line->conn) == 0;
 }
 static inline gmux__line *gmux__line_of(const gmux__link *link) {
-  return link ? (gmux__line *)((char *)(uintptr_t)link - offsetof(gmux__line, link)) : NULL;
+  return link ? (gmux__line *)((uintptr_t)link - offsetof(gmux__line, link)) : NULL;
 }
 const char *gmux__recycle_str(gmux__recycle why);
 
