@@ -142,6 +142,32 @@ static void it_waits_for_dns(void) {
   WAITS(t, 100, resolve_ns, "while waiting for a connection: looking up greeter.example");
 }
 
+/* One handshake at a time on this loop, and another channel's hangs. */
+static void it_waits_for_the_gate(void) {
+  gmux_loop_options o;
+  gmux_loop_options_init(&o, sizeof o);
+  o.max_dialing = 1;
+  gmux_loop *usual = w_loop;
+  w_loop = sim_loop_with(w_sim, &o);
+  sim_net_blackhole(w_sim, &w_address, SIM_BOTH_WAYS);
+  gmux_channel *other;
+  CU_ASSERT_EQUAL_FATAL(gmux_channel_new(&other, w_loop, "ipv4:127.0.0.1:50051", &w_options), 0);
+  gmux_channel_get_state(other, true);
+  w_run();
+  w_open();
+  tcall *t = start_unary(NULL);
+  w_run();
+  WAITS(t, 100, gate_ns,
+        "100 ms for other handshakes of this loop; while waiting for a connection");
+  gmux_channel_free(other);
+  w_run();
+  WAITS(t, 50, dial_ns, "100 ms for other handshakes of this loop, 50 ms for TCP");
+  gmux_channel_free(w_channel);
+  w_channel = NULL;
+  w_run();
+  w_loop = usual;
+}
+
 static void it_waits_for_tcp(void) {
   sim_net_blackhole(w_sim, &w_address, SIM_BOTH_WAYS);
   w_open();
@@ -403,6 +429,7 @@ static const test_case cases[] = {
     TEST(attempts_and_the_rest_between_them_are_told),
     TEST(the_first_of_two_attempts_has_its_own_words),
     TEST(it_waits_for_dns),
+    TEST(it_waits_for_the_gate),
     TEST(it_waits_for_tcp),
     TEST(it_waits_for_tls),
     TEST(it_waits_for_settings),

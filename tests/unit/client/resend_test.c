@@ -3,6 +3,7 @@
 #include "tests/unit/client/thread.h"
 #include <gmux/error.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { REFUSED_STREAM = 7 };
@@ -104,6 +105,16 @@ static void a_message_that_was_half_sent_starts_over(void) {
   size_t len = w_body(q, 1, again, sizeof again);
   CU_ASSERT_EQUAL(len, 5 + 10000 + 5 + 70000);
   CU_ASSERT_EQUAL(memcmp(first, again, 65535), 0);
+}
+
+static void a_half_close_without_a_message_is_sent_again(void) {
+  rawpeer *p = w_connected();
+  tcall *t = w_start(GMUX_BIDI_STREAMING, NULL);
+  CU_ASSERT_EQUAL(gmux_call_half_close(t->call), 0);
+  w_run();
+  refuse(p, 1);
+  CU_ASSERT_TRUE(is_half_closed(p, 3));
+  assert_same_body(p, 1, p, 3);
 }
 
 static void metadata_and_path_are_sent_again(void) {
@@ -319,28 +330,61 @@ static void callbacks_may_cancel_one_that_is_about_to_be_made_again(void) {
 
 /* ---- many ---- */
 
-static void a_storm_of_refusals_loses_no_call(void) {
-  enum { CALLS = 1000 };
-  static tcall *calls[CALLS];
-  rawpeer *p = w_connected();
-  for (int i = 0; i < CALLS; i++)
-    calls[i] = w_unary();
-  w_run();
-  size_t refused = requests(p);
-  CU_ASSERT_TRUE(refused >= 100);
-  for (size_t i = 0; i < refused; i++)
-    rawpeer_rst(p, rawpeer_find(p, RAW_HEADERS, RAW_ANY, i)->stream, REFUSED_STREAM);
-  w_run();
-  for (size_t next = refused; next < requests(p); next++) {
-    w_answer(p, rawpeer_find(p, RAW_HEADERS, RAW_ANY, next)->stream, "reply");
-    if (next + 1 == requests(p)) w_run();
+enum { CALLS = 1000, PEERS = 8 };
+
+/* Which call it is that this request carries; its body is a number. */
+static int call_of_request(const rawpeer *p, const rawframe *f) {
+  char body[16];
+  CU_ASSERT_FATAL(w_body(p, f->stream, body, sizeof body) > 5);
+  int i = atoi(body + 5);
+  CU_ASSERT_FATAL(i >= 0 && i < CALLS);
+  return i;
+}
+
+/* Refuses the first attempt of every call, and answers the second. */
+static void serve_second_attempts(unsigned attempts[CALLS]) {
+  rawpeer *peers[PEERS];
+  size_t next[PEERS] = {0}, count = 0;
+  for (int quiet = 0; quiet < 3; quiet++) {
+    rawpeer *p = w_accept();
+    if (p) {
+      CU_ASSERT_FATAL(count < PEERS);
+      w_settings(p, -1);
+      rawpeer_window_update(p, 0, 1u << 30);
+      peers[count++] = p;
+      quiet = 0;
+    }
+    w_run();
+    const rawframe *f;
+    for (size_t k = 0; k < count; k++) {
+      for (; (f = rawpeer_find(peers[k], RAW_HEADERS, RAW_ANY, next[k])); next[k]++, quiet = 0) {
+        if (attempts[call_of_request(peers[k], f)]++ == 0)
+          rawpeer_rst(peers[k], f->stream, REFUSED_STREAM);
+        else
+          w_answer(peers[k], f->stream, "reply");
+      }
+    }
   }
+}
+
+static void a_server_that_refuses_each_of_1000_calls_once_loses_none(void) {
+  static tcall *calls[CALLS];
+  static unsigned attempts[CALLS];
+  memset(attempts, 0, sizeof attempts);
+  w_open();
+  for (int i = 0; i < CALLS; i++) {
+    char text[8];
+    snprintf(text, sizeof text, "%d", i);
+    calls[i] = w_start(GMUX_UNARY, NULL);
+    CU_ASSERT_EQUAL(w_write(calls[i], text), 0);
+  }
+  serve_second_attempts(attempts);
   for (int i = 0; i < CALLS; i++)
-    CU_ASSERT_TRUE(calls[i]->ends == 1 && calls[i]->code == GMUX_OK);
+    CU_ASSERT_TRUE(attempts[i] == 2 && calls[i]->ends == 1 && calls[i]->code == GMUX_OK);
   gmux_channel_stats s = w_stats();
   CU_ASSERT_EQUAL(s.calls_succeeded, CALLS);
-  CU_ASSERT_EQUAL(s.attempts, CALLS + refused);
-  CU_ASSERT_EQUAL(s.retries[GMUX_EVIDENCE_REFUSED], refused);
+  CU_ASSERT_EQUAL(s.attempts, 2 * CALLS);
+  CU_ASSERT_EQUAL(s.retries[GMUX_EVIDENCE_REFUSED], CALLS);
 }
 
 /* ---- from other threads ---- */
@@ -380,6 +424,7 @@ static const test_case cases[] = {
     TEST(messages_of_a_stream_are_sent_again_in_order),
     TEST(what_is_written_while_it_rests_comes_behind),
     TEST(a_message_that_was_half_sent_starts_over),
+    TEST(a_half_close_without_a_message_is_sent_again),
     TEST(metadata_and_path_are_sent_again),
     TEST(the_unary_form_is_made_again_too),
     TEST(over_the_retry_buffer_it_is_committed),
@@ -392,7 +437,7 @@ static const test_case cases[] = {
     TEST(a_channel_that_closes_cancels_those_that_rest),
     TEST(callbacks_may_cancel_and_free_one_that_rests),
     TEST(callbacks_may_cancel_one_that_is_about_to_be_made_again),
-    TEST(a_storm_of_refusals_loses_no_call),
+    TEST(a_server_that_refuses_each_of_1000_calls_once_loses_none),
     TEST(a_blocking_call_notices_nothing),
     TESTS_END,
 };
