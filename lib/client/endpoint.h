@@ -157,8 +157,8 @@ void gmux__endpoint_spread_redial(gmux__endpoint *e, const gmux__line *line);
 /* pool.c */
 /* A line has become READY: who is replaced by it, or too many, goes. */
 void gmux__pool_on_ready(gmux__endpoint *e, gmux__line *line);
-/* More are trusted than allowed: spare ones go. */
-void gmux__pool_shed(gmux__endpoint *e);
+/* One is trusted again, or no longer: more may be there than allowed, or one that is idle. */
+void gmux__pool_on_trust(gmux__endpoint *e);
 /* A line has no call any more. */
 void gmux__pool_on_idle(gmux__endpoint *e, gmux__line *line);
 void gmux__pool_on_upkeep(void *arg);

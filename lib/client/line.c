@@ -197,7 +197,7 @@ static void line_on_trust(gmux__conn *conn, void *owner) {
   gmux__endpoint *e = line->endpoint;
   if (line->state != GMUX__LINE_READY) return;
   if (!gmux__conn_is_suspect(conn)) e->has_failed = false;
-  gmux__pool_shed(e);
+  gmux__pool_on_trust(e);
   gmux__endpoint_changed(e);
 }
 

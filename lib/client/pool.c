@@ -175,19 +175,22 @@ static void pool_mark_all(gmux__endpoint *e, bool (*is_due)(const gmux__line *li
   }
 }
 
-static size_t pool_permanent(const gmux__endpoint *e) {
+/* Trusted ones, either temporary or not. */
+static size_t pool_count(const gmux__endpoint *e, bool is_temporary) {
   size_t count = 0;
-  for (gmux__link *l = e->ready.first; l; l = l->next)
-    count += gmux__line_is_trusted(gmux__line_of(l)) && !gmux__line_of(l)->is_temporary;
+  for (gmux__link *l = e->ready.first; l; l = l->next) {
+    const gmux__line *line = gmux__line_of(l);
+    count += gmux__line_is_trusted(line) && line->is_temporary == is_temporary;
+  }
   return count;
 }
 
 /* Who is to be replaced anyway, else who carries least; of equals the newest. */
-static gmux__line *pool_spare(const gmux__endpoint *e) {
+static gmux__line *pool_spare(const gmux__endpoint *e, bool is_temporary) {
   gmux__line *spare = NULL;
   for (gmux__link *l = e->ready.first; l; l = l->next) {
     gmux__line *line = gmux__line_of(l);
-    if (line->is_temporary || !gmux__line_is_trusted(line)) continue;
+    if (line->is_temporary != is_temporary || !gmux__line_is_trusted(line)) continue;
     if (line->recycle != GMUX__RECYCLE_NO) return line;
     if (!spare || gmux__conn_used_slots(line->conn) <= gmux__conn_used_slots(spare->conn))
       spare = line;
@@ -195,14 +198,21 @@ static gmux__line *pool_spare(const gmux__endpoint *e) {
   return spare;
 }
 
-void gmux__pool_shed(gmux__endpoint *e) {
-  for (size_t count = pool_permanent(e); count > e->pool.max_connections; count--) {
-    gmux__line *spare = pool_spare(e);
+static void pool_shed_to(gmux__endpoint *e, bool is_temporary, size_t most, const char *why) {
+  for (size_t count = pool_count(e, is_temporary); count > most; count--) {
+    gmux__line *spare = pool_spare(e, is_temporary);
     if (spare->recycle != GMUX__RECYCLE_NO)
       pool_recycle(e, spare);
     else
-      gmux__line_retire(spare, "more connections than max_connections are there");
+      gmux__line_retire(spare, why);
   }
+}
+
+static void pool_shed(gmux__endpoint *e) {
+  pool_shed_to(e, false, e->pool.max_connections,
+               "more connections than max_connections are there");
+  pool_shed_to(e, true, e->pool.burst_connections,
+               "more connections than burst_connections are there");
 }
 
 /* One for one: it is put in the place of the first that is to be replaced. If nobody needs that,
@@ -215,21 +225,26 @@ static void pool_replace(gmux__endpoint *e, gmux__line *line) {
   pool_recycle(e, old);
 }
 
+static void pool_set_upkeep(gmux__endpoint *e);
+
+void gmux__pool_on_trust(gmux__endpoint *e) {
+  pool_shed(e);
+  pool_set_upkeep(e);
+}
+
 static bool line_has_moved(const gmux__line *line) {
   return !gmux__connector_has_address(&line->endpoint->connector, &line->address);
 }
-
-static void pool_set_upkeep(gmux__endpoint *e);
 
 void gmux__pool_on_ready(gmux__endpoint *e, gmux__line *line) {
   uint32_t max_age_ms = e->config.options->max_age_ms;
   if (max_age_ms)
     line->old_ns = line->ready_ns + gmux__jitter_around(max_age_ms * GMUX__NS_PER_MS, 10,
                                                         gmux__loop_random(e->loop));
-  line->is_temporary = e->is_burst && pool_permanent(e) > e->pool.max_connections;
+  line->is_temporary = e->is_burst && pool_count(e, false) > e->pool.max_connections;
   pool_mark_all(e, line_has_moved, GMUX__RECYCLE_MOVED);
   if (!line->is_temporary) pool_replace(e, line);
-  gmux__pool_shed(e);
+  pool_shed(e);
   gmux__endpoint_changed(e);
   bool is_needed = line->state != GMUX__LINE_READY || !gmux__line_is_empty(line);
   if (line->is_temporary && !is_needed) gmux__line_retire(line, "no call waits any more");
@@ -266,14 +281,13 @@ static size_t pool_spare_count(const gmux__endpoint *e) {
   return trusted > keep ? trusted - keep : 0;
 }
 
+/* When it has been idle for too long. GMUX__NEVER: as it is, never; only what can be closed then
+ * may set the timer, or it would fire again and again. */
 static uint64_t line_idle_ns(const gmux__line *line) {
   uint32_t max_idle_ms = line->endpoint->config.options->max_idle_ms;
   if (max_idle_ms == 0 || line->idle_since_ns == GMUX__NEVER) return GMUX__NEVER;
+  if (!gmux__line_is_empty(line) || !gmux__line_is_trusted(line)) return GMUX__NEVER;
   return line->idle_since_ns + max_idle_ms * GMUX__NS_PER_MS;
-}
-
-static bool line_is_idle(const gmux__line *line, uint64_t now_ns) {
-  return gmux__line_is_empty(line) && gmux__line_is_trusted(line) && line_idle_ns(line) <= now_ns;
 }
 
 /* Temporary ones first, then who has been idle for longest. */
@@ -281,7 +295,7 @@ static gmux__line *pool_idlest(const gmux__endpoint *e, uint64_t now_ns) {
   gmux__line *found = NULL;
   for (gmux__link *l = e->ready.first; l; l = l->next) {
     gmux__line *line = gmux__line_of(l);
-    if (!line_is_idle(line, now_ns)) continue;
+    if (line_idle_ns(line) > now_ns) continue;
     bool is_first =
         !found || (line->is_temporary && !found->is_temporary) ||
         (line->is_temporary == found->is_temporary && line->idle_since_ns < found->idle_since_ns);

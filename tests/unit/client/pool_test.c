@@ -784,6 +784,47 @@ static void trusted_again_the_least_loaded_beyond_the_maximum_drains(void) {
   CU_ASSERT_FALSE(is_open(q));
 }
 
+static void a_burst_connection_trusted_again_beyond_the_maximum_drains(void) {
+  burst_options();
+  w_options.suspect_after_ms = 500;
+  w_open();
+  start(2);
+  rawpeer *p = w_greet(1);
+  w_run_ms(100);
+  rawpeer *q = w_greet(1);
+  w_run_ms(600);
+  ack_pings(p);
+  CU_ASSERT_EQUAL(w_stats().connections_suspect, 1);
+  start(1);
+  w_run_ms(100);
+  rawpeer *r = w_greet(1); /* in place of the suspect one */
+  CU_ASSERT_EQUAL(requests(r), 1);
+  ack_pings(q);
+  CU_ASSERT_EQUAL(w_stats().connections_ready, 2);
+  CU_ASSERT_EQUAL(w_stats().connections_draining, 1);
+}
+
+static void an_idle_connection_waits_for_trust_before_it_closes_and_nobody_waits_busily(void) {
+  w_options.suspect_after_ms = 500;
+  w_options.max_connections = 3;
+  w_options.max_idle_ms = 1000;
+  w_open();
+  tcall *t = w_unary();
+  start(2);
+  rawpeer *p = w_greet(1), *q = w_greet(1), *r = w_greet(1);
+  w_run_ms(500);
+  ack_pings(q);
+  ack_pings(r);
+  gmux_call_cancel(t->call);
+  uint64_t turns = sim_turns(w_sim);
+  w_run_ms(5000);
+  CU_ASSERT_TRUE(sim_turns(w_sim) - turns < 50);
+  CU_ASSERT_TRUE(is_open(p));
+  ack_pings(p);
+  CU_ASSERT_FALSE(is_open(p));
+  CU_ASSERT_EQUAL(w_stats().closed_idle, 1);
+}
+
 /* ---- promises 7 and 11: losing them ---- */
 
 static void after_goaway_with_calls_a_replacement_is_dialed_before_any_call_needs_it(void) {
@@ -1057,6 +1098,8 @@ static const test_case cases[] = {
     TEST(new_calls_leave_a_black_hole_within_suspect_after_and_one_dial),
     TEST(when_all_is_suspect_and_the_dial_fails_calls_fail),
     TEST(trusted_again_the_least_loaded_beyond_the_maximum_drains),
+    TEST(a_burst_connection_trusted_again_beyond_the_maximum_drains),
+    TEST(an_idle_connection_waits_for_trust_before_it_closes_and_nobody_waits_busily),
     TEST(after_goaway_with_calls_a_replacement_is_dialed_before_any_call_needs_it),
     TEST(growth_and_rotation_are_not_spread),
     TEST(the_redials_of_200_channels_are_spread_over_the_jitter),

@@ -1,0 +1,296 @@
+/* storm_channel.c: channels with random options, what is done to them, and what they count. */
+#include "tests/sim/storm.h"
+#include <stdio.h>
+
+/* ---- options ---- */
+
+uint32_t storm_any_of(const uint32_t *values, size_t count) {
+  return values[storm_random(count)];
+}
+
+static void random_pool(gmux_channel_options *o) {
+  o->max_concurrent_streams = STORM_ANY_OF(1, 5, 100, 100);
+  o->max_waiting = storm_chance(75) ? 100000 : STORM_ANY_OF(0, 3);
+  o->idle_timeout_ms = STORM_ANY_OF(0, 1000, 3000, 1800000);
+  o->max_connections = STORM_ANY_OF(1, 2, 4);
+  o->min_connections = STORM_ANY_OF(0, 0, 0, 1, o->max_connections);
+  o->burst_connections = STORM_ANY_OF(0, 0, 2);
+  o->burst_after_ms = 1 + (uint32_t)storm_random(200);
+  o->ideal_streams = STORM_ANY_OF(0, 1, o->max_concurrent_streams);
+  o->pick_order = storm_chance(50) ? GMUX_PICK_PACK : GMUX_PICK_SPREAD;
+  o->acquire_timeout_ms = STORM_ANY_OF(0, 0, 0, 20, 1000);
+  o->max_idle_ms = STORM_ANY_OF(300000, 300000, 1000, 0);
+  o->max_age_ms = STORM_ANY_OF(0, 0, 1000, 3000);
+  o->max_calls = STORM_ANY_OF(0, 0, 1, 20);
+  o->drain_timeout_ms = STORM_ANY_OF(0, 0, 100, 2000);
+}
+
+static void random_health(gmux_channel_options *o) {
+  o->validate_after_ms = STORM_ANY_OF(30000, 1000, 100, 0);
+  o->keepalive_ms = storm_chance(50) ? o->keepalive_ms : STORM_ANY_OF(0, 1000, 5000);
+  o->keepalive_timeout_ms = STORM_ANY_OF(20000, 20000, 2000, 100);
+  o->keepalive_without_calls = o->keepalive_ms > 0 && storm_chance(10);
+  o->suspect_after_ms = STORM_ANY_OF(0, 0, 10, 100, GMUX_NEVER_MS);
+  o->write_stall_timeout_ms = STORM_ANY_OF(60000, 1000, 0);
+}
+
+static void random_dialing(gmux_channel_options *o) {
+  o->initial_backoff_ms = 100 + (uint32_t)storm_random(900);
+  o->max_backoff_ms = o->initial_backoff_ms + (uint32_t)storm_random(2000);
+  o->connect_timeout_ms = 100 + (uint32_t)storm_random(3000);
+  o->redial_jitter_ms = STORM_ANY_OF(0, 100, 500);
+  o->dns_cache_ms = STORM_ANY_OF(30000, 0);
+  o->eager_calls = STORM_ANY_OF(0, 0, 0, 5);
+}
+
+static void random_bounds(gmux_channel_options *o) {
+  o->stream_window_bytes = STORM_ANY_OF(65535, 65535, 100000, 262144);
+  o->connection_window_bytes = STORM_ANY_OF(65535, 65535, 100000, 262144);
+  o->write_queue_bytes = STORM_ANY_OF(1024, 4096, 65536);
+  o->connection_queue_bytes = STORM_ANY_OF(65536, 4194304);
+  o->channel_queue_bytes = STORM_ANY_OF(o->connection_queue_bytes, 67108864);
+  if (storm_chance(15)) o->max_recv_message_bytes = (uint32_t)(st.max_bytes / 2);
+  o->max_refused_retries = STORM_ANY_OF(0, 1, 3, 3);
+  o->max_idempotent_retries = STORM_ANY_OF(0, 1, 3, 3);
+  o->retry_buffer_bytes = STORM_ANY_OF(0, 500, 262144, 262144);
+  o->reset_burst = STORM_ANY_OF(1, 10, 500);
+  o->reset_rate_per_s = STORM_ANY_OF(20, 25, 1000);
+}
+
+static gmux_channel_options random_options(void) {
+  gmux_channel_options o;
+  gmux_channel_options_init(&o, sizeof o);
+  o.cleartext = !st.client_tls;
+  o.tls = st.client_tls;
+  o.tls_host = st.client_tls ? "storm.example" : NULL;
+  random_pool(&o);
+  random_health(&o);
+  random_dialing(&o);
+  random_bounds(&o);
+  return o;
+}
+
+static void channel_begin(storm_channel *ch, const gmux_channel_options *o) {
+  gmux_channel_options usual;
+  gmux_channel_options_init(&usual, sizeof usual);
+  ch->generation++;
+  ch->started = ch->succeeded = ch->failed = ch->left = 0;
+  ch->max_refused_retries = o->max_refused_retries;
+  ch->max_idempotent_retries = o->max_idempotent_retries;
+  ch->shares_little = o->connection_queue_bytes < usual.connection_queue_bytes;
+  ch->bound = o->max_connections + o->burst_connections;
+  ch->is_polite = (o->keepalive_ms == 0 || o->keepalive_ms == usual.keepalive_ms) &&
+                  !o->keepalive_without_calls;
+  ch->is_impatient = o->acquire_timeout_ms > 0 || o->drain_timeout_ms > 0 || !ch->is_polite;
+  ch->may_be_refused = o->eager_calls > 0;
+}
+
+void storm_channel_open(int i) {
+  storm_channel *ch = &st.channels[i];
+  gmux_channel_options o = random_options();
+  char target[64];
+  gmux__address at = storm_server_address((int)storm_random((uint64_t)st.server_count));
+  if (storm_chance(50))
+    snprintf(target, sizeof target, "dns:///storm.example:%u", at.port);
+  else
+    snprintf(target, sizeof target, "ipv4:127.0.0.1:%u", at.port);
+  ch->loop = st.loops[storm_random((uint64_t)st.loop_count)];
+  int error = STORM_API(gmux_channel_new(&ch->channel, ch->loop, target, &o));
+  storm_law(storm_is_fine(error, 0), "no channel: %s", gmux_last_error());
+  if (error) return;
+  channel_begin(ch, &o);
+  storm_note("channel %d: new, to %s, %u streams, %u waiting, idle %u, %u to %u connections, "
+             "age %u, %u calls",
+             i, target, o.max_concurrent_streams, o.max_waiting, o.idle_timeout_ms,
+             o.min_connections, o.max_connections, o.max_age_ms, o.max_calls);
+}
+
+/* ---- the end ---- */
+
+static bool has_running_calls(const storm_closing *closing) {
+  for (size_t i = 0; i < st.call_count; i++) {
+    const storm_call *c = &st.calls[i];
+    if (c->channel == closing->channel && c->generation == closing->generation && c->ends == 0)
+      return true;
+  }
+  return false;
+}
+
+/* A call that another thread was just starting may end later. */
+static void on_channel_closed(void *user_data) {
+  storm_closing *closing = user_data;
+  storm_law(st.in_api == 0, "a channel's on_closed from inside a function of the library");
+  storm_law(!closing->is_told, "a channel's on_closed came twice");
+  storm_law(st.is_outside || !has_running_calls(closing),
+            "a channel's on_closed before its calls'");
+  closing->is_told = true;
+  storm_note("channel %d: on_closed", closing->channel);
+}
+
+/* It takes no more calls, so that its place is free. NULL: there is none, or no room to note it. */
+static storm_closing *channel_leave(int i) {
+  storm_channel *ch = &st.channels[i];
+  if (!ch->channel || st.closing_count == STORM_LIVES) return NULL;
+  storm_closing *closing = &st.closings[st.closing_count++];
+  *closing = (storm_closing){.channel = i, .generation = ch->generation, .handle = ch->channel};
+  ch->channel = NULL;
+  return closing;
+}
+
+static void closing_let_go(storm_closing *closing) {
+  gmux_channel *channel = closing->handle;
+  closing->handle = NULL;
+  st.in_api++;
+  gmux_channel_free(channel);
+  st.in_api--;
+}
+
+void storm_channel_close(int i) {
+  storm_closing *closing = channel_leave(i);
+  if (!closing) return;
+  storm_note("channel %d: close", i);
+  st.in_api++;
+  gmux_channel_close(closing->handle, on_channel_closed, closing);
+  st.in_api--;
+  closing_let_go(closing);
+}
+
+void storm_channel_drain(int i) {
+  int64_t grace_ms = storm_chance(40) ? -1 : (int64_t)storm_random(3000);
+  storm_closing *closing = channel_leave(i);
+  if (!closing) return;
+  storm_note("channel %d: drain, grace %lld", i, (long long)grace_ms);
+  st.in_api++;
+  gmux_channel_drain(closing->handle, grace_ms, on_channel_closed, closing);
+  st.in_api--;
+}
+
+/* Who lets go of a channel that drains ends it. */
+void storm_channels_let_go(void) {
+  for (size_t i = 0; i < st.closing_count; i++)
+    closing_let_go(&st.closings[i]);
+}
+
+/* ---- what is done to it ---- */
+
+static void on_state(gmux_channel_state state, void *user_data) {
+  (void)user_data;
+  storm_law(st.in_api == 0, "a watch from inside a function of the library");
+  storm_note("a watch sees %s", gmux_channel_state_str(state));
+  if (!st.is_calm) storm_mischief();
+}
+
+static void on_warm(int error, void *user_data) {
+  (void)user_data;
+  storm_law(st.in_api == 0, "the answer of warm from inside a function of the library");
+  storm_law(storm_is_fine(error, GMUX_ERR_CLOSED), "a channel cannot be warmed: %d", error);
+  storm_note("a channel is warm: %d", error);
+  if (!st.is_calm) storm_mischief();
+}
+
+static void channel_watch(gmux_channel *channel) {
+  int error = STORM_API(
+      gmux_channel_watch_state(channel, gmux_channel_get_state(channel, false), on_state, NULL));
+  storm_law(storm_is_fine(error, 0), "a state cannot be watched: %d", error);
+}
+
+static void channel_warm(gmux_channel *channel) {
+  int error = STORM_API(gmux_channel_warm(channel, on_warm, NULL));
+  storm_law(storm_is_fine(error, 0), "a channel cannot be warmed: %d", error);
+}
+
+/* A pause is not for long: nothing else happens in one. */
+static void channel_do(gmux_channel *channel) {
+  switch (storm_random(9)) {
+  case 0:
+    gmux_channel_reset_backoff(channel);
+    return;
+  case 1:
+    channel_watch(channel);
+    return;
+  case 2:
+    gmux_channel_pause(channel);
+    return;
+  case 3:
+  case 4:
+  case 5:
+    gmux_channel_resume(channel);
+    return;
+  case 6:
+    gmux_channel_rotate(channel);
+    return;
+  case 7:
+    channel_warm(channel);
+    return;
+  default:
+    gmux_channel_get_state(channel, true);
+    return;
+  }
+}
+
+void storm_channel_poke(int i) {
+  if (!st.channels[i].channel) return;
+  st.in_api++;
+  channel_do(st.channels[i].channel);
+  st.in_api--;
+}
+
+/* ---- what it counts ---- */
+
+static void law_of_calls(int i, const gmux_channel_stats *s) {
+  const storm_channel *ch = &st.channels[i];
+  storm_law(s->calls_started ==
+                s->calls_succeeded + s->calls_failed + s->calls_running + s->calls_waiting,
+            "channel %d: %llu calls are not %llu + %llu + %u + %u", i,
+            (unsigned long long)s->calls_started, (unsigned long long)s->calls_succeeded,
+            (unsigned long long)s->calls_failed, s->calls_running, s->calls_waiting);
+  storm_law(s->calls_started == ch->started && s->calls_succeeded == ch->succeeded &&
+                s->calls_failed == ch->failed,
+            "channel %d: counts %llu started, %llu succeeded, %llu failed; it was %llu, %llu, %llu",
+            i, (unsigned long long)s->calls_started, (unsigned long long)s->calls_succeeded,
+            (unsigned long long)s->calls_failed, (unsigned long long)ch->started,
+            (unsigned long long)ch->succeeded, (unsigned long long)ch->failed);
+}
+
+/* Each attempt but a call's first is a retry, and has the evidence of the one before. A call that
+ * never left may have had an attempt, or none. */
+static void law_of_retries(int i, const gmux_channel_stats *s) {
+  const storm_channel *ch = &st.channels[i];
+  uint64_t retries = 0;
+  for (int k = GMUX_EVIDENCE_NEVER_LEFT; k <= GMUX_EVIDENCE_ANSWERED; k++)
+    retries += s->retries[k];
+  storm_law(s->attempts >= retries + ch->left && s->attempts <= retries + ch->started,
+            "channel %d: %llu attempts are not %llu retries and the first ones of %llu calls", i,
+            (unsigned long long)s->attempts, (unsigned long long)retries,
+            (unsigned long long)ch->started);
+  storm_law(s->retries[GMUX_EVIDENCE_ANSWERED] == 0,
+            "channel %d: a call was made again after an answer", i);
+}
+
+static void law_of_connections(int i, const gmux_channel_stats *s) {
+  uint64_t lost = 0;
+  for (int k = 0; k < GMUX_LOSSES; k++)
+    lost += s->lost[k];
+  storm_law(s->dials_started == s->connections_made + s->dials_failed + s->connections_dialing,
+            "channel %d: %llu dials are not %llu + %llu + %u", i,
+            (unsigned long long)s->dials_started, (unsigned long long)s->connections_made,
+            (unsigned long long)s->dials_failed, s->connections_dialing);
+  storm_law(lost + s->connections == s->dials_failed + s->connections_made,
+            "channel %d: %llu lost and %u there are not %llu failed and %llu made", i,
+            (unsigned long long)lost, s->connections, (unsigned long long)s->dials_failed,
+            (unsigned long long)s->connections_made);
+  uint32_t trusted = s->connections_ready - s->connections_suspect;
+  storm_law(trusted <= st.channels[i].bound && s->connections_dialing <= 1,
+            "channel %d: %u connections, of which %u are allowed, and %u in the making", i, trusted,
+            st.channels[i].bound, s->connections_dialing);
+}
+
+void storm_law_of_channel(int i) {
+  const storm_channel *ch = &st.channels[i];
+  gmux_channel_stats s = {.size = sizeof s};
+  if (!ch->channel || gmux_channel_get_stats(ch->channel, &s)) return;
+  law_of_calls(i, &s);
+  law_of_retries(i, &s);
+  law_of_connections(i, &s);
+  storm_law(s.too_many_pings == 0 || !ch->is_polite, "channel %d: too many PINGs", i);
+}
