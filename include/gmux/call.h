@@ -173,7 +173,8 @@ enum { GMUX_WRITE_FULL = 1 };
  * bytes) and released once they are on their way and need not be kept any more for sending them
  * again (until the reply begins, within retry_buffer_bytes of the channel). Returns 0; or
  * GMUX_WRITE_FULL (> 0): taken, but the queue is full, wait for on_writable. Errors, with
- * nothing taken: GMUX_ERR_AGAIN (the queue was full already), GMUX_ERR_TOO_LARGE, GMUX_ERR_STATE
+ * nothing taken: GMUX_ERR_AGAIN (the queue was full already, or what it shares with other calls is
+ * full since the last write: on_writable comes), GMUX_ERR_TOO_LARGE, GMUX_ERR_STATE
  * (half-closed, or a second message of a method that sends one; or the call is over, or all but:
  * the server has said its last word, and on_end waits for its messages to be taken),
  * GMUX_ERR_NOMEM, GMUX_ERR_INVALID.
