@@ -2,10 +2,10 @@
  * storm.h: what the files of the storm share.
  *
  * A storm is one world made from one number: servers, channels, calls that misbehave in every way
- * the headers allow, and a network that breaks. storm_client.c starts calls and hears of them,
- * storm_server.c answers them and keeps the ledger, storm_test.c makes the weather, heals it and
- * reads the laws. All that is random comes from the seed, so a seed that breaks a law does so
- * again.
+ * the headers allow, and a network that breaks. storm_channel.c makes channels and counts with
+ * them, storm_client.c starts calls and hears of them, storm_server.c answers them and keeps the
+ * ledger, storm_test.c makes the weather, heals it and reads the laws. All that is random comes
+ * from the seed, so a seed that breaks a law does so again.
  *
  * What a message holds follows from its call, its direction and its number alone, so that each side
  * knows what must arrive without having been told.
@@ -39,7 +39,8 @@ typedef struct storm_call {
   gmux_loop *loop;     /* the channel's */
   gmux_method_kind kind;
   bool is_unary_form, is_idempotent;
-  bool is_of_loop; /* started on the loop's thread; see storm_may_speak */
+  bool may_be_refused, shares_little; /* as its channel, which may have given way to another */
+  bool is_of_loop;                    /* started on the loop's thread; see storm_may_speak */
   uint64_t started_ns, deadline_ns;
   unsigned to_write, written;
   bool is_half_closed, is_full, is_cancelled, is_memory_short;
@@ -75,13 +76,21 @@ typedef struct storm_channel {
   gmux_loop *loop;
   unsigned generation;
   uint64_t started, succeeded, failed;
-  uint32_t max_refused_retries, max_idempotent_retries, acquire_timeout_ms;
+  uint64_t left; /* of those that ended: whose evidence says so */
+  uint32_t max_refused_retries, max_idempotent_retries;
+  bool is_impatient;  /* a call may have to end because it waited, or ran too long on its connection
+                       */
+  uint32_t bound;     /* connections that it may have */
+  bool shares_little; /* its calls may fill what a connection's may queue together */
+  bool is_polite;     /* no server with default settings may find its PINGs too many */
+  bool may_be_refused; /* its calls may leave before the server's limit is known */
 } storm_channel;
 
-/* A channel that was closed: its on_closed is to come. */
+/* A channel that was closed, or drains: its on_closed is to come. */
 typedef struct storm_closing {
   int channel;
   unsigned generation;
+  gmux_channel *handle; /* NULL: let go of */
   bool is_told;
 } storm_closing;
 
@@ -96,7 +105,7 @@ typedef struct storm_server {
   gmux_server *server; /* NULL: none now */
   gmux_loop *loop;
   bool is_draining;
-  bool is_narrow;      /* it may turn away a channel for want of connections */
+  bool is_narrow;      /* it may turn away a channel, or cut off a call */
   unsigned closes_due; /* on_closed that must still come */
 } storm_server;
 
@@ -153,10 +162,23 @@ static inline int storm_api_done(int result) {
   return result;
 }
 
-/* ---- storm_client.c ---- */
+/* ---- storm_channel.c ---- */
+
+uint32_t storm_any_of(const uint32_t *values, size_t count);
+#define STORM_ANY_OF(...)                                                                          \
+  storm_any_of((const uint32_t[]){__VA_ARGS__}, sizeof((const uint32_t[]){__VA_ARGS__}) / 4)
 
 void storm_channel_open(int i);
 void storm_channel_close(int i);
+void storm_channel_drain(int i);
+/* Something that an application might do to a channel at any time. */
+void storm_channel_poke(int i);
+/* Of a channel that drains, too. */
+void storm_channels_let_go(void);
+void storm_law_of_channel(int i);
+
+/* ---- storm_client.c ---- */
+
 /* NULL: it could not be started. */
 storm_call *storm_call_start(int channel);
 storm_call *storm_probe_start(int channel);
@@ -172,6 +194,8 @@ extern const char *const storm_paths[4];
 void storm_server_open(int i);
 void storm_server_drain(int i);
 void storm_server_free(int i);
+/* GOAWAY on one of its connections: in two steps, or abrupt. Not from a handler. */
+void storm_server_goaway(int i);
 gmux__address storm_server_address(int i);
 void storm_served_poke(storm_served *s);
 void storm_served_complete(storm_served *s);

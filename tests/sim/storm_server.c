@@ -1,4 +1,5 @@
 /* storm_server.c: servers, what their handlers do, and the ledger of what they executed. */
+#include "lib/server/server.h"
 #include "tests/sim/storm.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -366,21 +367,41 @@ gmux__address storm_server_address(int i) {
   return sim_address("127.0.0.1", (uint16_t)(FIRST_PORT + i));
 }
 
+/* What may turn a client away, or cut it off. */
+static void random_bounds(gmux_server_options *o) {
+  if (storm_chance(15)) o->max_recv_message_bytes = (uint32_t)(st.max_bytes / 2);
+  if (storm_chance(25)) o->max_connections = STORM_ANY_OF(1, 2);
+  if (storm_chance(10)) o->max_handshaking = 1;
+  o->max_connection_age_ms = STORM_ANY_OF(0, 0, 1000, 5000);
+  if (o->max_connection_age_ms) o->max_connection_age_grace_ms = STORM_ANY_OF(0, 1, 1000);
+  o->max_connection_idle_ms = STORM_ANY_OF(0, 0, 1000);
+  o->keepalive_ms = STORM_ANY_OF(7200000, 1000);
+  o->keepalive_timeout_ms = STORM_ANY_OF(20000, 1000, 100);
+  o->write_stall_timeout_ms = STORM_ANY_OF(60000, 1000);
+}
+
+/* What it allows in PINGs is the default, or more: see storm_law_of_channel. */
 static gmux_server_options random_options(void) {
-  static const uint32_t windows[] = {65535, 65535, 100000, 262144};
-  static const uint32_t queues[] = {1024, 4096, 65536};
-  static const uint32_t streams[] = {1, 2, 3, 5, 100};
-  static const uint32_t connections[] = {1, 2, 10000, 10000, 10000, 10000, 10000, 10000};
   gmux_server_options o;
   gmux_server_options_init(&o, sizeof o);
-  o.stream_window_bytes = windows[storm_random(4)];
-  o.connection_window_bytes = windows[storm_random(4)];
-  o.write_queue_bytes = queues[storm_random(3)];
-  o.max_concurrent_streams = streams[storm_random(5)];
-  if (!st.is_calm && storm_chance(15)) o.max_recv_message_bytes = (uint32_t)(st.max_bytes / 2);
-  o.max_connections = st.is_calm ? 10000 : connections[storm_random(8)];
+  o.stream_window_bytes = STORM_ANY_OF(65535, 65535, 100000, 262144);
+  o.connection_window_bytes = STORM_ANY_OF(65535, 65535, 100000, 262144);
+  o.write_queue_bytes = STORM_ANY_OF(1024, 4096, 65536);
+  o.connection_queue_bytes = STORM_ANY_OF(65536, 4194304);
+  o.max_concurrent_streams = STORM_ANY_OF(1, 2, 3, 5, 100);
   o.handshake_timeout_ms = 1000 + (uint32_t)storm_random(5000);
+  if (storm_chance(25)) o.min_ping_interval_ms = 0;
+  if (!st.is_calm) random_bounds(&o);
   return o;
+}
+
+static bool has_calm_bounds(const gmux_server_options *o) {
+  gmux_server_options usual;
+  gmux_server_options_init(&usual, sizeof usual);
+  return o->max_connections == usual.max_connections &&
+         o->max_handshaking == usual.max_handshaking && o->max_connection_age_ms == 0 &&
+         o->max_connection_idle_ms == 0 && o->keepalive_timeout_ms == usual.keepalive_timeout_ms &&
+         o->write_stall_timeout_ms == usual.write_stall_timeout_ms;
 }
 
 static int server_add_methods(storm_server *sv, storm_life *life) {
@@ -422,7 +443,7 @@ void storm_server_open(int i) {
   storm_life *life = &st.lives[st.life_count];
   *life = (storm_life){.server = i, .limit = o.max_concurrent_streams, .loop = sv->loop};
   int error = STORM_API(gmux_server_new(&sv->server, sv->loop, &o));
-  storm_law(storm_is_fine(error, 0), "no server: %d", error);
+  storm_law(storm_is_fine(error, 0), "no server: %s", gmux_last_error());
   if (error) return;
   error = server_add_methods(sv, life);
   if (!error) error = server_listen(sv, i);
@@ -434,9 +455,9 @@ void storm_server_open(int i) {
   }
   st.life_count++;
   sv->is_draining = false;
-  sv->is_narrow = o.max_connections < 10000;
-  storm_note("server %d: listens, %u streams, %u connections", i, o.max_concurrent_streams,
-             o.max_connections);
+  sv->is_narrow = !has_calm_bounds(&o);
+  storm_note("server %d: listens, %u streams, %u connections, age %u", i, o.max_concurrent_streams,
+             o.max_connections, o.max_connection_age_ms);
 }
 
 void storm_server_drain(int i) {
@@ -459,4 +480,28 @@ void storm_server_free(int i) {
   gmux_server_free(sv->server);
   st.in_api--;
   sv->server = NULL;
+}
+
+static gmux__server_conn *random_connection(const gmux_server *server) {
+  const gmux__list *serving = &server->loop_only.connections[GMUX__SERVER_CONN_SERVING];
+  if (serving->count == 0) return NULL;
+  gmux__link *l = serving->first;
+  for (uint64_t n = storm_random(serving->count); n > 0; n--)
+    l = l->next;
+  return gmux__container(l, gmux__server_conn, link);
+}
+
+void storm_server_goaway(int i) {
+  storm_server *sv = &st.servers[i];
+  gmux__server_conn *c = sv->server ? random_connection(sv->server) : NULL;
+  if (!c) return;
+  sim_set_outside(sv->loop, false);
+  if (storm_chance(50)) {
+    storm_note("server %d: GOAWAY to %s", i, c->peer);
+    gmux__server_conn_drain(c, "storm");
+  } else {
+    storm_note("server %d: GOAWAY to %s, and closes", i, c->peer);
+    gmux__conn_close(c->conn, GMUX_ERR_CLOSED, 0, "storm");
+  }
+  sim_set_outside(sv->loop, st.is_outside);
 }
