@@ -30,9 +30,10 @@ static void answer_stream(rawpeer *p, uint32_t stream) {
   w_run();
 }
 
+static rawpeer *last; /* whose PINGs were acknowledged last, */
+static size_t acked;  /* and how many of them */
+
 static void ack_pings(rawpeer *p) {
-  static rawpeer *last;
-  static size_t acked;
   if (last != p) acked = 0;
   last = p;
   const rawframe *f;
@@ -266,6 +267,7 @@ static void on_warm(int error, void *user_data) {
 
 static void setup(void) {
   w_setup();
+  last = NULL; /* the next peer may have the same address */
   warm.count = 0;
   warm.error = 1;
 }
