@@ -61,6 +61,11 @@ void gmux__line_take_call(gmux__line *line) {
   }
 }
 
+void gmux__line_discount_call(gmux__line *line) {
+  assert(line->calls > 0);
+  line->calls--;
+}
+
 void gmux__line_release(gmux__line *line) {
   if (!line || --line->holds > 0) return;
   gmux__free(line);

@@ -78,6 +78,8 @@ typedef struct gmux__line {
 int gmux__line_new(gmux__line **out, gmux__endpoint *e, gmux__try *t);
 /* A call has been put on it: the call holds it from now on. */
 void gmux__line_take_call(gmux__line *line);
+/* A call that it took never left on it: the line was of no use to that one. The hold stays. */
+void gmux__line_discount_call(gmux__line *line);
 void gmux__line_release(gmux__line *line); /* takes NULL */
 
 /* The one way to another state; moves it to the list of the new one. */

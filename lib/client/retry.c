@@ -30,6 +30,15 @@ static uint64_t retry_rest(gmux_call *call) {
   return gmux__retry_decide(&call->loop_only.retry, &facts);
 }
 
+/* As often as needed is not as fast as possible: a connection on which nothing ever leaves is of no
+ * use, and its successor waits for the backoff. */
+static void call_leave_line(gmux_call *call) {
+  gmux__line *line = call->loop_only.line;
+  if (call->loop_only.last == GMUX_EVIDENCE_NEVER_LEFT) gmux__line_discount_call(line);
+  call->loop_only.line = NULL;
+  gmux__line_release(line);
+}
+
 bool gmux__call_retry(gmux_call *call) {
   uint64_t rest_ns = retry_rest(call);
   if (rest_ns == GMUX__RETRY_NO) return false;
@@ -42,8 +51,7 @@ bool gmux__call_retry(gmux_call *call) {
             gmux_evidence_str(gmux__stream_evidence(&call->loop_only.stream)));
   gmux__call_set_state(call, GMUX__CALL_RESTING);
   gmux__stream_rewind(&call->loop_only.stream);
-  gmux__line_release(call->loop_only.line);
-  call->loop_only.line = NULL;
+  call_leave_line(call);
   call->loop_only.rest_until_ns = now_ns + rest_ns;
   if (rest_ns == 0) gmux__channel_resubmit(call->channel, call);
   if (call->loop_only.state < GMUX__CALL_ENDING) gmux__call_set_timer(call);

@@ -365,6 +365,25 @@ static void a_call_that_never_left_is_made_again_as_often_as_needed(void) {
   ASSERT_HAS(explained(t).sentence, "11th attempt, before it 10 never left");
 }
 
+/* Nor does that make a storm of dials: a connection on which nothing leaves was of no use. */
+static void connections_on_which_nothing_leaves_follow_each_other_by_the_backoff(void) {
+  w_open();
+  gmux_call_options o = w_patient();
+  tcall *t = w_start(GMUX_UNARY, &o);
+  CU_ASSERT_EQUAL(w_write(t, "hello"), 0);
+  for (size_t i = 0; i < 5; i++) {
+    rawpeer *p = connection_that_takes_nothing();
+    rawpeer_reset(p);
+    rawpeer_close(p);
+    w_run();
+    if (i == 0) continue;
+    uint64_t apart_ns =
+        sim_net_dialed_at(w_sim, &w_address, i) - sim_net_dialed_at(w_sim, &w_address, i - 1);
+    CU_ASSERT_TRUE(apart_ns >= 800 * MS && apart_ns <= 1200 * MS);
+  }
+  CU_ASSERT_EQUAL(t->ends, 0);
+}
+
 /* ---- nothing to be had ---- */
 
 static void a_retry_waits_for_no_server_that_is_known_to_be_down(void) {
@@ -419,6 +438,7 @@ static const test_case cases[] = {
     TEST(a_reply_that_has_begun_commits),
     TEST(headers_alone_commit_too),
     TEST(a_call_that_never_left_is_made_again_as_often_as_needed),
+    TEST(connections_on_which_nothing_leaves_follow_each_other_by_the_backoff),
     TEST(a_retry_waits_for_no_server_that_is_known_to_be_down),
     TEST(calls_that_had_a_place_come_before_those_that_had_none),
     TESTS_END,
