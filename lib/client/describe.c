@@ -2,7 +2,6 @@
 #include "lib/client/ask.h"
 #include "lib/client/call.h"
 #include "lib/client/words.h"
-#include <string.h>
 
 static void say_calls(gmux__words *w, gmux_channel *channel) {
   size_t waiting = channel->loop_only.waiting.count + channel->loop_only.again.count;
@@ -36,16 +35,20 @@ static void say_keepalive(gmux__words *w, const gmux_channel *channel) {
     gmux__say(w, "  keepalive: off\n");
 }
 
-enum { EVENT_LINE = 128 };
+static void say_event(gmux__words *w, const gmux__event *event, uint64_t now_ns) {
+  char what[96];
+  gmux__event_str(event, what, sizeof what);
+  gmux__say(w, "    ");
+  gmux__say_ms(w, now_ns - event->at_ns);
+  if (event->kind == GMUX__EVENT_STATE)
+    gmux__say(w, " ago: %s\n", gmux__conn_state_str((gmux__conn_state)event->a));
+  else
+    gmux__say(w, " ago: %s\n", what);
+}
 
-static void say_events(gmux__words *w, const gmux__conn *conn, uint64_t now_ns) {
-  char events[GMUX__RING_EVENTS * EVENT_LINE];
-  gmux__ring_str(gmux__conn_ring(conn), now_ns, events, sizeof events);
-  for (char *line = events, *end; *line; line = end + 1) {
-    end = strchr(line, '\n');
-    if (!end) break;
-    gmux__say(w, "    %.*s\n", (int)(end - line), line);
-  }
+static void say_events(gmux__words *w, const gmux__ring *ring, uint64_t now_ns) {
+  for (size_t i = 0; i < gmux__ring_count(ring); i++)
+    say_event(w, gmux__ring_at(ring, i), now_ns);
 }
 
 static void say_line(gmux__words *w, const gmux__line *line, uint64_t now_ns) {
@@ -54,7 +57,7 @@ static void say_line(gmux__words *w, const gmux__line *line, uint64_t now_ns) {
   gmux__say(w, ", %u of %u streams", gmux__conn_used_slots(conn), gmux__conn_slot_limit(conn));
   gmux__say(w, ", %llu calls so far", (unsigned long long)line->calls);
   if (line->ready_ns) {
-    gmux__say(w, ", ready since ");
+    gmux__say(w, ", ready for ");
     gmux__say_ms(w, now_ns - line->ready_ns);
   }
   if (gmux__conn_rtt_ns(conn)) {
@@ -66,7 +69,7 @@ static void say_line(gmux__words *w, const gmux__line *line, uint64_t now_ns) {
   if (line->is_temporary) gmux__say(w, ", beyond max_connections");
   if (line->recycle) gmux__say(w, ", to be replaced: %s", gmux__recycle_str(line->recycle));
   gmux__say(w, "\n");
-  say_events(w, conn, now_ns);
+  say_events(w, gmux__conn_ring(conn), now_ns);
 }
 
 static void say_lines(gmux__words *w, const gmux__list *lines, uint64_t now_ns) {

@@ -58,8 +58,7 @@ const gmux__event *gmux__ring_at(const gmux__ring *ring, size_t i) {
   return &ring->events[(ring->written - count + i) % GMUX__RING_EVENTS];
 }
 
-/* What the two numbers of an event mean. */
-static void event_str(const gmux__event *e, char *text, size_t len) {
+void gmux__event_str(const gmux__event *e, char *text, size_t len) {
   const char *kind = gmux__event_kind_str(e->kind);
   switch (e->kind) {
   case GMUX__EVENT_STATE:
@@ -105,7 +104,7 @@ void gmux__ring_str(const gmux__ring *ring, uint64_t now_ns, char *buf, size_t l
   for (size_t i = 0, at = 0; i < gmux__ring_count(ring) && at < len; i++) {
     const gmux__event *e = gmux__ring_at(ring, i);
     char text[EVENT_TEXT];
-    event_str(e, text, sizeof text);
+    gmux__event_str(e, text, sizeof text);
     uint64_t ago_us = now_ns > e->at_ns ? (now_ns - e->at_ns) / 1000 : 0;
     int written = snprintf(buf + at, len - at, "%" PRIu64 ".%03u ms ago: %s\n", ago_us / 1000,
                            (unsigned)(ago_us % 1000), text);

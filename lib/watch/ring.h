@@ -48,6 +48,8 @@ void gmux__ring_add(gmux__ring *ring, uint64_t at_ns, gmux__event_kind kind, int
 /* How many can still be read, and the i-th of them, oldest first; NULL beyond. */
 size_t gmux__ring_count(const gmux__ring *ring);
 const gmux__event *gmux__ring_at(const gmux__ring *ring, size_t i);
+/* What it says, without its time: "GOAWAY received: last stream 7, code 0". Cut to fit. */
+void gmux__event_str(const gmux__event *event, char *text, size_t len);
 /* All of them as text, oldest first, a line each ("12.345 ms ago: GOAWAY received: last stream 7,
  * code 0\n"); cut to fit, always terminated unless len is 0. */
 void gmux__ring_str(const gmux__ring *ring, uint64_t now_ns, char *buf, size_t len);
