@@ -127,10 +127,10 @@ typedef struct gmux_channel_options {
   uint32_t max_age_ms;
   /* The same after so many calls. 0 (default): never. */
   uint32_t max_calls;
-  /* A connection that carried nothing for so long is asked by a PING before a call is committed to
-   * it, where that is within what a server with default settings forgives. Default 30000,
-   * 100..2^31-1; 0: never. Costs that call a round trip; spares it a connection that a NAT or a
-   * load balancer has forgotten. */
+  /* A connection from which nothing came for so long, whether calls run on it or not, is asked by a
+   * PING before a call is committed to it, where that is within what a server with default settings
+   * forgives. Default 30000, 100..2^31-1; 0: never. Costs that call a round trip; spares it a
+   * connection that a NAT or a load balancer has forgotten, or whose server is gone. */
   uint32_t validate_after_ms;
   /* How long calls on a connection that drains (GOAWAY, age, rotation) may go on; then they end
    * UNAVAILABLE. 0 (default): as long as the server lets them. 1..2^31-1. */

@@ -18,10 +18,11 @@ static uint32_t pool_ideal(const gmux__endpoint *e) {
 
 /* ---- the next call ---- */
 
-/* Nothing came for so long that a NAT or a load balancer may have forgotten it. */
+/* Nothing came for so long that a NAT or a load balancer may have forgotten it; or its peer is
+ * gone, and a quiet stream had spent the suspicion before (promise 10). */
 static bool line_is_stale(const gmux__line *line, uint64_t now_ns) {
   uint32_t after_ms = line->endpoint->config.options->validate_after_ms;
-  if (after_ms == 0 || !gmux__line_is_empty(line)) return false;
+  if (after_ms == 0) return false;
   return now_ns - gmux__conn_read_ns(line->conn) >= after_ms * GMUX__NS_PER_MS;
 }
 

@@ -692,6 +692,28 @@ static void a_connection_idle_for_long_is_asked_before_a_call_is_committed_to_it
   CU_ASSERT_EQUAL(dials(), 1); /* waiting for the answer is no need for more */
 }
 
+/* Suspicion has its one PING between two answers; without this a black hole behind a quiet stream
+ * would swallow every later call. */
+static void a_connection_with_a_quiet_stream_is_asked_too(void) {
+  w_options.max_connections = 1;
+  rawpeer *p = w_connected();
+  start(1);
+  w_run_ms(1000);
+  CU_ASSERT_EQUAL(rawpeer_count(p, RAW_PING, 0), 1); /* suspicion's */
+  ack_pings(p);
+  w_run_ms(30000);
+  tcall *t = w_unary();
+  w_run();
+  CU_ASSERT_EQUAL(requests(p), 1);
+  CU_ASSERT_EQUAL(rawpeer_count(p, RAW_PING, 0), 2);
+  rawpeer_ping(p, RAW_ACK, rawpeer_find(p, RAW_PING, 0, 1)->payload);
+  w_run();
+  CU_ASSERT_EQUAL(requests(p), 2);
+  w_answer_all(p, "reply");
+  w_run();
+  ASSERT_CODE(t, GMUX_OK);
+}
+
 static void a_connection_idle_for_less_takes_calls_at_once(void) {
   rawpeer *p = w_connected();
   w_run_ms(29999);
@@ -1095,6 +1117,7 @@ static const test_case cases[] = {
     TEST(the_replacement_of_an_idle_spare_is_as_idle),
     TEST(a_connection_whose_address_left_dns_is_replaced),
     TEST(a_connection_idle_for_long_is_asked_before_a_call_is_committed_to_it),
+    TEST(a_connection_with_a_quiet_stream_is_asked_too),
     TEST(a_connection_idle_for_less_takes_calls_at_once),
     TEST(a_call_goes_to_a_fresh_connection_when_an_idle_one_does_not_answer),
     TEST(new_calls_leave_a_black_hole_within_suspect_after_and_one_dial),
