@@ -299,7 +299,7 @@ typedef enum gmux_loss {
   GMUX_LOSS_GOAWAY = 4,   /* the server sent GOAWAY */
   GMUX_LOSS_EOF = 5,      /* closed by the peer without a word */
   GMUX_LOSS_RESET = 6,    /* reset, or another failure of the socket */
-  GMUX_LOSS_DEAD = 7,     /* a PING was not answered, or the socket took nothing */
+  GMUX_LOSS_DEAD = 7,     /* a PING was not answered, the socket took nothing, TCP gave up */
   GMUX_LOSS_PROTOCOL = 8, /* the peer broke a rule of HTTP/2 */
   GMUX_LOSS_LOCAL = 9,    /* we ended it: idle, age, rotation, close, out of memory */
   GMUX_LOSSES = 10

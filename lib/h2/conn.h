@@ -66,7 +66,7 @@ typedef struct gmux__h2_figures {
   gmux__counter pings_sent, pings_acked; /* ours: keepalive, suspicion, validation */
   gmux__counter pings_received, pings_bad, too_many_pings; /* server: the last one by us */
   gmux__counter suspicions, validations;
-  gmux__counter deaths;                 /* by a PING that was not answered, or a write stall */
+  gmux__counter deaths; /* by a PING that was not answered, a write stall, or the kernel's word */
   gmux__counter goaways[GMUX_H2_CODES]; /* received */
   gmux__counter resets_sent, resets_delayed, resets_received;
   gmux__counter resets_waiting; /* now: streams that hold a slot until their RST_STREAM may leave */

@@ -77,10 +77,17 @@ void gmux__conn_update_interest(gmux__conn *conn) {
                        GMUX__READABLE | (conn->is_write_blocked ? GMUX__WRITABLE : 0u));
 }
 
-static void conn_fail_io(gmux__conn *conn, int error) {
+/* What the kernel has found dead is as dead as what a PING has. */
+static void conn_lose(gmux__conn *conn, int error, const char *why) {
+  if (error != GMUX_ERR_NOMEM) conn->is_output_broken = true;
   gmux__conn_note(conn, GMUX__EVENT_IO_ERROR, -error, 0);
-  gmux__conn_close(conn, error, NGHTTP2_NO_ERROR,
-                   error == GMUX_ERR_NOMEM ? "out of memory" : gmux_last_error());
+  if (error == GMUX_ERR_TIMEOUT && conn->state != GMUX__CONN_GREETING)
+    gmux__conn_note_death(conn, why);
+  gmux__conn_close(conn, error, NGHTTP2_NO_ERROR, why);
+}
+
+static void conn_fail_io(gmux__conn *conn, int error) {
+  conn_lose(conn, error, error == GMUX_ERR_NOMEM ? "out of memory" : gmux_last_error());
 }
 
 static bool is_flowing(const gmux__conn *conn) {
@@ -166,9 +173,7 @@ static void conn_fail_write(gmux__conn *conn, int error) {
   bool has_more = error != GMUX_ERR_NOMEM;
   for (int i = 0; i < LAST_READS && has_more; i++)
     has_more = gmux__conn_read(conn);
-  if (conn->state == GMUX__CONN_CLOSED) return;
-  gmux__conn_note(conn, GMUX__EVENT_IO_ERROR, -error, 0);
-  gmux__conn_close(conn, error, NGHTTP2_NO_ERROR, why);
+  if (conn->state != GMUX__CONN_CLOSED) conn_lose(conn, error, why);
 }
 
 /* nghttp2 has found a breach of protocol and sent its GOAWAY; or the peer has sent one, and no

@@ -87,11 +87,15 @@ static void conn_time_out(gmux__conn *conn, uint32_t h2_code, const char *words)
   gmux__conn_close(conn, GMUX_ERR_TIMEOUT, h2_code, has_story ? conn->why : words);
 }
 
-static void conn_die(gmux__conn *conn, const char *words) {
+void gmux__conn_note_death(gmux__conn *conn, const char *words) {
   gmux__counter_add(&conn->h2->figures.deaths, 1);
   gmux__log(gmux__loop_logger(conn->h2->loop), GMUX_LOG_INFO, "h2", "%s: dead: %s", conn->peer,
             words);
   gmux__conn_set_loss(conn, GMUX_LOSS_DEAD);
+}
+
+static void conn_die(gmux__conn *conn, const char *words) {
+  gmux__conn_note_death(conn, words);
   conn_time_out(conn, NGHTTP2_NO_ERROR, words);
 }
 

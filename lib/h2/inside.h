@@ -156,6 +156,8 @@ void gmux__ping_payload(uint8_t payload[GMUX__PING_BYTES], gmux__ping_kind kind,
 
 void gmux__conn_pulse_init(gmux__conn *conn);
 void gmux__conn_pulse_start(gmux__conn *conn);
+/* It is dead: counted, logged, and the cause of its loss. gmux__conn_close follows. */
+void gmux__conn_note_death(gmux__conn *conn, const char *words);
 /* Brings the alarm forward if something is due earlier. */
 void gmux__conn_set_alarm(gmux__conn *conn);
 /* When it is due; GMUX__NEVER when within_ns is 0. */

@@ -68,9 +68,11 @@ static int socket_handshake(gmux__transport *t) {
   return 0;
 }
 
+/* ETIMEDOUT: the kernel has given up, by TCP_USER_TIMEOUT or by its own keepalive. */
 static int socket_fail(socket_transport *s, const char *what, int err) {
   char text[GMUX__ADDRESS_TEXT];
-  return gmux__fail_errno(GMUX_ERR_IO, err, "%s %s", what, gmux__address_str(&s->info.peer, text));
+  int error = err == ETIMEDOUT ? GMUX_ERR_TIMEOUT : GMUX_ERR_IO;
+  return gmux__fail_errno(error, err, "%s %s", what, gmux__address_str(&s->info.peer, text));
 }
 
 static int socket_fail_broken(void) {

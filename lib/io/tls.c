@@ -137,7 +137,7 @@ static int tls_end(tls_transport *t, int error) {
 
 /* A peer that has gone may have said something before: a status, a GOAWAY. */
 static void tls_end_writing(tls_transport *t, int error) {
-  if (error != GMUX_ERR_IO) {
+  if (error != GMUX_ERR_IO && error != GMUX_ERR_TIMEOUT) {
     tls_end(t, error);
     return;
   }

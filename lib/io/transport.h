@@ -44,10 +44,11 @@ typedef struct gmux__transport_ops {
    * errors are final, with the reason in gmux_last_error().
    */
   int (*handshake)(gmux__transport *t);
-  /* >0 bytes; GMUX_ERR_AGAIN; GMUX_ERR_EOF (the peer ended in good order); GMUX_ERR_IO or
-   * GMUX_ERR_TLS (lost, words in gmux_last_error()). */
+  /* >0 bytes; GMUX_ERR_AGAIN; GMUX_ERR_EOF (the peer ended in good order); GMUX_ERR_IO,
+   * GMUX_ERR_TIMEOUT (the kernel has given up a silent peer) or GMUX_ERR_TLS (lost, words in
+   * gmux_last_error()). */
   ptrdiff_t (*read)(gmux__transport *t, uint8_t *buf, size_t len);
-  /* >0 bytes taken, perhaps not all; GMUX_ERR_AGAIN; GMUX_ERR_IO or GMUX_ERR_TLS. 1 <= count <=
+  /* >0 bytes taken, perhaps not all; GMUX_ERR_AGAIN; lost as by read. 1 <= count <=
    * GMUX__SLICES_MAX. Bytes that were offered and not taken come first in the next write, unchanged
    * (cut into other slices if need be, and more behind them): TLS has encrypted them by then.
    * GMUX_ERR_STATE when they do not. */
