@@ -1,5 +1,6 @@
 /* kit.c: a server and clients over loopback and Unix sockets. */
 #include "tests/net/kit.h"
+#include "tests/net/ledger.h"
 #include "tests/unit/certs.h"
 #include <dirent.h>
 #include <errno.h>
@@ -41,6 +42,7 @@ void kit_setup(void) {
   atomic_store(&kit.is_out_of_order, false);
   atomic_store(&kit.flood_code, -1);
   sem_init(&kit.flood_ended, 0, 0);
+  ledger_open();
 }
 
 void kit_teardown(void) {
@@ -51,6 +53,7 @@ void kit_teardown(void) {
   test_ca_free(ca);
   cert = NULL;
   ca = NULL;
+  ledger_close();
   sem_destroy(&kit.flood_ended);
   CU_ASSERT_FALSE(atomic_load(&kit.is_out_of_order));
   CU_ASSERT_EQUAL(rmdir(kit_dir), 0); /* else somebody left a file there */
@@ -60,6 +63,12 @@ void kit_teardown(void) {
 void kit_wait(sem_t *sem) {
   while (sem_wait(sem) != 0 && errno == EINTR) {
   }
+}
+
+unsigned kit_ms(unsigned ms) {
+  const char *slow = getenv("GMUX_TEST_SLOW");
+  unsigned long factor = slow ? strtoul(slow, NULL, 10) : 1;
+  return ms * (unsigned)(factor ? factor : 1);
 }
 
 /* ---- kinds ---- */
@@ -229,7 +238,8 @@ static int add_methods(gmux_server *server) {
                                             .on_end = on_sink_end};
   static const gmux_server_handlers flood = {
       .on_half_close = on_flood, .on_writable = on_flood, .on_end = on_flood_end};
-  int rv = gmux_server_add_unary(server, KIT_ECHO, on_echo, NULL);
+  int rv = ledger_serve(server);
+  if (!rv) rv = gmux_server_add_unary(server, KIT_ECHO, on_echo, NULL);
   if (!rv) rv = gmux_server_add_unary(server, KIT_NAME, on_name, NULL);
   if (!rv) rv = gmux_server_add_unary(server, KIT_GATE, on_gate, NULL);
   if (!rv) rv = gmux_server_add_method(server, KIT_TALK, GMUX_BIDI_STREAMING, &talk, NULL);
@@ -261,6 +271,7 @@ bool kit_server_start(kit_server *s, gmux_loop *loop, const char *address, gmux_
   gmux_server_options_init(&o, sizeof o);
   o.max_concurrent_streams = 1000;
   o.stream_window_bytes = KIT_WINDOW_BYTES;
+  o.connection_window_bytes = KIT_SERVER_BYTES;
   o.write_queue_bytes = KIT_QUEUE_BYTES;
   CU_ASSERT_EQUAL_FATAL(gmux_server_new(&s->server, s->loop, &o), 0);
   CU_ASSERT_EQUAL_FATAL(add_methods(s->server), 0);
@@ -313,6 +324,17 @@ pid_t kit_server_fork(kit_server *s, const char *address, gmux_tls *tls) {
 void kit_kill(pid_t pid) {
   CU_ASSERT_EQUAL(kill(pid, SIGKILL), 0);
   CU_ASSERT_EQUAL(waitpid(pid, NULL, 0), pid);
+}
+
+void kit_freeze(pid_t pid) {
+  int status;
+  CU_ASSERT_EQUAL(kill(pid, SIGSTOP), 0);
+  CU_ASSERT_EQUAL_FATAL(waitpid(pid, &status, WUNTRACED), pid);
+  CU_ASSERT(WIFSTOPPED(status));
+}
+
+void kit_thaw(pid_t pid) {
+  CU_ASSERT_EQUAL(kill(pid, SIGCONT), 0);
 }
 
 /* ---- clients ---- */
@@ -369,4 +391,10 @@ bool kit_call(gmux_channel *channel, const char *path, const char *text, const c
 
 bool kit_echo(gmux_channel *channel) {
   return kit_call(channel, KIT_ECHO, "hello", NULL, NULL, NULL);
+}
+
+gmux_channel_stats kit_stats(gmux_channel *channel) {
+  gmux_channel_stats stats = {.size = sizeof stats};
+  CU_ASSERT_EQUAL(gmux_channel_get_stats(channel, &stats), 0);
+  return stats;
 }

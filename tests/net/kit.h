@@ -25,6 +25,7 @@ enum {
   KIT_MESSAGES = 200,        /* of a stream: far more than windows and queues hold */
   KIT_WINDOW_BYTES = 65535,  /* of streams, both ways */
   KIT_QUEUE_BYTES = 65536,
+  KIT_SERVER_BYTES = 1 << 28, /* window of a connection to the server: no test meets its end */
   /* As many may have been written to a reader that has taken one: one window, one queue, one in
    * each that was begun before it was full, and the one that was taken. */
   KIT_AHEAD_MAX = (KIT_WINDOW_BYTES + KIT_QUEUE_BYTES) / KIT_MESSAGE_BYTES + 1 + 3
@@ -69,6 +70,8 @@ void kit_server_stop(kit_server *server); /* waits until it is gone */
 /* The same in a process of its own, to be killed. Only while no other thread runs. */
 pid_t kit_server_fork(kit_server *server, const char *address, gmux_tls *tls);
 void kit_kill(pid_t pid);
+void kit_freeze(pid_t pid); /* SIGSTOP; returns when it stands still */
+void kit_thaw(pid_t pid);
 
 typedef struct kit_client {
   gmux_loop *loop;
@@ -84,6 +87,7 @@ void kit_client_stop(kit_client *client);
 bool kit_call(gmux_channel *channel, const char *path, const char *text, const char *want,
               gmux_code *code, char words[256]);
 bool kit_echo(gmux_channel *channel);
+gmux_channel_stats kit_stats(gmux_channel *channel);
 
 /* Message number `n` of a stream, borrowed until the next one is asked for; and whether a message
  * is that. */
@@ -95,5 +99,7 @@ void kit_sink_open(void);
 
 gmux_method *kit_method(const char *path, gmux_method_kind kind);
 void kit_wait(sem_t *sem);
+/* Longer where everything is slower (GMUX_TEST_SLOW). */
+unsigned kit_ms(unsigned ms);
 
 #endif
