@@ -176,6 +176,7 @@ static void check_list(const gmux__endpoint *e, const gmux__list *list, gmux__li
     assert((line->race != NULL) == (state == GMUX__LINE_GREETING));
     assert((line->ready_ns != 0) == (state == GMUX__LINE_READY) || state > GMUX__LINE_READY);
     assert(state != GMUX__LINE_GREETING || !line->is_temporary);
+    assert(line->idle_since_ns == GMUX__NEVER || gmux__line_is_empty(line));
   }
   assert(count == list->count);
 }

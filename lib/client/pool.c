@@ -221,8 +221,8 @@ static void pool_shed(gmux__endpoint *e) {
 static void pool_replace(gmux__endpoint *e, gmux__line *line) {
   gmux__line *old = pool_to_replace(e);
   if (!old) return;
-  if (gmux__line_is_empty(line)) line->idle_since_ns = old->idle_since_ns;
-  if (line->idle_since_ns == GMUX__NEVER) line->idle_since_ns = line->ready_ns;
+  bool is_idle = line->idle_since_ns != GMUX__NEVER && old->idle_since_ns != GMUX__NEVER;
+  if (is_idle) line->idle_since_ns = old->idle_since_ns;
   pool_recycle(e, old);
 }
 
@@ -287,7 +287,7 @@ static size_t pool_spare_count(const gmux__endpoint *e) {
 static uint64_t line_idle_ns(const gmux__line *line) {
   uint32_t max_idle_ms = line->endpoint->config.options->max_idle_ms;
   if (max_idle_ms == 0 || line->idle_since_ns == GMUX__NEVER) return GMUX__NEVER;
-  if (!gmux__line_is_empty(line) || !gmux__line_is_trusted(line)) return GMUX__NEVER;
+  if (!gmux__line_is_trusted(line)) return GMUX__NEVER;
   return line->idle_since_ns + max_idle_ms * GMUX__NS_PER_MS;
 }
 

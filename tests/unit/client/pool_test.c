@@ -696,6 +696,7 @@ static void a_connection_idle_for_long_is_asked_before_a_call_is_committed_to_it
  * would swallow every later call. */
 static void a_connection_with_a_quiet_stream_is_asked_too(void) {
   w_options.max_connections = 1;
+  w_options.suspect_after_ms = 0;
   rawpeer *p = w_connected();
   start(1);
   w_run_ms(1000);
