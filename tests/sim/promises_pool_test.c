@@ -144,6 +144,33 @@ static void limit_lowered_to_0_holds_calls_until_it_is_raised(void) {
   fleet_finish();
 }
 
+enum { LIMIT_CALLS = 5000 };
+
+/* Answered in some other order than they came, and the limit is another every few ms. */
+static void change_limits_and_answer(void) {
+  rawserver_look();
+  for (uint64_t n = fleet_random(8); n > 0 && held_count > 0; n--) {
+    size_t i = fleet_random(held_count);
+    rawserver_serve(held[i].conn, held[i].stream, held[i].call);
+    held[i] = held[--held_count];
+  }
+  if (fleet_now_ms() % 5 == 0)
+    rawserver_set_limit(&raw.conns[fleet_random(raw.count)], (uint32_t)fleet_random(20));
+}
+
+static void limits_that_change_all_the_time_are_kept_and_no_call_is_lost(void) {
+  rawserver_open(10, hold);
+  fl.on_tick = change_limits_and_answer;
+  fleet_channel *ch = fleet_channel_new(0, NULL);
+  fleet_start(ch, &(fleet_ask){0});
+  fleet_run_for(10);
+  fleet_start_many(ch, &(fleet_ask){0}, fleet_many(LIMIT_CALLS));
+  CU_ASSERT_TRUE(fleet_run_until_ended(60000));
+  CU_ASSERT_EQUAL(fleet_ended_with(0, GMUX_OK), fl.call_count);
+  CU_ASSERT_EQUAL(raw.count, 4);
+  fleet_finish();
+}
+
 /* ---- how many there are ---- */
 
 static size_t calls_over(uint16_t port) {
@@ -402,6 +429,7 @@ static const test_case cases[] = {
     TEST(three_calls_with_limit_two_go_two_to_one_connection_and_one_to_the_other),
     TEST(limit_lowered_from_100_to_1_with_100_in_flight_blocks_nobody_for_ever),
     TEST(limit_lowered_to_0_holds_calls_until_it_is_raised),
+    TEST(limits_that_change_all_the_time_are_kept_and_no_call_is_lost),
     TEST(spread_gives_each_connection_its_share),
     TEST(pack_fills_one_connection_to_its_ideal_before_the_next),
     TEST(bursts_open_more_when_calls_have_waited_and_close_when_idle),

@@ -32,8 +32,14 @@ static bool conn_is_open(const rawconn *c) {
   return rawpeer_state(c->peer) == 0;
 }
 
-void rawserver_set_limit(rawconn *c, uint32_t limit) {
+static void set_limit(rawconn *c, uint32_t limit) {
+  if (!fleet_law(c->told - c->acked < RAWSERVER_LIMITS, "SETTINGS are not acknowledged")) return;
+  c->limits[c->told++ % RAWSERVER_LIMITS] = limit;
   rawpeer_settings(c->peer, 1, (const uint16_t[]){SETTINGS_MAX_STREAMS}, &limit);
+}
+
+void rawserver_set_limit(rawconn *c, uint32_t limit) {
+  if (conn_is_open(c)) set_limit(c, limit);
 }
 
 void rawserver_execute(rawconn *c, fleet_call *call) {
@@ -78,6 +84,9 @@ static void take_headers(rawconn *c, const rawframe *frame) {
   fleet_law(frame->stream > c->last_stream, "stream %u after %u", frame->stream, c->last_stream);
   c->last_stream = frame->stream;
   if (++c->open > c->peak) c->peak = c->open;
+  uint32_t limit = c->acked > 0 ? c->limits[(c->acked - 1) % RAWSERVER_LIMITS] : UINT32_MAX;
+  fleet_law(c->open <= limit, "stream %u is number %u, the limit is %u", frame->stream, c->open,
+            limit);
 }
 
 static rawpart *part_of(rawconn *c, uint32_t stream) {
@@ -123,6 +132,7 @@ static void take_frame(rawconn *c, const rawframe *frame) {
   bool is_ack = (frame->flags & RAW_ACK) != 0;
   switch (frame->type) {
   case RAW_SETTINGS:
+    if (is_ack && c->acked < c->told) c->acked++;
     if (!is_ack && !c->is_mute) rawpeer_settings_ack(c->peer);
     return;
   case RAW_PING:
@@ -157,7 +167,7 @@ static void conn_greet(rawpeer *peer) {
   *c = (rawconn){.peer = peer, .number = raw.count};
   raw.count++;
   if (raw.limit > 0)
-    rawserver_set_limit(c, raw.limit);
+    set_limit(c, raw.limit);
   else
     rawpeer_settings(peer, 0, NULL, NULL);
 }

@@ -12,7 +12,12 @@
 #include "tests/sim/fleet.h"
 #include "tests/sim/rawpeer.h"
 
-enum { RAWSERVER_CONNS = 64, RAWSERVER_PARTS = 64, RAWSERVER_REQUEST = 5 + FLEET_REQUEST_BYTES };
+enum {
+  RAWSERVER_CONNS = 64,
+  RAWSERVER_PARTS = 64,
+  RAWSERVER_LIMITS = 32,
+  RAWSERVER_REQUEST = 5 + FLEET_REQUEST_BYTES
+};
 enum { RAW_NO_ERROR = 0, RAW_INTERNAL_ERROR = 2, RAW_REFUSED_STREAM = 7, RAW_CALM = 11 };
 
 /* A request that did not come whole: the window was too small for it. */
@@ -30,8 +35,12 @@ typedef struct rawconn {
   uint32_t open, peak;    /* streams that the client has opened and nobody has ended */
   uint32_t last_stream;   /* the highest that has come */
   uint32_t pings, resets; /* of the client */
-  bool is_mute;           /* answers nothing by itself any more */
-  bool has_gone_away;     /* streams above goaway_last are not looked at */
+  /* Limits that the client was told of; the first ones are acknowledged, and the last of those
+   * holds: no stream is to be opened beyond it. 0 of them: none. */
+  uint32_t limits[RAWSERVER_LIMITS];
+  size_t told, acked;
+  bool is_mute;       /* answers nothing by itself any more */
+  bool has_gone_away; /* streams above goaway_last are not looked at */
   uint32_t goaway_last;
   rawpart parts[RAWSERVER_PARTS];
 } rawconn;

@@ -98,6 +98,7 @@ typedef struct storm_closing {
 typedef struct storm_life {
   int server;
   uint32_t limit;
+  bool shares_little; /* its calls may fill what a connection's may queue together */
   gmux_loop *loop;
 } storm_life;
 

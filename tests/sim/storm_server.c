@@ -66,7 +66,10 @@ static void served_write(storm_served *s) {
   gmux_bytes message = storm_message(s->asked->id, STORM_TO_CLIENT, s->written);
   int rv = STORM_API(gmux_server_call_write(s->call, &message));
   gmux_bytes_release(&message);
-  served_law(s, rv);
+  /* What was on its way from another thread may have been too much for all calls together. */
+  bool is_held = rv == GMUX_ERR_AGAIN && s->life->shares_little;
+  if (is_held) s->is_full = true;
+  if (!is_held) served_law(s, rv);
   if (rv < 0) return;
   s->written++;
   s->has_headers = true;
@@ -395,6 +398,12 @@ static gmux_server_options random_options(void) {
   return o;
 }
 
+static bool has_calm_queues(const gmux_server_options *o) {
+  gmux_server_options usual;
+  gmux_server_options_init(&usual, sizeof usual);
+  return o->connection_queue_bytes == usual.connection_queue_bytes;
+}
+
 static bool has_calm_bounds(const gmux_server_options *o) {
   gmux_server_options usual;
   gmux_server_options_init(&usual, sizeof usual);
@@ -453,6 +462,7 @@ void storm_server_open(int i) {
     sv->server = NULL;
     return;
   }
+  life->shares_little = !has_calm_queues(&o);
   st.life_count++;
   sv->is_draining = false;
   sv->is_narrow = !has_calm_bounds(&o);
