@@ -97,6 +97,34 @@ void gmux__conn_doom(gmux__conn *conn, int error, uint32_t h2_code, const char *
   gmux__conn_want_deliver(conn);
 }
 
+/* ---- requests that wait for room in the socket ---- */
+
+static bool has_not_left(const gmux__stream *stream) {
+  return !stream->send.has_left && stream->end.how == GMUX__ENDING_NONE;
+}
+
+/* nghttp2 drops what it has of them when their turn comes, for it sends no request after GOAWAY. */
+void gmux__conn_take_back_all(gmux__conn *conn) {
+  for (gmux__link *l = conn->streams.first; l; l = l->next) {
+    gmux__stream *stream = gmux__container(l, gmux__stream, link);
+    if (has_not_left(stream))
+      gmux__stream_set_end(stream, GMUX__ENDING_LOST, GMUX_ERR_CLOSED, conn->why);
+  }
+}
+
+/* The newest first. */
+void gmux__conn_heed_lower_limit(gmux__conn *conn) {
+  uint32_t limit = gmux__slots_limit(&conn->slots), taken = conn->slots.taken;
+  for (gmux__link *l = conn->streams.last; l && taken > limit; l = l->prev) {
+    gmux__stream *stream = gmux__container(l, gmux__stream, link);
+    if (!has_not_left(stream)) continue;
+    gmux__stream_send_reset(stream, NGHTTP2_CANCEL);
+    gmux__stream_set_end(stream, GMUX__ENDING_LOST, GMUX_ERR_CLOSED,
+                         "the server has lowered its limit of streams");
+    taken--;
+  }
+}
+
 /* ---- delivery: outside nghttp2 ---- */
 
 static bool take(bool *event) {

@@ -11,7 +11,7 @@
 static void tell_streams_draining(gmux__conn *conn) {
   for (gmux__link *l = conn->streams.first; l; l = l->next) {
     gmux__stream *stream = gmux__container(l, gmux__stream, link);
-    if (stream->id > conn->goaway_last_id) continue;
+    if (stream->id > conn->goaway_last_id || !stream->send.has_left) continue;
     stream->has_draining_event = true;
     gmux__stream_want_deliver(stream);
   }
@@ -61,6 +61,7 @@ void gmux__conn_on_goaway(gmux__conn *conn, const nghttp2_goaway *goaway) {
   if (is_for_our_pings(goaway)) warn_of_our_pings(conn);
   gmux__conn_say_goaway(conn, "the peer sent", goaway);
   gmux__conn_set_loss(conn, GMUX_LOSS_GOAWAY);
+  gmux__conn_take_back_all(conn);
   if (is_first) tell_streams_draining(conn);
   if (conn->state != GMUX__CONN_READY) return;
   gmux__conn_set_state(conn, GMUX__CONN_DRAINING);

@@ -121,6 +121,12 @@ void gmux__conn_want_deliver(gmux__conn *conn);
  * stays. */
 void gmux__conn_doom(gmux__conn *conn, int error, uint32_t h2_code, const char *why);
 
+/* Client, also inside nghttp2: requests that have not left and will not, now that the peer has said
+ * GOAWAY; or that would have to wait for others to end, now that it takes fewer at a time. They end
+ * as "never left". */
+void gmux__conn_take_back_all(gmux__conn *conn);
+void gmux__conn_heed_lower_limit(gmux__conn *conn);
+
 /* Tells streams and owner what has been noted. Outside nghttp2. */
 void gmux__conn_deliver(gmux__conn *conn);
 void gmux__conn_close_if_drained(gmux__conn *conn);
@@ -191,7 +197,7 @@ void gmux__stream_break(gmux__stream *stream, int error, uint32_t h2_code, const
 bool gmux__stream_is_finished(const gmux__stream *stream);
 
 /* stream_send.c */
-void gmux__stream_on_headers_sent(gmux__stream *stream); /* the first block, or a later one */
+void gmux__stream_on_headers_leave(gmux__stream *stream); /* client: the first frame of them */
 /* Moves `len` bytes of what is queued to the connection's output. */
 int gmux__stream_frame(gmux__stream *stream, gmux__outq *out, size_t len);
 

@@ -160,6 +160,7 @@ static void on_settings(gmux__conn *conn, const nghttp2_frame *frame) {
       nghttp2_session_get_remote_settings(conn->session, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE);
   gmux__conn_note(conn, GMUX__EVENT_SETTINGS, limit, window);
   gmux__slots_set_peer(&conn->slots, limit);
+  if (!conn->h2->config.is_server) gmux__conn_heed_lower_limit(conn);
   conn->has_settings = true;
   conn->has_slots_event = true;
   gmux__conn_want_deliver(conn);
@@ -287,14 +288,11 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
   case NGHTTP2_DATA:
     gmux__strikes_clear(&conn->strikes);
     break;
-  case NGHTTP2_HEADERS: {
+  case NGHTTP2_HEADERS:
     gmux__strikes_clear(&conn->strikes);
-    gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
-    if (stream) gmux__stream_on_headers_sent(stream);
     if (is_server && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
       on_response_end_sent(conn, frame->hd.stream_id);
     break;
-  }
   case NGHTTP2_RST_STREAM:
     gmux__resets_on_sent(conn, seat_of(conn, frame->hd.stream_id));
     gmux__conn_note(conn, GMUX__EVENT_RST_SENT, frame->hd.stream_id, frame->rst_stream.error_code);
@@ -315,13 +313,17 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
 }
 
 /* A request that has not left when the connection closes stays: behind our farewell it could only
- * be lost, and would be "possibly executed" for nothing. */
+ * be lost, and would be "possibly executed" for nothing. One leaves with its first frame: of a
+ * large block the others follow, whatever becomes of its stream meanwhile. */
 static int before_frame_send(nghttp2_session *session, const nghttp2_frame *frame,
                              void *user_data) {
   (void)session;
-  const gmux__conn *conn = user_data;
-  bool is_late = conn->error && !conn->h2->config.is_server && frame->hd.type == NGHTTP2_HEADERS;
-  return is_late ? NGHTTP2_ERR_CANCEL : 0;
+  gmux__conn *conn = user_data;
+  if (conn->h2->config.is_server || frame->hd.type != NGHTTP2_HEADERS) return 0;
+  if (conn->error) return NGHTTP2_ERR_CANCEL;
+  gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
+  if (stream) gmux__stream_on_headers_leave(stream);
+  return 0;
 }
 
 /* A request that was not sent is not known to the peer, and nghttp2 forgets it by itself; an answer

@@ -171,8 +171,7 @@ int gmux__stream_open(gmux__stream *stream, gmux__conn *conn, const gmux__field 
   return 0;
 }
 
-void gmux__stream_on_headers_sent(gmux__stream *stream) {
-  if (stream->send.has_left) return;
+void gmux__stream_on_headers_leave(gmux__stream *stream) {
   stream->send.has_left = true;
   stream->times.left_ns = gmux__loop_now(stream->h2->loop);
 }

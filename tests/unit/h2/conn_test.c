@@ -42,6 +42,7 @@ static void slots_follow_the_peers_limit_also_below_what_is_in_flight(void) {
   CU_ASSERT_EQUAL(gmux__conn_free_slots(client.conn), 2);
   party_start();
   party_start();
+  sim_run(pair_sim);
   CU_ASSERT_EQUAL(gmux__conn_free_slots(client.conn), 0);
   party *third = party_new(&client);
   CU_ASSERT_EQUAL(party_open(third), GMUX_ERR_STATE);
