@@ -106,8 +106,9 @@ typedef struct gmux_channel_options {
   /* Connections that take calls at once, and are being made. Default 4, 1..1000. Those that drain
    * or are suspected dead come on top, and so does the replacement of one while it is made. */
   uint32_t max_connections;
-  /* Kept open, and made again when lost, though no call needs them. Default 0, up to
-   * max_connections; the channel does not go IDLE then. For a first call without a handshake. */
+  /* Kept open, and made again when lost, though no call needs them: from the first call,
+   * gmux_channel_warm or other wish to connect on. Default 0, up to max_connections; the channel
+   * does not go IDLE then. For calls without a handshake before them. */
   uint32_t min_connections;
   /* How many more may be opened when a call has waited for burst_after_ms. Default 0, 0..1000. They
    * are used last and close first. For servers with low stream limits and peaks in load. */

@@ -44,10 +44,8 @@ static gmux__line *pool_best(const gmux__endpoint *e, bool may_be_stale, gmux__l
 /* One whose peer has not greeted yet: as many calls as the options allow, and as its peer allowed
  * the last time. */
 static gmux__line *pool_eager(const gmux__endpoint *e) {
-  if (e->config.options->eager_calls == 0) return NULL;
   for (gmux__link *l = e->greeting.first; l; l = l->next) {
     gmux__line *line = gmux__line_of(l);
-    if (gmux__conn_get_state(line->conn) != GMUX__CONN_GREETING) continue;
     bool is_beyond = e->peer_limit && gmux__conn_used_slots(line->conn) >= e->peer_limit;
     if (gmux__conn_free_slots(line->conn) > 0 && !is_beyond) return line;
   }

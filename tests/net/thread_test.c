@@ -71,6 +71,7 @@ static void a_thousand_calls_of_eight_threads_run_at_once_on_one_connection(void
     gmux_channel_options o = kit_channel_options(kit_client_tls(kind));
     if (kind == KIT_UNIX) o.tls_host = NULL;
     o.max_connections = 1;
+    o.suspect_after_ms = GMUX_NEVER_MS; /* on a slow machine the gate may be long in filling */
     kit_client client;
     kit_client_start(&client, server.target, &o);
     caller callers[THREADS];
@@ -106,6 +107,77 @@ static void eight_threads_wait_for_their_calls(void) {
   CU_ASSERT_EQUAL(join_threads(callers), THREADS * BLOCKING_CALLS_PER_THREAD);
   kit_client_stop(&client);
   kit_server_stop(&server);
+}
+
+/* ---- the pool, and its end, from all of them ---- */
+
+static void *call_and_meddle(void *arg) {
+  caller *c = arg;
+  for (unsigned i = 0; i < BLOCKING_CALLS_PER_THREAD; i++) {
+    gmux_channel_pause(c->channel);
+    gmux_channel_resume(c->channel);
+    if (i % 8 == c->number) gmux_channel_rotate(c->channel);
+    if (i % 8 == 0) CU_ASSERT_EQUAL(gmux_channel_warm_wait(c->channel, -1), 0);
+    c->good += kit_call(c->channel, KIT_ECHO, "hello", NULL, NULL, NULL);
+  }
+  return NULL;
+}
+
+static void eight_threads_pause_rotate_and_warm_a_channel_that_they_call(void) {
+  kit_server server;
+  CU_ASSERT_FATAL(kit_server_start(&server, NULL, kit_address(KIT_TCP), NULL));
+  gmux_channel_options o = kit_channel_options(NULL);
+  o.min_connections = 2;
+  kit_client client;
+  kit_client_start(&client, server.target, &o);
+  caller callers[THREADS];
+  start_threads(callers, client.channel, call_and_meddle);
+  CU_ASSERT_EQUAL(join_threads(callers), THREADS * BLOCKING_CALLS_PER_THREAD);
+  CU_ASSERT_TRUE(kit_stats(client.channel).recycled_rotated > 0);
+  kit_client_stop(&client);
+  kit_server_stop(&server);
+}
+
+static struct {
+  atomic_uint told;
+  sem_t done;
+} ending;
+
+static void on_ended(void *user_data) {
+  caller *c = user_data; /* whoever was the first */
+  c->good++;
+  atomic_fetch_add(&ending.told, 1);
+  sem_post(&ending.done);
+}
+
+static void *end_the_channel(void *arg) {
+  caller *c = arg;
+  if (c->number % 2)
+    gmux_channel_close(c->channel, on_ended, c);
+  else
+    gmux_channel_drain(c->channel, c->number ? 10 * (int64_t)c->number : -1, on_ended, c);
+  return NULL;
+}
+
+static void of_eight_threads_that_end_a_channel_one_is_told(void) {
+  enum { ROUNDS = 50 };
+  sem_init(&ending.done, 0, 0);
+  atomic_store(&ending.told, 0);
+  gmux_loop *loop;
+  CU_ASSERT_EQUAL_FATAL(gmux_loop_start(&loop, NULL), 0);
+  gmux_channel_options o = kit_channel_options(NULL);
+  for (int i = 0; i < ROUNDS; i++) {
+    gmux_channel *channel;
+    CU_ASSERT_EQUAL_FATAL(gmux_channel_new(&channel, loop, "127.0.0.1:1", &o), 0);
+    caller callers[THREADS];
+    start_threads(callers, channel, end_the_channel);
+    kit_wait(&ending.done);
+    CU_ASSERT_EQUAL(join_threads(callers), 1);
+    gmux_channel_free(channel);
+  }
+  CU_ASSERT_EQUAL(gmux_loop_stop(loop), 0);
+  CU_ASSERT_EQUAL(atomic_load(&ending.told), ROUNDS);
+  sem_destroy(&ending.done);
 }
 
 /* ---- on the loop's own thread ---- */
@@ -244,6 +316,8 @@ static void two_attached_loops_of_one_thread_talk_to_each_other(void) {
 static const test_case cases[] = {
     TEST(a_thousand_calls_of_eight_threads_run_at_once_on_one_connection),
     TEST(eight_threads_wait_for_their_calls),
+    TEST(eight_threads_pause_rotate_and_warm_a_channel_that_they_call),
+    TEST(of_eight_threads_that_end_a_channel_one_is_told),
     TEST(waiting_is_refused_on_the_loops_own_thread_and_harms_nothing),
     TEST(a_loop_with_a_channel_is_not_stopped),
     TEST(what_is_freed_is_gone_when_its_loop_is_stopped),

@@ -723,6 +723,30 @@ static void a_connection_idle_for_less_takes_calls_at_once(void) {
   CU_ASSERT_EQUAL(rawpeer_count(p, RAW_PING, 0), 0);
 }
 
+static void without_validation_an_idle_connection_takes_calls_at_once(void) {
+  w_options.validate_after_ms = 0;
+  rawpeer *p = w_connected();
+  w_run_ms(300000);
+  start(1);
+  CU_ASSERT_EQUAL(requests(p), 1);
+  CU_ASSERT_EQUAL(rawpeer_count(p, RAW_PING, 0), 0);
+}
+
+static void of_two_idle_connections_one_is_asked_and_the_other_waits_its_turn(void) {
+  w_options.min_connections = 2;
+  w_open();
+  gmux_channel_get_state(w_channel, true);
+  rawpeer *p = w_greet(1), *q = w_greet(1);
+  w_run_ms(60000);
+  start(1);
+  CU_ASSERT_EQUAL(rawpeer_count(p, RAW_PING, 0), 1);
+  CU_ASSERT_EQUAL(rawpeer_count(q, RAW_PING, 0) + requests(q), 0);
+  ack_pings(p);
+  CU_ASSERT_EQUAL(requests(p), 1);
+  start(1); /* the first is full */
+  CU_ASSERT_EQUAL(rawpeer_count(q, RAW_PING, 0), 1);
+}
+
 static void a_call_goes_to_a_fresh_connection_when_an_idle_one_does_not_answer(void) {
   w_options.suspect_after_ms = 500;
   rawpeer *p = w_connected();
@@ -1120,6 +1144,8 @@ static const test_case cases[] = {
     TEST(a_connection_idle_for_long_is_asked_before_a_call_is_committed_to_it),
     TEST(a_connection_with_a_quiet_stream_is_asked_too),
     TEST(a_connection_idle_for_less_takes_calls_at_once),
+    TEST(without_validation_an_idle_connection_takes_calls_at_once),
+    TEST(of_two_idle_connections_one_is_asked_and_the_other_waits_its_turn),
     TEST(a_call_goes_to_a_fresh_connection_when_an_idle_one_does_not_answer),
     TEST(new_calls_leave_a_black_hole_within_suspect_after_and_one_dial),
     TEST(when_all_is_suspect_and_the_dial_fails_calls_fail),
