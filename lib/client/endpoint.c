@@ -110,16 +110,12 @@ const char *gmux__endpoint_why(const gmux__endpoint *e) {
   return e->why;
 }
 
-static bool line_is_validating(const gmux__line *line) {
-  return gmux__line_is_trusted(line) && gmux__conn_is_validating(line->conn);
-}
-
 /* As long as any connection is good but full, that is it, whatever else goes on. */
 gmux__wait gmux__endpoint_wait(gmux__endpoint *e) {
   gmux__wait wait = GMUX__WAIT_NONE;
   for (gmux__link *l = e->ready.first; l; l = l->next) {
     if (!gmux__line_is_trusted(gmux__line_of(l))) continue;
-    if (!line_is_validating(gmux__line_of(l))) return GMUX__WAIT_LIMIT;
+    if (!gmux__line_is_asked(gmux__line_of(l))) return GMUX__WAIT_LIMIT;
     wait = GMUX__WAIT_VALIDATION;
   }
   if (wait != GMUX__WAIT_NONE) return wait;

@@ -95,6 +95,10 @@ gmux__load gmux__line_load(const gmux__line *line);
 static inline bool gmux__line_is_trusted(const gmux__line *line) {
   return !gmux__conn_is_suspect(line->conn);
 }
+/* A PING asks whether it lives, before it takes a call. */
+static inline bool gmux__line_is_asked(const gmux__line *line) {
+  return gmux__line_is_trusted(line) && gmux__conn_is_validating(line->conn);
+}
 static inline bool gmux__line_is_empty(const gmux__line *line) {
   return gmux__conn_stream_count(line->conn) == 0;
 }

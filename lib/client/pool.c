@@ -52,14 +52,25 @@ static gmux__line *pool_eager(const gmux__endpoint *e) {
   return NULL;
 }
 
+static bool pool_is_asking(const gmux__endpoint *e) {
+  for (gmux__link *l = e->ready.first; l; l = l->next)
+    if (gmux__line_is_asked(gmux__line_of(l))) return true;
+  return false;
+}
+
+/* Whether it has to answer a PING first. One is asked at a time: while the answer is awaited other
+ * stale ones are no better. */
+static bool pool_must_ask(const gmux__endpoint *e, gmux__line *line) {
+  if (!line_is_stale(line, gmux__loop_now(e->loop))) return false;
+  return pool_is_asking(e) || gmux__conn_validate(line->conn);
+}
+
 gmux__line *gmux__endpoint_pick(gmux__endpoint *e) {
   gmux__load load;
   gmux__line *line = pool_best(e, true, &load);
   if (!line) return pool_eager(e);
-  if (line_is_stale(line, gmux__loop_now(e->loop)) && gmux__conn_validate(line->conn)) {
-    line = pool_best(e, false, &load); /* one PING at a time: no other stale one is asked */
-    if (!line) return NULL;
-  }
+  if (pool_must_ask(e, line)) line = pool_best(e, false, &load);
+  if (!line) return NULL;
   if (!e->has_overflowed && !gmux__load_is_below_ideal(&load, pool_ideal(e))) {
     e->has_overflowed = true;
     gmux__endpoint_changes(e);

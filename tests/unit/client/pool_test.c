@@ -217,6 +217,20 @@ static void a_growth_dial_that_fails_fails_nobody(void) {
   CU_ASSERT_EQUAL(w_stats().dials_failed, 2); /* until nobody needs it */
 }
 
+static void a_crowd_that_has_gone_needs_no_further_connection(void) {
+  w_options.ideal_streams = 2;
+  rawpeer *p = w_connected();
+  sim_net_refuse(w_sim, &w_address, true);
+  start(3);
+  CU_ASSERT_EQUAL(w_stats().dials_failed, 1);
+  answer_stream(p, 1);
+  answer_stream(p, 3);
+  w_run_ms(10000);
+  CU_ASSERT_EQUAL(w_stats().dials_failed, 1);
+  start(2); /* the next one does */
+  CU_ASSERT_EQUAL(w_stats().dials_failed, 2);
+}
+
 static void a_dial_that_nobody_needs_any_more_becomes_a_spare(void) {
   rawpeer *p = w_connected();
   w_settings(p, 1);
@@ -676,7 +690,6 @@ static void a_connection_whose_address_left_dns_is_replaced(void) {
 /* ---- promise 5: validation ---- */
 
 static void a_connection_idle_for_long_is_asked_before_a_call_is_committed_to_it(void) {
-  w_options.max_connections = 1;
   rawpeer *p = w_connected();
   w_run_ms(30000);
   tcall *t = w_unary();
@@ -730,6 +743,25 @@ static void without_validation_an_idle_connection_takes_calls_at_once(void) {
   start(1);
   CU_ASSERT_EQUAL(requests(p), 1);
   CU_ASSERT_EQUAL(rawpeer_count(p, RAW_PING, 0), 0);
+}
+
+static void while_an_idle_connection_is_asked_calls_go_to_a_fresh_one(void) {
+  w_options.pick_order = GMUX_PICK_SPREAD;
+  w_options.min_connections = 2;
+  w_open();
+  gmux_channel_get_state(w_channel, true);
+  rawpeer *p = w_greet(-1), *q = w_greet(-1);
+  w_run_ms(29000);
+  start(1);
+  CU_ASSERT_EQUAL(requests(p), 1);
+  w_headers(p, 1);
+  w_run_ms(1000);
+  start(1); /* the other is the least loaded, and silent for 30 s */
+  CU_ASSERT_EQUAL(rawpeer_count(q, RAW_PING, 0), 1);
+  CU_ASSERT_EQUAL(requests(p), 2);
+  ack_pings(q);
+  start(1);
+  CU_ASSERT_EQUAL(requests(q), 1);
 }
 
 static void of_two_idle_connections_one_is_asked_and_the_other_waits_its_turn(void) {
@@ -1117,6 +1149,7 @@ static const test_case cases[] = {
     TEST(a_full_connection_goes_on_taking_calls_while_another_is_dialed),
     TEST(growth_stops_at_the_maximum),
     TEST(a_growth_dial_that_fails_fails_nobody),
+    TEST(a_crowd_that_has_gone_needs_no_further_connection),
     TEST(a_dial_that_nobody_needs_any_more_becomes_a_spare),
     TEST(when_the_last_connection_is_lost_and_dials_fail_waiting_calls_fail),
     TEST(nothing_is_connected_before_the_first_need),
@@ -1145,6 +1178,7 @@ static const test_case cases[] = {
     TEST(a_connection_with_a_quiet_stream_is_asked_too),
     TEST(a_connection_idle_for_less_takes_calls_at_once),
     TEST(without_validation_an_idle_connection_takes_calls_at_once),
+    TEST(while_an_idle_connection_is_asked_calls_go_to_a_fresh_one),
     TEST(of_two_idle_connections_one_is_asked_and_the_other_waits_its_turn),
     TEST(a_call_goes_to_a_fresh_connection_when_an_idle_one_does_not_answer),
     TEST(new_calls_leave_a_black_hole_within_suspect_after_and_one_dial),
