@@ -134,14 +134,14 @@ static void a_day_of_default_use_is_no_annoyance_to_a_default_server(void) {
     fleet_channel_new(0, NULL);
     next_ms[i] = fleet_random(MINUTE);
   }
-  fl.tick_ms = 500;
+  fl.tick_ms = 2000;
   fl.on_tick = use_at_random;
-  fleet_run_for(24 * HOUR);
+  fleet_run_for(fleet_many(24) * HOUR);
   fl.on_tick = NULL;
   CU_ASSERT_TRUE(fleet_run_until_ended(2 * HOUR));
   gmux_server_stats ss = fleet_server_figures(0);
   CU_ASSERT_EQUAL(ss.too_many_pings, 0);
-  CU_ASSERT_TRUE(ss.pings_received > 100); /* it was asked, now and then */
+  CU_ASSERT_TRUE(ss.pings_received >= fleet_many(100)); /* it was asked, now and then */
   CU_ASSERT_EQUAL(fleet_ended_with(0, GMUX_OK), fl.call_count);
   for (size_t i = 0; i < DAY_CHANNELS; i++) {
     gmux_channel_stats s = fleet_figures(&fl.channels[i]);

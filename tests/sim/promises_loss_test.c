@@ -49,13 +49,14 @@ static void goaway_every_50_ms_under_1000_calls_loses_none_and_executes_none_twi
   fleet_server_open(0, &so);
   fleet_channel *ch = fleet_channel_new(0, NULL);
   fleet_load_start(ch, &(fleet_ask){.work_ms = 100, .spread_ms = 300}, 1000);
-  for (int i = 0; i < 200; i++) {
+  unsigned rounds = fleet_many(200);
+  for (unsigned i = 0; i < rounds; i++) {
     fleet_run_for(50);
     fleet_server_drain_connections(0);
   }
   gmux_channel_stats s = fleet_figures(ch);
-  CU_ASSERT_TRUE(s.goaways[RAW_NO_ERROR] >= 50);
-  CU_ASSERT_TRUE(ch->succeeded >= 10000);
+  CU_ASSERT_TRUE(s.goaways[RAW_NO_ERROR] >= rounds / 4);
+  CU_ASSERT_TRUE(ch->succeeded >= rounds * UINT64_C(50));
   fleet_finish();
   CU_ASSERT_EQUAL(ch->failed, 0);
 }

@@ -409,7 +409,7 @@ static void max_age_alone_replaces_before_it_drains(void) {
   o.max_age_ms = 5000;
   o.max_connections = 1;
   fleet_channel *ch = fleet_channel_new(0, &o);
-  fleet_load_start(ch, &(fleet_ask){.work_ms = 5}, 10);
+  fleet_load_start(ch, &(fleet_ask){.work_ms = 50}, 10);
   uint64_t made = 0;
   while (made < 10 && fleet_now_ms() < 100000) {
     fleet_run_for(10);

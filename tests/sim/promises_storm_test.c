@@ -42,7 +42,7 @@ static void fleet_make(size_t loops, uint32_t dials_per_s, uint32_t jitter_ms) {
   o.redial_jitter_ms = jitter_ms;
   for (int i = 0; i < FLEET; i++) {
     fleet_channel *ch = fleet_channel_new(0, &o);
-    fleet_load_start(ch, &(fleet_ask){.work_ms = 50, .spread_ms = 50, .is_patient = true}, 1);
+    fleet_load_start(ch, &(fleet_ask){.work_ms = 200, .spread_ms = 300, .is_patient = true}, 1);
   }
   fl.tick_ms = 10;
 }
