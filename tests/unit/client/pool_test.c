@@ -504,6 +504,17 @@ static void a_burst_connection_that_nobody_needs_any_more_is_closed(void) {
   CU_ASSERT_EQUAL(w_stats().connections, 1);
 }
 
+static void waiting_for_the_answer_of_an_idle_connection_is_no_burst(void) {
+  burst_options();
+  rawpeer *p = w_connected();
+  w_run_ms(30000);
+  start(1);
+  w_run_ms(300);
+  CU_ASSERT_EQUAL(dials(), 1);
+  ack_pings(p);
+  CU_ASSERT_EQUAL(requests(p), 1);
+}
+
 /* ---- promise 4: make before break ---- */
 
 /* A call runs on p; its replacement greets, and then p drains. */
@@ -613,7 +624,7 @@ static void rotate_replaces_all_that_are_open_one_after_the_other(void) {
   CU_ASSERT_EQUAL(dials(), 3);
   for (int i = 0; i < 3; i++) {
     w_run();
-    CU_ASSERT_EQUAL(dials(), 4 + i);
+    CU_ASSERT_EQUAL(dials(), 4 + (size_t)i);
     CU_ASSERT_TRUE(is_open(old[i]));
     w_greet(-1);
     CU_ASSERT_FALSE(is_open(old[i]));
@@ -1165,6 +1176,7 @@ static const test_case cases[] = {
     TEST(a_call_that_waits_for_long_brings_a_burst_connection),
     TEST(burst_connections_are_used_last_and_go_first),
     TEST(a_burst_connection_that_nobody_needs_any_more_is_closed),
+    TEST(waiting_for_the_answer_of_an_idle_connection_is_no_burst),
     TEST(a_connection_too_old_is_replaced_before_it_drains),
     TEST(a_busy_connection_too_old_is_replaced_too),
     TEST(ages_are_jittered_and_replaced_one_at_a_time),
