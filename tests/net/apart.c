@@ -124,8 +124,8 @@ static void tell_failures(unsigned known) {
 }
 
 static int run_apart(void (*test)(void)) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (!leave_network()) return APART_NO_NETWORK;
+  prctl(PR_SET_PDEATHSIG, SIGKILL); /* not before: other credentials have it forgotten */
   if (!has_filter()) return APART_NO_FILTER;
   unsigned known = CU_get_number_of_failure_records();
   size_t live = test_alloc_live();
