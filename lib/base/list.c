@@ -29,13 +29,6 @@ void gmux__list_insert_before(gmux__list *list, gmux__link *where, gmux__link *l
   list->count++;
 }
 
-void gmux__list_prepend(gmux__list *list, gmux__link *link) {
-  if (list->first)
-    gmux__list_insert_before(list, list->first, link);
-  else
-    gmux__list_append(list, link);
-}
-
 void gmux__list_remove(gmux__link *link) {
   gmux__list *list = link->list;
   if (!list) return;

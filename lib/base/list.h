@@ -26,8 +26,7 @@ struct gmux__list {
 /* The object around a link. */
 #define gmux__container(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
-void gmux__list_append(gmux__list *list, gmux__link *link);  /* link must be in no list */
-void gmux__list_prepend(gmux__list *list, gmux__link *link); /* the same */
+void gmux__list_append(gmux__list *list, gmux__link *link); /* link must be in no list */
 void gmux__list_insert_before(gmux__list *list, gmux__link *where, gmux__link *link);
 /* Out of whatever list it is in; nothing happens if it is in none. */
 void gmux__list_remove(gmux__link *link);

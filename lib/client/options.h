@@ -21,7 +21,5 @@ void gmux__settings_h2(gmux__h2_config *out, const gmux_channel_options *o);
 void gmux__settings_socket(gmux__socket_options *out, const gmux_channel_options *o);
 void gmux__settings_backoff(gmux__backoff_config *out, const gmux_channel_options *o);
 void gmux__settings_pool(gmux__pool_config *out, const gmux_channel_options *o);
-/* A time in milliseconds, where 0 is never. */
-uint64_t gmux__settings_or_never(uint32_t ms);
 
 #endif

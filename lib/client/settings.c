@@ -1,10 +1,6 @@
 /* settings.c: what a channel's options mean to the rooms below, in their own units. */
 #include "lib/client/options.h"
 
-uint64_t gmux__settings_or_never(uint32_t ms) {
-  return ms ? ms * GMUX__NS_PER_MS : GMUX__NEVER;
-}
-
 static uint64_t suspect_ns(uint32_t ms) {
   return ms == GMUX_NEVER_MS ? GMUX__PULSE_OFF : ms * GMUX__NS_PER_MS; /* 0: from the round trip */
 }

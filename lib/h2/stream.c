@@ -2,22 +2,6 @@
 #include <assert.h>
 #include <string.h>
 
-const char *gmux__ending_str(gmux__ending ending) {
-  switch (ending) {
-  case GMUX__ENDING_NONE:
-    return "none";
-  case GMUX__ENDING_FINISHED:
-    return "finished";
-  case GMUX__ENDING_RESET:
-    return "reset";
-  case GMUX__ENDING_LOST:
-    return "lost";
-  case GMUX__ENDING_BROKEN:
-    return "broken";
-  }
-  return "?";
-}
-
 void gmux__stream_init(gmux__stream *stream, gmux__h2 *h2, const gmux__stream_handlers *handlers,
                        uint32_t max_recv_bytes, uint32_t credit) {
   *stream = (gmux__stream){.handlers = handlers, .h2 = h2};

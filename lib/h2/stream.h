@@ -44,8 +44,6 @@ typedef enum gmux__ending {
                          end.why */
 } gmux__ending;
 
-const char *gmux__ending_str(gmux__ending ending);
-
 typedef struct gmux__stream_handlers {
   /* stream->head is complete: the response's (not when it is Trailers-Only: that is in stream->tail
    * alone), or the request's. */

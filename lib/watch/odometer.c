@@ -29,10 +29,6 @@ const char *gmux__wait_str(gmux__wait wait) {
   return "for an unknown reason";
 }
 
-void gmux__odometer_init(gmux__odometer *o, uint64_t now_ns) {
-  *o = (gmux__odometer){.since_ns = now_ns};
-}
-
 static uint64_t odometer_running_ns(const gmux__odometer *o, uint64_t now_ns) {
   return now_ns > o->since_ns ? now_ns - o->since_ns : 0;
 }
@@ -48,12 +44,4 @@ void gmux__odometer_read(const gmux__odometer *o, uint64_t now_ns, uint64_t read
   for (int i = 0; i < GMUX__WAITS; i++)
     reading[i] = o->total_ns[i];
   reading[o->current] += odometer_running_ns(o, now_ns);
-}
-
-void gmux__odometer_add_since(const gmux__odometer *o, uint64_t now_ns,
-                              const uint64_t reading[GMUX__WAITS], uint64_t sum[GMUX__WAITS]) {
-  uint64_t now_reading[GMUX__WAITS];
-  gmux__odometer_read(o, now_ns, now_reading);
-  for (int i = 0; i < GMUX__WAITS; i++)
-    sum[i] += now_reading[i] - reading[i];
 }

@@ -28,18 +28,15 @@ typedef enum gmux__wait {
 /* "while the channel was paused", "for the backoff", "for DNS", ...: to follow "2.1 ms ". */
 const char *gmux__wait_str(gmux__wait wait);
 
+/* All zero is one that has run for NONE since the beginning of time; only differences count. */
 typedef struct gmux__odometer {
   gmux__wait current;
   uint64_t since_ns;
   uint64_t total_ns[GMUX__WAITS]; /* without what runs since since_ns */
 } gmux__odometer;
 
-void gmux__odometer_init(gmux__odometer *o, uint64_t now_ns);
 void gmux__odometer_set(gmux__odometer *o, gmux__wait wait, uint64_t now_ns);
 /* All clocks as they stand now. */
 void gmux__odometer_read(const gmux__odometer *o, uint64_t now_ns, uint64_t reading[GMUX__WAITS]);
-/* Adds to sum[] what has passed since `reading`. */
-void gmux__odometer_add_since(const gmux__odometer *o, uint64_t now_ns,
-                              const uint64_t reading[GMUX__WAITS], uint64_t sum[GMUX__WAITS]);
 
 #endif

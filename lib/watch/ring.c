@@ -4,8 +4,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { EVENT_TEXT = 128 }; /* the longest, with three 64-bit numbers, is under 100 */
-
 const char *gmux__event_kind_str(gmux__event_kind kind) {
   switch (kind) {
   case GMUX__EVENT_NONE:
@@ -96,19 +94,4 @@ void gmux__event_str(const gmux__event *e, char *text, size_t len) {
     break;
   }
   snprintf(text, len, "%s", kind);
-}
-
-void gmux__ring_str(const gmux__ring *ring, uint64_t now_ns, char *buf, size_t len) {
-  if (len == 0) return;
-  buf[0] = '\0';
-  for (size_t i = 0, at = 0; i < gmux__ring_count(ring) && at < len; i++) {
-    const gmux__event *e = gmux__ring_at(ring, i);
-    char text[EVENT_TEXT];
-    gmux__event_str(e, text, sizeof text);
-    uint64_t ago_us = now_ns > e->at_ns ? (now_ns - e->at_ns) / 1000 : 0;
-    int written = snprintf(buf + at, len - at, "%" PRIu64 ".%03u ms ago: %s\n", ago_us / 1000,
-                           (unsigned)(ago_us % 1000), text);
-    if (written < 0) return;
-    at += (size_t)written;
-  }
 }

@@ -2,7 +2,7 @@
  * ring.h: the last events of one connection, for explaining afterwards what happened to it.
  *
  * Fixed size, no allocation, no formatting when written: an event is a time, a kind and two
- * numbers. Each reader formats them (gmux__ring_str).
+ * numbers. Each reader formats them (gmux__event_str).
  */
 #ifndef GMUX__WATCH_RING_H
 #define GMUX__WATCH_RING_H
@@ -50,8 +50,5 @@ size_t gmux__ring_count(const gmux__ring *ring);
 const gmux__event *gmux__ring_at(const gmux__ring *ring, size_t i);
 /* What it says, without its time: "GOAWAY received: last stream 7, code 0". Cut to fit. */
 void gmux__event_str(const gmux__event *event, char *text, size_t len);
-/* All of them as text, oldest first, a line each ("12.345 ms ago: GOAWAY received: last stream 7,
- * code 0\n"); cut to fit, always terminated unless len is 0. */
-void gmux__ring_str(const gmux__ring *ring, uint64_t now_ns, char *buf, size_t len);
 
 #endif

@@ -144,19 +144,3 @@ gmux_code gmux__status_from_h2(uint32_t h2_code) {
     return GMUX_INTERNAL; /* an unknown code is an INTERNAL_ERROR: RFC 9113 section 7 */
   }
 }
-
-gmux__h2_code gmux__status_to_h2(gmux_code code) {
-  switch (code) {
-  case GMUX_OK:
-    return GMUX__H2_NO_ERROR;
-  case GMUX_CANCELLED:
-  case GMUX_DEADLINE_EXCEEDED:
-    return GMUX__H2_CANCEL;
-  case GMUX_RESOURCE_EXHAUSTED:
-    return GMUX__H2_ENHANCE_YOUR_CALM;
-  case GMUX_PERMISSION_DENIED:
-    return GMUX__H2_INADEQUATE_SECURITY;
-  default:
-    return GMUX__H2_INTERNAL_ERROR;
-  }
-}

@@ -35,8 +35,5 @@ gmux_code gmux__status_from_http(int http_status);
  * not know counts as INTERNAL_ERROR. CANCEL is GMUX_CANCELLED: that it is DEADLINE_EXCEEDED when
  * our own deadline has passed is the caller's to know. */
 gmux_code gmux__status_from_h2(uint32_t h2_code);
-/* What a server sends when it resets a stream because of this status. Never REFUSED_STREAM, which
- * would invite a retry of what may have been executed: UNAVAILABLE is INTERNAL_ERROR too. */
-gmux__h2_code gmux__status_to_h2(gmux_code code);
 
 #endif

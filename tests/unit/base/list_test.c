@@ -46,12 +46,6 @@ static void appended_links_stand_in_order(void) {
   CU_ASSERT_FALSE(gmux__list_is_empty(&list));
 }
 
-static void prepended_links_stand_in_front(void) {
-  gmux__list_prepend(&list, &items[0].link);
-  gmux__list_prepend(&list, &items[1].link);
-  CU_ASSERT_STRING_EQUAL(names(&list), "ba");
-}
-
 static void a_link_can_be_put_before_any_other(void) {
   append_first(2);
   gmux__list_insert_before(&list, &items[0].link, &items[2].link);
@@ -105,7 +99,6 @@ static void move_all_appends_in_order_and_tells_each_link(void) {
 }
 
 static const test_case cases[] = {TEST(appended_links_stand_in_order),
-                                  TEST(prepended_links_stand_in_front),
                                   TEST(a_link_can_be_put_before_any_other),
                                   TEST(any_link_can_be_removed),
                                   TEST(a_removed_link_is_in_no_list_and_can_go_into_another),

@@ -133,24 +133,6 @@ static void every_reset_code_has_its_grpc_status(void) {
   CU_ASSERT_EQUAL(gmux__status_from_h2(UINT32_MAX), GMUX_INTERNAL);
 }
 
-static void every_status_has_its_reset_code_and_none_invites_a_retry(void) {
-  static const struct {
-    gmux_code code;
-    gmux__h2_code h2;
-  } rows[] = {{GMUX_OK, GMUX__H2_NO_ERROR},
-              {GMUX_CANCELLED, GMUX__H2_CANCEL},
-              {GMUX_DEADLINE_EXCEEDED, GMUX__H2_CANCEL},
-              {GMUX_RESOURCE_EXHAUSTED, GMUX__H2_ENHANCE_YOUR_CALM},
-              {GMUX_PERMISSION_DENIED, GMUX__H2_INADEQUATE_SECURITY}};
-  for (int code = 0; code <= GMUX_UNAUTHENTICATED; code++) {
-    gmux__h2_code expected = GMUX__H2_INTERNAL_ERROR;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-      if ((int)rows[i].code == code) expected = rows[i].h2;
-    CU_ASSERT_EQUAL(gmux__status_to_h2((gmux_code)code), expected);
-    CU_ASSERT_NOT_EQUAL(gmux__status_to_h2((gmux_code)code), GMUX__H2_REFUSED_STREAM);
-  }
-}
-
 static void a_status_keeps_copies_of_its_texts(void) {
   char message[] = "no such user", bytes[] = "\x08\x05\0x";
   gmux_bytes details = gmux_bytes_borrow(bytes, 4);
@@ -221,17 +203,11 @@ static void without_memory_the_code_stays(void) {
   gmux_status_clear(&status);
 }
 
-static const test_case cases[] = {TEST(codes_have_grpcs_names_and_numbers),
-                                  TEST(h2_codes_have_the_rfcs_names),
-                                  TEST(grpc_status_is_a_plain_decimal),
-                                  TEST(every_code_parses_to_itself),
-                                  TEST(every_http_status_has_its_grpc_status),
-                                  TEST(every_reset_code_has_its_grpc_status),
-                                  TEST(every_status_has_its_reset_code_and_none_invites_a_retry),
-                                  TEST(a_status_keeps_copies_of_its_texts),
-                                  TEST(a_status_may_have_one_of_its_texts_or_both),
-                                  TEST(ok_and_bare_codes_cost_nothing),
-                                  TEST(a_number_that_is_no_code_becomes_unknown),
-                                  TEST(without_memory_the_code_stays),
-                                  TESTS_END};
+static const test_case cases[] = {
+    TEST(codes_have_grpcs_names_and_numbers),    TEST(h2_codes_have_the_rfcs_names),
+    TEST(grpc_status_is_a_plain_decimal),        TEST(every_code_parses_to_itself),
+    TEST(every_http_status_has_its_grpc_status), TEST(every_reset_code_has_its_grpc_status),
+    TEST(a_status_keeps_copies_of_its_texts),    TEST(a_status_may_have_one_of_its_texts_or_both),
+    TEST(ok_and_bare_codes_cost_nothing),        TEST(a_number_that_is_no_code_becomes_unknown),
+    TEST(without_memory_the_code_stays),         TESTS_END};
 const test_suite wire_status_suite = {"status", cases, NULL, NULL};
