@@ -39,14 +39,18 @@ static void stream_hold(gmux__stream *stream) {
 }
 
 static void stream_let_go(gmux__stream *stream) {
-  if (!gmux__link_is_linked(&stream->hold_link)) return;
   gmux__list_remove(&stream->hold_link);
   stream->handlers->on_queue(stream, false);
 }
 
-static void backlog_let_one_go(gmux__backlog *backlog) {
-  if (!backlog->held.first || !has_room(backlog)) return;
-  stream_let_go(gmux__container(backlog->held.first, gmux__stream, hold_link));
+static void backlog_let_first_go(gmux__backlog *backlog) {
+  if (has_room(backlog))
+    stream_let_go(gmux__container(backlog->held.first, gmux__stream, hold_link));
+}
+
+/* Nearly always nobody is held. */
+static inline void backlog_let_one_go(gmux__backlog *backlog) {
+  if (backlog->held.first) backlog_let_first_go(backlog);
 }
 
 /* ---- the count ---- */
@@ -84,13 +88,13 @@ static void backlog_take(gmux__stream *stream, size_t bytes) {
 
 void gmux__backlog_framed(gmux__stream *stream, size_t bytes) {
   backlog_take(stream, bytes);
-  if (!stream->send.queued_bytes) stream_let_go(stream);
+  if (!stream->send.queued_bytes && gmux__link_is_linked(&stream->hold_link)) stream_let_go(stream);
   backlog_let_one_go(&stream->conn->backlog);
   backlog_let_one_go(&stream->h2->backlog);
 }
 
 void gmux__backlog_drop(gmux__stream *stream) {
-  gmux__list_remove(&stream->hold_link);
+  if (gmux__link_is_linked(&stream->hold_link)) gmux__list_remove(&stream->hold_link);
   if (!stream->send.queued_bytes) return;
   backlog_take(stream, stream->send.queued_bytes);
   if (stream->conn) backlog_let_one_go(&stream->conn->backlog);

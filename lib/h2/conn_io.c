@@ -105,6 +105,12 @@ static bool is_flooded(const gmux__conn *conn) {
              FRAMES_WAITING + FRAMES_A_STREAM * (size_t)conn->h2->config.max_streams;
 }
 
+/* Most header blocks end in the read that begins them, and need no deadline. */
+static void conn_time_block(gmux__conn *conn) {
+  if (conn->block.id && conn->due.block_ns == GMUX__NEVER)
+    conn->due.block_ns = gmux__conn_due(conn, conn->h2->config.header_block_ns);
+}
+
 static bool conn_feed(gmux__conn *conn, const uint8_t *data, size_t len) {
   gmux__conn_on_bytes(conn);
   ssize_t n = nghttp2_session_mem_recv(conn->session, data, len);
@@ -115,6 +121,7 @@ static bool conn_feed(gmux__conn *conn, const uint8_t *data, size_t len) {
                      "the peer makes us answer and does not read");
     return false;
   }
+  conn_time_block(conn);
   gmux__conn_set_alarm(conn);
   gmux__conn_want_write(conn);
   if (n >= 0) return true;

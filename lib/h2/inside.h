@@ -70,11 +70,14 @@ struct gmux__conn {
   gmux__timer alarm;      /* for the pulse and for what is due; see conn_pulse.c */
   struct {                /* GMUX__NEVER: nothing of the kind is under way, or it has no bound */
     uint64_t settings_ns; /* the peer must have acknowledged our SETTINGS */
-    uint64_t block_ns;    /* the header block that has begun must have ended */
+    uint64_t block_ns;    /* `block` must have ended */
     uint64_t stall_ns;    /* the transport must have taken something */
     uint64_t drain_ns;    /* the last stream must have ended */
   } due;
-  int32_t block_id; /* whose header block due.block_ns is about */
+  struct {            /* the header block that has begun */
+    int32_t id;       /* 0: none */
+    gmux__seat *seat; /* its stream's; NULL: it has none (any more) */
+  } block;
   uint64_t settings_sent_ns;
   uint32_t goaway_sent_code; /* of ours, or nghttp2's; 0: none, or NO_ERROR */
   int32_t goaway_last_id;    /* the lowest of the peer's GOAWAYs; INT32_MAX: all, or none */

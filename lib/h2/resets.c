@@ -90,6 +90,7 @@ void gmux__seat_free(gmux__conn *conn, gmux__seat *seat) {
   if (!seat) return; /* refused: it never had one */
   seats_check(conn);
   if (seat->stream) gmux__seat_leave(seat->stream);
+  if (conn->block.seat == seat) conn->block.seat = NULL;
   if (seat->link.list == &conn->delayed) count_waiting(conn, -1);
   gmux__list_remove(&seat->link);
   if (!conn->h2->config.is_server) seat_give_slot(conn, seat);

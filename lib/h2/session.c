@@ -24,6 +24,16 @@ gmux__stream *gmux__session_stream(gmux__conn *conn, int32_t id) {
 
 /* ---- headers ---- */
 
+static gmux__stream *stream_of_block(const gmux__conn *conn) {
+  return conn->block.seat ? conn->block.seat->stream : NULL;
+}
+
+static void end_block(gmux__conn *conn) {
+  conn->block.id = 0;
+  conn->block.seat = NULL;
+  conn->due.block_ns = GMUX__NEVER;
+}
+
 /* The first block is the head, a later one the trailers. */
 static gmux__head *head_in_progress(gmux__stream *stream) {
   return stream->recv.state == GMUX__RECV_HEAD ? &stream->head : &stream->tail;
@@ -44,9 +54,13 @@ static bool may_take_request(const gmux__conn *conn) {
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user_data) {
   gmux__conn *conn = user_data;
-  conn->due.block_ns = gmux__conn_due(conn, conn->h2->config.header_block_ns);
-  conn->block_id = frame->hd.stream_id;
-  if (!is_request(conn, frame)) return 0;
+  conn->block.id = frame->hd.stream_id;
+  conn->block.seat = NULL;
+  conn->due.block_ns = GMUX__NEVER; /* it has a time of its own, if it does not end in this read */
+  if (!is_request(conn, frame)) {
+    conn->block.seat = seat_of(conn, frame->hd.stream_id);
+    return 0;
+  }
   conn->open_streams++;
   gmux__conn_count_streams(conn);
   gmux__seat *seat = may_take_request(conn) ? gmux__seat_new(conn->h2) : NULL;
@@ -59,6 +73,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
   gmux__stream_attach(stream, conn, frame->hd.stream_id);
   gmux__seat_take(seat, stream, conn, frame->hd.stream_id);
   nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, seat);
+  conn->block.seat = seat;
   gmux__conn_note(conn, GMUX__EVENT_STREAM_OPENED, frame->hd.stream_id, 0);
   return 0;
 }
@@ -72,8 +87,9 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
                      size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
                      void *user_data) {
   (void)session, (void)flags;
+  (void)frame;
   gmux__conn *conn = user_data;
-  gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
+  gmux__stream *stream = stream_of_block(conn);
   if (!stream) return 0;
   gmux__head *head = head_in_progress(stream);
   gmux__head_field(head, conn->h2->config.max_header_bytes, name, name_len, value, value_len);
@@ -118,7 +134,7 @@ static void on_peer_end(gmux__conn *conn, gmux__stream *stream) {
 
 static void on_headers_frame(gmux__conn *conn, const nghttp2_frame *frame) {
   gmux__pulse_on_answer(&conn->pulse);
-  gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
+  gmux__stream *stream = stream_of_block(conn);
   if (!stream) return;
   bool is_end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
   if (stream->recv.state == GMUX__RECV_HEAD) on_head(conn, stream, is_end);
@@ -192,7 +208,6 @@ static void on_ping(gmux__conn *conn, const nghttp2_frame *frame) {
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user_data) {
   (void)session;
   gmux__conn *conn = user_data;
-  conn->due.block_ns = GMUX__NEVER; /* a block is followed by nothing but its own end */
   switch (frame->hd.type) {
   case NGHTTP2_HEADERS:
     on_headers_frame(conn, frame);
@@ -215,6 +230,7 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
   default:
     break;
   }
+  end_block(conn); /* a block is followed by nothing but its own end */
   return 0;
 }
 
@@ -223,7 +239,7 @@ static int on_invalid_frame_recv(nghttp2_session *session, const nghttp2_frame *
                                  void *user_data) {
   (void)session;
   gmux__conn *conn = user_data;
-  conn->due.block_ns = GMUX__NEVER;
+  end_block(conn);
   gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
   if (stream)
     gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, GMUX_ERR_PROTOCOL, nghttp2_strerror(error));
@@ -250,9 +266,10 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
   (void)session;
   gmux__conn *conn = user_data;
   gmux__conn_note(conn, GMUX__EVENT_STREAM_CLOSED, id, code);
-  if (id == conn->block_id) conn->due.block_ns = GMUX__NEVER; /* nghttp2 will not tell its end */
-  gmux__stream *stream = gmux__session_stream(conn, id);
-  gmux__seat_free(conn, seat_of(conn, id));
+  if (id == conn->block.id) end_block(conn); /* nghttp2 will not tell its end */
+  gmux__seat *seat = seat_of(conn, id);
+  gmux__stream *stream = seat ? seat->stream : NULL;
+  gmux__seat_free(conn, seat);
   if (conn->h2->config.is_server) {
     conn->open_streams--;
   } else {
@@ -353,9 +370,10 @@ static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *fram
 
 static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *header,
                         size_t len, nghttp2_data_source *source, void *user_data) {
-  (void)session, (void)source;
+  (void)session, (void)frame;
   gmux__conn *conn = user_data;
-  gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
+  const gmux__seat *seat = source->ptr; /* nghttp2 does not ask for a stream that it has closed */
+  gmux__stream *stream = seat->stream;
   /* Asked for and reset within one call into nghttp2 cannot happen: nobody is called in between. */
   if (!stream) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   if (gmux__outq_copy(&conn->out, header, 9) || gmux__stream_frame(stream, &conn->out, len))

@@ -95,8 +95,9 @@ static void stream_wake(gmux__stream *stream) {
 
 static ssize_t on_data_wanted(nghttp2_session *session, int32_t id, uint8_t *buf, size_t room,
                               uint32_t *flags, nghttp2_data_source *source, void *user_data) {
-  (void)session, (void)buf, (void)source;
-  gmux__stream *stream = gmux__session_stream(user_data, id);
+  (void)session, (void)id, (void)buf, (void)user_data;
+  const gmux__seat *seat = source->ptr;
+  gmux__stream *stream = seat->stream;
   /* Reset by us: RST_STREAM will end the stream, now or when it may leave. */
   if (!stream) return NGHTTP2_ERR_DEFERRED;
   size_t n = stream->send.queued_bytes;
@@ -115,7 +116,11 @@ static ssize_t on_data_wanted(nghttp2_session *session, int32_t id, uint8_t *buf
   return NGHTTP2_ERR_DEFERRED;
 }
 
-static const nghttp2_data_provider data_provider = {.read_callback = on_data_wanted};
+/* nghttp2 asks for the DATA of a stream only as long as it has not closed it, so its seat is there.
+ */
+static nghttp2_data_provider data_of(gmux__seat *seat) {
+  return (nghttp2_data_provider){.source.ptr = seat, .read_callback = on_data_wanted};
+}
 
 /* RFC 9113 section 6.5.2: a server's limit is advice, but there are servers that end the
  * connection, and with it all other calls, over a request that does not heed it. */
@@ -135,7 +140,8 @@ static int32_t submit_request(gmux__conn *conn, const gmux__field *fields, size_
                               gmux__seat *seat) {
   nv_block block;
   if (nv_block_init(&block, fields, count)) return NGHTTP2_ERR_NOMEM;
-  int32_t id = nghttp2_submit_request(conn->session, NULL, block.nva, count, &data_provider, seat);
+  nghttp2_data_provider data = data_of(seat);
+  int32_t id = nghttp2_submit_request(conn->session, NULL, block.nva, count, &data, seat);
   nv_block_deinit(&block);
   return id;
 }
@@ -182,7 +188,8 @@ int gmux__stream_respond(gmux__stream *stream, const gmux__field *fields, size_t
     return gmux__fail(GMUX_ERR_STATE, "the headers were sent, or the call is over");
   nv_block block;
   if (nv_block_init(&block, fields, count)) return GMUX_ERR_NOMEM;
-  int rc = nghttp2_submit_response(conn->session, stream->id, block.nva, count, &data_provider);
+  nghttp2_data_provider data = data_of(stream->seat);
+  int rc = nghttp2_submit_response(conn->session, stream->id, block.nva, count, &data);
   nv_block_deinit(&block);
   if (rc == NGHTTP2_ERR_NOMEM) return gmux__fail_code(GMUX_ERR_NOMEM);
   if (rc) return gmux__fail(GMUX_ERR_STATE, "the headers cannot be sent: %s", nghttp2_strerror(rc));

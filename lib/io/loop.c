@@ -56,11 +56,6 @@ void gmux__loop_update_now(gmux_loop *loop) {
   if (now_ns > loop->loop.now_ns) loop->loop.now_ns = now_ns;
 }
 
-uint64_t gmux__loop_now(gmux_loop *loop) {
-  if (loop->loop.depth == 0) gmux__loop_update_now(loop);
-  return loop->loop.now_ns;
-}
-
 uint64_t gmux__loop_clock(gmux_loop *loop) {
   return loop->ops->clock(loop);
 }

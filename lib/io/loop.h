@@ -30,7 +30,7 @@
 /* Monotonic nanoseconds, read once a turn: constant within one. Where no turn runs (an application
  * that starts a call from its own libev callback) the clock is asked, since the last turn may be
  * long ago. Never goes back. */
-uint64_t gmux__loop_now(gmux_loop *loop);
+static inline uint64_t gmux__loop_now(gmux_loop *loop);
 /* The clock itself; any thread. For figures that others ask for; decisions go by gmux__loop_now. */
 uint64_t gmux__loop_clock(gmux_loop *loop);
 
@@ -244,6 +244,10 @@ int gmux__loop_init(gmux_loop *loop, const gmux__loop_ops *ops, const gmux_loop_
 /* Nothing may be posted, deferred or set any more, and shared.posting is 0. */
 void gmux__loop_deinit(gmux_loop *loop);
 void gmux__loop_update_now(gmux_loop *loop); /* reads the clock: at the start of a turn */
+static inline uint64_t gmux__loop_now(gmux_loop *loop) {
+  if (loop->loop.depth == 0) gmux__loop_update_now(loop);
+  return loop->loop.now_ns;
+}
 /* One batch: what is posted by these posts waits for the next. gmux__loop_end_turn calls it. */
 void gmux__loop_run_posts(gmux_loop *loop);
 /* All that are due, but not those set meanwhile. After a wake_at that came before its time (a
