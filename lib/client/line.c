@@ -214,6 +214,14 @@ static void line_on_worn(gmux__conn *conn, void *owner) {
   gmux__endpoint_changed(line->endpoint);
 }
 
+/* The connection's words start with its address, which others put before them too. */
+static const char *conn_why_alone(const gmux__conn *conn) {
+  const char *why = gmux__conn_why(conn), *peer = gmux__conn_peer(conn);
+  size_t len = strlen(peer);
+  bool is_repeated = len > 0 && strncmp(why, peer, len) == 0 && strncmp(why + len, ": ", 2) == 0;
+  return is_repeated ? why + len + 2 : why;
+}
+
 /* A server that was asked for life too often: not so often from now on. Of several connections that
  * were made with the same interval the first one's word counts, or they would double it each. */
 static void line_slow_down(gmux__line *line) {
@@ -252,17 +260,9 @@ static void line_on_draining(gmux__conn *conn, void *owner) {
     e->is_successor_wanted = !is_closed && !gmux__line_is_empty(line);
   }
   gmux__log(line_logger(line), GMUX_LOG_INFO, "client", "no more calls on %s: %s", line->peer,
-            gmux__conn_why(conn));
+            conn_why_alone(conn));
   gmux__line_set_state(line, GMUX__LINE_DRAINING);
   gmux__endpoint_changed(e);
-}
-
-/* The connection's words start with its address, which the connector puts before them too. */
-static const char *conn_why_alone(const gmux__conn *conn) {
-  const char *why = gmux__conn_why(conn), *peer = gmux__conn_peer(conn);
-  size_t len = strlen(peer);
-  bool is_repeated = len > 0 && strncmp(why, peer, len) == 0 && strncmp(why + len, ": ", 2) == 0;
-  return is_repeated ? why + len + 2 : why;
 }
 
 static void line_lose_race(gmux__line *line) {

@@ -39,15 +39,6 @@ static void note_goaway(gmux__conn *conn, const nghttp2_goaway *goaway) {
                     1);
 }
 
-static void warn_of_our_pings(gmux__conn *conn) {
-  if (conn->is_over_pinged) return;
-  conn->is_over_pinged = true;
-  gmux__log(gmux__loop_logger(conn->h2->loop), GMUX_LOG_WARN, "h2",
-            "%s: the server is sent too many PINGs for its policy (too_many_pings): keepalive "
-            "should be rarer",
-            conn->peer);
-}
-
 /* A client that says it will open no more streams changes nothing for a server. A later GOAWAY may
  * only lower the last stream id (RFC 9113 section 6.8): nghttp2 ends the connection over one that
  * raises it, and what had been passed over stays so. */
@@ -58,7 +49,7 @@ void gmux__conn_on_goaway(gmux__conn *conn, const nghttp2_goaway *goaway) {
   conn->has_goaway = true;
   conn->goaway_code = goaway->error_code;
   conn->goaway_last_id = goaway->last_stream_id;
-  if (is_for_our_pings(goaway)) warn_of_our_pings(conn);
+  if (is_for_our_pings(goaway)) conn->is_over_pinged = true; /* its owner warns */
   gmux__conn_say_goaway(conn, "the peer sent", goaway);
   gmux__conn_set_loss(conn, GMUX_LOSS_GOAWAY);
   gmux__conn_take_back_all(conn);

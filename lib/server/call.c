@@ -18,8 +18,12 @@ static gmux_server_call *call_of_exchange(gmux__exchange *exchange) {
 /* ---- state ---- */
 
 static void call_set_state(gmux_server_call *call, gmux__call_state state) {
+  static const char *const names[] = {"NEW", "RUNNING", "ANSWERED", "OVER"};
   gmux__call_state from = call->loop.state;
   assert(state > from); /* the diagram in call.h is a line with shortcuts */
+  gmux__log(gmux__loop_logger(call->server->loop), GMUX_LOG_DEBUG, "server",
+            "%s: call %s: %s -> %s", call->connection->peer, gmux_server_call_path(call),
+            names[from], names[state]);
   call->loop.state = state;
   if (from == GMUX__CALL_NEW && state != GMUX__CALL_OVER) gmux__server_count_started(call->server);
 }

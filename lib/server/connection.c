@@ -187,6 +187,8 @@ static void conn_on_ready(gmux__conn *conn, void *owner) {
   /* Without memory for the name of its certificate a client would look like one that has none. */
   if (conn_learn_peer(c))
     gmux__conn_close(conn, GMUX_ERR_NOMEM, GMUX__H2_INTERNAL_ERROR, "out of memory");
+  gmux__log(gmux__loop_logger(conn_loop(c)), GMUX_LOG_INFO, "server", "connection from %s",
+            c->peer);
 }
 
 static gmux__stream *conn_on_stream(gmux__conn *conn, void *owner) {

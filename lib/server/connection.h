@@ -1,9 +1,10 @@
 /*
  * connection.h: one client's connection, from accept to its end.
  *
- *     HANDSHAKING --the client's SETTINGS--> SERVING --too old, idle, or the server drains-->
- * LEAVING SERVING --the client's GOAWAY--> LEAVING --last call ended, or its grace is over--> GONE
- *     any --lost, closed--> GONE
+ *     HANDSHAKING --the client's SETTINGS (conn_on_ready)--> SERVING
+ *     SERVING --too old, idle (conn_review), the server drains (gmux__server_conn_drain)--> LEAVING
+ *     LEAVING --its last call has ended, or its grace is over (conn_on_timer)--> GONE
+ *     any --lost, closed, left by its client (conn_on_closed)--> GONE
  *
  * HANDSHAKING  from accept through TLS to the client's SETTINGS, within handshake_timeout_ms
  * SERVING      takes calls; looked at when it might be too old or idle

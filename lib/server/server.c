@@ -80,7 +80,10 @@ static void server_tell_waiters(gmux_server *server) {
 
 /* Goes forward only. */
 static void server_set_state(gmux_server *server, gmux__server_state state) {
+  static const char *const names[] = {"OPEN", "DRAINING", "CLOSED"};
   assert(state > server->loop_only.state);
+  gmux__log(gmux__loop_logger(server->loop), GMUX_LOG_DEBUG, "server", "server: %s -> %s",
+            names[server->loop_only.state], names[state]);
   server->loop_only.state = state;
 }
 

@@ -8,7 +8,7 @@ extern const test_suite client_options_suite, client_method_suite, client_reques
     client_call_suite, client_attempt_suite, client_flow_suite, client_blocking_suite,
     client_channel_watch_suite, client_posted_suite, client_torture_suite, client_retry_suite,
     client_resend_suite, client_retry_storm_suite, client_acquire_suite, client_explain_suite,
-    client_stats_suite;
+    client_stats_suite, client_log_suite;
 
 int main(int argc, char **argv) {
   static const test_suite *const suites[] = {&client_options_suite,
@@ -34,6 +34,7 @@ int main(int argc, char **argv) {
                                              &client_acquire_suite,
                                              &client_explain_suite,
                                              &client_stats_suite,
+                                             &client_log_suite,
                                              &client_channel_watch_suite,
                                              &client_posted_suite,
                                              &client_torture_suite,

@@ -75,7 +75,10 @@ void kit_on_closed(void *user_data) {
 
 static void on_log(gmux_log_level level, const char *room, const char *text, void *user_data) {
   (void)user_data;
-  if (strcmp(room, "server") != 0 || level > GMUX_LOG_WARN) return;
+  if (strcmp(room, "server") != 0) return;
+  size_t used = strlen(kit.transcript);
+  snprintf(kit.transcript + used, sizeof kit.transcript - used, "%c %s\n", "-EWID"[level], text);
+  if (level > GMUX_LOG_WARN) return;
   snprintf(kit.log, sizeof kit.log, "%s", text);
   kit.log_lines++;
 }

@@ -47,6 +47,7 @@ typedef struct kit_world {
   unsigned closed;   /* how often kit_on_closed came */
   char log[KIT_LOG]; /* the last line of room "server" from WARN up, and how many there were */
   unsigned log_lines;
+  char transcript[4096]; /* all lines of room "server", cut: "D server: OPEN -> DRAINING\n" */
 } kit_world;
 
 extern kit_world kit;
