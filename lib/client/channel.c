@@ -210,6 +210,7 @@ static void channel_on_idle(void *arg) {
 
 /* Takes one that is half made. */
 static void channel_destroy(gmux_channel *channel) {
+  gmux__task_cancel(&channel->loop_only.place_task);
   gmux__endpoint_deinit(&channel->loop_only.endpoint);
   gmux__slab_deinit(&channel->loop_only.calls);
   gmux__slab_deinit(&channel->loop_only.replies);

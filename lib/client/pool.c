@@ -7,6 +7,10 @@
  */
 #include "lib/client/endpoint.h"
 #include "lib/policy/jitter.h"
+#include <assert.h>
+
+/* Less than what grpc-go and grpc-java let be asked for. */
+enum { KEEPALIVE_NOTICE_MS = 10000 };
 
 static gmux__pool_order pool_order(const gmux__endpoint *e) {
   return e->config.options->pick_order == GMUX_PICK_SPREAD ? GMUX__POOL_SPREAD : GMUX__POOL_PACK;
@@ -115,10 +119,21 @@ static uint64_t pool_burst_ns(const gmux__endpoint *e, const gmux__pool_facts *f
   return demand->waiting_since_ns + e->pool.burst_after_ns;
 }
 
+/* Somebody needs a connection, for the first time. The one place for what is worth saying of the
+ * options: gmux_channel_new may run on any thread, and the log is the loop's. */
+static void endpoint_start(gmux__endpoint *e) {
+  uint32_t keepalive_ms = e->config.options->keepalive_ms;
+  e->is_started = true;
+  if (keepalive_ms == 0 || keepalive_ms >= KEEPALIVE_NOTICE_MS) return;
+  gmux__log(gmux__loop_logger(e->loop), GMUX_LOG_INFO, "client",
+            "keepalive_ms %u: only servers that were told to allow so many PINGs will",
+            keepalive_ms);
+}
+
 void gmux__endpoint_drive(gmux__endpoint *e, const gmux__demand *demand) {
-  if (e->is_closed) return;
+  assert(!e->is_closed);
   uint64_t now_ns = gmux__loop_now(e->loop);
-  if (demand->waiting || demand->is_asked) e->is_started = true;
+  if (!e->is_started && (demand->waiting || demand->is_asked)) endpoint_start(e);
   gmux__pool_config config = e->pool;
   if (!e->is_started) config.min_connections = 0;
   gmux__pool_facts facts = pool_facts(e, demand, now_ns);

@@ -223,12 +223,14 @@ static void a_crowd_that_has_gone_needs_no_further_connection(void) {
   sim_net_refuse(w_sim, &w_address, true);
   start(3);
   CU_ASSERT_EQUAL(w_stats().dials_failed, 1);
+  w_run_ms(1200);
+  CU_ASSERT_EQUAL(w_stats().dials_failed, 2); /* it is still there */
   answer_stream(p, 1);
   answer_stream(p, 3);
   w_run_ms(10000);
-  CU_ASSERT_EQUAL(w_stats().dials_failed, 1);
-  start(2); /* the next one does */
   CU_ASSERT_EQUAL(w_stats().dials_failed, 2);
+  start(2); /* the next one does */
+  CU_ASSERT_EQUAL(w_stats().dials_failed, 3);
 }
 
 static void a_dial_that_nobody_needs_any_more_becomes_a_spare(void) {
@@ -289,6 +291,10 @@ static void setup(void) {
 static void nothing_is_connected_before_the_first_need(void) {
   w_options.min_connections = 2;
   w_open();
+  gmux_channel_reset_backoff(w_channel);
+  gmux_channel_pause(w_channel);
+  gmux_channel_resume(w_channel);
+  gmux_channel_rotate(w_channel);
   w_run_ms(10000);
   CU_ASSERT_EQUAL(dials(), 0);
   start(1);
@@ -1041,6 +1047,34 @@ static void other_reasons_to_calm_down_change_no_interval(void) {
   CU_ASSERT_EQUAL(w_stats().too_many_pings, 0);
 }
 
+static void on_log(gmux_log_level level, const char *room, const char *text, void *user_data) {
+  (void)room;
+  char *log = user_data;
+  if (level <= GMUX_LOG_INFO) strncat(log, text, 999 - strlen(log));
+}
+
+/* On the loop's thread, when it begins to matter. */
+static void an_interval_that_few_servers_allow_is_worth_a_line_in_the_log(void) {
+  char log[1000] = "";
+  gmux_loop_options o;
+  gmux_loop_options_init(&o, sizeof o);
+  o.log = on_log;
+  o.log_user_data = log;
+  o.log_level = GMUX_LOG_INFO;
+  gmux_loop *loop = sim_loop_with(w_sim, &o);
+  for (uint32_t ms = 9999; ms <= 10000; ms++) {
+    w_options.keepalive_ms = ms;
+    CU_ASSERT_EQUAL_FATAL(gmux_channel_new(&w_channel, loop, "127.0.0.1:50051", &w_options), 0);
+    CU_ASSERT_STRING_EQUAL(log, "");
+    gmux_channel_get_state(w_channel, true);
+    CU_ASSERT_EQUAL(strstr(log, "keepalive_ms 9999") != NULL, ms == 9999);
+    gmux_channel_free(w_channel);
+    w_channel = NULL;
+    w_run();
+    log[0] = '\0';
+  }
+}
+
 /* ---- promise 6: eager calls ---- */
 
 static void eager_calls_leave_before_the_servers_settings(void) {
@@ -1204,6 +1238,7 @@ static const test_case cases[] = {
     TEST(when_one_of_two_is_lost_its_calls_alone_fail),
     TEST(too_many_pings_doubles_the_interval_once_for_all_connections_that_had_it),
     TEST(other_reasons_to_calm_down_change_no_interval),
+    TEST(an_interval_that_few_servers_allow_is_worth_a_line_in_the_log),
     TEST(eager_calls_leave_before_the_servers_settings),
     TEST(eager_calls_heed_the_limit_that_the_peer_had_before),
     TEST(an_eager_call_lost_before_the_settings_is_possibly_executed),
