@@ -58,6 +58,29 @@ static void new_calls_leave_a_black_hole_alone_and_it_is_dead_at_the_keepalive_t
   fleet_finish();
 }
 
+static void one_black_hole_among_four_takes_no_call_any_more_once_it_is_suspect(void) {
+  gmux_channel_options o = fleet_channel_options();
+  o.min_connections = 4;
+  o.pick_order = GMUX_PICK_SPREAD;
+  fleet_server_open(0, NULL);
+  fleet_channel *ch = fleet_channel_new(0, &o);
+  fleet_warm(ch);
+  fleet_load_start(ch, &(fleet_ask){.work_ms = 20, .spread_ms = 20}, 40);
+  fleet_run_for(500);
+  stall(sim_link_first(fl.sim));
+  fleet_run_for(501);
+  CU_ASSERT_EQUAL(fleet_figures(ch).connections_suspect, 1);
+  size_t first = fl.call_count;
+  fleet_run_for(1000);
+  fleet_loads_stop();
+  fleet_run_for(100);
+  CU_ASSERT_EQUAL(fleet_ended_with(first, GMUX_OK), fl.call_count - first);
+  CU_ASSERT_TRUE(fl.running > 0 && fl.running <= 40); /* those that were caught */
+  CU_ASSERT_TRUE(fleet_run_until_ended(21000));
+  CU_ASSERT_EQUAL(fleet_figures(ch).lost[GMUX_LOSS_DEAD], 1);
+  fleet_finish();
+}
+
 static void heal(sim_link *link) {
   sim_link_stall(link, 0);
 }
@@ -216,6 +239,7 @@ static void a_server_ends_connections_of_clients_that_have_vanished(void) {
 
 static const test_case cases[] = {
     TEST(new_calls_leave_a_black_hole_alone_and_it_is_dead_at_the_keepalive_timeout),
+    TEST(one_black_hole_among_four_takes_no_call_any_more_once_it_is_suspect),
     TEST(a_connection_that_answers_after_all_is_trusted_again),
     TEST(a_call_after_a_silent_drop_waits_for_validation_and_one_dial),
     TEST(a_call_after_a_silent_drop_of_all_connections_waits_no_longer),

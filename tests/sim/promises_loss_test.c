@@ -74,6 +74,24 @@ static void deployments_under_load_lose_no_patient_call(void) {
   CU_ASSERT_EQUAL(ch->failed, 0);
 }
 
+static void calls_on_a_draining_connection_may_go_on_for_drain_timeout_and_no_longer(void) {
+  gmux_channel_options o = fleet_channel_options();
+  o.drain_timeout_ms = 500;
+  fleet_server_open(0, NULL);
+  fleet_channel *ch = fleet_channel_new(0, &o);
+  fleet_call *brief = fleet_start(ch, &(fleet_ask){.work_ms = 400});
+  fleet_call *endless = fleet_start(ch, &(fleet_ask){.work_ms = FLEET_FOREVER});
+  fleet_run_for(20);
+  fleet_server_drain_connections(0);
+  uint64_t told_ns = sim_now(fl.sim) + FLEET_MS;
+  CU_ASSERT_TRUE(fleet_run_until_ended(1000));
+  CU_ASSERT_EQUAL(brief->code, GMUX_OK);
+  CU_ASSERT_EQUAL(endless->code, GMUX_UNAVAILABLE);
+  CU_ASSERT_EQUAL(endless->evidence, GMUX_EVIDENCE_POSSIBLE);
+  CU_ASSERT_EQUAL(endless->ended_ns, told_ns + 500 * FLEET_MS);
+  fleet_finish();
+}
+
 static void goaway_in_the_middle_keeps_what_is_below_and_sends_the_rest_elsewhere(void) {
   fleet_channel *ch = hold_ten();
   rawserver_goaway(&raw.conns[0], held[MIDDLE - 1].stream, RAW_NO_ERROR, "");
@@ -217,6 +235,7 @@ static void calls_that_do_not_wait_fail_at_once_while_the_server_is_known_to_be_
 static const test_case cases[] = {
     TEST(goaway_every_50_ms_under_1000_calls_loses_none_and_executes_none_twice),
     TEST(deployments_under_load_lose_no_patient_call),
+    TEST(calls_on_a_draining_connection_may_go_on_for_drain_timeout_and_no_longer),
     TEST(goaway_in_the_middle_keeps_what_is_below_and_sends_the_rest_elsewhere),
     TEST(nginx_goaway_and_close_at_once_loses_nothing_that_was_answered_or_unseen),
     TEST(goaway_and_close_ends_what_it_had_seen_with_possibly_executed),

@@ -61,16 +61,17 @@ static void law_of_the_gate(size_t first, size_t loops, uint32_t dials_per_s) {
 }
 
 static void restart_with(size_t loops) {
-  fleet_make(loops, DIALS_PER_S, JITTER_MS);
+  uint32_t dials_per_s = (uint32_t)(DIALS_PER_S / loops);
+  fleet_make(loops, dials_per_s, JITTER_MS);
   CU_ASSERT_TRUE_FATAL(fleet_run_until(all_are_ready, NULL, BACK_MS));
-  law_of_the_gate(0, loops, DIALS_PER_S);
+  law_of_the_gate(0, loops, dials_per_s);
   fleet_run_for(5000);
   size_t first = dials();
   fleet_server_kill(0);
   fleet_run_for(3000);
   fleet_server_open(0, NULL);
   CU_ASSERT_TRUE(fleet_run_until(all_are_ready, NULL, BACK_MS));
-  law_of_the_gate(first, loops, DIALS_PER_S);
+  law_of_the_gate(first, loops, dials_per_s);
   fleet_run_for(1000);
   for (size_t i = 0; i < fl.channel_count; i++)
     CU_ASSERT_TRUE(fl.channels[i].failed <= 1); /* the one that ran */
