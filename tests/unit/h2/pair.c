@@ -186,6 +186,7 @@ static void on_closed(gmux__conn *conn, void *owner) {
   s->error = gmux__conn_error(conn);
   s->loss = gmux__conn_loss(conn);
   s->is_over_pinged = gmux__conn_is_over_pinged(conn);
+  s->ring = *gmux__conn_ring(conn);
   snprintf(s->why, sizeof s->why, "%s", gmux__conn_why(conn));
   s->conn = NULL;
   gmux__conn_free(conn);

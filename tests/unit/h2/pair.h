@@ -41,9 +41,10 @@ typedef struct side {
   char log[256]; /* "R" ready, "D" draining, "S" slots (once a row), "T" trust, "W" worn,
                     "X" closed */
   char why[256];
-  int error; /* of the closed connection, as the two below */
+  int error; /* of the closed connection, as those below */
   gmux_loss loss;
   bool is_over_pinged;
+  gmux__ring ring;  /* its last events */
   int32_t first_id; /* client: of its streams; 0: 1 */
   char closes_on;   /* 'T' or 'W': then it closes its connection */
   party *parties[SIDE_PARTIES];
