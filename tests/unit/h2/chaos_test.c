@@ -513,7 +513,7 @@ static void run(uint64_t seed) {
   w = (struct world){.seed = seed, .random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1};
   w.sim = sim_new(seed);
   w.loop = sim_loop(w.sim);
-  sim_net(w.sim)->buffer_bytes = 2048 << pick(6);
+  sim_net(w.sim)->buffer_bytes = (size_t)2048 << pick(6);
   sim_net(w.sim)->latency_ns = chance(50) ? 0 : pick(20) * GMUX__NS_PER_MS;
   sim_net(w.sim)->write_chunk = chance(50) ? 0 : 1 + pick(3000);
   gmux__h2_config config = {
