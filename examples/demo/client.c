@@ -32,7 +32,7 @@ static const char usage[] =
     "  --callers N    calls in flight at once (default 1000)\n"
     "  --calls N      calls in each quiet phase (default 40000)\n";
 
-#define REDRAW_S 0.25
+#define REDRAW_S 0.5
 enum { LATENCY_SLOTS = 20000, SLOTS_PER_MS = 10 }; /* up to two seconds, a tenth of a ms each */
 
 typedef enum phase { LOAD, RESTART, CALM, MARKED, BLACK_HOLE, OVER } phase;
@@ -65,9 +65,10 @@ struct demo {
   unsigned plain_running; /* of those, in flight */
   unsigned stuck;         /* calls that were in flight when the connection fell silent */
   unsigned failed;
-  uint64_t made_before;                                 /* connections, when the phase began */
-  double restart_s, replacement_s, rescue_s;            /* how long it took */
-  unsigned latencies[LATENCY_SLOTS + 1], latency_count; /* the last slot: longer than that */
+  uint64_t made_before;                      /* connections, when the phase began */
+  double restart_s, replacement_s, rescue_s; /* how long it took */
+  /* Of the calls since the last line of figures; the last slot: longer than that. */
+  unsigned latencies[LATENCY_SLOTS + 1], latency_count;
   struct {
     gmux_method *method;
     gmux_call *call;
@@ -89,7 +90,8 @@ static void say(demo *d, const char *what) {
   fflush(stdout);
 }
 
-/* What the library has to say: connections that come and go, and why. */
+/* What the library has to say: connections that come and go, and why. A program of one's own would
+ * hand it to its own log, with the level. */
 static void on_log(gmux_log_level level, const char *room, const char *message, void *user_data) {
   (void)level, (void)room;
   char text[512];
@@ -110,6 +112,11 @@ static double latency_ms(const demo *d, double part) {
   return (double)slot / SLOTS_PER_MS;
 }
 
+static void latency_forget(demo *d) {
+  memset(d->latencies, 0, sizeof d->latencies);
+  d->latency_count = 0;
+}
+
 static gmux_channel_stats stats_of(const demo *d) {
   gmux_channel_stats s = {.size = sizeof s};
   must(gmux_channel_get_stats(d->channel, &s));
@@ -120,13 +127,16 @@ static void on_redraw(struct ev_loop *ev, ev_timer *timer, int events) {
   (void)ev, (void)events;
   demo *d = timer->data;
   gmux_channel_stats s = stats_of(d);
-  char text[256];
+  char text[256], latencies[64] = "no reply since the last line";
+  if (d->latency_count > 0)
+    snprintf(latencies, sizeof latencies, "p50 %.1f ms, p99 %.1f ms", latency_ms(d, 0.50),
+             latency_ms(d, 0.99));
   snprintf(text, sizeof text,
-           "%8" PRIu64 " calls done, %u failed, %u running, %u waiting; %u connections; p50 %.1f "
-           "ms, p99 %.1f ms",
+           "%8" PRIu64 " calls done, %u failed, %u running, %u waiting; %u connections; %s",
            s.calls_succeeded, d->failed, s.calls_running, s.calls_waiting, s.connections,
-           latency_ms(d, 0.50), latency_ms(d, 0.99));
+           latencies);
   say(d, text);
+  latency_forget(d);
 }
 
 /* ---- the server ---- */
@@ -232,7 +242,7 @@ static void phase_step(demo *d) {
   }
   if (d->phase == CALM && d->phase_calls == d->calls_a_phase) {
     phase_set(d, MARKED);
-    say(d, "from here on calls are marked idempotent");
+    say(d, "from here on calls are marked idempotent: they may be executed twice");
     stream_finish(d);
   }
   if (d->phase == MARKED && d->phase_calls >= d->calls_a_phase && d->plain_running == 0 &&
@@ -324,7 +334,7 @@ static void on_stream_draining(gmux_call *call, void *user_data) {
   (void)call;
   demo *d = user_data;
   d->stream.is_moving = true;
-  say(d, "the stream hears that its connection drains, and moves");
+  say(d, "the stream hears that its connection drains; it is moved to a new call");
 }
 
 static void on_stream_end(gmux_call *call, const gmux_status *status, const gmux_metadata *trailers,
@@ -450,21 +460,25 @@ static int verdict(const demo *d, const char *path) {
   gmux_channel_stats s = stats_of(d);
   bool ok = proof(d->failed == 0 && s.calls_failed == 0 &&
                       s.calls_succeeded == d->plain + d->marked + d->stream.moves,
-                  "%u calls and a stream of %u messages, none failed; up to %u at once",
+                  "%u calls and a stream of %u messages, none failed; up to %u in flight at once",
                   d->plain + d->marked, d->stream.sent, s.streams_peak);
   ok &= proof(l.twice == 0 && l.missing == 0,
-              "%u calls without a mark: each was executed, none twice", d->plain);
-  ok &= proof(l.marked_missing == 0, "%u calls marked idempotent: each was executed, %u again",
-              d->marked, l.marked_again);
-  ok &= proof(d->restart_s > 0, "restart: calls were answered %.0f ms after the server had ended",
+              "the server's ledger: %u calls without a mark, %u missing, %u executed twice",
+              d->plain, l.missing, l.twice);
+  ok &= proof(l.marked_missing == 0,
+              "the server's ledger: %u calls marked idempotent, %u missing, %u executed twice",
+              d->marked, l.marked_missing, l.marked_again);
+  ok &= proof(d->restart_s > 0,
+              "restart: calls were answered again %.0f ms after the server had ended",
               d->restart_s * 1e3);
   ok &= proof(d->replacement_s > 0,
               "black hole: another connection had taken its place after %.0f ms",
               d->replacement_s * 1e3);
   ok &= proof(d->rescue_s > 0, "black hole: its calls had their replies after %.0f ms",
               d->rescue_s * 1e3);
-  printf("connections made: %" PRIu64 "; sent again: %" PRIu64 " that never left, %" PRIu64
-         " refused, %" PRIu64 " above GOAWAY's last id, %" PRIu64 " marked ones\n",
+  printf("connections made: %" PRIu64 "; calls sent again: %" PRIu64 " that had not left, %" PRIu64
+         " refused by the server, %" PRIu64 " passed over by a GOAWAY, %" PRIu64
+         " lost with their connection and marked idempotent\n",
          s.connections_made, s.retries[GMUX_EVIDENCE_NEVER_LEFT], s.retries[GMUX_EVIDENCE_REFUSED],
          s.retries[GMUX_EVIDENCE_ABOVE_LAST], s.retries[GMUX_EVIDENCE_POSSIBLE]);
   return ok ? 0 : 1;

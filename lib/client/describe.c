@@ -53,7 +53,8 @@ static void say_events(gmux__words *w, const gmux__ring *ring, uint64_t now_ns) 
 
 static void say_line(gmux__words *w, const gmux__line *line, uint64_t now_ns) {
   const gmux__conn *conn = line->conn;
-  gmux__say(w, "  connection to %s: %s", line->peer, gmux__line_state_str(line->state));
+  gmux__say(w, "  connection %llu (%s): %s", (unsigned long long)gmux__conn_number(conn),
+            line->peer, gmux__line_state_str(line->state));
   gmux__say(w, ", %u of %u streams", gmux__conn_used_slots(conn), gmux__conn_slot_limit(conn));
   gmux__say(w, ", %llu calls so far", (unsigned long long)line->calls);
   if (line->ready_ns) {

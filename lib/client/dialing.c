@@ -8,6 +8,7 @@
 #include "lib/base/fail.h"
 #include "lib/client/endpoint.h"
 #include "lib/policy/jitter.h"
+#include <inttypes.h>
 #include <stdio.h>
 
 /* ---- when ---- */
@@ -107,7 +108,8 @@ static void endpoint_on_failed(void *owner) {
   gmux__counter_add(&f->dials_failed, 1);
   gmux__counter_add(&f->lost[gmux__connector_loss(&e->connector)], 1);
   gmux__endpoint_publish(e);
-  gmux__log(gmux__loop_logger(e->loop), GMUX_LOG_WARN, "client", "%s", e->why);
+  gmux__log(gmux__loop_logger(e->loop), GMUX_LOG_WARN, "client", "%s; backoff: %" PRIu64 " ms",
+            e->why, (e->not_before_ns - gmux__loop_now(e->loop)) / GMUX__NS_PER_MS);
   if (is_alone) e->handlers->on_failed(e->owner);
   gmux__endpoint_changed(e);
 }

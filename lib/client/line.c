@@ -3,6 +3,7 @@
 #include "lib/base/fail.h"
 #include "lib/client/endpoint.h"
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,10 +22,6 @@ const char *gmux__recycle_str(gmux__recycle why) {
                                       "the pool is rotated",
                                       "DNS does not name its address any more"};
   return words[why];
-}
-
-static const gmux__logger *line_logger(const gmux__line *line) {
-  return gmux__loop_logger(line->endpoint->loop);
 }
 
 /* ---- life ---- */
@@ -111,8 +108,8 @@ void gmux__line_set_state(gmux__line *line, gmux__line_state state) {
   bool is_legal = line_edge_is_legal(line->state, state);
   assert(is_legal);
   (void)is_legal;
-  gmux__log(line_logger(line), GMUX_LOG_DEBUG, "client", "line to %s: %s -> %s", line->peer,
-            gmux__line_state_str(line->state), gmux__line_state_str(state));
+  gmux__conn_log(line->conn, GMUX_LOG_DEBUG, "client", "line %s -> %s",
+                 gmux__line_state_str(line->state), gmux__line_state_str(state));
   line->state = state;
   gmux__list_remove(&line->link);
   gmux__list *list = line_list(line);
@@ -121,7 +118,7 @@ void gmux__line_set_state(gmux__line *line, gmux__line_state state) {
 }
 
 void gmux__line_retire(gmux__line *line, const char *why) {
-  gmux__log(line_logger(line), GMUX_LOG_INFO, "client", "no more calls on %s: %s", line->peer, why);
+  gmux__conn_log(line->conn, GMUX_LOG_INFO, "client", "no more calls: %s", why);
   gmux__line_set_state(line, GMUX__LINE_DRAINING);
   gmux__conn_drain(line->conn, why);
 }
@@ -135,8 +132,8 @@ void gmux__line_abandon(gmux__line *line, int error, const char *why) {
 void gmux__line_mark(gmux__line *line, gmux__recycle why) {
   if (line->recycle != GMUX__RECYCLE_NO) return;
   line->recycle = why;
-  gmux__log(line_logger(line), GMUX_LOG_INFO, "client", "%s will be replaced: %s", line->peer,
-            gmux__recycle_str(why));
+  gmux__conn_log(line->conn, GMUX_LOG_INFO, "client", "will be replaced: %s",
+                 gmux__recycle_str(why));
 }
 
 /* The limit as far as it can be used: a connection that is about to end has none. */
@@ -169,7 +166,7 @@ static void line_become_ready(gmux__line *line) {
   line->idle_since_ns = gmux__line_is_empty(line) ? now_ns : GMUX__NEVER;
   gmux__line_set_state(line, GMUX__LINE_READY);
   gmux__counter_add(&e->config.figures->made, 1);
-  gmux__log(line_logger(line), GMUX_LOG_INFO, "client", "connected to %s", line->peer);
+  gmux__conn_log(line->conn, GMUX_LOG_INFO, "client", "ready");
 }
 
 static void line_on_ready(gmux__conn *conn, void *owner) {
@@ -214,14 +211,6 @@ static void line_on_worn(gmux__conn *conn, void *owner) {
   gmux__endpoint_changed(line->endpoint);
 }
 
-/* The connection's words start with its address, which others put before them too. */
-static const char *conn_why_alone(const gmux__conn *conn) {
-  const char *why = gmux__conn_why(conn), *peer = gmux__conn_peer(conn);
-  size_t len = strlen(peer);
-  bool is_repeated = len > 0 && strncmp(why, peer, len) == 0 && strncmp(why + len, ": ", 2) == 0;
-  return is_repeated ? why + len + 2 : why;
-}
-
 /* A server that was asked for life too often: not so often from now on. Of several connections that
  * were made with the same interval the first one's word counts, or they would double it each. */
 static void line_slow_down(gmux__line *line) {
@@ -233,10 +222,10 @@ static void line_slow_down(gmux__line *line) {
   e->keepalive_ns = e->keepalive_ns < longest_ns / 2 ? 2 * e->keepalive_ns : longest_ns;
   gmux__h2_set_keepalive(e->config.h2, e->keepalive_ns);
   gmux__counter_set(&f->keepalive_ms, e->keepalive_ns / GMUX__NS_PER_MS);
-  gmux__log(line_logger(line), GMUX_LOG_WARN, "client",
-            "%s counts too many PINGs: from now on one after %llu ms of silence; set keepalive_ms "
-            "to what its policy allows",
-            line->peer, (unsigned long long)(e->keepalive_ns / GMUX__NS_PER_MS));
+  gmux__conn_log(line->conn, GMUX_LOG_WARN, "client",
+                 "the server counts too many PINGs: from now on one after %" PRIu64
+                 " ms of silence; set keepalive_ms to what its policy allows",
+                 e->keepalive_ns / GMUX__NS_PER_MS);
 }
 
 /* READY no longer, and not by our wish: what that means for the next one. */
@@ -245,6 +234,12 @@ static void line_is_lost(gmux__line *line) {
   snprintf(e->why, sizeof e->why, "%s", gmux__conn_why(line->conn));
   if (gmux__conn_is_over_pinged(line->conn)) line_slow_down(line);
   gmux__endpoint_spread_redial(e, line);
+}
+
+static void line_say_end(gmux__line *line, const char *what) {
+  line->is_end_told = line->is_end_told || gmux__conn_get_state(line->conn) == GMUX__CONN_CLOSED;
+  gmux__conn_log(line->conn, GMUX_LOG_INFO, "client", "%s: %s", what,
+                 gmux__conn_why_alone(line->conn));
 }
 
 /* The server goes away, or the ids have come to their end: calls that are on it finish. Or it is
@@ -259,8 +254,7 @@ static void line_on_draining(gmux__conn *conn, void *owner) {
     line_is_lost(line);
     e->is_successor_wanted = !is_closed && !gmux__line_is_empty(line);
   }
-  gmux__log(line_logger(line), GMUX_LOG_INFO, "client", "no more calls on %s: %s", line->peer,
-            conn_why_alone(conn));
+  line_say_end(line, is_closed ? "lost" : "no more calls");
   gmux__line_set_state(line, GMUX__LINE_DRAINING);
   gmux__endpoint_changed(e);
 }
@@ -272,17 +266,21 @@ static void line_lose_race(gmux__line *line) {
   gmux__connector_reach reach =
       gmux__conn_has_greeted(conn) ? GMUX__REACH_GREETING : GMUX__REACH_TLS;
   line->race = NULL;
-  gmux__connector_lose(&e->connector, t, reach, gmux__conn_loss(conn), conn_why_alone(conn));
+  gmux__connector_lose(&e->connector, t, reach, gmux__conn_loss(conn), gmux__conn_why_alone(conn));
+}
+
+/* An end that was announced is no news when it comes in good order. */
+static bool is_end_news(const gmux__line *line) {
+  if (line->is_end_told) return false;
+  bool is_cut = gmux__conn_error(line->conn) == GMUX_ERR_TIMEOUT;
+  return line->state == GMUX__LINE_READY || (line->state == GMUX__LINE_DRAINING && is_cut);
 }
 
 static void line_on_closed(gmux__conn *conn, void *owner) {
   gmux__line *line = owner;
   gmux__endpoint *e = line->endpoint;
-  gmux__line_state was = line->state;
-  if (was == GMUX__LINE_READY) {
-    line_is_lost(line);
-    gmux__log(line_logger(line), GMUX_LOG_INFO, "client", "connection lost: %s", e->why);
-  }
+  if (line->state == GMUX__LINE_READY) line_is_lost(line);
+  if (is_end_news(line)) line_say_end(line, "lost");
   if (line->ready_ns) gmux__counter_add(&e->config.figures->lost[gmux__conn_loss(conn)], 1);
   gmux__line_set_state(line, GMUX__LINE_GONE);
   if (line->race) line_lose_race(line);

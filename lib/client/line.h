@@ -70,6 +70,7 @@ typedef struct gmux__line {
   uint64_t idle_since_ns; /* GMUX__NEVER: it has calls */
   uint64_t redial_ns;     /* if it was of no use: its successor is not dialed before */
   bool is_temporary;      /* beyond max_connections (burst) */
+  bool is_end_told;       /* the log has said why its connection has ended */
   gmux__address address;
   char peer[GMUX__ADDRESS_TEXT];
 } gmux__line;

@@ -67,9 +67,9 @@ void gmux__conn_set_state(gmux__conn *conn, gmux__conn_state state) {
   bool is_legal = is_legal_edge(conn->state, state);
   assert(is_legal);
   (void)is_legal;
-  gmux__log(gmux__loop_logger(conn->h2->loop), GMUX_LOG_DEBUG, "h2", "%s: %s -> %s%s%s",
-            conn->peer[0] ? conn->peer : "connection", gmux__conn_state_str(conn->state),
-            gmux__conn_state_str(state), conn->why[0] ? ": " : "", conn->why);
+  const char *why = gmux__conn_why_alone(conn);
+  gmux__conn_log(conn, GMUX_LOG_DEBUG, "h2", "%s -> %s%s%s", gmux__conn_state_str(conn->state),
+                 gmux__conn_state_str(state), why[0] ? ": " : "", why);
   conn->state = state;
   gmux__conn_note(conn, GMUX__EVENT_STATE, state, 0);
   if (state == GMUX__CONN_DRAINING)
@@ -372,6 +372,7 @@ int gmux__conn_new(gmux__conn **out, gmux__h2 *h2, const gmux__conn_handlers *ha
   gmux__conn *conn = gmux__calloc(1, sizeof *conn);
   if (!conn) return gmux__fail_code(GMUX_ERR_NOMEM);
   conn->h2 = h2;
+  conn->number = ++h2->last_number;
   conn->handlers = handlers;
   conn->owner = owner;
   conn->goaway_last_id = INT32_MAX;

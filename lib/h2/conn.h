@@ -157,6 +157,8 @@ bool gmux__conn_is_over_pinged(const gmux__conn *conn);
 gmux_loss gmux__conn_loss(const gmux__conn *conn);
 /* Why it was closed, and as an error code; "" and 0 before. Valid until the memory goes. */
 const char *gmux__conn_why(const gmux__conn *conn);
+/* The same without the peer's address that it starts with. */
+const char *gmux__conn_why_alone(const gmux__conn *conn);
 int gmux__conn_error(const gmux__conn *conn);
 /* SECURING is behind it: TLS, where there is any, has been agreed on. Stays so. */
 bool gmux__conn_has_greeted(const gmux__conn *conn);
@@ -164,6 +166,11 @@ bool gmux__conn_has_greeted(const gmux__conn *conn);
 const gmux__transport_info *gmux__conn_info(const gmux__conn *conn);
 /* "ipv4:127.0.0.1:443"; "" before the transport is there. */
 const char *gmux__conn_peer(const gmux__conn *conn);
+/* 1 for the first connection of its channel or server, and so on: several have the same peer. */
+uint64_t gmux__conn_number(const gmux__conn *conn);
+/* A line of the log, after "connection 3 (ipv4:127.0.0.1:443): ". */
+void gmux__conn_log(const gmux__conn *conn, gmux_log_level level, const char *room,
+                    const char *format, ...) GMUX_PRINTF(4, 5);
 const gmux__ring *gmux__conn_ring(const gmux__conn *conn);
 
 #endif

@@ -1,5 +1,9 @@
 /* conn_asked.c: what the owner of a connection may ask it. Nothing here changes anything. */
 #include "lib/h2/inside.h"
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
 
 gmux__conn_state gmux__conn_get_state(const gmux__conn *conn) {
   return conn->state;
@@ -7,6 +11,13 @@ gmux__conn_state gmux__conn_get_state(const gmux__conn *conn) {
 
 const char *gmux__conn_why(const gmux__conn *conn) {
   return conn->why;
+}
+
+const char *gmux__conn_why_alone(const gmux__conn *conn) {
+  size_t len = strlen(conn->peer);
+  bool has_peer =
+      len > 0 && strncmp(conn->why, conn->peer, len) == 0 && strncmp(conn->why + len, ": ", 2) == 0;
+  return has_peer ? conn->why + len + 2 : conn->why;
 }
 
 int gmux__conn_error(const gmux__conn *conn) {
@@ -27,6 +38,24 @@ const gmux__transport_info *gmux__conn_info(const gmux__conn *conn) {
 
 const char *gmux__conn_peer(const gmux__conn *conn) {
   return conn->peer;
+}
+
+uint64_t gmux__conn_number(const gmux__conn *conn) {
+  return conn->number;
+}
+
+void gmux__conn_log(const gmux__conn *conn, gmux_log_level level, const char *room,
+                    const char *format, ...) {
+  const gmux__logger *logger = gmux__loop_logger(conn->h2->loop);
+  if (!logger->fn || level > logger->level) return;
+  char text[512];
+  bool has_peer = conn->peer[0] != '\0';
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  gmux__log_write(logger, level, room, "connection %" PRIu64 "%s%s%s: %s", conn->number,
+                  has_peer ? " (" : "", conn->peer, has_peer ? ")" : "", text);
 }
 
 const gmux__ring *gmux__conn_ring(const gmux__conn *conn) {

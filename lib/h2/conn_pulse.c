@@ -89,8 +89,7 @@ static void conn_time_out(gmux__conn *conn, uint32_t h2_code, const char *words)
 
 void gmux__conn_note_death(gmux__conn *conn, const char *words) {
   gmux__counter_add(&conn->h2->figures.deaths, 1);
-  gmux__log(gmux__loop_logger(conn->h2->loop), GMUX_LOG_INFO, "h2", "%s: dead: %s", conn->peer,
-            words);
+  gmux__conn_log(conn, GMUX_LOG_DEBUG, "h2", "dead: %s", words);
   gmux__conn_set_loss(conn, GMUX_LOSS_DEAD);
 }
 
@@ -160,18 +159,17 @@ static void conn_suspect(gmux__conn *conn, uint64_t silent_ns) {
   conn->is_suspect = true;
   gmux__conn_note(conn, GMUX__EVENT_SUSPECT, (int64_t)(silent_ns / 1000), 0);
   gmux__counter_add(&conn->h2->figures.suspicions, 1);
-  gmux__log(gmux__loop_logger(conn->h2->loop), GMUX_LOG_INFO, "h2",
-            "%s: suspect: not a byte came for %" PRIu64 " ms, and a PING is not answered",
-            conn->peer, silent_ns / GMUX__NS_PER_MS);
+  gmux__conn_log(conn, GMUX_LOG_INFO, "h2",
+                 "suspect: not a byte came for %" PRIu64 " ms, and a PING is not answered",
+                 silent_ns / GMUX__NS_PER_MS);
   conn_tell_trust(conn);
 }
 
 static void conn_trust(gmux__conn *conn, uint64_t silent_ns) {
   conn->is_suspect = false;
   gmux__conn_note(conn, GMUX__EVENT_TRUSTED, (int64_t)(silent_ns / 1000), 0);
-  gmux__log(gmux__loop_logger(conn->h2->loop), GMUX_LOG_INFO, "h2",
-            "%s: trusted again, after %" PRIu64 " ms without a byte", conn->peer,
-            silent_ns / GMUX__NS_PER_MS);
+  gmux__conn_log(conn, GMUX_LOG_INFO, "h2", "trusted again, after %" PRIu64 " ms without a byte",
+                 silent_ns / GMUX__NS_PER_MS);
   conn_tell_trust(conn);
 }
 

@@ -68,11 +68,10 @@ static int socket_handshake(gmux__transport *t) {
   return 0;
 }
 
-/* ETIMEDOUT: the kernel has given up, by TCP_USER_TIMEOUT or by its own keepalive. */
-static int socket_fail(socket_transport *s, const char *what, int err) {
-  char text[GMUX__ADDRESS_TEXT];
-  int error = err == ETIMEDOUT ? GMUX_ERR_TIMEOUT : GMUX_ERR_IO;
-  return gmux__fail_errno(error, err, "%s %s", what, gmux__address_str(&s->info.peer, text));
+/* ETIMEDOUT: the kernel has given up, by TCP_USER_TIMEOUT or by its own keepalive. Who owns the
+ * transport says whose it is. */
+static int socket_fail(const char *what, int err) {
+  return gmux__fail_errno(err == ETIMEDOUT ? GMUX_ERR_TIMEOUT : GMUX_ERR_IO, err, "%s", what);
 }
 
 static int socket_fail_broken(void) {
@@ -89,7 +88,7 @@ static ptrdiff_t socket_read(gmux__transport *t, uint8_t *buf, size_t len) {
   if (n > 0) return n;
   if (n == 0) return GMUX_ERR_EOF;
   if (errno == EAGAIN || errno == EWOULDBLOCK) return GMUX_ERR_AGAIN;
-  return socket_fail(s, "read from", errno);
+  return socket_fail("read", errno);
 }
 
 static ptrdiff_t socket_write(gmux__transport *t, const gmux__slice *slices, size_t count) {
@@ -107,7 +106,7 @@ static ptrdiff_t socket_write(gmux__transport *t, const gmux__slice *slices, siz
   while (n < 0 && errno == EINTR);
   if (n >= 0) return n;
   if (errno == EAGAIN || errno == EWOULDBLOCK) return GMUX_ERR_AGAIN;
-  return socket_fail(s, "write to", errno);
+  return socket_fail("write", errno);
 }
 
 static void socket_shutdown(gmux__transport *t) {

@@ -76,9 +76,9 @@ static void conn_set_state(gmux__server_conn *c, gmux__server_conn_state state, 
   bool is_legal = is_legal_edge(c->state, state);
   assert(is_legal);
   (void)is_legal;
-  gmux__log(gmux__loop_logger(conn_loop(c)), GMUX_LOG_DEBUG, "server", "%s: %s -> %s%s%s",
-            gmux__conn_peer(c->conn), gmux__server_conn_state_str(c->state),
-            gmux__server_conn_state_str(state), why[0] ? ": " : "", why);
+  gmux__conn_log(c->conn, GMUX_LOG_DEBUG, "server", "%s -> %s%s%s",
+                 gmux__server_conn_state_str(c->state), gmux__server_conn_state_str(state),
+                 why[0] ? ": " : "", why);
   conn_enter(c, state);
 }
 
@@ -187,8 +187,7 @@ static void conn_on_ready(gmux__conn *conn, void *owner) {
   /* Without memory for the name of its certificate a client would look like one that has none. */
   if (conn_learn_peer(c))
     gmux__conn_close(conn, GMUX_ERR_NOMEM, GMUX__H2_INTERNAL_ERROR, "out of memory");
-  gmux__log(gmux__loop_logger(conn_loop(c)), GMUX_LOG_INFO, "server", "connection from %s",
-            c->peer);
+  gmux__conn_log(conn, GMUX_LOG_INFO, "server", "ready");
 }
 
 static gmux__stream *conn_on_stream(gmux__conn *conn, void *owner) {
@@ -200,8 +199,7 @@ static gmux__stream *conn_on_stream(gmux__conn *conn, void *owner) {
 static void conn_on_closed(gmux__conn *conn, void *owner) {
   gmux__server_conn *c = owner;
   gmux_server *server = c->server;
-  gmux__log(gmux__loop_logger(server->loop), GMUX_LOG_INFO, "server", "connection closed: %s",
-            gmux__conn_why(conn));
+  gmux__conn_log(conn, GMUX_LOG_INFO, "server", "closed: %s", gmux__conn_why_alone(conn));
   conn_set_state(c, GMUX__SERVER_CONN_GONE, "");
   gmux__conn_free(conn);
   c->conn = NULL;

@@ -67,21 +67,21 @@ static void each_change_of_state_is_a_line_for_who_debugs(void) {
       "D client: connecting to 127.0.0.1:50051: off -> waiting\n"
       "D client: channel to 127.0.0.1:50051: IDLE -> CONNECTING\n"
       "D client: connecting to 127.0.0.1:50051: waiting -> racing\n"
-      "D client: line to ipv4:127.0.0.1:50051: NEW -> GREETING\n"
-      "D h2: ipv4:127.0.0.1:50051: DIALING -> SECURING\n"
-      "D h2: ipv4:127.0.0.1:50051: SECURING -> GREETING\n"
-      "D h2: ipv4:127.0.0.1:50051: GREETING -> READY\n"
-      "D client: line to ipv4:127.0.0.1:50051: GREETING -> READY\n"
-      "I client: connected to ipv4:127.0.0.1:50051\n"
+      "D client: connection 1: line NEW -> GREETING\n"
+      "D h2: connection 1 (ipv4:127.0.0.1:50051): DIALING -> SECURING\n"
+      "D h2: connection 1 (ipv4:127.0.0.1:50051): SECURING -> GREETING\n"
+      "D h2: connection 1 (ipv4:127.0.0.1:50051): GREETING -> READY\n"
+      "D client: connection 1 (ipv4:127.0.0.1:50051): line GREETING -> READY\n"
+      "I client: connection 1 (ipv4:127.0.0.1:50051): ready\n"
       "D client: connecting to 127.0.0.1:50051: racing -> off\n"
       "D client: channel to 127.0.0.1:50051: CONNECTING -> READY\n"
       "D client: call /test.Service/Unary: WAITING -> RUNNING\n"
       "D client: call /test.Service/Unary: RUNNING -> ENDING\n"
       "D client: call /test.Service/Unary: ENDING -> ENDED\n"
-      "D client: line to ipv4:127.0.0.1:50051: READY -> ABANDONED\n"
-      "D h2: ipv4:127.0.0.1:50051: READY -> CLOSED: ipv4:127.0.0.1:50051: the channel was closed\n"
+      "D client: connection 1 (ipv4:127.0.0.1:50051): line READY -> ABANDONED\n"
+      "D h2: connection 1 (ipv4:127.0.0.1:50051): READY -> CLOSED: the channel was closed\n"
       "D client: channel to 127.0.0.1:50051: READY -> SHUTDOWN\n"
-      "D client: line to ipv4:127.0.0.1:50051: ABANDONED -> GONE\n");
+      "D client: connection 1 (ipv4:127.0.0.1:50051): line ABANDONED -> GONE\n");
 }
 
 static void a_call_that_is_made_again_is_a_line_for_who_debugs(void) {
@@ -100,7 +100,7 @@ static void a_call_that_is_made_again_is_a_line_for_who_debugs(void) {
 
 static void calls_are_nothing_to_who_operates(void) {
   rawpeer *p = w_connected();
-  ASSERT_HEARD("I client: connected to ipv4:127.0.0.1:50051\n");
+  ASSERT_HEARD("I client: connection 1 (ipv4:127.0.0.1:50051): ready\n");
   for (int i = 0; i < 100; i++) {
     tcall *t = w_unary();
     w_run();
@@ -116,23 +116,26 @@ static void what_becomes_of_a_connection_is_told_once(void) {
   forget();
   gmux_channel_rotate(w_channel);
   rawpeer *p = w_greet(-1);
-  ASSERT_HEARD("I client: ipv4:127.0.0.1:50051 will be replaced: the pool is rotated\n"
-               "I client: connected to ipv4:127.0.0.1:50051\n"
-               "I client: no more calls on ipv4:127.0.0.1:50051: the pool is rotated\n");
+  ASSERT_HEARD(
+      "I client: connection 1 (ipv4:127.0.0.1:50051): will be replaced: the pool is rotated\n"
+      "I client: connection 2 (ipv4:127.0.0.1:50051): ready\n"
+      "I client: connection 1 (ipv4:127.0.0.1:50051): no more calls: the pool is rotated\n");
   tcall *t = w_unary();
   w_run();
   rawpeer_goaway(p, 1, 0, "deploy");
   w_run();
-  ASSERT_HEARD("I client: no more calls on ipv4:127.0.0.1:50051: the peer sent GOAWAY NO_ERROR "
-               "\"deploy\"\n");
+  ASSERT_HEARD(
+      "I client: connection 2 (ipv4:127.0.0.1:50051): no more calls: the peer sent GOAWAY NO_ERROR "
+      "\"deploy\"\n");
   w_answer(p, 1, "reply");
   w_run();
   ASSERT_CODE(t, GMUX_OK);
   p = w_greet(-1);
-  ASSERT_HEARD("I client: connected to ipv4:127.0.0.1:50051\n");
+  ASSERT_HEARD("I client: connection 3 (ipv4:127.0.0.1:50051): ready\n");
   rawpeer_close(p);
   w_run();
-  ASSERT_HEARD("I client: connection lost: ipv4:127.0.0.1:50051: the peer closed the connection\n");
+  ASSERT_HEARD(
+      "I client: connection 3 (ipv4:127.0.0.1:50051): lost: the peer closed the connection\n");
 }
 
 static void who_asks_too_often_is_warned(void) {
@@ -141,9 +144,10 @@ static void who_asks_too_often_is_warned(void) {
   forget();
   rawpeer_goaway(p, 0, 11, "too_many_pings");
   w_run();
-  ASSERT_HEARD("W client: ipv4:127.0.0.1:50051 counts too many PINGs: from now on one after 20000 "
+  ASSERT_HEARD("W client: connection 1 (ipv4:127.0.0.1:50051): the server counts too many PINGs: "
+               "from now on one after 20000 "
                "ms of silence; set keepalive_ms to what its policy allows\n"
-               "I client: no more calls on ipv4:127.0.0.1:50051: the peer sent GOAWAY "
+               "I client: connection 1 (ipv4:127.0.0.1:50051): no more calls: the peer sent GOAWAY "
                "ENHANCE_YOUR_CALM \"too_many_pings\"\n");
 }
 
@@ -154,11 +158,13 @@ static void a_peer_that_falls_silent_is_told_of_at_each_step(void) {
   w_run();
   forget();
   w_run_ms(1500);
-  ASSERT_HEARD("I h2: ipv4:127.0.0.1:50051: suspect: not a byte came for 1000 ms, and a PING is "
+  ASSERT_HEARD("I h2: connection 1 (ipv4:127.0.0.1:50051): suspect: not a byte came for 1000 ms, "
+               "and a PING is "
                "not answered\n");
   rawpeer_settings(p, 0, NULL, NULL);
   w_run();
-  ASSERT_HEARD("I h2: ipv4:127.0.0.1:50051: trusted again, after 1500 ms without a byte\n");
+  ASSERT_HEARD(
+      "I h2: connection 1 (ipv4:127.0.0.1:50051): trusted again, after 1500 ms without a byte\n");
 }
 
 static void a_peer_that_stays_silent_is_dead_in_words(void) {
@@ -170,8 +176,7 @@ static void a_peer_that_stays_silent_is_dead_in_words(void) {
   forget();
   w_run_ms(2000);
   ASSERT_HEARD(
-      "I h2: ipv4:127.0.0.1:50051: dead: no answer to a PING within 500 ms\n"
-      "I client: connection lost: ipv4:127.0.0.1:50051: no answer to a PING within 500 ms\n");
+      "I client: connection 1 (ipv4:127.0.0.1:50051): lost: no answer to a PING within 500 ms\n");
 }
 
 static void a_server_that_cannot_be_had_is_a_warning_each_time(void) {
@@ -179,7 +184,11 @@ static void a_server_that_cannot_be_had_is_a_warning_each_time(void) {
   w_open();
   w_unary();
   w_run();
-  ASSERT_HEARD("W client: connect to ipv4:127.0.0.1:50051: connection refused\n");
+  static const char words[] = "W client: connect to ipv4:127.0.0.1:50051: connection refused; "
+                              "backoff: "; /* jittered */
+  CU_ASSERT_EQUAL(strncmp(heard.text, words, sizeof words - 1), 0);
+  CU_ASSERT_PTR_EQUAL(strchr(heard.text, '\n'), heard.text + heard.len - 1);
+  forget();
   w_unary(); /* fails at once: no attempt, no line */
   w_run();
   ASSERT_HEARD("");

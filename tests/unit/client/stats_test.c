@@ -268,7 +268,7 @@ static void a_channel_says_what_it_is_doing(void) {
   ASSERT_HAS(text, ": READY\n");
   ASSERT_HAS(text, "  calls: 1 on a stream, 1 wait for a free stream to ipv4:127.0.0.1:50051, "
                    "which has 1 of them in use, the first of them for 250 ms\n");
-  ASSERT_HAS(text, "  connection to ipv4:127.0.0.1:50051: READY, 1 of 1 streams, 1 calls so far, "
+  ASSERT_HAS(text, "  connection 1 (ipv4:127.0.0.1:50051): READY, 1 of 1 streams, 1 calls so far, "
                    "ready for 250 ms");
   ASSERT_HAS(text, "\n    250 ms ago: READY\n    250 ms ago: stream opened: 1\n");
 }

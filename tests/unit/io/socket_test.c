@@ -338,8 +338,7 @@ static void a_reset_is_an_error_in_words(void) {
     ev_run(net_ev, EVRUN_ONCE);
   uint8_t buf[8];
   CU_ASSERT_EQUAL(gmux__transport_read(t, buf, sizeof buf), GMUX_ERR_IO);
-  CU_ASSERT_PTR_NOT_NULL(strstr(gmux_last_error(), "read from ipv4:127.0.0.1:"));
-  CU_ASSERT_PTR_NOT_NULL(strstr(gmux_last_error(), ": connection reset by peer"));
+  CU_ASSERT_STRING_EQUAL(gmux_last_error(), "read: connection reset by peer");
   gmux__transport_close(t);
 }
 
@@ -390,8 +389,7 @@ static void writing_after_shutdown_says_why_not(void) {
   gmux__transport_shutdown(pair.client);
   gmux__slice slice = {(const uint8_t *)"x", 1};
   CU_ASSERT_EQUAL(gmux__transport_write(pair.client, &slice, 1), GMUX_ERR_IO);
-  CU_ASSERT_PTR_NOT_NULL(strstr(gmux_last_error(), "write to unix:"));
-  CU_ASSERT_PTR_NOT_NULL(strstr(gmux_last_error(), "broken pipe"));
+  CU_ASSERT_STRING_EQUAL(gmux_last_error(), "write: broken pipe");
   pair_close(&pair);
 }
 

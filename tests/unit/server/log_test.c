@@ -23,8 +23,8 @@ static void each_change_of_state_is_a_line(void) {
   kit_serve();
   kit_connect();
   ASSERT_SAID("I listening on ipv4:127.0.0.1:50051 in cleartext\n"
-              "D ipv4:127.0.0.1:50000: HANDSHAKING -> SERVING\n"
-              "I connection from ipv4:127.0.0.1:50000\n");
+              "D connection 1 (ipv4:127.0.0.1:50000): HANDSHAKING -> SERVING\n"
+              "I connection 1 (ipv4:127.0.0.1:50000): ready\n");
   kit_unary(1, "/t.S/Fn", "request");
   ASSERT_SAID("D ipv4:127.0.0.1:50000: call /t.S/Fn: NEW -> RUNNING\n"
               "D ipv4:127.0.0.1:50000: call /t.S/Fn: RUNNING -> ANSWERED\n"
@@ -36,12 +36,13 @@ static void each_change_of_state_is_a_line(void) {
               "D ipv4:127.0.0.1:50000: call /t.S/Unknown: ANSWERED -> OVER\n");
   gmux_server_drain(kit.server, 0, NULL, NULL);
   kit_run();
-  ASSERT_SAID("D server: OPEN -> DRAINING\n"
-              "D ipv4:127.0.0.1:50000: SERVING -> LEAVING: the server is shutting down\n"
-              "I connection closed: ipv4:127.0.0.1:50000: the server is shutting down\n"
-              "D ipv4:127.0.0.1:50000: LEAVING -> GONE\n"
-              "D server: DRAINING -> CLOSED\n"
-              "I closed\n");
+  ASSERT_SAID(
+      "D server: OPEN -> DRAINING\n"
+      "D connection 1 (ipv4:127.0.0.1:50000): SERVING -> LEAVING: the server is shutting down\n"
+      "I connection 1 (ipv4:127.0.0.1:50000): closed: the server is shutting down\n"
+      "D connection 1 (ipv4:127.0.0.1:50000): LEAVING -> GONE\n"
+      "D server: DRAINING -> CLOSED\n"
+      "I closed\n");
 }
 
 static const test_case cases[] = {
