@@ -100,8 +100,8 @@ static void explain_attempts(const gmux_call *call, gmux_call_explanation *e) {
 /* Less is not worth a word. */
 static const uint64_t WORTH_SAYING_NS = GMUX__NS_PER_MS / 20;
 
-/* "250 ms for TCP, 160 ms at the server"; returns how many. */
-static int say_times(gmux__words *w, const gmux_call_explanation *e) {
+/* "250 ms for TCP, 160 ms at the server", after `before`; returns how many. */
+static int say_times(gmux__words *w, const gmux_call_explanation *e, const char *before) {
   const struct {
     uint64_t ns;
     const char *where;
@@ -122,7 +122,7 @@ static int say_times(gmux__words *w, const gmux_call_explanation *e) {
   int count = 0;
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
     if (parts[i].ns < WORTH_SAYING_NS) continue;
-    if (count++ > 0) gmux__say(w, ", ");
+    gmux__say(w, "%s", count++ > 0 ? ", " : before);
     gmux__say_ms(w, parts[i].ns);
     gmux__say(w, " %s", parts[i].where);
   }
@@ -197,7 +197,7 @@ void gmux__call_times(const gmux_call *call, char *text, size_t len) {
   explain_times(call, &e);
   gmux__words w = {text, len, 0};
   gmux__say(&w, " (");
-  int parts = say_times(&w, &e);
+  int parts = say_times(&w, &e, "");
   bool has_past = say_attempts(&w, call, parts ? "; " : "");
   gmux__say(&w, ")");
   if (parts < 2 && !has_past) *text = '\0';
@@ -216,8 +216,8 @@ static void explain_sentence(const gmux_call *call, gmux_call_explanation *e) {
     return;
   }
   gmux__say_ms(&w, e->total_ns);
-  gmux__say(&w, is_over ? ": " : " so far: ");
-  if (say_times(&w, e) == 0) gmux__say(&w, "nowhere in particular");
+  if (!is_over) gmux__say(&w, " so far");
+  say_times(&w, e, ": ");
   say_attempts(&w, call, "; ");
   if (is_over) return;
   char where[GMUX__RESULT_TEXT];

@@ -14,7 +14,9 @@ void gmux__say(gmux__words *words, const char *format, ...) {
 
 void gmux__say_ms(gmux__words *words, uint64_t ns) {
   uint64_t tenths = (ns + 50000) / 100000;
-  if (tenths >= 100 || tenths % 10 == 0)
+  if (tenths == 0 && ns >= 5000)
+    gmux__say(words, "0.0%llu ms", (unsigned long long)((ns + 5000) / 10000));
+  else if (tenths >= 100 || tenths % 10 == 0)
     gmux__say(words, "%llu ms", (unsigned long long)((tenths + 5) / 10));
   else
     gmux__say(words, "%llu.%llu ms", (unsigned long long)(tenths / 10),

@@ -14,7 +14,7 @@ typedef struct gmux__words {
 } gmux__words;
 
 void gmux__say(gmux__words *words, const char *format, ...) GMUX_PRINTF(2, 3);
-/* "412 ms", "2.1 ms": a tenth where it matters. */
+/* "412 ms", "2.1 ms", "0.04 ms": as exact as matters. */
 void gmux__say_ms(gmux__words *words, uint64_t ns);
 
 #endif

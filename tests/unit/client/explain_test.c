@@ -34,7 +34,7 @@ static gmux_call_explanation explain(const tcall *t) {
 static gmux_call_explanation explain_now(const tcall *t) {
   gmux_call_explanation e = explain(t);
   CU_ASSERT_EQUAL(e.total_ns, sim_now(w_sim) - started_ns);
-  ASSERT_HAS(e.sentence, " so far: ");
+  ASSERT_HAS(e.sentence, " so far");
   return e;
 }
 
@@ -94,7 +94,7 @@ static void a_call_that_ends_at_once_has_nothing_to_explain(void) {
   gmux_call_explanation e = explain(t);
   CU_ASSERT_EQUAL(e.total_ns, 0);
   CU_ASSERT_EQUAL(e.attempts, 0);
-  ASSERT_SENTENCE(e, "0 ms: nowhere in particular");
+  ASSERT_SENTENCE(e, "0 ms");
 }
 
 static void attempts_and_the_rest_between_them_are_told(void) {
