@@ -113,7 +113,7 @@ typedef struct gmux_channel_options {
   /* How many more may be opened when a call has waited for burst_after_ms. Default 0, 0..1000. They
    * are used last and close first. For servers with low stream limits and peaks in load. */
   uint32_t burst_connections;
-  uint32_t burst_after_ms; /* default 100, 1..3600000 */
+  uint32_t burst_after_ms; /* default 100, 1..3600000; below acquire_timeout_ms, if there is one */
   /* Which connection takes the next call. Default GMUX_PICK_PACK. */
   gmux_pick_order pick_order;
   /* How long a call may wait for a place; then it ends UNAVAILABLE. 0 (default): as long as its
@@ -339,7 +339,8 @@ typedef struct gmux_channel_stats {
   uint64_t attempts;               /* times a call was put on a stream */
   uint64_t retries[5];             /* by gmux_evidence of the attempt before */
   uint64_t reused;                 /* attempts on a connection that had carried one before */
-  uint64_t recycled_age, recycled_calls, recycled_ids, recycled_rotated; /* replaced, by reason */
+  /* Replaced, by reason; rotated ones include those whose address DNS does not name any more. */
+  uint64_t recycled_age, recycled_calls, recycled_ids, recycled_rotated;
   uint64_t closed_idle;             /* spare ones, and the last one by idle_timeout_ms */
   uint64_t pings_sent, pings_acked; /* of ours */
   uint64_t suspicions;              /* times a connection became suspect */

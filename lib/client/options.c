@@ -175,6 +175,12 @@ static int channel_pool_check(const gmux_channel_options *o) {
                       "min_connections %u is more than max_connections %u: lower the one or raise "
                       "the other",
                       o->min_connections, o->max_connections);
+  if (o->burst_connections > 0 && o->acquire_timeout_ms > 0 &&
+      o->burst_after_ms >= o->acquire_timeout_ms)
+    return gmux__fail(GMUX_ERR_INVALID,
+                      "burst_after_ms %u is not less than acquire_timeout_ms %u: no call would "
+                      "wait long enough to open one of burst_connections",
+                      o->burst_after_ms, o->acquire_timeout_ms);
   if (o->pick_order != GMUX_PICK_PACK && o->pick_order != GMUX_PICK_SPREAD)
     return gmux__fail(GMUX_ERR_INVALID,
                       "pick_order %d is neither GMUX_PICK_PACK nor GMUX_PICK_SPREAD",

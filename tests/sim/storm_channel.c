@@ -19,6 +19,8 @@ static void random_pool(gmux_channel_options *o) {
   o->ideal_streams = STORM_ANY_OF(0, 1, o->max_concurrent_streams);
   o->pick_order = storm_chance(50) ? GMUX_PICK_PACK : GMUX_PICK_SPREAD;
   o->acquire_timeout_ms = STORM_ANY_OF(0, 0, 0, 20, 1000);
+  if (o->acquire_timeout_ms > 0 && o->burst_after_ms >= o->acquire_timeout_ms)
+    o->burst_after_ms = o->acquire_timeout_ms / 2;
   o->max_idle_ms = STORM_ANY_OF(300000, 300000, 1000, 0);
   o->max_age_ms = STORM_ANY_OF(0, 0, 1000, 3000);
   o->max_calls = STORM_ANY_OF(0, 0, 1, 20);

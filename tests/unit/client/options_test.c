@@ -247,6 +247,78 @@ static void the_rooms_below_get_what_was_asked(void) {
   CU_ASSERT_EQUAL(pool.burst_after_ns, 100 * MS);
 }
 
+/* Each option has a value of its own, so none can be taken for another or left out. */
+static void each_number_arrives_where_it_belongs(void) {
+  gmux_channel_options o;
+  gmux_channel_options_init(&o, sizeof o);
+  o.max_concurrent_streams = 1001;
+  o.stream_window_bytes = 100002;
+  o.connection_window_bytes = 100003;
+  o.max_recv_metadata_bytes = 4004;
+  o.keepalive_ms = 5005;
+  o.keepalive_timeout_ms = 40006;
+  o.keepalive_without_calls = true;
+  o.suspect_after_ms = 7007;
+  o.reset_burst = 8;
+  o.reset_rate_per_s = 9;
+  o.eager_calls = 10;
+  o.drain_timeout_ms = 11011;
+  o.write_stall_timeout_ms = 12012;
+  o.connection_queue_bytes = 100013;
+  o.channel_queue_bytes = 100014;
+  o.tcp_keepalive_idle_s = 15;
+  o.tcp_keepalive_interval_s = 16;
+  o.tcp_keepalive_count = 17;
+  o.initial_backoff_ms = 1018;
+  o.max_backoff_ms = 1019;
+  o.connect_timeout_ms = 1020;
+  o.min_connections = 2;
+  o.max_connections = 21;
+  o.burst_connections = 22;
+  o.burst_after_ms = 23;
+  gmux__h2_config h2;
+  gmux__settings_h2(&h2, &o);
+  CU_ASSERT_FALSE(h2.is_server);
+  CU_ASSERT_EQUAL(h2.max_streams, 1001);
+  CU_ASSERT_EQUAL(h2.stream_window_bytes, 100002);
+  CU_ASSERT_EQUAL(h2.connection_window_bytes, 100003);
+  CU_ASSERT_EQUAL(h2.max_header_bytes, 4004);
+  CU_ASSERT_EQUAL(h2.pulse.keepalive_ns, 5005 * MS);
+  CU_ASSERT_EQUAL(h2.pulse.timeout_ns, 40006 * MS);
+  CU_ASSERT_TRUE(h2.pulse.without_calls);
+  CU_ASSERT_EQUAL(h2.pulse.suspect_ns, 7007 * MS);
+  CU_ASSERT_EQUAL(h2.reset_burst, 8);
+  CU_ASSERT_EQUAL(h2.reset_rate_per_s, 9);
+  CU_ASSERT_EQUAL(h2.eager_streams, 10);
+  CU_ASSERT_EQUAL(h2.drain_ns, 11011 * MS);
+  CU_ASSERT_EQUAL(h2.write_stall_ns, 12012 * MS);
+  CU_ASSERT_EQUAL(h2.connection_queue_bytes, 100013);
+  CU_ASSERT_EQUAL(h2.queue_bytes, 100014);
+  CU_ASSERT_EQUAL(h2.settings_ack_ns, 80012 * MS); /* twice the keepalive's timeout */
+  gmux__socket_options socket;
+  gmux__settings_socket(&socket, &o);
+  CU_ASSERT_EQUAL(socket.user_timeout_ms, 40006);
+  CU_ASSERT_EQUAL(socket.keepalive_idle_s, 15);
+  CU_ASSERT_EQUAL(socket.keepalive_interval_s, 16);
+  CU_ASSERT_EQUAL(socket.keepalive_count, 17);
+  gmux__backoff_config backoff;
+  gmux__settings_backoff(&backoff, &o);
+  CU_ASSERT_EQUAL(backoff.initial_ns, 1018 * MS);
+  CU_ASSERT_EQUAL(backoff.max_ns, 1019 * MS);
+  CU_ASSERT_EQUAL(backoff.min_connect_ns, 1020 * MS);
+  gmux__pool_config pool;
+  gmux__settings_pool(&pool, &o);
+  CU_ASSERT_EQUAL(pool.min_connections, 2);
+  CU_ASSERT_EQUAL(pool.max_connections, 21);
+  CU_ASSERT_EQUAL(pool.burst_connections, 22);
+  CU_ASSERT_EQUAL(pool.burst_after_ns, 23 * MS);
+  o.keepalive_ms = 0;
+  o.suspect_after_ms = GMUX_NEVER_MS;
+  gmux__settings_h2(&h2, &o);
+  CU_ASSERT_EQUAL(h2.pulse.keepalive_ns, GMUX__PULSE_OFF);
+  CU_ASSERT_EQUAL(h2.pulse.suspect_ns, GMUX__PULSE_OFF);
+}
+
 static const char *why_of(const gmux_channel_options *o) {
   static char why[200];
   CU_ASSERT_EQUAL(gmux_channel_options_check(o, why, sizeof why), GMUX_ERR_INVALID);
@@ -287,6 +359,13 @@ static void contradictions_are_refused_in_words(void) {
   gmux_channel_options_init(&o, sizeof o);
   o.channel_queue_bytes = 65536;
   ASSERT_HAS(why_of(&o), "connection_queue_bytes 4194304 is more than channel_queue_bytes 65536");
+  gmux_channel_options_init(&o, sizeof o);
+  o.acquire_timeout_ms = 100; /* burst_after_ms is 100 */
+  CU_ASSERT_EQUAL(gmux_channel_options_check(&o, NULL, 0), 0);
+  o.burst_connections = 1;
+  ASSERT_HAS(why_of(&o), "burst_after_ms 100 is not less than acquire_timeout_ms 100");
+  o.acquire_timeout_ms = 101;
+  CU_ASSERT_EQUAL(gmux_channel_options_check(&o, NULL, 0), 0);
   gmux_tls_free(tls);
 }
 
@@ -330,6 +409,7 @@ static const test_case cases[] = {
     TEST(a_time_of_zero_means_never_where_it_makes_sense),
     TEST(an_ideal_of_zero_is_100_or_the_hard_limit),
     TEST(the_rooms_below_get_what_was_asked),
+    TEST(each_number_arrives_where_it_belongs),
     TEST(contradictions_are_refused_in_words),
     TEST(texts_must_fit_a_header),
     TEST(a_calls_message_limit_is_bounded),
