@@ -155,13 +155,44 @@ static void a_call_made_again_waits_in_a_pause_before_new_ones(void) {
   ASSERT_LOG(b, "");
 }
 
-static void rotate_may_be_asked_from_anywhere(void) {
+static void rotate_may_be_asked_from_anywhere_and_again(void) {
   w_connected();
-  ask(gmux_channel_rotate);
+  for (size_t i = 1; i <= 3; i++) {
+    ask(gmux_channel_rotate);
+    w_run();
+    CU_ASSERT_EQUAL(sim_net_dials(w_sim, &w_address), 1 + i);
+    w_greet(-1);
+    CU_ASSERT_EQUAL(w_stats().recycled_rotated, i);
+  }
+}
+
+static void try_to_connect(gmux_channel *channel) {
+  gmux_channel_get_state(channel, true);
+}
+
+static void each_reset_of_the_backoff_is_heard(void) {
+  sim_net_refuse(w_sim, &w_address, true);
+  w_open();
+  ask(try_to_connect);
   w_run();
-  CU_ASSERT_EQUAL(sim_net_dials(w_sim, &w_address), 2);
-  w_greet(-1);
-  CU_ASSERT_EQUAL(w_stats().recycled_rotated, 1);
+  for (size_t i = 1; i <= 3; i++) {
+    CU_ASSERT_EQUAL(sim_net_dials(w_sim, &w_address), i);
+    ask(gmux_channel_reset_backoff);
+    w_run();
+  }
+}
+
+static void each_wish_to_connect_is_heard(void) {
+  w_open();
+  for (size_t i = 1; i <= 3; i++) {
+    ask(try_to_connect);
+    w_run();
+    CU_ASSERT_EQUAL(sim_net_dials(w_sim, &w_address), i);
+    rawpeer *p = w_greet(-1);
+    rawpeer_goaway(p, 0, 0, "");
+    w_run_ms(2000); /* a connection of no use holds back the next one */
+    CU_ASSERT_EQUAL(w_state(), GMUX_CHANNEL_IDLE);
+  }
 }
 
 static void they_take_null(void) {
@@ -215,7 +246,9 @@ static const test_case cases[] = {
     TEST(a_pause_dials_for_nobody_and_hides_failures),
     TEST(a_paused_channel_closes_like_any_other),
     TEST(a_call_made_again_waits_in_a_pause_before_new_ones),
-    TEST(rotate_may_be_asked_from_anywhere),
+    TEST(rotate_may_be_asked_from_anywhere_and_again),
+    TEST(each_reset_of_the_backoff_is_heard),
+    TEST(each_wish_to_connect_is_heard),
     TEST(they_take_null),
     TEST(a_thread_waits_until_warm),
     TEST(a_thread_that_waits_for_warmth_in_vain_learns_why),

@@ -124,6 +124,44 @@ static void addresses_that_never_answer_do_not_hold_those_behind_them(void) {
   CU_ASSERT_EQUAL(sim_net_live(w_sim).dials, 0);
 }
 
+static void the_next_address_waits_for_happy_eyeballs_ms(void) {
+  gmux__address hole = sim_address("127.0.0.9", 1);
+  sim_net_blackhole(w_sim, &hole, SIM_BOTH_WAYS);
+  w_options.happy_eyeballs_ms = 700;
+  w_open_to("ipv4:127.0.0.9:1,127.0.0.1:50051");
+  w_unary();
+  w_run_ms(699);
+  CU_ASSERT_EQUAL(sim_net_dials(w_sim, &w_address), 0);
+  w_run_ms(1);
+  CU_ASSERT_EQUAL(sim_net_dials(w_sim, &w_address), 1);
+}
+
+/* Asked every 40 s, with an answer that is remembered for so long. */
+static void dial_twice_with_dns_cached_for(uint32_t ms, size_t to_the_old) {
+  gmux__address other = sim_address("127.0.0.2", 50051);
+  sim_dns_set(w_sim, "greeter.example", &w_address, 1);
+  w_options.dns_cache_ms = ms;
+  w_open_to("greeter.example:50051");
+  w_unary();
+  rawpeer *p = w_greet(-1);
+  w_answer_all(p, "reply");
+  w_run_ms(40000);
+  sim_dns_set(w_sim, "greeter.example", &other, 1);
+  rawpeer_close(p);
+  w_run();
+  w_unary();
+  w_run();
+  CU_ASSERT_EQUAL(sim_net_dials(w_sim, &w_address), to_the_old);
+}
+
+static void what_dns_said_is_used_again_for_dns_cache_ms(void) {
+  dial_twice_with_dns_cached_for(50000, 2);
+}
+
+static void after_dns_cache_ms_it_is_asked_again(void) {
+  dial_twice_with_dns_cached_for(30000, 1);
+}
+
 /* One that connects and then hangs is no better than one that never answers. */
 static void a_server_that_never_greets_does_not_hold_the_next_address(void) {
   gmux__address mute = sim_address("127.0.0.9", 1);
@@ -277,6 +315,9 @@ static const test_case cases[] = {
     TEST(the_error_of_the_address_that_got_furthest_is_told),
     TEST(each_attempt_has_its_own_words),
     TEST(addresses_that_never_answer_do_not_hold_those_behind_them),
+    TEST(the_next_address_waits_for_happy_eyeballs_ms),
+    TEST(what_dns_said_is_used_again_for_dns_cache_ms),
+    TEST(after_dns_cache_ms_it_is_asked_again),
     TEST(a_server_that_never_greets_does_not_hold_the_next_address),
     TEST(a_server_that_never_greets_is_given_up),
     TEST(a_server_that_hangs_up_before_it_greets_is_a_failed_attempt),

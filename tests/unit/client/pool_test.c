@@ -641,6 +641,41 @@ static void rotate_replaces_all_that_are_open_one_after_the_other(void) {
   CU_ASSERT_EQUAL(w_stats().connections, 3);
 }
 
+static void rotate_asks_dns_though_its_answer_is_fresh(void) {
+  gmux__address other = sim_address("127.0.0.2", 50051);
+  rawlistener *listener = rawpeer_listen(w_loop, &other);
+  sim_dns_set(w_sim, "greeter.example", &w_address, 1);
+  w_open_to("greeter.example:50051");
+  start(1);
+  w_greet(-1);
+  sim_dns_set(w_sim, "greeter.example", &other, 1);
+  gmux_channel_rotate(w_channel);
+  w_run();
+  CU_ASSERT_EQUAL(sim_net_dials(w_sim, &other), 1);
+  CU_ASSERT_EQUAL(dials(), 1);
+  rawpeer_free(rawpeer_accept(listener));
+  rawpeer_listen_close(listener);
+}
+
+/* When calls wait, there will be another. */
+static void a_burst_connection_that_is_rotated_goes_without_a_replacement(void) {
+  burst_options();
+  w_open();
+  start(2);
+  rawpeer *p = w_greet(1);
+  w_run_ms(100);
+  rawpeer *q = w_greet(1);
+  gmux_channel_rotate(w_channel);
+  w_run();
+  CU_ASSERT_EQUAL(w_stats().connections_draining, 1);
+  CU_ASSERT_EQUAL(w_stats().recycled_rotated, 1);
+  CU_ASSERT_EQUAL(dials(), 3); /* that of the other one */
+  w_answer_all(q, "reply");
+  w_run();
+  CU_ASSERT_FALSE(is_open(q));
+  CU_ASSERT_TRUE(is_open(p));
+}
+
 static void a_replacement_that_cannot_be_had_leaves_the_old_one_in_use(void) {
   rawpeer *p = w_connected();
   sim_net_refuse(w_sim, &w_address, true);
@@ -859,6 +894,27 @@ static void when_all_is_suspect_and_the_dial_fails_calls_fail(void) {
   w_run();
   ASSERT_CODE(t, GMUX_UNAVAILABLE);
   CU_ASSERT_EQUAL(dials(), 2);
+}
+
+/* What the attempt said is no news any more when a connection is there after all. */
+static void once_trusted_again_the_failed_dial_is_forgotten(void) {
+  w_options.suspect_after_ms = 500;
+  rawpeer *p = w_connected();
+  start(1);
+  w_run_ms(500);
+  sim_net_refuse(w_sim, &w_address, true);
+  start(1);
+  CU_ASSERT_EQUAL(w_stats().dials_failed, 1);
+  ack_pings(p);
+  CU_ASSERT_EQUAL(w_stats().connections_suspect, 0);
+  w_answer_all(p, "reply");
+  w_run();
+  rawpeer_goaway(p, 1, 0, "");
+  w_run();
+  CU_ASSERT_EQUAL(w_state(), GMUX_CHANNEL_IDLE);
+  tcall *t = w_unary(); /* it waits for the next attempt */
+  w_run();
+  ASSERT_LOG(t, "");
 }
 
 static void trusted_again_the_least_loaded_beyond_the_maximum_drains(void) {
@@ -1217,6 +1273,8 @@ static const test_case cases[] = {
     TEST(a_connection_that_has_carried_max_calls_is_replaced),
     TEST(a_connection_whose_ids_are_nearly_used_up_is_replaced),
     TEST(rotate_replaces_all_that_are_open_one_after_the_other),
+    TEST(rotate_asks_dns_though_its_answer_is_fresh),
+    TEST(a_burst_connection_that_is_rotated_goes_without_a_replacement),
     TEST(a_replacement_that_cannot_be_had_leaves_the_old_one_in_use),
     TEST(the_replacement_of_an_idle_spare_is_as_idle),
     TEST(a_connection_whose_address_left_dns_is_replaced),
@@ -1229,6 +1287,7 @@ static const test_case cases[] = {
     TEST(a_call_goes_to_a_fresh_connection_when_an_idle_one_does_not_answer),
     TEST(new_calls_leave_a_black_hole_within_suspect_after_and_one_dial),
     TEST(when_all_is_suspect_and_the_dial_fails_calls_fail),
+    TEST(once_trusted_again_the_failed_dial_is_forgotten),
     TEST(trusted_again_the_least_loaded_beyond_the_maximum_drains),
     TEST(a_burst_connection_trusted_again_beyond_the_maximum_drains),
     TEST(an_idle_connection_waits_for_trust_before_it_closes_and_nobody_waits_busily),
