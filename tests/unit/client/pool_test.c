@@ -495,6 +495,20 @@ static void burst_connections_are_used_last_and_go_first(void) {
   CU_ASSERT_TRUE(is_open(p));
 }
 
+static void a_burst_connection_takes_the_place_of_one_lost_meanwhile(void) {
+  burst_options();
+  w_open();
+  start(2);
+  rawpeer *p = w_greet(1);
+  w_run_ms(100);
+  CU_ASSERT_EQUAL(dials(), 2);
+  rawpeer_reset(p);
+  w_run();
+  w_greet(1);
+  CU_ASSERT_EQUAL(w_stats().connections_ready, 1);
+  CU_ASSERT_FALSE(line_at(0)->is_temporary);
+}
+
 static void a_burst_connection_that_nobody_needs_any_more_is_closed(void) {
   burst_options();
   w_open();
@@ -658,22 +672,25 @@ static void rotate_asks_dns_though_its_answer_is_fresh(void) {
 }
 
 /* When calls wait, there will be another. */
-static void a_burst_connection_that_is_rotated_goes_without_a_replacement(void) {
+static void a_burst_connection_is_rotated_without_a_replacement(void) {
   burst_options();
   w_open();
   start(2);
   rawpeer *p = w_greet(1);
   w_run_ms(100);
-  rawpeer *q = w_greet(1);
+  rawpeer *burst = w_greet(1);
   gmux_channel_rotate(w_channel);
   w_run();
   CU_ASSERT_EQUAL(w_stats().connections_draining, 1);
-  CU_ASSERT_EQUAL(w_stats().recycled_rotated, 1);
-  CU_ASSERT_EQUAL(dials(), 3); /* that of the other one */
-  w_answer_all(q, "reply");
+  CU_ASSERT_EQUAL(dials(), 3);
+  w_greet(1);
+  w_run_ms(1000);
+  CU_ASSERT_EQUAL(dials(), 3);
+  CU_ASSERT_EQUAL(w_stats().recycled_rotated, 2);
+  w_answer_all(p, "reply");
+  w_answer_all(burst, "reply");
   w_run();
-  CU_ASSERT_FALSE(is_open(q));
-  CU_ASSERT_TRUE(is_open(p));
+  CU_ASSERT_EQUAL(w_stats().connections, 1);
 }
 
 static void a_replacement_that_cannot_be_had_leaves_the_old_one_in_use(void) {
@@ -938,6 +955,64 @@ static void trusted_again_the_least_loaded_beyond_the_maximum_drains(void) {
   CU_ASSERT_FALSE(is_open(q));
 }
 
+static void a_burst_connection_made_while_another_was_suspect_is_one_too_many(void) {
+  burst_options();
+  w_options.suspect_after_ms = 500;
+  w_open();
+  start(2);
+  rawpeer *a = w_greet(1);
+  w_run_ms(100);
+  rawpeer *burst = w_greet(1);
+  w_run_ms(600);
+  CU_ASSERT_EQUAL(w_stats().connections_suspect, 2);
+  start(2);
+  w_greet(1);
+  w_run_ms(100);
+  CU_ASSERT_EQUAL(dials(), 4); /* suspect ones of a burst do not count, either */
+  ack_pings(a);
+  ack_pings(burst);
+  rawpeer *late = w_greet(1);
+  w_run();
+  CU_ASSERT_EQUAL(w_stats().connections_ready, 2);
+  CU_ASSERT_TRUE(is_open(a) && is_open(burst));
+  CU_ASSERT_FALSE(is_open(late));
+}
+
+static void a_suspect_connection_is_no_spare_however_little_it_carries(void) {
+  w_options.suspect_after_ms = 500;
+  w_options.max_connections = 1;
+  rawpeer *p = w_connected();
+  start(3);
+  w_run_ms(500);
+  start(1);
+  w_greet(-1);
+  w_run_ms(500);
+  CU_ASSERT_EQUAL(w_stats().connections_suspect, 2);
+  start(2);
+  rawpeer *r = w_greet(-1);
+  ack_pings(p); /* three calls against two; and one on the suspect one */
+  CU_ASSERT_EQUAL(w_stats().connections_suspect, 1);
+  CU_ASSERT_EQUAL(w_stats().connections_draining, 1);
+  w_answer_all(r, "reply");
+  w_run();
+  CU_ASSERT_FALSE(is_open(r));
+}
+
+static void of_connections_with_as_many_calls_the_newest_drains(void) {
+  w_options.suspect_after_ms = 500;
+  w_options.max_connections = 1;
+  rawpeer *p = w_connected();
+  start(1);
+  w_run_ms(500);
+  start(1);
+  rawpeer *q = w_greet(-1);
+  ack_pings(p);
+  w_answer_all(q, "reply");
+  w_run();
+  CU_ASSERT_FALSE(is_open(q));
+  CU_ASSERT_TRUE(is_open(p));
+}
+
 static void a_burst_connection_trusted_again_beyond_the_maximum_drains(void) {
   burst_options();
   w_options.suspect_after_ms = 500;
@@ -994,6 +1069,18 @@ static void after_goaway_with_calls_a_replacement_is_dialed_before_any_call_need
   start(1);
   CU_ASSERT_EQUAL(requests(q), 1);
   CU_ASSERT_TRUE(is_open(p));
+}
+
+static void the_replacement_itself_needs_none(void) {
+  rawpeer *p = w_connected();
+  start(1);
+  rawpeer_goaway(p, 1, 0, NULL);
+  w_run();
+  rawpeer *q = w_greet(-1);
+  rawpeer_reset(q);
+  w_run_ms(10000);
+  CU_ASSERT_EQUAL(dials(), 2);
+  CU_ASSERT_EQUAL(w_state(), GMUX_CHANNEL_IDLE);
 }
 
 static void growth_and_rotation_are_not_spread(void) {
@@ -1265,6 +1352,7 @@ static const test_case cases[] = {
     TEST(the_idle_timeout_closes_all_and_stops_a_dial),
     TEST(a_call_that_waits_for_long_brings_a_burst_connection),
     TEST(burst_connections_are_used_last_and_go_first),
+    TEST(a_burst_connection_takes_the_place_of_one_lost_meanwhile),
     TEST(a_burst_connection_that_nobody_needs_any_more_is_closed),
     TEST(waiting_for_the_answer_of_an_idle_connection_is_no_burst),
     TEST(a_connection_too_old_is_replaced_before_it_drains),
@@ -1274,7 +1362,7 @@ static const test_case cases[] = {
     TEST(a_connection_whose_ids_are_nearly_used_up_is_replaced),
     TEST(rotate_replaces_all_that_are_open_one_after_the_other),
     TEST(rotate_asks_dns_though_its_answer_is_fresh),
-    TEST(a_burst_connection_that_is_rotated_goes_without_a_replacement),
+    TEST(a_burst_connection_is_rotated_without_a_replacement),
     TEST(a_replacement_that_cannot_be_had_leaves_the_old_one_in_use),
     TEST(the_replacement_of_an_idle_spare_is_as_idle),
     TEST(a_connection_whose_address_left_dns_is_replaced),
@@ -1289,9 +1377,13 @@ static const test_case cases[] = {
     TEST(when_all_is_suspect_and_the_dial_fails_calls_fail),
     TEST(once_trusted_again_the_failed_dial_is_forgotten),
     TEST(trusted_again_the_least_loaded_beyond_the_maximum_drains),
+    TEST(a_burst_connection_made_while_another_was_suspect_is_one_too_many),
+    TEST(a_suspect_connection_is_no_spare_however_little_it_carries),
+    TEST(of_connections_with_as_many_calls_the_newest_drains),
     TEST(a_burst_connection_trusted_again_beyond_the_maximum_drains),
     TEST(an_idle_connection_waits_for_trust_before_it_closes_and_nobody_waits_busily),
     TEST(after_goaway_with_calls_a_replacement_is_dialed_before_any_call_needs_it),
+    TEST(the_replacement_itself_needs_none),
     TEST(growth_and_rotation_are_not_spread),
     TEST(the_redials_of_200_channels_are_spread_over_the_jitter),
     TEST(when_one_of_two_is_lost_its_calls_alone_fail),
