@@ -14,7 +14,7 @@
  *
  * A channel belongs to its loop. It is made by gmux_channel_new, ended by gmux_channel_close and
  * let go of by gmux_channel_free; all functions here are safe from any thread unless said
- * otherwise.
+ * otherwise, but not in a signal handler (server.h tells what a program does on a signal).
  */
 #ifndef GMUX_CHANNEL_H
 #define GMUX_CHANNEL_H
@@ -91,8 +91,8 @@ typedef struct gmux_channel_options {
   /* Least time that one attempt (look-up, TCP, TLS and the server's SETTINGS) is given, for all
    * addresses together; the backoff if that is longer. Default 20000, 100..3600000. */
   uint32_t connect_timeout_ms;
-  /* Without any call for so long the connection is closed and the channel goes IDLE. Default
-   * 1800000 (30 min, as all implementations), 1000..2^31-1; 0: never. */
+  /* Without any call for so long all connections are closed and the channel goes IDLE. Default
+   * 1800000 (30 min, as all implementations), 1000..2^31-1; 0: never. Not with min_connections. */
   uint32_t idle_timeout_ms;
 
   /* ---- the pool ---- */
@@ -116,8 +116,9 @@ typedef struct gmux_channel_options {
   uint32_t burst_after_ms; /* default 100, 1..3600000; below acquire_timeout_ms, if there is one */
   /* Which connection takes the next call. Default GMUX_PICK_PACK. */
   gmux_pick_order pick_order;
-  /* How long a call may wait for a place; then it ends UNAVAILABLE. 0 (default): as long as its
-   * deadline allows. 1..2^31-1. To fail sooner than the deadline when the server is overloaded. */
+  /* How long a call may wait for a place, connecting and a pause included; then it ends
+   * UNAVAILABLE. 0 (default): as long as its deadline allows. 1..2^31-1. To fail sooner than the
+   * deadline when the server is overloaded. */
   uint32_t acquire_timeout_ms;
   /* A connection beyond min_connections that carried no call for so long is closed while others are
    * there. Default 300000, 1000..2^31-1; 0: never. (The last one goes by idle_timeout_ms.) */
@@ -126,7 +127,7 @@ typedef struct gmux_channel_options {
    * Jittered by 10 %, one at a time. 0 (default): never; else 1000..2^31-1. To spread load anew
    * behind a load balancer that balances connections, and to follow DNS. */
   uint32_t max_age_ms;
-  /* The same after so many calls. 0 (default): never. */
+  /* The same after so many calls. 0 (default): never; else any number. */
   uint32_t max_calls;
   /* A connection from which nothing came for so long, whether calls run on it or not, is asked by a
    * PING before a call is committed to it, where that is within what a server with default settings
@@ -157,25 +158,31 @@ typedef struct gmux_channel_options {
   /* ---- is the server alive? ---- */
 
   /* A PING after so long without a byte from the server, while calls run. Default 330000: just
-   * above what servers with default settings allow (5 min). 1000..2^31-1; 0: never. Less only where
-   * the server's policy is known to permit it: it answers too many by GOAWAY "too_many_pings", and
-   * then this channel's interval doubles. */
+   * above what servers with default settings allow (5 min). 1000..2^31-1; 0: never. A random part
+   * of 10 % is added each time. Less only where the server's policy is known to permit it, and then
+   * somewhat more than its least interval (min_ping_interval_ms of a gmux server): it answers too
+   * many by GOAWAY "too_many_pings", and then this channel's interval doubles. */
   uint32_t keepalive_ms;
-  /* A PING that nothing followed for so long: the connection is dead. It is also TCP_USER_TIMEOUT.
-   * Default 20000, 100..600000. */
+  /* A PING that nothing followed for so long, whatever it was sent for: the connection is dead. It
+   * is also TCP_USER_TIMEOUT. Default 20000, 100..600000. */
   uint32_t keepalive_timeout_ms;
-  /* Also while no call runs. Default false: servers with default settings punish it. */
+  /* Also while no call runs. Default false: servers with default settings punish it. Not with
+   * keepalive_ms 0. */
   bool keepalive_without_calls;
   /* Calls run and not a byte came for so long: one PING is sent ahead of the schedule, and until
-   * something comes new calls go to other connections (DESIGN: suspicion). 0 (default): eight round
-   * trips as measured, at least 500 ms; else 10..600000; GMUX_NEVER_MS: off. */
+   * something comes new calls go to other connections. 0 (default): eight round trips as measured,
+   * at least 500 ms, 1 s before the first is measured, at most keepalive_timeout_ms; else
+   * 10..600000; GMUX_NEVER_MS: off. */
   uint32_t suspect_after_ms;
   /* TCP keepalive of the kernel, which no gRPC server counts: idle time before the first probe,
    * seconds. Default 120, 1..32767; 0: off. Keeps NATs and load balancers from forgetting idle
    * connections. */
   uint32_t tcp_keepalive_idle_s;
   uint32_t tcp_keepalive_interval_s; /* between probes; default 20, 1..32767 */
-  uint32_t tcp_keepalive_count;      /* unanswered ones until it is dead; default 3, 1..127 */
+  /* Unanswered ones until it is dead; default 3, 1..127. Where TCP_USER_TIMEOUT is set, as it is
+   * here, Linux goes by that instead: the first unanswered one is enough when keepalive_timeout_ms
+   * have passed without a byte, which makes 140 s with the defaults. */
+  uint32_t tcp_keepalive_count;
   /* The server's socket took nothing for so long while something had to leave: the connection is
    * closed. Default 60000, 1000..2^31-1; 0: never. */
   uint32_t write_stall_timeout_ms;
@@ -202,7 +209,7 @@ typedef struct gmux_channel_options {
   uint32_t reset_rate_per_s;
   /* What all calls of one connection may have queued together, and all of the channel, beside one
    * message each; beyond it gmux_call_write says "full" to each. Defaults 4194304 and 67108864,
-   * 65536..2^31-1. */
+   * 65536..2^31-1; a connection's not more than the channel's. */
   uint32_t connection_queue_bytes;
   uint32_t channel_queue_bytes;
 } gmux_channel_options;
@@ -235,7 +242,9 @@ GMUX_API void gmux_channel_close(gmux_channel *channel, void (*on_closed)(void *
                                  void *user_data);
 
 /* Lets go of the channel, closing it if it is not closed; takes NULL. Allowed at any time: calls
- * that run end with CANCELLED, and their handlers come. Memory goes when its last call is freed. */
+ * that run end with CANCELLED, and their handlers come. That cuts a drain short, other than with
+ * gmux_server_free: whoever drains frees in on_closed, or after it. Memory goes when its last call
+ * is freed. */
 GMUX_API void gmux_channel_free(gmux_channel *channel);
 
 /* The state now. With try_to_connect, in IDLE or TRANSIENT_FAILURE, a start towards READY: attempts
@@ -270,9 +279,10 @@ GMUX_API int gmux_channel_warm(gmux_channel *channel, void (*fn)(int error, void
 /* The same, blocking, as gmux_channel_connect_wait. */
 GMUX_API int gmux_channel_warm_wait(gmux_channel *channel, int64_t timeout_ms);
 
-/* Replaces every connection that is open now, one after another: each drains once its replacement
- * is READY, so no call notices. After a change of certificates, DNS or the servers behind a load
- * balancer. */
+/* Replaces every connection that is open now, idle ones too, one after another: each drains once
+ * its replacement is READY, so no call notices. A name is looked up anew. After a change of
+ * certificates (the server's; a gmux_tls of one's own never changes), DNS or the servers behind a
+ * load balancer. */
 GMUX_API void gmux_channel_rotate(gmux_channel *channel);
 
 /* New calls wait, and waiting ones go on waiting (deadlines, max_waiting and acquire_timeout_ms
@@ -284,7 +294,8 @@ GMUX_API void gmux_channel_resume(gmux_channel *channel);
  * Orderly end: new calls are refused with GMUX_ERR_CLOSED from now on, those that wait or run may
  * finish for grace_ms (0: none; -1: as long as they take), then the channel is closed as by
  * gmux_channel_close. A paused channel is resumed. on_closed (may be NULL) comes once, from the
- * loop. A second drain or a close can only shorten the time; its on_closed never comes.
+ * loop; there is no form that waits, so a thread that wants to end waits for its on_closed. A
+ * second drain or a close can only shorten the time; its on_closed never comes.
  */
 GMUX_API void gmux_channel_drain(gmux_channel *channel, int64_t grace_ms,
                                  void (*on_closed)(void *user_data), void *user_data);

@@ -61,9 +61,10 @@ typedef struct gmux_server_options {
   /* ---- what clients may ask (gRPC A8, A9) ---- */
 
   /* Least time between two PINGs of a client, while calls run. Default 300000 (5 min, as
-   * everywhere), 0..2^31-1. Lower it for clients that are to notice dead connections sooner. */
+   * everywhere), 0..2^31-1. Lower it for clients that are to notice dead connections sooner; their
+   * keepalive_ms is to be somewhat more. */
   uint32_t min_ping_interval_ms;
-  /* Without calls too. Default false: then it is 2 h. */
+  /* The same interval while no call runs. Default false: then it is 2 h. */
   bool permit_pings_without_calls;
   /* How many PINGs that come too early are forgiven; one more ends the connection with GOAWAY
    * ENHANCE_YOUR_CALM "too_many_pings". Default 2, 1..1000; 0: all of them. Cleared by each HEADERS
@@ -75,8 +76,8 @@ typedef struct gmux_server_options {
   /* A PING after so long without a byte from a client, calls or not. Default 7200000 (2 h, as
    * everywhere), 1000..2^31-1; 0: never. */
   uint32_t keepalive_ms;
-  /* A PING that nothing followed for so long: the client is gone. It is also TCP_USER_TIMEOUT.
-   * Default 20000, 100..600000. */
+  /* A PING that nothing followed for so long: the client is gone. It is also TCP_USER_TIMEOUT,
+   * unless keepalive_ms is 0. Default 20000, 100..600000. */
   uint32_t keepalive_timeout_ms;
   /* TCP keepalive of the kernel, as in channel.h. Defaults 120 (0: off), 20, 3. */
   uint32_t tcp_keepalive_idle_s;
@@ -95,7 +96,8 @@ typedef struct gmux_server_options {
    * server behind the load balancer. 0 (default): never; else 1000..2^31-1. Jittered by 10 %, so
    * that a fleet does not come back in step. */
   uint32_t max_connection_age_ms;
-  /* How long after that its calls may go on. 0 (default): as long as they take; else 1..2^31-1. */
+  /* How long after that its calls may go on; then they end, for their clients UNAVAILABLE. 0
+   * (default): as long as they take; else 1..2^31-1, and only with max_connection_age_ms. */
   uint32_t max_connection_age_grace_ms;
 
   /* ---- bounds ---- */
@@ -106,7 +108,7 @@ typedef struct gmux_server_options {
   uint32_t reset_rate_per_s;
   /* What all calls of one connection may have queued together, and all of the server, beside one
    * message each; beyond it gmux_server_call_write says "full" to each. Defaults 4194304 and
-   * 268435456, 65536..2^31-1. */
+   * 268435456, 65536..2^31-1; a connection's not more than the server's. */
   uint32_t connection_queue_bytes;
   uint32_t server_queue_bytes;
 } gmux_server_options;
