@@ -4,7 +4,7 @@
  * gmux never prints. A loop is given a callback and a level (gmux_loop_options); everything that
  * belongs to that loop reports there, on the loop's thread, each line with the room of the library
  * that it comes from: "io", "h2", "client", "server", ... A line about one connection starts with
- * its number in its channel or server and its peer, "connection 3 (ipv4:127.0.0.1:443): ";
+ * its number among those of the loop and its peer, "connection 3 (ipv4:127.0.0.1:443): ";
  * gmux_channel_describe uses the same numbers.
  */
 #ifndef GMUX_LOG_H

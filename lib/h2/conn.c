@@ -372,7 +372,7 @@ int gmux__conn_new(gmux__conn **out, gmux__h2 *h2, const gmux__conn_handlers *ha
   gmux__conn *conn = gmux__calloc(1, sizeof *conn);
   if (!conn) return gmux__fail_code(GMUX_ERR_NOMEM);
   conn->h2 = h2;
-  conn->number = ++h2->last_number;
+  conn->number = gmux__loop_number(h2->loop);
   conn->handlers = handlers;
   conn->owner = owner;
   conn->goaway_last_id = INT32_MAX;

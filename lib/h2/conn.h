@@ -166,7 +166,7 @@ bool gmux__conn_has_greeted(const gmux__conn *conn);
 const gmux__transport_info *gmux__conn_info(const gmux__conn *conn);
 /* "ipv4:127.0.0.1:443"; "" before the transport is there. */
 const char *gmux__conn_peer(const gmux__conn *conn);
-/* 1 for the first connection of its channel or server, and so on: several have the same peer. */
+/* 1 for the first connection of its loop, and so on: several have the same peer. */
 uint64_t gmux__conn_number(const gmux__conn *conn);
 /* A line of the log, after "connection 3 (ipv4:127.0.0.1:443): ". */
 void gmux__conn_log(const gmux__conn *conn, gmux_log_level level, const char *room,

@@ -28,7 +28,6 @@ struct gmux__h2 {
   gmux__backlog backlog; /* of all streams, also of those on no connection */
   gmux__h2_figures figures;
   int32_t first_stream_id; /* client, for tests; 0: 1, as everybody */
-  uint64_t last_number;    /* of a connection */
 };
 
 /* One slot of a connection, taken; see resets.c. */
@@ -104,7 +103,7 @@ struct gmux__conn {
   int error;
   char why[GMUX__CONN_WHY]; /* starts with the peer */
   char peer[GMUX__ADDRESS_TEXT];
-  uint64_t number; /* among those of h2 */
+  uint64_t number; /* among those of its loop */
 };
 
 /* conn.c */

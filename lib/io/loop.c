@@ -64,6 +64,10 @@ static uint64_t rotate_left(uint64_t x, unsigned by) {
   return (x << by) | (x >> (64 - by));
 }
 
+uint64_t gmux__loop_number(gmux_loop *loop) {
+  return ++loop->loop.last_number;
+}
+
 /* xoshiro256** (Blackman and Vigna, public domain): fast, and good enough for jitter. */
 uint64_t gmux__loop_random(gmux_loop *loop) {
   uint64_t *s = loop->loop.random;

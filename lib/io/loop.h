@@ -61,6 +61,9 @@ static inline bool gmux__timer_is_set(const gmux__timer *timer) {
 /* 64 uniformly random bits, for jitter; not for secrets. */
 uint64_t gmux__loop_random(gmux_loop *loop);
 
+/* 1, 2, 3, ...: a name for a connection in the log. */
+uint64_t gmux__loop_number(gmux_loop *loop);
+
 /* ---- the turn ---- */
 
 typedef enum gmux__phase {
@@ -214,7 +217,8 @@ struct gmux_loop {
     uint8_t *read_buffer;
     size_t read_buffer_len;
     gmux__logger logger;
-    unsigned depth; /* of turns: callbacks must not stop the loop */
+    uint64_t last_number; /* of gmux__loop_number */
+    unsigned depth;       /* of turns: callbacks must not stop the loop */
     uint32_t max_dialing, dial_rate_per_s;
     gmux__local locals[GMUX__LOCALS_MAX]; /* in the order in which they were made */
     size_t local_count;
