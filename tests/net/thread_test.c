@@ -111,23 +111,60 @@ static void eight_threads_wait_for_their_calls(void) {
 
 /* ---- the pool, and its end, from all of them ---- */
 
+static void explain_any(gmux_call *call) {
+  gmux_call_explanation e = {.size = sizeof e};
+  CU_ASSERT_EQUAL(gmux_call_explain(call, &e), 0);
+  CU_ASSERT_TRUE(strlen(e.sentence) > 0);
+}
+
+/* A call that is asked before, while and after it runs. */
+static bool call_and_explain(gmux_channel *channel, gmux_method *method) {
+  gmux_call *call;
+  gmux_bytes request = gmux_bytes_borrow("hello", 5), reply;
+  if (gmux_call_start(&call, channel, method, NULL, NULL, NULL)) return false;
+  explain_any(call);
+  CU_ASSERT_EQUAL(gmux_call_write_wait(call, &request), 0);
+  explain_any(call);
+  if (gmux_call_read_wait(call, &reply) == 0) gmux_bytes_release(&reply);
+  gmux_status status = gmux_call_end_wait(call, NULL);
+  explain_any(call);
+  bool is_good = status.code == GMUX_OK;
+  gmux_status_clear(&status);
+  gmux_call_free(call);
+  return is_good;
+}
+
+static void ask_and_urge(gmux_channel *channel) {
+  char text[4096];
+  CU_ASSERT_TRUE(gmux_channel_describe(channel, text, sizeof text) > 0);
+  CU_ASSERT_TRUE(kit_stats(channel).calls_started > 0);
+  gmux_channel_get_state(channel, true);
+  gmux_channel_reset_backoff(channel);
+}
+
 static void *call_and_meddle(void *arg) {
   caller *c = arg;
+  gmux_method *method = kit_method(KIT_ECHO, GMUX_UNARY);
   for (unsigned i = 0; i < BLOCKING_CALLS_PER_THREAD; i++) {
     gmux_channel_pause(c->channel);
     gmux_channel_resume(c->channel);
     if (i % 8 == c->number) gmux_channel_rotate(c->channel);
     if (i % 8 == 0) CU_ASSERT_EQUAL(gmux_channel_warm_wait(c->channel, -1), 0);
-    c->good += kit_call(c->channel, KIT_ECHO, "hello", NULL, NULL, NULL);
+    c->good += call_and_explain(c->channel, method);
+    if (i % 8 == 1) ask_and_urge(c->channel);
   }
+  gmux_method_free(method);
   return NULL;
 }
 
-static void eight_threads_pause_rotate_and_warm_a_channel_that_they_call(void) {
+static void eight_threads_meddle_with_a_channel_that_they_call(void) {
   kit_server server;
   CU_ASSERT_FATAL(kit_server_start(&server, NULL, kit_address(KIT_TCP), NULL));
   gmux_channel_options o = kit_channel_options(NULL);
   o.min_connections = 2;
+  o.burst_connections = 1;
+  o.burst_after_ms = 1;
+  o.max_concurrent_streams = 2;
   kit_client client;
   kit_client_start(&client, server.target, &o);
   caller callers[THREADS];
@@ -316,7 +353,7 @@ static void two_attached_loops_of_one_thread_talk_to_each_other(void) {
 static const test_case cases[] = {
     TEST(a_thousand_calls_of_eight_threads_run_at_once_on_one_connection),
     TEST(eight_threads_wait_for_their_calls),
-    TEST(eight_threads_pause_rotate_and_warm_a_channel_that_they_call),
+    TEST(eight_threads_meddle_with_a_channel_that_they_call),
     TEST(of_eight_threads_that_end_a_channel_one_is_told),
     TEST(waiting_is_refused_on_the_loops_own_thread_and_harms_nothing),
     TEST(a_loop_with_a_channel_is_not_stopped),
