@@ -114,9 +114,10 @@ typedef struct gmux_call_handlers {
   /* The write queue has room again, after gmux_call_write said it was full; also when half_close
    * was said since, where there is nothing left to write. */
   void (*on_writable)(gmux_call *call, void *user_data);
-  /* The connection is going away (GOAWAY): this call may finish, but a stream meant to live long
-   * should be moved to a new call when convenient. At most once an attempt: one that is then made
-   * again on another connection may hear it of that one, too. */
+  /* The connection is going away (the server's GOAWAY, max_age_ms, gmux_channel_rotate, ...): this
+   * call may finish, within drain_timeout_ms, but a stream meant to live long should be moved to a
+   * new call when convenient. At most once an attempt: one that is then made again on another
+   * connection may hear it of that one, too. */
   void (*on_draining)(gmux_call *call, void *user_data);
   /* The end. `status` and `trailers` (NULL when there are none) are borrowed for the callback. */
   void (*on_end)(gmux_call *call, const gmux_status *status, const gmux_metadata *trailers,

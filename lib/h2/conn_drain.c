@@ -8,10 +8,19 @@
 
 /* ---- the peer's ---- */
 
-static void tell_streams_draining(gmux__conn *conn) {
+/* Those that GOAWAY passes over, or that have not left, do not stay to hear of it. */
+static bool goaway_ends(const gmux__conn *conn, const gmux__stream *stream) {
+  return conn->has_goaway && (stream->id > conn->goaway_last_id || !stream->send.has_left);
+}
+
+/* No new streams from now on, whoever wants it so. Those of a client hear of it once: one that is
+ * meant to live long may want to move. */
+static void conn_begin_drain(gmux__conn *conn) {
+  gmux__conn_set_state(conn, GMUX__CONN_DRAINING);
+  conn->has_draining_event = true;
   for (gmux__link *l = conn->streams.first; l; l = l->next) {
     gmux__stream *stream = gmux__container(l, gmux__stream, link);
-    if (stream->id > conn->goaway_last_id || !stream->send.has_left) continue;
+    if (goaway_ends(conn, stream)) continue;
     stream->has_draining_event = true;
     gmux__stream_want_deliver(stream);
   }
@@ -45,7 +54,6 @@ static void note_goaway(gmux__conn *conn, const nghttp2_goaway *goaway) {
 void gmux__conn_on_goaway(gmux__conn *conn, const nghttp2_goaway *goaway) {
   note_goaway(conn, goaway);
   if (conn->h2->config.is_server) return;
-  bool is_first = !conn->has_goaway;
   conn->has_goaway = true;
   conn->goaway_code = goaway->error_code;
   conn->goaway_last_id = goaway->last_stream_id;
@@ -53,10 +61,8 @@ void gmux__conn_on_goaway(gmux__conn *conn, const nghttp2_goaway *goaway) {
   gmux__conn_say_goaway(conn, "the peer sent", goaway);
   gmux__conn_set_loss(conn, GMUX_LOSS_GOAWAY);
   gmux__conn_take_back_all(conn);
-  if (is_first) tell_streams_draining(conn);
   if (conn->state != GMUX__CONN_READY) return;
-  gmux__conn_set_state(conn, GMUX__CONN_DRAINING);
-  conn->has_draining_event = true;
+  conn_begin_drain(conn);
   gmux__conn_want_deliver(conn);
 }
 
@@ -97,8 +103,7 @@ void gmux__conn_drain(gmux__conn *conn, const char *why) {
     gmux__conn_set_loss(conn, GMUX_LOSS_LOCAL);
     snprintf(conn->drain_text, sizeof conn->drain_text, "%s", why);
     snprintf(conn->why, sizeof conn->why, "%s: drained: %s", conn->peer, why);
-    gmux__conn_set_state(conn, GMUX__CONN_DRAINING);
-    conn->has_draining_event = true;
+    conn_begin_drain(conn);
     if (conn->h2->config.is_server) server_drain(conn);
     gmux__conn_set_alarm(conn);
   }

@@ -69,8 +69,8 @@ typedef struct gmux__stream_handlers {
    * nghttp2, so it must not run the application's code; gmux__exchange_set_held may be called. Not
    * told of the end. May be NULL: then it is never held. */
   void (*on_queue)(gmux__stream *stream, bool is_full);
-  /* GOAWAY has come on the connection, and this stream may finish. At most once; client only, may
-   * be NULL. */
+  /* The connection drains, by GOAWAY or because its owner says so, and this stream may finish. At
+   * most once; client only, may be NULL. */
   void (*on_draining)(gmux__stream *stream);
   /* The answer is here to its last word, but messages of it wait for credit, and on_closed behind
    * them. What was queued is dropped, and nothing can be sent any more. At most once; client only,

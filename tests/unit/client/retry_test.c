@@ -203,6 +203,22 @@ static void draining_is_told_once_an_attempt(void) {
   ASSERT_LOG(t, "D D H M5 E");
 }
 
+/* A long stream should move before drain_timeout_ms, whoever it is that ends its connection. */
+static void a_call_hears_of_it_too_when_we_replace_its_connection(void) {
+  w_options.max_age_ms = 10000;
+  rawpeer *p = w_connected();
+  tcall *t = start_unary(NULL);
+  w_run_ms(11000);
+  w_greet(-1);
+  ASSERT_LOG(t, "D");
+  rawpeer_goaway(p, INT32_MAX, 0, NULL);
+  w_run();
+  ASSERT_LOG(t, "D");
+  w_answer(p, 1, "reply");
+  w_run();
+  ASSERT_LOG(t, "D H M5 E");
+}
+
 /* ---- possibly executed ---- */
 
 static void a_possibly_executed_call_is_never_sent_twice(void) {
@@ -430,6 +446,7 @@ static const test_case cases[] = {
     TEST(above_the_last_stream_id_it_is_made_again_once_elsewhere),
     TEST(an_abrupt_goaway_in_the_middle_of_100_calls_loses_none_and_repeats_none),
     TEST(draining_is_told_once_an_attempt),
+    TEST(a_call_hears_of_it_too_when_we_replace_its_connection),
     TEST(a_possibly_executed_call_is_never_sent_twice),
     TEST(an_idempotent_call_that_was_lost_with_its_connection_is_made_again),
     TEST(an_idempotent_call_is_given_up_after_max_idempotent_retries),

@@ -197,13 +197,13 @@ static void a_drain_that_takes_too_long_is_ended_with_words(void) {
   CU_ASSERT_PTR_NOT_NULL(strstr(c->why, "did not end within 5000 ms"));
 }
 
-static void a_goaway_on_a_connection_that_drains_already_is_told_to_its_streams(void) {
+static void streams_hear_of_our_own_drain_and_a_goaway_after_it_is_no_news(void) {
   rawpeer *p = pair_ready_client();
   party *c = party_start();
   sim_run(pair_sim);
   gmux__conn_drain(client.conn, "idle");
   sim_run(pair_sim);
-  ASSERT_LOG(c, "");
+  ASSERT_LOG(c, "D");
   rawpeer_goaway(p, 1, 0, "bye");
   sim_run(pair_sim);
   ASSERT_LOG(c, "D");
@@ -359,7 +359,7 @@ static const test_case cases[] = {
     TEST(one_that_takes_a_little_now_and_then_is_not),
     TEST(one_that_has_nothing_to_take_is_not),
     TEST(a_drain_that_takes_too_long_is_ended_with_words),
-    TEST(a_goaway_on_a_connection_that_drains_already_is_told_to_its_streams),
+    TEST(streams_hear_of_our_own_drain_and_a_goaway_after_it_is_no_news),
     TEST(a_clients_own_drain_closes_with_its_last_stream_and_says_goodbye),
     TEST(a_server_says_why_it_drains_in_both_steps),
     TEST(another_pings_ack_does_not_hurry_a_drain),
