@@ -88,17 +88,21 @@ static void a_channel_that_was_never_used_drains(void) {
 }
 
 static void a_paused_channel_is_resumed_by_a_drain_and_stays_so(void) {
+  w_options.max_connections = w_options.max_concurrent_streams = 1;
   rawpeer *p = w_connected();
   gmux_channel_pause(w_channel);
-  tcall *t = w_unary();
+  tcall *t = w_unary(), *u = w_unary();
   w_run();
   drain(-1);
-  gmux_channel_pause(w_channel);
+  gmux_channel_pause(w_channel); /* `u` still waits, and is to end nevertheless */
   w_run();
   CU_ASSERT_EQUAL(rawpeer_count(p, RAW_HEADERS, RAW_ANY), 1);
   w_answer(p, 1, "reply");
   w_run();
   ASSERT_CODE(t, GMUX_OK);
+  w_answer(p, 3, "reply");
+  w_run();
+  ASSERT_CODE(u, GMUX_OK);
 }
 
 static void a_second_drain_can_only_shorten_the_time(void) {
