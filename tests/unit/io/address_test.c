@@ -132,7 +132,7 @@ static void an_unnamed_unix_peer_has_an_empty_path(void) {
 
 /* A digit for the family, and one for the port, which tells equals apart. */
 static void expect_interleaved(const char *given, const char *expected) {
-  gmux__address in[16], out[16];
+  gmux__address in[16] = {{.family = GMUX__FAMILY_NONE}}, out[16];
   size_t count = strlen(given) / 2;
   for (size_t i = 0; i < count; i++) {
     uint16_t port = (uint16_t)(given[2 * i + 1] - '0');
