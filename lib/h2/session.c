@@ -74,7 +74,6 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
   gmux__seat_take(seat, stream, conn, frame->hd.stream_id);
   nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, seat);
   conn->block.seat = seat;
-  gmux__conn_note(conn, GMUX__EVENT_STREAM_OPENED, frame->hd.stream_id, 0);
   return 0;
 }
 
@@ -265,7 +264,6 @@ static void end_closed_stream(gmux__conn *conn, gmux__stream *stream, uint32_t c
 static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *user_data) {
   (void)session;
   gmux__conn *conn = user_data;
-  gmux__conn_note(conn, GMUX__EVENT_STREAM_CLOSED, id, code);
   if (id == conn->block.id) end_block(conn); /* nghttp2 will not tell its end */
   gmux__seat *seat = seat_of(conn, id);
   gmux__stream *stream = seat ? seat->stream : NULL;

@@ -172,7 +172,6 @@ int gmux__stream_open(gmux__stream *stream, gmux__conn *conn, const gmux__field 
   gmux__seat_take(seat, stream, conn, id);
   gmux__conn_on_opened(conn);
   stream->times.opened_ns = gmux__loop_now(conn->h2->loop);
-  gmux__conn_note(conn, GMUX__EVENT_STREAM_OPENED, id, 0);
   gmux__conn_want_write(conn);
   return 0;
 }

@@ -12,10 +12,6 @@ const char *gmux__event_kind_str(gmux__event_kind kind) {
     return "state";
   case GMUX__EVENT_SETTINGS:
     return "SETTINGS received";
-  case GMUX__EVENT_STREAM_OPENED:
-    return "stream opened";
-  case GMUX__EVENT_STREAM_CLOSED:
-    return "stream closed";
   case GMUX__EVENT_RST_SENT:
     return "RST_STREAM sent";
   case GMUX__EVENT_RST_RECEIVED:
@@ -65,10 +61,6 @@ void gmux__event_str(const gmux__event *e, char *text, size_t len) {
   case GMUX__EVENT_SETTINGS:
     snprintf(text, len, "%s: %" PRId64 " streams, window %" PRId64, kind, e->a, e->b);
     return;
-  case GMUX__EVENT_STREAM_OPENED:
-    snprintf(text, len, "%s: %" PRId64, kind, e->a);
-    return;
-  case GMUX__EVENT_STREAM_CLOSED:
   case GMUX__EVENT_RST_SENT:
   case GMUX__EVENT_RST_RECEIVED:
     snprintf(text, len, "%s: %" PRId64 ", code %" PRId64, kind, e->a, e->b);

@@ -2,7 +2,8 @@
  * ring.h: the last events of one connection, for explaining afterwards what happened to it.
  *
  * Fixed size, no allocation, no formatting when written: an event is a time, a kind and two
- * numbers. Each reader formats them (gmux__event_str).
+ * numbers. Each reader formats them (gmux__event_str). Streams that come and go in good order are
+ * no events: under load they would be all there is.
  */
 #ifndef GMUX__WATCH_RING_H
 #define GMUX__WATCH_RING_H
@@ -14,8 +15,6 @@ typedef enum gmux__event_kind {
   GMUX__EVENT_NONE = 0,
   GMUX__EVENT_STATE,           /* a: new connection state */
   GMUX__EVENT_SETTINGS,        /* a: MAX_CONCURRENT_STREAMS, b: INITIAL_WINDOW_SIZE */
-  GMUX__EVENT_STREAM_OPENED,   /* a: stream id */
-  GMUX__EVENT_STREAM_CLOSED,   /* a: stream id, b: HTTP/2 code */
   GMUX__EVENT_RST_SENT,        /* a: stream id, b: HTTP/2 code */
   GMUX__EVENT_RST_RECEIVED,    /* a: stream id, b: HTTP/2 code */
   GMUX__EVENT_GOAWAY_SENT,     /* a: last stream id, b: HTTP/2 code */
