@@ -52,6 +52,9 @@ typedef struct fleet_ask {
 
 typedef struct fleet_load fleet_load;
 
+/* A code that no call ends with: what has not ended is not OK. */
+#define FLEET_NOT_ENDED ((gmux_code)99)
+
 typedef struct fleet_call {
   uint32_t id;
   fleet_channel *channel;

@@ -77,6 +77,7 @@ static fleet_call *call_new(void) {
   }
   fleet_call *c = fleet_call_at(fl.call_count++);
   c->id = (uint32_t)fl.call_count;
+  c->code = FLEET_NOT_ENDED;
   return c;
 }
 

@@ -180,6 +180,7 @@ tcall *w_record(void) {
     made.calls = realloc(made.calls, made.call_room * sizeof(tcall *));
   }
   tcall *t = sim_alloc(sizeof *t);
+  t->code = W_NOT_ENDED;
   made.calls[made.call_count++] = t;
   return t;
 }

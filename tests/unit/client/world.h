@@ -14,12 +14,15 @@
 
 #define MS GMUX__NS_PER_MS
 
+/* A code that no call ends with: what has not ended is not OK. */
+#define W_NOT_ENDED ((gmux_code)99)
+
 typedef struct tcall tcall;
 struct tcall {
   gmux_call *call; /* NULL: freed */
   char log[256];
   unsigned ends;
-  gmux_code code;
+  gmux_code code; /* W_NOT_ENDED before the end */
   char message[512];
   char details[64];
   char trailer[64];   /* value of "x-trailer" */

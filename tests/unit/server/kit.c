@@ -85,6 +85,7 @@ static void on_log(gmux_log_level level, const char *room, const char *text, voi
 
 void kit_setup(void) {
   memset(&kit, 0, sizeof kit);
+  kit.code = (gmux_code)99; /* none that a call ends with */
   peer_count = 0;
   live_before = test_alloc_live();
   kit.world = sim_new(1);
