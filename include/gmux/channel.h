@@ -294,11 +294,14 @@ GMUX_API void gmux_channel_resume(gmux_channel *channel);
  * Orderly end: new calls are refused with GMUX_ERR_CLOSED from now on, those that wait or run may
  * finish for grace_ms (0: none; -1: as long as they take), then the channel is closed as by
  * gmux_channel_close. A paused channel is resumed. on_closed (may be NULL) comes once, from the
- * loop; there is no form that waits, so a thread that wants to end waits for its on_closed. A
- * second drain or a close can only shorten the time; its on_closed never comes.
+ * loop. A second drain or a close can only shorten the time; its on_closed never comes.
  */
 GMUX_API void gmux_channel_drain(gmux_channel *channel, int64_t grace_ms,
                                  void (*on_closed)(void *user_data), void *user_data);
+/* The same, and waits until all is over, also when another drain is running (its on_closed comes
+ * before this returns) or is over already. 0; GMUX_ERR_DEADLOCK on the loop's own thread,
+ * GMUX_ERR_INVALID, GMUX_ERR_NOMEM: then nothing has happened. */
+GMUX_API int gmux_channel_drain_wait(gmux_channel *channel, int64_t grace_ms);
 
 /* ---- figures ---- */
 

@@ -38,6 +38,7 @@ struct gmux_channel {
     bool is_paused;
     bool is_draining; /* gmux_channel_drain: closes when no call is left */
     bool is_over;     /* on_closed is due or told */
+    bool is_end_told; /* it was told */
     gmux__endpoint endpoint;
     gmux__list waiting, running, ending; /* of gmux_call, by its state */
     gmux__list again;           /* WAITING too: had an attempt before, so they are placed first */
@@ -45,7 +46,8 @@ struct gmux_channel {
     gmux__odometer waits;       /* what those in `waiting` and `again` wait for */
     gmux__list watchers, due;   /* of watcher; due: to be told */
     gmux__list warmers;         /* of watcher: who waits for min_connections */
-    gmux__list connect_waiters; /* threads in gmux_channel_connect_wait and _warm_wait */
+    gmux__list connect_waiters; /* threads in gmux_channel_connect_wait and _warm_wait, */
+    gmux__list end_waiters;     /* and in gmux_channel_drain_wait */
     gmux__timer idle_timer;
     uint64_t idle_since_ns;  /* when the last call went */
     gmux__timer drain_timer; /* the end of its grace */

@@ -7,7 +7,9 @@
  * on_closed is there for the loop to read is a second step (shared.is_end_known), and the end waits
  * for it: a close that overtakes the drain that claimed the end must not tell half a callback.
  */
+#include "lib/base/fail.h"
 #include "lib/client/channel.h"
+#include "lib/io/mailbox.h"
 #include <assert.h>
 
 /* Calls first: so their streams are reset, and none of them hears that its connection was lost. */
@@ -32,9 +34,35 @@ void gmux__channel_check_over(gmux_channel *channel) {
   gmux__loop_defer(channel->loop, GMUX__PHASE_DONE, &channel->loop_only.closed_task);
 }
 
+/* ---- threads that wait for the end ---- */
+
+/* Lives on the stack of its thread, and is gone as soon as the box has its flag. */
+typedef struct end_waiter {
+  gmux__link link; /* in the channel's end_waiters */
+  gmux__post post;
+  gmux_channel *channel; /* held */
+  gmux__mailbox *box;
+} end_waiter;
+
+static void end_waiter_on_post(gmux__post *post) {
+  end_waiter *w = gmux__container(post, end_waiter, post);
+  if (w->channel->loop_only.is_end_told)
+    gmux__mailbox_set(w->box, GMUX__BOX_CLOSED);
+  else
+    gmux__list_append(&w->channel->loop_only.end_waiters, &w->link);
+}
+
+static void channel_tell_end_waiters(gmux_channel *channel) {
+  gmux__link *link;
+  while ((link = gmux__list_shift(&channel->loop_only.end_waiters)))
+    gmux__mailbox_set(gmux__container(link, end_waiter, link)->box, GMUX__BOX_CLOSED);
+}
+
 void gmux__channel_on_closed_task(void *arg) {
   gmux_channel *channel = arg;
   if (channel->on_closed) channel->on_closed(channel->on_closed_data);
+  channel->loop_only.is_end_told = true;
+  channel_tell_end_waiters(channel);
   gmux__channel_release(channel); /* the loop's hold */
 }
 
@@ -138,6 +166,23 @@ void gmux_channel_drain(gmux_channel *channel, int64_t grace_ms, void (*on_close
     channel_drain_now(channel);
   else
     gmux__channel_send(channel, &channel->drain_post);
+}
+
+int gmux_channel_drain_wait(gmux_channel *channel, int64_t grace_ms) {
+  if (!channel) return gmux__fail(GMUX_ERR_INVALID, "gmux_channel_drain_wait: channel is NULL");
+  if (gmux_loop_is_inside(channel->loop))
+    return gmux__fail(GMUX_ERR_DEADLOCK, "gmux_channel_drain_wait was called on the loop's own "
+                                         "thread, which would wait for itself");
+  end_waiter w = {.post.fn = end_waiter_on_post, .channel = channel};
+  int error = gmux__mailbox_new(&w.box);
+  if (error) return error;
+  gmux__channel_hold(channel); /* it may be freed under a thread that waits for it */
+  gmux_channel_drain(channel, grace_ms, NULL, NULL);
+  gmux__loop_post(channel->loop, &w.post);
+  gmux__mailbox_wait(w.box, GMUX__BOX_CLOSED, -1);
+  gmux__mailbox_free(w.box);
+  gmux__channel_release(channel);
+  return 0;
 }
 
 /* ---- holds ---- */

@@ -141,6 +141,8 @@ static void channels_take_null(void) {
   CHECK_INVALID(gmux_channel_watch_state(NULL, GMUX_CHANNEL_IDLE, on_state, NULL));
   CHECK_INVALID(gmux_channel_watch_state(channel, GMUX_CHANNEL_IDLE, NULL, NULL));
   CHECK_INVALID(gmux_channel_connect_wait(NULL, 1));
+  CHECK_INVALID(gmux_channel_warm_wait(NULL, 1));
+  CHECK_INVALID(gmux_channel_drain_wait(NULL, 1));
   gmux_channel_reset_backoff(NULL);
   gmux_channel_stats stats = {.size = 0};
   CHECK_INVALID(gmux_channel_get_stats(NULL, &stats));

@@ -157,6 +157,45 @@ static void *call_and_meddle(void *arg) {
   return NULL;
 }
 
+/* ---- the end ---- */
+
+static void *drain_and_wait(void *arg) {
+  caller *c = arg;
+  CU_ASSERT_EQUAL(gmux_channel_drain_wait(c->channel, -1), 0);
+  c->good = gmux_channel_get_state(c->channel, false) == GMUX_CHANNEL_SHUTDOWN;
+  return NULL;
+}
+
+static void on_kept(gmux_call *call, const gmux_status *status, gmux_bytes *reply,
+                    const gmux_metadata *trailers, void *user_data) {
+  (void)call, (void)reply, (void)trailers;
+  atomic_fetch_add((atomic_uint *)user_data, status->code == GMUX_OK);
+}
+
+static void threads_that_drain_a_channel_wait_for_its_calls(void) {
+  enum { CALLS = 100 };
+  kit_server server;
+  CU_ASSERT_FATAL(kit_server_start(&server, NULL, kit_address(KIT_TCP), NULL));
+  gmux_channel_options o = kit_channel_options(NULL);
+  kit_client client;
+  kit_client_start(&client, server.target, &o);
+  gmux_method *method = kit_method(KIT_ECHO, GMUX_UNARY);
+  atomic_uint kept = 0;
+  for (int i = 0; i < CALLS; i++) {
+    gmux_bytes request = gmux_bytes_borrow("hello", 5);
+    CU_ASSERT_EQUAL(
+        gmux_call_unary_start(NULL, client.channel, method, NULL, &request, on_kept, &kept), 0);
+  }
+  caller callers[THREADS];
+  start_threads(callers, client.channel, drain_and_wait);
+  CU_ASSERT_EQUAL(join_threads(callers), THREADS);
+  CU_ASSERT_EQUAL(kept, CALLS);
+  CU_ASSERT_EQUAL(gmux_channel_drain_wait(client.channel, 0), 0); /* over already */
+  gmux_method_free(method);
+  kit_client_stop(&client);
+  kit_server_stop(&server);
+}
+
 static void eight_threads_meddle_with_a_channel_that_they_call(void) {
   kit_server server;
   CU_ASSERT_FATAL(kit_server_start(&server, NULL, kit_address(KIT_TCP), NULL));
@@ -354,6 +393,7 @@ static const test_case cases[] = {
     TEST(a_thousand_calls_of_eight_threads_run_at_once_on_one_connection),
     TEST(eight_threads_wait_for_their_calls),
     TEST(eight_threads_meddle_with_a_channel_that_they_call),
+    TEST(threads_that_drain_a_channel_wait_for_its_calls),
     TEST(of_eight_threads_that_end_a_channel_one_is_told),
     TEST(waiting_is_refused_on_the_loops_own_thread_and_harms_nothing),
     TEST(a_loop_with_a_channel_is_not_stopped),

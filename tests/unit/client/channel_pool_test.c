@@ -235,6 +235,8 @@ static void a_thread_that_waits_for_warmth_in_vain_learns_why(void) {
   thread_stop();
   CU_ASSERT_EQUAL(gmux_channel_warm_wait(w_channel, 0), GMUX_ERR_DEADLOCK);
   ASSERT_HAS(gmux_last_error(), "gmux_channel_warm_wait");
+  CU_ASSERT_EQUAL(gmux_channel_drain_wait(w_channel, 0), GMUX_ERR_DEADLOCK);
+  CU_ASSERT_NOT_EQUAL(w_state(), GMUX_CHANNEL_SHUTDOWN); /* nothing has happened */
 }
 
 static const test_case cases[] = {
