@@ -200,6 +200,23 @@ static void trusted_again_the_least_loaded_beyond_the_maximum_drains(void) {
   CU_ASSERT_FALSE(is_open(q));
 }
 
+static void of_too_many_the_one_that_is_to_be_replaced_drains_for_that_reason(void) {
+  w_options.suspect_after_ms = 500;
+  w_options.max_connections = 1;
+  rawpeer *p = w_connected();
+  start(3);
+  w_run_ms(500);
+  start(1);
+  w_greet(-1); /* the suspect one does not count */
+  gmux_channel_rotate(w_channel);
+  w_run();
+  CU_ASSERT_EQUAL(w_stats().recycled_rotated, 0); /* their replacement is not there yet */
+  ack_pings(p);
+  CU_ASSERT_EQUAL(w_stats().connections_ready, 1);
+  CU_ASSERT_EQUAL(w_stats().connections_draining, 1);
+  CU_ASSERT_EQUAL(w_stats().recycled_rotated, 1);
+}
+
 static void a_burst_connection_made_while_another_was_suspect_is_one_too_many(void) {
   burst_options();
   w_options.suspect_after_ms = 500;
@@ -311,6 +328,7 @@ static const test_case cases[] = {
     TEST(when_all_is_suspect_and_the_dial_fails_calls_fail),
     TEST(once_trusted_again_the_failed_dial_is_forgotten),
     TEST(trusted_again_the_least_loaded_beyond_the_maximum_drains),
+    TEST(of_too_many_the_one_that_is_to_be_replaced_drains_for_that_reason),
     TEST(a_burst_connection_made_while_another_was_suspect_is_one_too_many),
     TEST(a_suspect_connection_is_no_spare_however_little_it_carries),
     TEST(of_connections_with_as_many_calls_the_newest_drains),
