@@ -358,11 +358,7 @@ void kit_client_start(kit_client *c, const char *target, const gmux_channel_opti
 }
 
 void kit_client_stop(kit_client *c) {
-  sem_t closed;
-  sem_init(&closed, 0, 0);
-  gmux_channel_close(c->channel, on_closed, &closed);
-  kit_wait(&closed);
-  sem_destroy(&closed);
+  CU_ASSERT_EQUAL(gmux_channel_drain_wait(c->channel, 0), 0);
   gmux_channel_free(c->channel);
   CU_ASSERT_EQUAL(gmux_loop_stop(c->loop), 0);
 }
