@@ -184,6 +184,15 @@ static void a_drain_loses_no_call_in_two_steps(void) {
   CU_ASSERT_EQUAL(kit_stats().calls_succeeded, 2);
 }
 
+static void a_drain_waits_for_no_handshake(void) {
+  kit_serve();
+  rawpeer *silent = kit_connect_silent();
+  gmux_server_drain(kit.server, -1, kit_on_closed, &kit);
+  kit_run();
+  CU_ASSERT_EQUAL(kit.closed, 1);
+  CU_ASSERT_TRUE(kit_is_gone(silent));
+}
+
 static void a_drain_cancels_what_is_left_when_its_grace_is_over(void) {
   kit_serve();
   kit_connect();
@@ -513,6 +522,7 @@ static const test_case cases[] = {
     TEST(figures_of_bytes_and_resets_are_those_of_the_wire),
     TEST(figures_fill_what_their_caller_knows_and_no_more),
     TEST(a_drain_loses_no_call_in_two_steps),
+    TEST(a_drain_waits_for_no_handshake),
     TEST(a_drain_cancels_what_is_left_when_its_grace_is_over),
     TEST(a_drain_without_connections_is_over_at_once_but_not_inside_the_call),
     TEST(a_close_ends_everything_now),
