@@ -104,7 +104,8 @@ typedef struct gmux_channel_options {
    * behind a load balancer. */
   uint32_t ideal_streams;
   /* Connections that take calls at once, and are being made. Default 4, 1..1000. Those that drain
-   * or are suspected dead come on top, and so does the replacement of one while it is made. */
+   * or are suspected dead (at most as many again) come on top, and so does the replacement of one
+   * while it is made. */
   uint32_t max_connections;
   /* Kept open, and made again when lost, though no call needs them: from the first call,
    * gmux_channel_warm or other wish to connect on. Default 0, up to max_connections; the channel

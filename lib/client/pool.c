@@ -94,6 +94,7 @@ static gmux__pool_facts pool_facts(const gmux__endpoint *e, const gmux__demand *
   };
   for (gmux__link *l = e->ready.first; l; l = l->next) {
     const gmux__line *line = gmux__line_of(l);
+    facts.suspect += !gmux__line_is_trusted(line);
     if (!gmux__line_is_trusted(line)) continue;
     gmux__load load = gmux__line_load(line);
     load.is_usable = true;
@@ -114,7 +115,8 @@ static gmux__pool_facts pool_facts(const gmux__endpoint *e, const gmux__demand *
 static uint64_t pool_burst_ns(const gmux__endpoint *e, const gmux__pool_facts *facts,
                               const gmux__demand *demand) {
   if (facts->waiting == 0 || facts->below_ideal > 0 || facts->dialing ||
-      facts->usable < e->pool.max_connections || facts->temporary >= e->pool.burst_connections)
+      gmux__pool_is_full(&e->pool, facts) || facts->usable < e->pool.max_connections ||
+      facts->temporary >= e->pool.burst_connections)
     return GMUX__NEVER;
   return demand->waiting_since_ns + e->pool.burst_after_ns;
 }

@@ -42,8 +42,13 @@ static bool pool_needs_burst(const gmux__pool_config *config, const gmux__pool_f
   return facts->waiting > 0 && facts->waited_ns >= config->burst_after_ns;
 }
 
+bool gmux__pool_is_full(const gmux__pool_config *config, const gmux__pool_facts *facts) {
+  size_t allowed = (size_t)config->max_connections + config->burst_connections;
+  return facts->usable + facts->temporary + facts->suspect >= 2 * allowed;
+}
+
 gmux__pool_wish gmux__pool_wants(const gmux__pool_config *config, const gmux__pool_facts *facts) {
-  if (facts->dialing > 0) return GMUX__POOL_CONTENT;
+  if (facts->dialing > 0 || gmux__pool_is_full(config, facts)) return GMUX__POOL_CONTENT;
   if (facts->usable < config->min_connections || facts->to_replace > 0) return GMUX__POOL_DIAL;
   if (pool_is_short(config, facts)) return GMUX__POOL_DIAL;
   return pool_needs_burst(config, facts) ? GMUX__POOL_DIAL_BURST : GMUX__POOL_CONTENT;

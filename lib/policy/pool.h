@@ -42,6 +42,7 @@ typedef struct gmux__pool_config {
 typedef struct gmux__pool_facts {
   size_t usable;       /* READY ones that may be picked; without temporary ones */
   size_t temporary;    /* READY ones opened beyond max_connections, usable */
+  size_t suspect;      /* READY ones of either kind that are not usable: they do not answer */
   size_t below_ideal;  /* usable or temporary ones with room below ideal */
   size_t dialing;      /* attempts that run: 0 or 1 */
   size_t to_replace;   /* READY ones that are to be recycled once their replacement is there */
@@ -57,10 +58,15 @@ typedef enum gmux__pool_wish {
   GMUX__POOL_DIAL_BURST /* one more, beyond max_connections */
 } gmux__pool_wish;
 
-/* One dial at a time. DIAL when usable < min_connections; or to_replace > 0; or usable <
- * max_connections and (is_asked, or calls wait, or has_overflowed) while none is below ideal.
- * DIAL_BURST when usable >= max_connections, calls wait, the oldest for burst_after_ns, and fewer
- * than burst_connections are temporary. */
+/* Suspect ones do not count against max_connections, or a black hole would be a reason not to dial.
+ * But a server that greets and then falls silent, again and again, is not given more and more of
+ * them: no more are READY than twice as many as are allowed. */
+bool gmux__pool_is_full(const gmux__pool_config *config, const gmux__pool_facts *facts);
+
+/* Nothing is wanted of one that is full. One dial at a time. DIAL when usable < min_connections; or
+ * to_replace > 0; or usable < max_connections and (is_asked, or calls wait, or has_overflowed)
+ * while none is below ideal. DIAL_BURST when usable >= max_connections, calls wait, the oldest for
+ * burst_after_ns, and fewer than burst_connections are temporary. */
 gmux__pool_wish gmux__pool_wants(const gmux__pool_config *config, const gmux__pool_facts *facts);
 
 #endif

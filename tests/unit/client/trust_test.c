@@ -243,6 +243,8 @@ static void a_burst_connection_made_while_another_was_suspect_is_one_too_many(vo
 static void a_suspect_connection_is_no_spare_however_little_it_carries(void) {
   w_options.suspect_after_ms = 500;
   w_options.max_connections = 1;
+  w_options.burst_connections = 1; /* or a third would not be made */
+  w_options.burst_after_ms = 60000;
   rawpeer *p = w_connected();
   start(3);
   w_run_ms(500);
@@ -258,6 +260,27 @@ static void a_suspect_connection_is_no_spare_however_little_it_carries(void) {
   w_answer_all(r, "reply");
   w_run();
   CU_ASSERT_FALSE(is_open(r));
+}
+
+/* Each would be suspect in its turn, and another made for the next call. */
+static void a_server_that_greets_and_falls_silent_is_not_given_more_and_more(void) {
+  w_options.suspect_after_ms = 500;
+  w_options.max_connections = 2;
+  w_connected();
+  for (int i = 0; i < 3; i++) {
+    start(1);
+    w_run_ms(500);
+    start(1);
+    w_greet(-1);
+  }
+  w_run_ms(500);
+  CU_ASSERT_EQUAL(w_stats().connections_suspect, 4);
+  tcall *t = w_unary();
+  w_run_ms(5000);
+  CU_ASSERT_EQUAL(dials(), 4);
+  ASSERT_LOG(t, "");
+  w_run_ms(15000); /* until the first of them is dead */
+  CU_ASSERT_TRUE(dials() > 4);
 }
 
 static void of_connections_with_as_many_calls_the_newest_drains(void) {
@@ -331,6 +354,7 @@ static const test_case cases[] = {
     TEST(of_too_many_the_one_that_is_to_be_replaced_drains_for_that_reason),
     TEST(a_burst_connection_made_while_another_was_suspect_is_one_too_many),
     TEST(a_suspect_connection_is_no_spare_however_little_it_carries),
+    TEST(a_server_that_greets_and_falls_silent_is_not_given_more_and_more),
     TEST(of_connections_with_as_many_calls_the_newest_drains),
     TEST(a_burst_connection_trusted_again_beyond_the_maximum_drains),
     TEST(an_idle_connection_waits_for_trust_before_it_closes_and_nobody_waits_busily),
