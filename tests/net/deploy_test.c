@@ -53,10 +53,10 @@ static bool process_start(process *p, unsigned port) {
   return is_up;
 }
 
-/* As soon as the old one listens no more. */
+/* As soon as the old one listens no more: until then each new one ends by itself. */
 static void process_replace(process *p, unsigned port) {
-  while (!process_start(p, port))
-    usleep(1000);
+  while (!process_start(p, port)) {
+  }
 }
 
 static void process_wait(const process *p) {
@@ -73,7 +73,8 @@ static struct {
   atomic_uint started, succeeded, failed, oddly; /* oddly: in a way that is not allowed */
   atomic_bool is_stopping;
   atomic_int running;
-  sem_t idle;
+  atomic_uint enough; /* successes that load_run waits for; 0: it does not */
+  sem_t idle, has_enough;
 } load;
 
 static void start_hello(void);
@@ -82,7 +83,8 @@ static void on_hello(gmux_call *call, const gmux_status *status, gmux_bytes *rep
                      const gmux_metadata *trailers, void *user_data) {
   (void)reply, (void)trailers, (void)user_data;
   if (status->code == GMUX_OK) {
-    atomic_fetch_add(&load.succeeded, 1);
+    if (atomic_fetch_add(&load.succeeded, 1) + 1 == atomic_load(&load.enough))
+      sem_post(&load.has_enough);
   } else {
     /* A call that the server cannot have seen is made again, not failed. */
     bool is_lost =
@@ -109,6 +111,7 @@ static void start_hello(void) {
 static void load_start(unsigned port, unsigned width) {
   memset(&load, 0, sizeof load);
   sem_init(&load.idle, 0, 0);
+  sem_init(&load.has_enough, 0, 0);
   char target[64];
   snprintf(target, sizeof target, "ipv4:127.0.0.1:%u", port);
   gmux_channel_options o = kit_channel_options(NULL);
@@ -119,10 +122,14 @@ static void load_start(unsigned port, unsigned width) {
     start_hello();
 }
 
+/* Set on the loop, which alone counts: so the number is not passed before it is set. */
+static void want_more(void *arg) {
+  atomic_store(&load.enough, atomic_load(&load.succeeded) + *(unsigned *)arg);
+}
+
 static void load_run(unsigned more) {
-  unsigned enough = atomic_load(&load.succeeded) + more;
-  while (atomic_load(&load.succeeded) < enough)
-    usleep(1000);
+  CU_ASSERT_EQUAL_FATAL(gmux_loop_post(load.client.loop, want_more, &more), 0);
+  kit_wait(&load.has_enough);
 }
 
 static void load_stop(void) {
@@ -135,6 +142,7 @@ static void load_stop(void) {
   gmux_method_free(load.bidi);
   kit_client_stop(&load.client);
   sem_destroy(&load.idle);
+  sem_destroy(&load.has_enough);
 }
 
 static bool is_ready(void) {
