@@ -8,6 +8,7 @@
 #ifndef TESTS_UNIT_HARNESS_H
 #define TESTS_UNIT_HARNESS_H
 
+#include "tests/unit/memory.h"
 #include <CUnit/CUnit.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,17 +41,6 @@ int test_main(const char *room, const test_suite *const *suites, unsigned second
 /* The running test is reported as skipped, with the reason; return from it afterwards. With
  * GMUX_TEST_NO_SKIP=1 in the environment (CI) a skip is a failure. */
 void test_skip(const char *why);
-
-/*
- * An allocator that counts and fails. Installed for the whole program by test_main. Counts are
- * those of gmux's own memory hook, so nghttp2's and protobuf-c's allocations are among them.
- */
-size_t test_alloc_live(void);  /* blocks not freed yet */
-size_t test_alloc_calls(void); /* malloc, calloc, realloc so far */
-/* The n-th allocation from now (1 is the next) fails, once; 0: none will. */
-void test_alloc_fail_at(size_t n);
-/* True when the failure asked for has happened. */
-bool test_alloc_has_failed(void);
 
 /* Runs `scenario` with the 1st, 2nd, 3rd... allocation failing until one run needs none; after each
  * checks that as many blocks live as before. `scenario` returns nothing and must assert what has to

@@ -1,0 +1,74 @@
+/* memory.c: libc's allocator, counted. Tests of the loop allocate on several threads, hence the
+ * atomics. */
+#include "tests/unit/memory.h"
+#include <gmux/alloc.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+static atomic_size_t alloc_live;
+static atomic_size_t alloc_calls;
+static atomic_size_t alloc_countdown; /* the allocation that takes it from 1 to 0 fails; 0: none */
+static atomic_bool alloc_failed;
+
+static bool alloc_must_fail(void) {
+  atomic_fetch_add(&alloc_calls, 1);
+  size_t left = atomic_load(&alloc_countdown);
+  while (left > 0) {
+    if (atomic_compare_exchange_weak(&alloc_countdown, &left, left - 1)) {
+      if (left == 1) atomic_store(&alloc_failed, true);
+      return left == 1;
+    }
+  }
+  return false;
+}
+
+static void *alloc_counted(void *ptr) {
+  if (ptr) atomic_fetch_add(&alloc_live, 1);
+  return ptr;
+}
+
+/* A request of zero bytes is given one, so that NULL always means "out of memory". */
+static void *hook_malloc(size_t size, void *user_data) {
+  (void)user_data;
+  return alloc_must_fail() ? NULL : alloc_counted(malloc(size ? size : 1));
+}
+
+static void *hook_calloc(size_t count, size_t size, void *user_data) {
+  (void)user_data;
+  if (count == 0 || size == 0) count = size = 1;
+  return alloc_must_fail() ? NULL : alloc_counted(calloc(count, size));
+}
+
+static void *hook_realloc(void *ptr, size_t size, void *user_data) {
+  if (!ptr) return hook_malloc(size, user_data);
+  return alloc_must_fail() ? NULL : realloc(ptr, size ? size : 1);
+}
+
+static void hook_free(void *ptr, void *user_data) {
+  (void)user_data;
+  if (ptr) atomic_fetch_sub(&alloc_live, 1);
+  free(ptr);
+}
+
+size_t test_alloc_live(void) {
+  return atomic_load(&alloc_live);
+}
+
+size_t test_alloc_calls(void) {
+  return atomic_load(&alloc_calls);
+}
+
+void test_alloc_fail_at(size_t n) {
+  atomic_store(&alloc_failed, false);
+  atomic_store(&alloc_countdown, n);
+}
+
+bool test_alloc_has_failed(void) {
+  return atomic_load(&alloc_failed);
+}
+
+bool test_alloc_install(void) {
+  static const gmux_allocator allocator = {
+      .malloc = hook_malloc, .calloc = hook_calloc, .realloc = hook_realloc, .free = hook_free};
+  return gmux_set_allocator(&allocator) == 0;
+}
