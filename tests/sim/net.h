@@ -6,7 +6,11 @@
  * latency and then wait to be read. Ends behave as TCP on Linux does:
  *   - close sends EOF behind what is still under way, or a reset when unread bytes are thrown away;
  *   - bytes that come to a closed end are answered by a reset;
- *   - a reset leaves what has arrived readable, then reads and writes are GMUX_ERR_IO.
+ *   - a reset leaves what has arrived readable, then reads and writes are GMUX_ERR_IO;
+ *   - with a user timeout or keepalive in the options of its dial or listener an end gives up a
+ *     peer that is silent too long: what has arrived is readable, then all is GMUX_ERR_TIMEOUT.
+ * A kernel answers for its process: bytes count as delivered when they have arrived, also at a loop
+ * that is frozen, unless the acknowledgement is lost on its way back.
  */
 #ifndef TESTS_SIM_NET_H
 #define TESTS_SIM_NET_H
@@ -15,11 +19,12 @@
 
 /* Of all links of the world; changed at any time through sim_net(). */
 typedef struct sim_net_settings {
-  uint64_t latency_ns;     /* each way; default 0: on the next step. A dial takes two. */
-  uint64_t dns_latency_ns; /* from question to answer; default 0 */
-  size_t read_chunk;       /* most bytes that one read returns; default 0: no limit */
-  size_t write_chunk;      /* most bytes that one write takes; default 0: no limit */
-  size_t buffer_bytes;     /* of each pipe, for links made from now on; default 65536 */
+  uint64_t latency_ns;      /* each way; default 0: on the next step. A dial takes two. */
+  uint64_t dns_latency_ns;  /* from question to answer; default 0 */
+  size_t read_chunk;        /* most bytes that one read returns; default 0: no limit */
+  size_t write_chunk;       /* most bytes that one write takes; default 0: no limit */
+  size_t buffer_bytes;      /* of each pipe, for links made from now on; default 65536 */
+  uint64_t dial_timeout_ns; /* a dial without an answer is GMUX_ERR_TIMEOUT; 0: 127 s, as Linux */
 } sim_net_settings;
 
 sim_net_settings *sim_net(sim *s);
@@ -41,14 +46,28 @@ typedef enum sim_direction { /* as seen by who dialed */
                              SIM_BOTH_WAYS = 3
 } sim_direction;
 
-/* Dials that reach `at` from now on are refused, listener or not; false: no longer. */
+typedef enum sim_dial_fate {
+  SIM_DIAL_CONNECTS = 0,
+  SIM_DIAL_REFUSED,     /* listener or not */
+  SIM_DIAL_UNREACHABLE, /* a router says that there is no way */
+  SIM_DIAL_UNANSWERED   /* SYNs are lost, links are not; one that waits goes on when that ends */
+} sim_dial_fate;
+
+/* Of dials that reach `at` from now on. */
+void sim_net_dial_fate(sim *s, const gmux__address *at, sim_dial_fate fate);
+/* SIM_DIAL_REFUSED, or no longer. */
 void sim_net_refuse(sim *s, const gmux__address *at, bool is_refused);
+/* Dials begun from now on take so much longer to reach `at`, whatever becomes of them there. */
+void sim_net_dial_delay(sim *s, const gmux__address *at, uint64_t delay_ns);
 /*
  * Packets to or from this server's address are lost in these directions; 0 heals it. As TCP goes on
  * trying, bytes, EOF and resets stay under way, and arrive when it has healed; the writer notices
  * nothing before its buffer is full. A dial does not complete while either way is lost.
  */
 void sim_net_blackhole(sim *s, const gmux__address *at, unsigned directions);
+/* At most so many bytes a second arrive in these directions, of each link of this address, one or
+ * a few at a time (no more than 1000 arrivals a second); 0: at once again. */
+void sim_net_drip(sim *s, const gmux__address *at, unsigned directions, uint64_t bytes_per_s);
 /* As sim_net_settings.latency_ns for this server's address alone, from now on. */
 void sim_net_latency_of(sim *s, const gmux__address *at, uint64_t latency_ns);
 
@@ -81,6 +100,46 @@ void sim_link_stall(sim_link *link, unsigned directions);
 /* EOF behind what is under way, as if the writer had ended its half: what it writes afterwards is
  * taken and thrown away. */
 void sim_link_half_close(sim_link *link, sim_direction direction);
+/* As sim_net_drip for this link alone; the slower of the two holds. */
+void sim_link_drip(sim_link *link, unsigned directions, uint64_t bytes_per_s);
+
+/* ---- fates: what befalls a direction of a link at one of its bytes ---- */
+
+typedef enum sim_fate {
+  SIM_FATE_NONE = 0,
+  SIM_FATE_STALL, /* it and all behind it stay under way until sim_link_stall(link, 0) */
+  SIM_FATE_RESET, /* sim_link_reset in its place */
+  SIM_FATE_EOF,   /* sim_link_half_close in its place */
+  SIM_FATE_FLIP,  /* another byte arrives in its place; the rest is well */
+  SIM_FATES
+} sim_fate;
+
+/*
+ * Befalls byte number `at_byte` of this direction, counted from the link's first (0), when it is
+ * written; all before it arrive well. Where that number has passed, it is the next byte. A
+ * direction has one fate: the last one said. It comes true once.
+ */
+void sim_link_fate(sim_link *link, sim_direction direction, sim_fate fate, uint64_t at_byte);
+/* The same for each of the next `links` links made to `at`, in place of what was said before. */
+void sim_net_fate(sim *s, const gmux__address *at, sim_direction direction, sim_fate fate,
+                  uint64_t at_byte, unsigned links);
+
+/* ---- what has really happened: a fault that met nobody is none ---- */
+
+typedef struct sim_happened {
+  uint64_t fates[SIM_FATES];                 /* that came true */
+  uint64_t resets, half_closes;              /* of links, by sim_link_reset and _half_close */
+  uint64_t held_to_server, held_to_client;   /* rows of bytes that met a lost direction */
+  uint64_t dripped;                          /* rows of bytes that came in more than one piece */
+  uint64_t dials_refused, dials_unreachable; /* by sim_net_dial_fate; nobody listening is not
+                                                counted */
+  uint64_t dials_held, dials_delayed, dials_timed_out;
+  uint64_t user_timeouts, keepalive_timeouts;       /* ends that gave up */
+  uint64_t names_failed, names_unknown, names_hung; /* questions */
+  uint64_t freezes;                                 /* of loops that then had something to do */
+  uint64_t shuffles;                                /* choices that differed from the row's */
+} sim_happened;
+const sim_happened *sim_happened_so_far(const sim *s);
 
 /* ---- names ---- */
 

@@ -39,6 +39,23 @@ gmux_loop *sim_loop_with(sim *s, const gmux_loop_options *options);
  */
 void sim_set_outside(gmux_loop *loop, bool outside);
 
+/*
+ * The loop's process is stopped (SIGSTOP, swap, a pause of its machine): for `ns` from now it runs
+ * no turn, then sees that time has jumped. The network goes on meanwhile, and so does the clock
+ * that a caller outside of its turns reads. Replaces a freeze that still lasts; 0 ends it.
+ */
+void sim_loop_freeze(gmux_loop *loop, uint64_t ns);
+/* When the last freeze ended, or will end; 0: there was none. What the loop owed to somebody before
+ * that moment may have come as late as this. */
+uint64_t sim_loop_thaws_at(gmux_loop *loop);
+
+/*
+ * Which of the loops with something to do runs next, and in which order a turn serves the
+ * transports that are ready, comes from the world's seed instead of the row; false (the default):
+ * from the row. Chance of its own: what loops draw stays the same.
+ */
+void sim_shuffle(sim *s, bool is_shuffled);
+
 /* ---- running: not from callbacks. A row of turns without end while time stands still (somebody
  * wants what is there and does not take it) ends the process with words on stderr. ---- */
 
