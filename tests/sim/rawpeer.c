@@ -4,36 +4,24 @@
 #include "tests/sim/rawpeer.h"
 #include "tests/sim/world.h"
 #include <assert.h>
-#include <nghttp2/nghttp2.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FRAME_HEAD = 9, READ_BYTES = 16384 };
-
-/* RFC 9113, 3.4 */
-static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-enum { PREFACE_BYTES = sizeof preface - 1 };
-
-/* Bytes that grow; the library's own buffer would count as an allocation of the library. */
-typedef struct rawbuf {
-  uint8_t *data;
-  size_t len, size;
-} rawbuf;
+enum { READ_BYTES = 16384 };
 
 struct rawpeer {
   gmux_loop *loop;
   gmux__dial *dial;           /* while it connects */
   gmux__transport *transport; /* NULL: not yet, or no more */
   int state;
-  bool is_server, has_preface;
+  bool is_server;
   bool is_ending, is_ended; /* our half: asked for; done, once all was taken */
-  rawbuf in, out;
+  rawcutter cutter;
+  rawbuf out;
   size_t received;
   rawframe **frames;
   size_t frame_count, frame_size;
-  rawbuf block;       /* of HEADERS and its CONTINUATIONs, while it is not complete */
-  rawframe *block_of; /* NULL: none is open */
-  nghttp2_hd_inflater *inflater;
+  rawframe *block_of; /* HEADERS whose block is not complete; NULL: none is open */
 };
 
 struct rawlistener {
@@ -49,88 +37,10 @@ static void *grow(void *old, size_t size) {
   return p;
 }
 
-static void rawbuf_append(rawbuf *buf, const void *data, size_t len) {
-  if (len == 0) return;
-  if (buf->size - buf->len < len) {
-    buf->size = 2 * buf->size + len;
-    buf->data = grow(buf->data, buf->size);
-  }
-  memcpy(buf->data + buf->len, data, len);
-  buf->len += len;
-}
-
-static void rawbuf_consume(rawbuf *buf, size_t len) {
-  buf->len -= len;
-  if (buf->len > 0) memmove(buf->data, buf->data + len, buf->len);
-}
-
 static void *copy_of(const uint8_t *data, size_t len) {
   uint8_t *copy = sim_alloc(len + 1); /* ends with a zero */
   if (len > 0) memcpy(copy, data, len);
   return copy;
-}
-
-static uint32_t get_u32(const uint8_t *p) {
-  return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static void put_u32(uint8_t *p, uint32_t value) {
-  for (int i = 0; i < 4; i++)
-    p[i] = (uint8_t)(value >> (24 - 8 * i));
-}
-
-/* ---- header blocks ---- */
-
-static void frame_add_header(rawframe *frame, const nghttp2_nv *nv) {
-  frame->headers = grow(frame->headers, (frame->header_count + 1) * sizeof *frame->headers);
-  frame->headers[frame->header_count++] =
-      (rawheader){copy_of(nv->name, nv->namelen), copy_of(nv->value, nv->valuelen)};
-}
-
-static void block_inflate(rawpeer *p) {
-  const uint8_t *at = p->block.data;
-  size_t left = p->block.len;
-  for (;;) {
-    nghttp2_nv nv;
-    int flags = 0;
-    ptrdiff_t n = nghttp2_hd_inflate_hd2(p->inflater, &nv, &flags, at, left, 1);
-    if (n < 0) sim_die("a header block that cannot be decoded: %s", nghttp2_strerror((int)n));
-    at += n;
-    left -= (size_t)n;
-    if (flags & NGHTTP2_HD_INFLATE_EMIT) frame_add_header(p->block_of, &nv);
-    if (flags & NGHTTP2_HD_INFLATE_FINAL) break;
-    if (n == 0 && !(flags & NGHTTP2_HD_INFLATE_EMIT)) break;
-  }
-  nghttp2_hd_inflate_end_headers(p->inflater);
-  p->block_of = NULL;
-  p->block.len = 0;
-}
-
-/* The block of HEADERS without padding and priority (RFC 9113, 6.2); false: they don't fit. */
-static bool headers_block(const rawframe *frame, const uint8_t **at, size_t *len) {
-  size_t front = 0, back = 0;
-  if (frame->flags & RAW_PADDED) {
-    if (frame->len == 0) return false;
-    front = 1;
-    back = frame->payload[0];
-  }
-  if (frame->flags & RAW_PRIORITY_FLAG) front += 5;
-  if (front + back > frame->len) return false;
-  *at = frame->payload + front;
-  *len = frame->len - front - back;
-  return true;
-}
-
-static void frame_take_headers(rawpeer *p, rawframe *frame) {
-  const uint8_t *at = frame->payload;
-  size_t len = frame->len;
-  if (frame->type == RAW_HEADERS) {
-    if (!headers_block(frame, &at, &len)) sim_die("HEADERS with more padding than payload");
-    p->block_of = frame;
-  }
-  if (!p->block_of) sim_die("CONTINUATION without HEADERS");
-  rawbuf_append(&p->block, at, len);
-  if (frame->flags & RAW_END_HEADERS) block_inflate(p);
 }
 
 /* ---- frames ---- */
@@ -145,36 +55,47 @@ static void frame_free(rawframe *frame) {
   free(frame);
 }
 
-static void peer_take_frame(rawpeer *p, const uint8_t *head, size_t len) {
+static void peer_on_frame(void *owner, const rawview *view) {
+  rawpeer *p = owner;
   rawframe *frame = sim_alloc(sizeof *frame);
-  frame->type = head[3];
-  frame->flags = head[4];
-  frame->stream = get_u32(head + 5) & INT32_MAX;
-  frame->len = len;
-  frame->payload = copy_of(head + FRAME_HEAD, len);
+  frame->type = view->type;
+  frame->flags = view->flags;
+  frame->stream = view->stream;
+  frame->len = view->len;
+  frame->payload = copy_of(view->payload, view->len);
   if (p->frame_count == p->frame_size) {
     p->frame_size = p->frame_size ? 2 * p->frame_size : 16;
     p->frames = grow(p->frames, p->frame_size * sizeof(rawframe *));
   }
   p->frames[p->frame_count++] = frame;
-  if (frame->type == RAW_HEADERS || frame->type == RAW_CONTINUATION) frame_take_headers(p, frame);
+  if (frame->type == RAW_HEADERS) p->block_of = frame;
 }
 
-/* How many bytes at the front of what came make a preface or a frame and were taken; 0: none yet.
- */
-static size_t peer_take(rawpeer *p) {
-  const uint8_t *data = p->in.data;
-  if (p->is_server && !p->has_preface) {
-    if (p->in.len < PREFACE_BYTES || memcmp(data, preface, PREFACE_BYTES) != 0) return 0;
-    p->has_preface = true;
-    return PREFACE_BYTES;
-  }
-  if (p->in.len < FRAME_HEAD) return 0;
-  size_t len = get_u32(data) >> 8;
-  if (p->in.len < FRAME_HEAD + len) return 0;
-  peer_take_frame(p, data, len);
-  return FRAME_HEAD + len;
+static void peer_on_field(void *owner, const nghttp2_nv *field) {
+  rawpeer *p = owner;
+  rawframe *frame = p->block_of;
+  frame->headers = grow(frame->headers, (frame->header_count + 1) * sizeof *frame->headers);
+  frame->headers[frame->header_count++] =
+      (rawheader){copy_of(field->name, field->namelen), copy_of(field->value, field->valuelen)};
 }
+
+static void peer_on_block(void *owner, uint32_t stream, uint8_t flags) {
+  (void)stream, (void)flags;
+  rawpeer *p = owner;
+  p->block_of = NULL;
+}
+
+static void peer_on_bad(void *owner, const char *why) {
+  (void)owner;
+  sim_die("%s", why);
+}
+
+static const rawcutter_handlers peer_handlers = {
+    .on_frame = peer_on_frame,
+    .on_field = peer_on_field,
+    .on_block = peer_on_block,
+    .on_bad = peer_on_bad,
+};
 
 /* ---- the transport ---- */
 
@@ -222,9 +143,7 @@ static void peer_read(rawpeer *p) {
     return;
   }
   p->received += (size_t)n;
-  rawbuf_append(&p->in, buf, (size_t)n);
-  for (size_t taken = peer_take(p); taken > 0; taken = peer_take(p))
-    rawbuf_consume(&p->in, taken);
+  rawcutter_feed(&p->cutter, buf, (size_t)n);
 }
 
 static void peer_on_ready(void *owner, unsigned events) {
@@ -246,7 +165,7 @@ static rawpeer *peer_new(gmux_loop *loop, bool is_server) {
   rawpeer *p = sim_alloc(sizeof *p);
   p->loop = loop;
   p->is_server = is_server;
-  if (nghttp2_hd_inflate_new(&p->inflater) != 0) sim_die("no memory for an inflater");
+  rawcutter_init(&p->cutter, &peer_handlers, p, is_server);
   return p;
 }
 
@@ -311,11 +230,9 @@ void rawpeer_free(rawpeer *p) {
   rawpeer_close(p);
   for (size_t i = 0; i < p->frame_count; i++)
     frame_free(p->frames[i]);
-  nghttp2_hd_inflate_del(p->inflater);
+  rawcutter_deinit(&p->cutter);
+  rawbuf_deinit(&p->out);
   free(p->frames);
-  free(p->block.data);
-  free(p->in.data);
-  free(p->out.data);
   free(p);
 }
 
@@ -326,7 +243,7 @@ int rawpeer_state(const rawpeer *p) {
 }
 
 bool rawpeer_has_preface(const rawpeer *p) {
-  return p->has_preface;
+  return p->is_server && !p->cutter.wants_preface;
 }
 
 size_t rawpeer_bytes(const rawpeer *p) {
@@ -358,7 +275,7 @@ const char *rawframe_header(const rawframe *frame, const char *name) {
 }
 
 uint32_t rawframe_u32(const rawframe *frame, size_t at) {
-  return frame->len >= 4 && at <= frame->len - 4 ? get_u32(frame->payload + at) : 0;
+  return frame->len >= 4 && at <= frame->len - 4 ? raw_get_u32(frame->payload + at) : 0;
 }
 
 /* ---- what is said ---- */
@@ -372,66 +289,35 @@ void rawpeer_send(rawpeer *p, const void *bytes, size_t len) {
 }
 
 void rawpeer_preface(rawpeer *p) {
-  rawpeer_send(p, preface, PREFACE_BYTES);
+  rawpeer_send(p, raw_preface, RAW_PREFACE_BYTES);
 }
 
 void rawpeer_frame(rawpeer *p, uint8_t type, uint8_t flags, uint32_t stream, const void *payload,
                    size_t len) {
-  assert(len < 1u << 24);
   rawbuf frame = {NULL, 0, 0};
-  uint8_t head[FRAME_HEAD];
-  put_u32(head, (uint32_t)len << 8);
-  head[3] = type;
-  head[4] = flags;
-  put_u32(head + 5, stream);
-  rawbuf_append(&frame, head, sizeof head);
-  rawbuf_append(&frame, payload, len);
+  rawbuf_frame(&frame, type, flags, stream, payload, len);
   rawpeer_send(p, frame.data, frame.len);
-  free(frame.data);
+  rawbuf_deinit(&frame);
 }
 
 void rawpeer_settings(rawpeer *p, size_t count, const uint16_t *ids, const uint32_t *values) {
   rawbuf payload = {NULL, 0, 0};
-  for (size_t i = 0; i < count; i++) {
-    uint8_t entry[6] = {(uint8_t)(ids[i] >> 8), (uint8_t)ids[i]};
-    put_u32(entry + 2, values[i]);
-    rawbuf_append(&payload, entry, sizeof entry);
-  }
+  for (size_t i = 0; i < count; i++)
+    rawbuf_setting(&payload, ids[i], values[i]);
   rawpeer_frame(p, RAW_SETTINGS, 0, 0, payload.data, payload.len);
-  free(payload.data);
+  rawbuf_deinit(&payload);
 }
 
 void rawpeer_settings_ack(rawpeer *p) {
   rawpeer_frame(p, RAW_SETTINGS, RAW_ACK, 0, NULL, 0);
 }
 
-/* A string literal without Huffman code (RFC 7541, 5.1 and 5.2). */
-static void hpack_string(rawbuf *block, const char *s) {
-  size_t len = strlen(s);
-  uint8_t byte = len < 127 ? (uint8_t)len : 127;
-  rawbuf_append(block, &byte, 1);
-  if (len >= 127) {
-    size_t rest = len - 127;
-    for (; rest >= 128; rest /= 128) {
-      byte = (uint8_t)(rest % 128 + 128);
-      rawbuf_append(block, &byte, 1);
-    }
-    byte = (uint8_t)rest;
-    rawbuf_append(block, &byte, 1);
-  }
-  rawbuf_append(block, s, len);
-}
-
 void rawpeer_headers(rawpeer *p, uint32_t stream, uint8_t flags, const char *const *pairs) {
-  static const uint8_t literal = 0x00; /* without indexing, with a new name: RFC 7541, 6.2.2 */
   rawbuf block = {NULL, 0, 0};
-  for (; *pairs; pairs += 2) {
-    rawbuf_append(&block, &literal, 1);
-    hpack_string(&block, pairs[0]);
-    hpack_string(&block, pairs[1]);
-  }
+  for (; *pairs; pairs += 2)
+    rawbuf_field(&block, pairs[0], pairs[1]);
   rawpeer_frame(p, RAW_HEADERS, flags, stream, block.data, block.len);
-  free(block.data);
+  rawbuf_deinit(&block);
 }
 
 void rawpeer_data(rawpeer *p, uint32_t stream, uint8_t flags, const void *payload, size_t len,
@@ -446,35 +332,35 @@ void rawpeer_data(rawpeer *p, uint32_t stream, uint8_t flags, const void *payloa
   rawbuf_append(&padded, payload, len);
   rawbuf_append(&padded, zeros, padding);
   rawpeer_frame(p, RAW_DATA, flags | RAW_PADDED, stream, padded.data, padded.len);
-  free(padded.data);
+  rawbuf_deinit(&padded);
 }
 
 void rawpeer_grpc_message(rawpeer *p, uint32_t stream, uint8_t flags, const void *message,
                           size_t len) {
   rawbuf framed = {NULL, 0, 0};
   uint8_t prefix[5] = {0};
-  put_u32(prefix + 1, (uint32_t)len);
+  raw_put_u32(prefix + 1, (uint32_t)len);
   rawbuf_append(&framed, prefix, sizeof prefix);
   rawbuf_append(&framed, message, len);
   rawpeer_frame(p, RAW_DATA, flags, stream, framed.data, framed.len);
-  free(framed.data);
+  rawbuf_deinit(&framed);
 }
 
 void rawpeer_rst(rawpeer *p, uint32_t stream, uint32_t code) {
   uint8_t payload[4];
-  put_u32(payload, code);
+  raw_put_u32(payload, code);
   rawpeer_frame(p, RAW_RST_STREAM, 0, stream, payload, sizeof payload);
 }
 
 void rawpeer_goaway(rawpeer *p, uint32_t last_stream, uint32_t code, const char *debug) {
   rawbuf payload = {NULL, 0, 0};
   uint8_t head[8];
-  put_u32(head, last_stream);
-  put_u32(head + 4, code);
+  raw_put_u32(head, last_stream);
+  raw_put_u32(head + 4, code);
   rawbuf_append(&payload, head, sizeof head);
   rawbuf_append(&payload, debug, debug ? strlen(debug) : 0);
   rawpeer_frame(p, RAW_GOAWAY, 0, 0, payload.data, payload.len);
-  free(payload.data);
+  rawbuf_deinit(&payload);
 }
 
 void rawpeer_ping(rawpeer *p, uint8_t flags, const uint8_t opaque[8]) {
@@ -483,7 +369,7 @@ void rawpeer_ping(rawpeer *p, uint8_t flags, const uint8_t opaque[8]) {
 
 void rawpeer_window_update(rawpeer *p, uint32_t stream, uint32_t increment) {
   uint8_t payload[4];
-  put_u32(payload, increment);
+  raw_put_u32(payload, increment);
   rawpeer_frame(p, RAW_WINDOW_UPDATE, 0, stream, payload, sizeof payload);
 }
 

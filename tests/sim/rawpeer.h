@@ -14,28 +14,9 @@
 #define TESTS_SIM_RAWPEER_H
 
 #include "tests/sim/net.h"
+#include "tests/sim/rawwire.h"
 #include <gmux/error.h>
 
-/* RFC 9113, 6 */
-enum {
-  RAW_DATA = 0,
-  RAW_HEADERS = 1,
-  RAW_PRIORITY = 2,
-  RAW_RST_STREAM = 3,
-  RAW_SETTINGS = 4,
-  RAW_PUSH_PROMISE = 5,
-  RAW_PING = 6,
-  RAW_GOAWAY = 7,
-  RAW_WINDOW_UPDATE = 8,
-  RAW_CONTINUATION = 9
-};
-enum { /* flags */
-       RAW_ACK = 0x01,
-       RAW_END_STREAM = 0x01,
-       RAW_END_HEADERS = 0x04,
-       RAW_PADDED = 0x08,
-       RAW_PRIORITY_FLAG = 0x20
-};
 enum { RAW_ANY = -1 }; /* for rawpeer_find and rawpeer_count */
 
 typedef struct rawheader {
