@@ -8,22 +8,21 @@
 #include <stdio.h>
 #include <string.h>
 
+static const char *const call_states[] = {"NEW",     "WAITING", "RUNNING",
+                                          "RESTING", "ENDING",  "ENDED"};
+static const uint16_t call_edges[] = {
+    [GMUX__CALL_NEW] =
+        GMUX__TO(GMUX__CALL_WAITING) | GMUX__TO(GMUX__CALL_RUNNING) | GMUX__TO(GMUX__CALL_ENDING),
+    [GMUX__CALL_WAITING] = GMUX__TO(GMUX__CALL_RUNNING) | GMUX__TO(GMUX__CALL_ENDING),
+    [GMUX__CALL_RUNNING] = GMUX__TO(GMUX__CALL_RESTING) | GMUX__TO(GMUX__CALL_ENDING),
+    [GMUX__CALL_RESTING] = GMUX__TO(GMUX__CALL_WAITING) | GMUX__TO(GMUX__CALL_ENDING),
+    [GMUX__CALL_ENDING] = GMUX__TO(GMUX__CALL_ENDED),
+    [GMUX__CALL_ENDED] = 0,
+};
+const gmux__machine gmux__call_machine = {"call", GMUX__CALL_ENDED + 1, call_states, call_edges};
+
 const char *gmux__call_state_str(gmux__call_state state) {
-  switch (state) {
-  case GMUX__CALL_NEW:
-    return "NEW";
-  case GMUX__CALL_WAITING:
-    return "WAITING";
-  case GMUX__CALL_RUNNING:
-    return "RUNNING";
-  case GMUX__CALL_RESTING:
-    return "RESTING";
-  case GMUX__CALL_ENDING:
-    return "ENDING";
-  case GMUX__CALL_ENDED:
-    return "ENDED";
-  }
-  return "?";
+  return gmux__machine_str(&gmux__call_machine, state);
 }
 
 const char *gmux_evidence_str(gmux_evidence evidence) {
@@ -43,24 +42,6 @@ const char *gmux_evidence_str(gmux_evidence evidence) {
 }
 
 /* ---- state ---- */
-
-static bool call_edge_is_legal(gmux__call_state from, gmux__call_state to) {
-  switch (from) {
-  case GMUX__CALL_NEW:
-    return to == GMUX__CALL_WAITING || to == GMUX__CALL_RUNNING || to == GMUX__CALL_ENDING;
-  case GMUX__CALL_WAITING:
-    return to == GMUX__CALL_RUNNING || to == GMUX__CALL_ENDING;
-  case GMUX__CALL_RUNNING:
-    return to == GMUX__CALL_RESTING || to == GMUX__CALL_ENDING;
-  case GMUX__CALL_RESTING:
-    return to == GMUX__CALL_WAITING || to == GMUX__CALL_ENDING;
-  case GMUX__CALL_ENDING:
-    return to == GMUX__CALL_ENDED;
-  case GMUX__CALL_ENDED:
-    return false;
-  }
-  return false;
-}
 
 uint32_t gmux__call_attempts(const gmux_call *call) {
   uint32_t count = call->loop_only.state == GMUX__CALL_RUNNING;
@@ -101,9 +82,7 @@ static void call_close_attempt(gmux_call *call, uint64_t now_ns) {
 
 void gmux__call_set_state(gmux_call *call, gmux__call_state state) {
   gmux__call_state old = call->loop_only.state;
-  bool is_legal = call_edge_is_legal(old, state);
-  assert(is_legal);
-  (void)is_legal;
+  gmux__machine_step(&gmux__call_machine, old, state);
   gmux__log(gmux__loop_logger(call->exchange.loop), GMUX_LOG_DEBUG, "client", "call %s: %s -> %s",
             call->method->path, gmux__call_state_str(old), gmux__call_state_str(state));
   uint64_t now_ns = gmux__loop_now(call->exchange.loop);

@@ -25,6 +25,7 @@
 #ifndef GMUX__CLIENT_CALL_H
 #define GMUX__CLIENT_CALL_H
 
+#include "lib/base/machine.h"
 #include "lib/client/channel.h"
 #include "lib/client/result.h"
 #include "lib/h2/exchange.h"
@@ -39,6 +40,7 @@ typedef enum gmux__call_state {
   GMUX__CALL_ENDED
 } gmux__call_state;
 
+extern const gmux__machine gmux__call_machine;
 const char *gmux__call_state_str(gmux__call_state state);
 
 /* A reply that must be kept until the status is known, and was not owned, is copied: to the call

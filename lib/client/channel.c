@@ -42,40 +42,28 @@ enum { CALLS_KEPT_MAX = 4096 };
 /* Replies are given back in the turn in which they came: as many as one read brings. */
 enum { REPLIES_KEPT = 64 };
 
+static const char *const channel_states[] = {"IDLE", "CONNECTING", "READY", "TRANSIENT_FAILURE",
+                                             "SHUTDOWN"};
+static const uint16_t channel_edges[] = {
+    [GMUX_CHANNEL_IDLE] = GMUX__TO(GMUX_CHANNEL_CONNECTING) | GMUX__TO(GMUX_CHANNEL_SHUTDOWN),
+    [GMUX_CHANNEL_CONNECTING] = GMUX__TO(GMUX_CHANNEL_READY) |
+                                GMUX__TO(GMUX_CHANNEL_TRANSIENT_FAILURE) |
+                                GMUX__TO(GMUX_CHANNEL_SHUTDOWN),
+    [GMUX_CHANNEL_READY] = GMUX__TO(GMUX_CHANNEL_IDLE) | GMUX__TO(GMUX_CHANNEL_CONNECTING) |
+                           GMUX__TO(GMUX_CHANNEL_TRANSIENT_FAILURE) |
+                           GMUX__TO(GMUX_CHANNEL_SHUTDOWN),
+    [GMUX_CHANNEL_TRANSIENT_FAILURE] =
+        GMUX__TO(GMUX_CHANNEL_CONNECTING) | GMUX__TO(GMUX_CHANNEL_SHUTDOWN),
+    [GMUX_CHANNEL_SHUTDOWN] = 0,
+};
+const gmux__machine gmux__channel_machine = {"channel", GMUX_CHANNEL_SHUTDOWN + 1, channel_states,
+                                             channel_edges};
+
 const char *gmux_channel_state_str(gmux_channel_state state) {
-  switch (state) {
-  case GMUX_CHANNEL_IDLE:
-    return "IDLE";
-  case GMUX_CHANNEL_CONNECTING:
-    return "CONNECTING";
-  case GMUX_CHANNEL_READY:
-    return "READY";
-  case GMUX_CHANNEL_TRANSIENT_FAILURE:
-    return "TRANSIENT_FAILURE";
-  case GMUX_CHANNEL_SHUTDOWN:
-    return "SHUTDOWN";
-  }
-  return "unknown";
+  return (unsigned)state <= GMUX_CHANNEL_SHUTDOWN ? channel_states[state] : "unknown";
 }
 
 /* ---- state ---- */
-
-static bool channel_edge_is_legal(gmux_channel_state from, gmux_channel_state to) {
-  if (to == GMUX_CHANNEL_SHUTDOWN) return from != GMUX_CHANNEL_SHUTDOWN;
-  switch (from) {
-  case GMUX_CHANNEL_IDLE:
-    return to == GMUX_CHANNEL_CONNECTING;
-  case GMUX_CHANNEL_CONNECTING:
-    return to == GMUX_CHANNEL_READY || to == GMUX_CHANNEL_TRANSIENT_FAILURE;
-  case GMUX_CHANNEL_READY:
-    return true;
-  case GMUX_CHANNEL_TRANSIENT_FAILURE:
-    return to == GMUX_CHANNEL_CONNECTING;
-  case GMUX_CHANNEL_SHUTDOWN:
-    return false;
-  }
-  return false;
-}
 
 /* From now on without calls: the idle time begins, if there is a connection to close. A timer that
  * is set already looks at the clock again when it fires, so that calls in quick succession do not
@@ -102,9 +90,7 @@ static void channel_enter_ready(gmux_channel *channel) {
 
 static void channel_set_state(gmux_channel *channel, gmux_channel_state state) {
   gmux_channel_state old = channel->loop_only.state;
-  bool is_legal = channel_edge_is_legal(old, state);
-  assert(is_legal);
-  (void)is_legal;
+  gmux__machine_step(&gmux__channel_machine, old, state);
   gmux__log(gmux__loop_logger(channel->loop), GMUX_LOG_DEBUG, "client", "channel to %s: %s -> %s",
             channel->authority, gmux_channel_state_str(old), gmux_channel_state_str(state));
   channel->loop_only.state = state;

@@ -8,6 +8,7 @@
 #ifndef GMUX__CLIENT_CHANNEL_H
 #define GMUX__CLIENT_CHANNEL_H
 
+#include "lib/base/machine.h"
 #include "lib/base/slab.h"
 #include "lib/client/endpoint.h"
 #include "lib/client/figures.h"
@@ -75,6 +76,8 @@ struct gmux_channel {
     gmux__channel_figures figures;
   } shared;
 };
+
+extern const gmux__machine gmux__channel_machine;
 
 void gmux__channel_hold(gmux_channel *channel);    /* any thread */
 void gmux__channel_release(gmux_channel *channel); /* any thread */

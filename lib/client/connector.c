@@ -22,31 +22,21 @@ static void connector_on_next(void *arg);
 
 /* ---- stages ---- */
 
-static const char *stage_str(gmux__connector_stage stage) {
-  static const char *const names[] = {"off", "waiting", "resolving", "racing"};
-  return names[stage];
-}
-
-static bool stage_may_follow(gmux__connector_stage from, gmux__connector_stage to) {
-  switch (to) {
-  case GMUX__CONNECTOR_OFF:
-    return from != GMUX__CONNECTOR_OFF;
-  case GMUX__CONNECTOR_WAITING:
-    return from == GMUX__CONNECTOR_OFF;
-  case GMUX__CONNECTOR_RESOLVING:
-    return from == GMUX__CONNECTOR_WAITING;
-  case GMUX__CONNECTOR_RACING:
-    return from == GMUX__CONNECTOR_WAITING || from == GMUX__CONNECTOR_RESOLVING;
-  }
-  return false;
-}
+static const char *const stages[] = {"off", "waiting", "resolving", "racing"};
+static const uint16_t edges[] = {
+    [GMUX__CONNECTOR_OFF] = GMUX__TO(GMUX__CONNECTOR_WAITING),
+    [GMUX__CONNECTOR_WAITING] = GMUX__TO(GMUX__CONNECTOR_RESOLVING) |
+                                GMUX__TO(GMUX__CONNECTOR_RACING) | GMUX__TO(GMUX__CONNECTOR_OFF),
+    [GMUX__CONNECTOR_RESOLVING] = GMUX__TO(GMUX__CONNECTOR_RACING) | GMUX__TO(GMUX__CONNECTOR_OFF),
+    [GMUX__CONNECTOR_RACING] = GMUX__TO(GMUX__CONNECTOR_OFF),
+};
+const gmux__machine gmux__connector_machine = {"connector", GMUX__CONNECTOR_RACING + 1, stages,
+                                               edges};
 
 static void connector_set_stage(gmux__connector *c, gmux__connector_stage stage) {
-  bool is_legal = stage_may_follow(c->stage, stage);
-  assert(is_legal);
-  (void)is_legal;
+  gmux__machine_step(&gmux__connector_machine, c->stage, stage);
   gmux__log(gmux__loop_logger(c->loop), GMUX_LOG_DEBUG, "client", "connecting to %s: %s -> %s",
-            c->config.target->authority, stage_str(c->stage), stage_str(stage));
+            c->config.target->authority, stages[c->stage], stages[stage]);
   c->stage = stage;
   c->stage_started_ns = gmux__loop_now(c->loop);
 }

@@ -33,6 +33,7 @@
 #ifndef GMUX__CLIENT_CONNECTOR_H
 #define GMUX__CLIENT_CONNECTOR_H
 
+#include "lib/base/machine.h"
 #include "lib/client/gate.h"
 #include "lib/io/loop.h"
 #include "lib/io/target.h"
@@ -86,6 +87,8 @@ typedef enum gmux__connector_stage {
   GMUX__CONNECTOR_RESOLVING,
   GMUX__CONNECTOR_RACING
 } gmux__connector_stage;
+
+extern const gmux__machine gmux__connector_machine;
 
 enum { GMUX__CONNECTOR_WHY = 320, GMUX__CONNECTOR_TRIES = 8 };
 /* RFC 8767 section 5 recommends 1.8 s; half of an attempt's time where that is less. */

@@ -9,9 +9,22 @@
 
 static const gmux__conn_handlers conn_handlers;
 
+static const char *const line_states[] = {"NEW",      "GREETING",  "READY",
+                                          "DRAINING", "ABANDONED", "GONE"};
+static const uint16_t line_edges[] = {
+    [GMUX__LINE_NEW] = GMUX__TO(GMUX__LINE_GREETING),
+    [GMUX__LINE_GREETING] = GMUX__TO(GMUX__LINE_READY) | GMUX__TO(GMUX__LINE_DRAINING) |
+                            GMUX__TO(GMUX__LINE_ABANDONED) | GMUX__TO(GMUX__LINE_GONE),
+    [GMUX__LINE_READY] =
+        GMUX__TO(GMUX__LINE_DRAINING) | GMUX__TO(GMUX__LINE_ABANDONED) | GMUX__TO(GMUX__LINE_GONE),
+    [GMUX__LINE_DRAINING] = GMUX__TO(GMUX__LINE_ABANDONED) | GMUX__TO(GMUX__LINE_GONE),
+    [GMUX__LINE_ABANDONED] = GMUX__TO(GMUX__LINE_GONE),
+    [GMUX__LINE_GONE] = 0,
+};
+const gmux__machine gmux__line_machine = {"line", GMUX__LINE_GONE + 1, line_states, line_edges};
+
 const char *gmux__line_state_str(gmux__line_state state) {
-  static const char *const names[] = {"NEW", "GREETING", "READY", "DRAINING", "ABANDONED", "GONE"};
-  return names[state];
+  return gmux__machine_str(&gmux__line_machine, state);
 }
 
 const char *gmux__recycle_str(gmux__recycle why) {
@@ -70,24 +83,6 @@ void gmux__line_release(gmux__line *line) {
 
 /* ---- state ---- */
 
-static bool line_edge_is_legal(gmux__line_state from, gmux__line_state to) {
-  switch (to) {
-  case GMUX__LINE_NEW:
-    return false;
-  case GMUX__LINE_GREETING:
-    return from == GMUX__LINE_NEW;
-  case GMUX__LINE_READY:
-    return from == GMUX__LINE_GREETING;
-  case GMUX__LINE_DRAINING:
-    return from == GMUX__LINE_GREETING || from == GMUX__LINE_READY;
-  case GMUX__LINE_ABANDONED:
-    return from >= GMUX__LINE_GREETING && from <= GMUX__LINE_DRAINING;
-  case GMUX__LINE_GONE:
-    return from != GMUX__LINE_NEW && from != GMUX__LINE_GONE;
-  }
-  return false;
-}
-
 static gmux__list *line_list(gmux__line *line) {
   gmux__endpoint *e = line->endpoint;
   switch (line->state) {
@@ -105,9 +100,7 @@ static gmux__list *line_list(gmux__line *line) {
 }
 
 void gmux__line_set_state(gmux__line *line, gmux__line_state state) {
-  bool is_legal = line_edge_is_legal(line->state, state);
-  assert(is_legal);
-  (void)is_legal;
+  gmux__machine_step(&gmux__line_machine, line->state, state);
   gmux__conn_log(line->conn, GMUX_LOG_DEBUG, "client", "line %s -> %s",
                  gmux__line_state_str(line->state), gmux__line_state_str(state));
   line->state = state;

@@ -26,6 +26,7 @@
 #ifndef GMUX__CLIENT_LINE_H
 #define GMUX__CLIENT_LINE_H
 
+#include "lib/base/machine.h"
 #include "lib/client/connector.h"
 #include "lib/h2/conn.h"
 #include "lib/policy/pool.h"
@@ -41,6 +42,7 @@ typedef enum gmux__line_state {
   GMUX__LINE_GONE
 } gmux__line_state;
 
+extern const gmux__machine gmux__line_machine;
 const char *gmux__line_state_str(gmux__line_state state);
 
 /* Why a READY line is to be replaced. */

@@ -25,37 +25,24 @@
 #include <stdio.h>
 #include <string.h>
 
+static const char *const conn_states[] = {"DIALING", "SECURING", "GREETING",
+                                          "READY",   "DRAINING", "CLOSED"};
+static const uint16_t conn_edges[] = {
+    [GMUX__CONN_DIALING] = GMUX__TO(GMUX__CONN_SECURING) | GMUX__TO(GMUX__CONN_CLOSED),
+    [GMUX__CONN_SECURING] = GMUX__TO(GMUX__CONN_GREETING) | GMUX__TO(GMUX__CONN_CLOSED),
+    [GMUX__CONN_GREETING] = GMUX__TO(GMUX__CONN_READY) | GMUX__TO(GMUX__CONN_CLOSED),
+    [GMUX__CONN_READY] = GMUX__TO(GMUX__CONN_DRAINING) | GMUX__TO(GMUX__CONN_CLOSED),
+    [GMUX__CONN_DRAINING] = GMUX__TO(GMUX__CONN_CLOSED),
+    [GMUX__CONN_CLOSED] = 0,
+};
+const gmux__machine gmux__conn_machine = {"connection", GMUX__CONN_CLOSED + 1, conn_states,
+                                          conn_edges};
+
 const char *gmux__conn_state_str(gmux__conn_state state) {
-  switch (state) {
-  case GMUX__CONN_DIALING:
-    return "DIALING";
-  case GMUX__CONN_SECURING:
-    return "SECURING";
-  case GMUX__CONN_GREETING:
-    return "GREETING";
-  case GMUX__CONN_READY:
-    return "READY";
-  case GMUX__CONN_DRAINING:
-    return "DRAINING";
-  case GMUX__CONN_CLOSED:
-    return "CLOSED";
-  }
-  return "?";
+  return gmux__machine_str(&gmux__conn_machine, state);
 }
 
 /* ---- state ---- */
-
-static bool is_legal_edge(gmux__conn_state from, gmux__conn_state to) {
-  static const bool legal[][GMUX__CONN_CLOSED + 1] = {
-      [GMUX__CONN_DIALING] = {[GMUX__CONN_SECURING] = true, [GMUX__CONN_CLOSED] = true},
-      [GMUX__CONN_SECURING] = {[GMUX__CONN_GREETING] = true, [GMUX__CONN_CLOSED] = true},
-      [GMUX__CONN_GREETING] = {[GMUX__CONN_READY] = true, [GMUX__CONN_CLOSED] = true},
-      [GMUX__CONN_READY] = {[GMUX__CONN_DRAINING] = true, [GMUX__CONN_CLOSED] = true},
-      [GMUX__CONN_DRAINING] = {[GMUX__CONN_CLOSED] = true},
-      [GMUX__CONN_CLOSED] = {false},
-  };
-  return legal[from][to];
-}
 
 void gmux__conn_set_loss(gmux__conn *conn, gmux_loss loss) {
   if (conn->has_loss) return;
@@ -64,9 +51,7 @@ void gmux__conn_set_loss(gmux__conn *conn, gmux_loss loss) {
 }
 
 void gmux__conn_set_state(gmux__conn *conn, gmux__conn_state state) {
-  bool is_legal = is_legal_edge(conn->state, state);
-  assert(is_legal);
-  (void)is_legal;
+  gmux__machine_step(&gmux__conn_machine, conn->state, state);
   const char *why = gmux__conn_why_alone(conn);
   gmux__conn_log(conn, GMUX_LOG_DEBUG, "h2", "%s -> %s%s%s", gmux__conn_state_str(conn->state),
                  gmux__conn_state_str(state), why[0] ? ": " : "", why);

@@ -17,6 +17,7 @@
 #ifndef GMUX__H2_CONN_H
 #define GMUX__H2_CONN_H
 
+#include "lib/base/machine.h"
 #include "lib/h2/stream.h"
 #include "lib/io/loop.h"
 #include "lib/policy/pulse.h"
@@ -33,6 +34,7 @@ typedef enum gmux__conn_state {
   GMUX__CONN_CLOSED
 } gmux__conn_state;
 
+extern const gmux__machine gmux__conn_machine;
 const char *gmux__conn_state_str(gmux__conn_state state);
 
 /*

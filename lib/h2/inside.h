@@ -30,14 +30,23 @@ struct gmux__h2 {
   int32_t first_stream_id; /* client, for tests; 0: 1, as everybody */
 };
 
+typedef enum gmux__seat_state {
+  GMUX__SEAT_TAKEN = 0,
+  GMUX__SEAT_DELAYED,
+  GMUX__SEAT_RESET,
+  GMUX__SEAT_FREE
+} gmux__seat_state;
+
+extern const gmux__machine gmux__seat_machine;
+
 /* One slot of a connection, taken; see resets.c. */
 struct gmux__seat {
   gmux__stream *stream; /* NULL: it has left */
   gmux__link link;      /* in its connection's seats, or delayed */
   int32_t id;
-  uint32_t reset_code; /* when is_reset */
-  bool is_reset;       /* it is to be reset, or was */
-  bool is_paid;        /* and a token was taken for it */
+  gmux__seat_state state;
+  uint32_t reset_code; /* from DELAYED or RESET on */
+  bool is_paid;        /* RESET: a token was taken for it */
   bool is_unheard;     /* its RST_STREAM has left, and the peer had not ended its half */
 };
 
@@ -191,6 +200,14 @@ gmux__stream *gmux__session_stream(gmux__conn *conn, int32_t id);
 void gmux__session_reset_stream(gmux__conn *conn, int32_t id, uint32_t h2_code);
 
 /* stream.c */
+static inline void gmux__stream_set_send(gmux__stream *stream, gmux__send_state state) {
+  gmux__machine_step(&gmux__send_machine, stream->send.state, state);
+  stream->send.state = state;
+}
+static inline void gmux__stream_set_recv(gmux__stream *stream, gmux__recv_state state) {
+  gmux__machine_step(&gmux__recv_machine, stream->recv.state, state);
+  stream->recv.state = state;
+}
 void gmux__stream_attach(gmux__stream *stream, gmux__conn *conn, int32_t id);
 void gmux__stream_detach(gmux__stream *stream);
 /* The end is known; on_closed is due. The first ending stays. `why` is static, the connection's, or

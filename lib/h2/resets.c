@@ -12,8 +12,8 @@
  *     RESET     in conn->seats again: its RST_STREAM is nghttp2's, and closes it; a client's slot
  *               lingers (conn->lingering, no seat any more) until the peer shows life (promise 1)
  *
- * From each of them nghttp2 may close the stream (gmux__seat_free), because both sides or the peer
- * have ended it; a RST_STREAM that still waited then is never sent.
+ * From each of them nghttp2 may close the stream, because both sides or the peer have ended it; a
+ * RST_STREAM that still waited then is never sent. The seat is FREE (gmux__seat_free), and gone.
  *
  * A seat is made with its stream, from a slab, so that a reset needs no memory of ours. What
  * nghttp2 resets by itself, and what is refused, cannot wait, but is counted in the bucket, which
@@ -23,6 +23,21 @@
 #include <assert.h>
 
 /* ---- seats ---- */
+
+static const char *const seat_states[] = {"TAKEN", "DELAYED", "RESET", "FREE"};
+static const uint16_t seat_edges[] = {
+    [GMUX__SEAT_TAKEN] =
+        GMUX__TO(GMUX__SEAT_DELAYED) | GMUX__TO(GMUX__SEAT_RESET) | GMUX__TO(GMUX__SEAT_FREE),
+    [GMUX__SEAT_DELAYED] = GMUX__TO(GMUX__SEAT_RESET) | GMUX__TO(GMUX__SEAT_FREE),
+    [GMUX__SEAT_RESET] = GMUX__TO(GMUX__SEAT_FREE),
+    [GMUX__SEAT_FREE] = 0,
+};
+const gmux__machine gmux__seat_machine = {"seat", GMUX__SEAT_FREE + 1, seat_states, seat_edges};
+
+static void seat_set_state(gmux__seat *seat, gmux__seat_state state) {
+  gmux__machine_step(&gmux__seat_machine, seat->state, state);
+  seat->state = state;
+}
 
 static void seats_check(const gmux__conn *conn) {
   size_t seats = conn->seats.count + conn->delayed.count + conn->lingering;
@@ -92,6 +107,7 @@ void gmux__seat_free(gmux__conn *conn, gmux__seat *seat) {
   if (seat->stream) gmux__seat_leave(seat->stream);
   if (conn->block.seat == seat) conn->block.seat = NULL;
   if (seat->link.list == &conn->delayed) count_waiting(conn, -1);
+  seat_set_state(seat, GMUX__SEAT_FREE);
   gmux__list_remove(&seat->link);
   if (!conn->h2->config.is_server) seat_give_slot(conn, seat);
   gmux__seat_drop(conn->h2, seat);
@@ -118,11 +134,13 @@ static bool conn_may_reset(gmux__conn *conn) {
 }
 
 static void conn_reset_now(gmux__conn *conn, gmux__seat *seat) {
+  seat_set_state(seat, GMUX__SEAT_RESET);
   seat->is_paid = true;
   gmux__session_reset_stream(conn, seat->id, seat->reset_code);
 }
 
 static void seat_delay(gmux__conn *conn, gmux__seat *seat) {
+  seat_set_state(seat, GMUX__SEAT_DELAYED);
   gmux__list_remove(&seat->link);
   gmux__list_append(&conn->delayed, &seat->link);
   gmux__counter_add(&conn->h2->figures.resets_delayed, 1);
@@ -176,11 +194,11 @@ void gmux__resets_stop(gmux__conn *conn) {
 void gmux__stream_send_reset(gmux__stream *stream, uint32_t h2_code) {
   gmux__conn *conn = stream->conn;
   gmux__seat *seat = stream->seat;
-  if (!seat || seat->is_reset || conn->state == GMUX__CONN_CLOSED) return;
-  seat->is_reset = true;
+  if (!seat || seat->state != GMUX__SEAT_TAKEN || conn->state == GMUX__CONN_CLOSED) return;
   seat->reset_code = h2_code;
   bool has_left = conn->h2->config.is_server || stream->send.has_left;
   if (!has_left) { /* nghttp2 takes its HEADERS back: nothing leaves */
+    seat_set_state(seat, GMUX__SEAT_RESET);
     gmux__session_reset_stream(conn, seat->id, h2_code);
     return;
   }

@@ -75,12 +75,12 @@ static void rewind_messages(gmux__stream *stream) {
 }
 
 static void rewind_receiving(gmux__stream *stream) {
+  assert(stream->recv.state == GMUX__RECV_HEAD);
   gmux__head_deinit(&stream->head);
   gmux__head_deinit(&stream->tail);
   gmux__deframer_deinit(&stream->recv.deframer);
   gmux__deframer_init(&stream->recv.deframer, stream->recv.deframer.limit);
   gmux__buf_deinit(&stream->recv.pending);
-  stream->recv.state = GMUX__RECV_HEAD;
   stream->recv.piece_count = 0;
   stream->recv.is_bad = false;
 }
@@ -89,7 +89,7 @@ void gmux__stream_rewind(gmux__stream *stream) {
   assert(!stream->conn && gmux__stream_can_rewind(stream));
   rewind_messages(stream);
   rewind_receiving(stream);
-  if (stream->send.state == GMUX__SEND_CLOSED) stream->send.state = GMUX__SEND_CLOSING;
+  if (stream->send.state == GMUX__SEND_CLOSED) gmux__stream_set_send(stream, GMUX__SEND_CLOSING);
   stream->send.has_left = stream->send.is_asleep = false;
   stream->has_head_event = stream->has_half_close_event = stream->has_draining_event = false;
   gmux__free(stream->why_memory);

@@ -111,7 +111,7 @@ static void on_head(gmux__conn *conn, gmux__stream *stream, bool is_end) {
     gmux__head_deinit(&stream->head);
     return;
   }
-  stream->recv.state = GMUX__RECV_BODY;
+  gmux__stream_set_recv(stream, GMUX__RECV_BODY);
   if (!conn->h2->config.is_server) gmux__stream_commit(stream);
   if (is_end && !conn->h2->config.is_server) {
     gmux__head_move(&stream->tail, &stream->head); /* Trailers-Only */
@@ -122,7 +122,7 @@ static void on_head(gmux__conn *conn, gmux__stream *stream, bool is_end) {
 }
 
 static void on_peer_end(gmux__conn *conn, gmux__stream *stream) {
-  stream->recv.state = GMUX__RECV_CLOSED;
+  gmux__stream_set_recv(stream, GMUX__RECV_CLOSED);
   if (!conn->h2->config.is_server) {
     gmux__stream_set_end(stream, GMUX__ENDING_FINISHED, 0, "");
     return;

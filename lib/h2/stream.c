@@ -2,6 +2,29 @@
 #include <assert.h>
 #include <string.h>
 
+/* ---- the halves ---- */
+
+static const char *const send_states[] = {"OPEN", "CLOSING", "CLOSED"};
+static const uint16_t send_edges[] = {
+    [GMUX__SEND_OPEN] = GMUX__TO(GMUX__SEND_CLOSING) | GMUX__TO(GMUX__SEND_CLOSED),
+    [GMUX__SEND_CLOSING] = GMUX__TO(GMUX__SEND_CLOSED),
+    [GMUX__SEND_CLOSED] = GMUX__TO(GMUX__SEND_CLOSING), /* rewound */
+};
+const gmux__machine gmux__send_machine = {"sending half", GMUX__SEND_CLOSED + 1, send_states,
+                                          send_edges};
+
+/* What has begun to arrive is never sent again, so a rewind finds HEAD. */
+static const char *const recv_states[] = {"HEAD", "BODY", "CLOSED"};
+static const uint16_t recv_edges[] = {
+    [GMUX__RECV_HEAD] = GMUX__TO(GMUX__RECV_BODY),
+    [GMUX__RECV_BODY] = GMUX__TO(GMUX__RECV_CLOSED),
+    [GMUX__RECV_CLOSED] = 0,
+};
+const gmux__machine gmux__recv_machine = {"receiving half", GMUX__RECV_CLOSED + 1, recv_states,
+                                          recv_edges};
+
+/* ---- life ---- */
+
 void gmux__stream_init(gmux__stream *stream, gmux__h2 *h2, const gmux__stream_handlers *handlers,
                        uint32_t max_recv_bytes, uint32_t credit) {
   *stream = (gmux__stream){.handlers = handlers, .h2 = h2};

@@ -19,6 +19,7 @@
 #define GMUX__H2_STREAM_H
 
 #include "lib/base/list.h"
+#include "lib/base/machine.h"
 #include "lib/h2/head.h"
 #include "lib/io/transport.h"
 #include "lib/wire/framing.h"
@@ -99,6 +100,8 @@ typedef enum gmux__recv_state {
   GMUX__RECV_BODY,
   GMUX__RECV_CLOSED /* END_STREAM received */
 } gmux__recv_state;
+
+extern const gmux__machine gmux__send_machine, gmux__recv_machine;
 
 /* How a stream ended. */
 typedef struct gmux__stream_end {

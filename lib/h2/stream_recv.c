@@ -155,7 +155,7 @@ static void deliver_body(gmux__stream *stream) {
  * section 8.1), and do not let who writes it wait until the answer has been taken. */
 static void stop_sending(gmux__stream *stream) {
   if (gmux__stream_is_finished(stream)) return;
-  stream->send.state = GMUX__SEND_CLOSED;
+  gmux__stream_set_send(stream, GMUX__SEND_CLOSED);
   gmux__stream_drop(stream);
   gmux__stream_send_reset(stream, NGHTTP2_NO_ERROR);
   if (stream->handlers->on_answered) stream->handlers->on_answered(stream);

@@ -107,7 +107,7 @@ static ssize_t on_data_wanted(nghttp2_session *session, int32_t id, uint8_t *buf
       *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
     }
     *flags |= NGHTTP2_DATA_FLAG_EOF;
-    stream->send.state = GMUX__SEND_CLOSED;
+    gmux__stream_set_send(stream, GMUX__SEND_CLOSED);
   }
   if (n > room) n = room;
   if (n) *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
@@ -214,13 +214,13 @@ int gmux__stream_write(gmux__stream *stream, gmux_bytes *message) {
 
 void gmux__stream_half_close(gmux__stream *stream) {
   if (stream->send.state != GMUX__SEND_OPEN) return;
-  stream->send.state = GMUX__SEND_CLOSING;
+  gmux__stream_set_send(stream, GMUX__SEND_CLOSING);
   stream_wake(stream);
 }
 
 void gmux__stream_finish(gmux__stream *stream, size_t trailer_count) {
   if (stream->send.state != GMUX__SEND_OPEN || !stream->conn || !stream->conn->session) return;
-  stream->send.state = GMUX__SEND_CLOSING;
+  gmux__stream_set_send(stream, GMUX__SEND_CLOSING);
   stream->send.trailer_count = trailer_count;
   if (stream->send.has_headers) {
     stream_wake(stream);
@@ -231,6 +231,6 @@ void gmux__stream_finish(gmux__stream *stream, size_t trailer_count) {
     return;
   }
   stream->send.has_headers = true;
-  stream->send.state = GMUX__SEND_CLOSED;
+  gmux__stream_set_send(stream, GMUX__SEND_CLOSED);
   gmux__conn_want_write(stream->conn);
 }

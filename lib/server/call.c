@@ -17,23 +17,37 @@ static gmux_server_call *call_of_exchange(gmux__exchange *exchange) {
 
 /* ---- state ---- */
 
-static void call_set_state(gmux_server_call *call, gmux__call_state state) {
-  static const char *const names[] = {"NEW", "RUNNING", "ANSWERED", "OVER"};
-  gmux__call_state from = call->loop.state;
-  assert(state > from); /* the diagram in call.h is a line with shortcuts */
+/* A line with shortcuts. */
+static const char *const call_states[] = {"NEW", "RUNNING", "ANSWERED", "OVER"};
+static const uint16_t call_edges[] = {
+    [GMUX__SERVER_CALL_NEW] = GMUX__TO(GMUX__SERVER_CALL_RUNNING) |
+                              GMUX__TO(GMUX__SERVER_CALL_ANSWERED) |
+                              GMUX__TO(GMUX__SERVER_CALL_OVER),
+    [GMUX__SERVER_CALL_RUNNING] =
+        GMUX__TO(GMUX__SERVER_CALL_ANSWERED) | GMUX__TO(GMUX__SERVER_CALL_OVER),
+    [GMUX__SERVER_CALL_ANSWERED] = GMUX__TO(GMUX__SERVER_CALL_OVER),
+    [GMUX__SERVER_CALL_OVER] = 0,
+};
+const gmux__machine gmux__server_call_machine = {"server's call", GMUX__SERVER_CALL_OVER + 1,
+                                                 call_states, call_edges};
+
+static void call_set_state(gmux_server_call *call, gmux__server_call_state state) {
+  gmux__server_call_state from = call->loop.state;
+  gmux__machine_step(&gmux__server_call_machine, from, state);
   gmux__log(gmux__loop_logger(call->server->loop), GMUX_LOG_DEBUG, "server",
             "%s: call %s: %s -> %s", call->connection->peer, gmux_server_call_path(call),
-            names[from], names[state]);
+            call_states[from], call_states[state]);
   call->loop.state = state;
-  if (from == GMUX__CALL_NEW && state != GMUX__CALL_OVER) gmux__server_count_started(call->server);
+  if (from == GMUX__SERVER_CALL_NEW && state != GMUX__SERVER_CALL_OVER)
+    gmux__server_count_started(call->server);
 }
 
 /* The end, for all ways there. The state is settled before the application is called. */
 static void call_end(gmux_server_call *call, gmux_code code, bool has_succeeded) {
   gmux_loop *loop = call->server->loop;
   const gmux__method *method = call->method;
-  bool is_counted = call->loop.state != GMUX__CALL_NEW;
-  call_set_state(call, GMUX__CALL_OVER);
+  bool is_counted = call->loop.state != GMUX__SERVER_CALL_NEW;
+  call_set_state(call, GMUX__SERVER_CALL_OVER);
   gmux__timer_clear(loop, &call->loop.deadline);
   if (is_counted) gmux__server_count_ended(call->server, has_succeeded);
   gmux__server_conn_call_over(call->connection);
@@ -45,7 +59,7 @@ static void call_end(gmux_server_call *call, gmux_code code, bool has_succeeded)
 
 /* Nothing can be written any more; what is queued, and call->loop.answer behind it, leaves. */
 static void call_answer(gmux_server_call *call) {
-  call_set_state(call, GMUX__CALL_ANSWERED);
+  call_set_state(call, GMUX__SERVER_CALL_ANSWERED);
   atomic_store(&call->exchange.shared.is_write_closed, true);
   gmux__stream *stream = &call->loop.stream;
   gmux__stream_finish(stream, gmux__answer_count(&call->loop.answer, !stream->send.has_headers));
@@ -68,7 +82,7 @@ enum { LAST_WORDS_NS = 1000000000 };
 static void call_on_deadline(void *arg) {
   gmux_server_call *call = arg;
   gmux_loop *loop = call->server->loop;
-  if (call->loop.state == GMUX__CALL_RUNNING &&
+  if (call->loop.state == GMUX__SERVER_CALL_RUNNING &&
       gmux__list_is_empty(&call->loop.stream.send.queue)) {
     gmux__timer_set(loop, &call->loop.deadline, gmux__loop_now(loop) + LAST_WORDS_NS);
     call_break(call, GMUX_DEADLINE_EXCEEDED, "the deadline has passed");
@@ -112,14 +126,14 @@ static void call_grant_credit(gmux_server_call *call) {
 
 static void call_accept(gmux_server_call *call, const gmux__method *method) {
   call->method = method;
-  call_set_state(call, GMUX__CALL_RUNNING);
+  call_set_state(call, GMUX__SERVER_CALL_RUNNING);
   call_set_deadline(call, call->loop.stream.head.timeout_ns);
   if (method->handlers->on_call) {
     call->loop.is_in_on_call = true;
     method->handlers->on_call(call, method->user_data);
     call->loop.is_in_on_call = false;
   }
-  if (call->loop.state == GMUX__CALL_RUNNING) call_grant_credit(call);
+  if (call->loop.state == GMUX__SERVER_CALL_RUNNING) call_grant_credit(call);
 }
 
 static void call_on_headers(gmux__stream *stream) {
@@ -156,7 +170,7 @@ static int call_take_message(gmux_server_call *call, gmux_bytes *message) {
 
 static void call_on_message(gmux__stream *stream, gmux_bytes *message) {
   gmux_server_call *call = call_of_stream(stream);
-  if (call->loop.state != GMUX__CALL_RUNNING) return;
+  if (call->loop.state != GMUX__SERVER_CALL_RUNNING) return;
   call->loop.requests++;
   if (call->loop.requests > 1 && gmux__kind_has_one_request(call->method->kind)) {
     call_break(call, GMUX_INTERNAL,
@@ -181,7 +195,7 @@ static gmux_code broken_code(int error) {
 
 static void call_on_bad_message(gmux__stream *stream, int error, const char *why) {
   gmux_server_call *call = call_of_stream(stream);
-  if (call->loop.state != GMUX__CALL_RUNNING) return;
+  if (call->loop.state != GMUX__SERVER_CALL_RUNNING) return;
   gmux_status status = {.code = broken_code(error), .message = why};
   gmux__answer *answer = &call->loop.answer;
   *answer = (gmux__answer){
@@ -199,7 +213,7 @@ static void call_run_unary(gmux_server_call *call) {
 
 static void call_on_half_close(gmux__stream *stream) {
   gmux_server_call *call = call_of_stream(stream);
-  if (call->loop.state != GMUX__CALL_RUNNING) return;
+  if (call->loop.state != GMUX__SERVER_CALL_RUNNING) return;
   const gmux__method *method = call->method;
   if (call->loop.requests == 0 && gmux__kind_has_one_request(method->kind)) {
     call_break(call, GMUX_INTERNAL, "the method takes one request message, the client sent none");
@@ -318,7 +332,7 @@ static int call_apply_op(gmux_server_call *call, gmux__op *op) {
 
 static int call_apply(gmux__exchange *exchange, gmux__op *op, bool was_posted) {
   gmux_server_call *call = call_of_exchange(exchange);
-  if (call->loop.state != GMUX__CALL_RUNNING)
+  if (call->loop.state != GMUX__SERVER_CALL_RUNNING)
     return gmux__fail(GMUX_ERR_STATE, "the call is finished, or over");
   int error = call_apply_op(call, op);
   /* Who posted it believes that it was done. */
@@ -333,7 +347,7 @@ static void call_drop(void *data) {
 
 static void call_on_writable(gmux__exchange *exchange) {
   gmux_server_call *call = call_of_exchange(exchange);
-  if (call->loop.state != GMUX__CALL_RUNNING) return;
+  if (call->loop.state != GMUX__SERVER_CALL_RUNNING) return;
   const gmux__method *method = call->method;
   if (method->handlers->on_writable) method->handlers->on_writable(call, method->user_data);
 }
@@ -342,7 +356,7 @@ static void call_on_writable(gmux__exchange *exchange) {
 
 static void call_destroy(gmux__exchange *exchange) {
   gmux_server_call *call = call_of_exchange(exchange);
-  assert(call->loop.state == GMUX__CALL_OVER);
+  assert(call->loop.state == GMUX__SERVER_CALL_OVER);
   gmux_server *server = call->server;
   gmux__stream_deinit(&call->loop.stream);
   gmux__answer_deinit(&call->loop.answer);

@@ -13,6 +13,7 @@
 #ifndef GMUX__SERVER_CALL_H
 #define GMUX__SERVER_CALL_H
 
+#include "lib/base/machine.h"
 #include "lib/h2/exchange.h"
 #include "lib/h2/stream.h"
 #include "lib/server/answer.h"
@@ -20,12 +21,14 @@
 #include "lib/server/methods.h"
 #include <gmux/server.h>
 
-typedef enum gmux__call_state {
-  GMUX__CALL_NEW = 0,
-  GMUX__CALL_RUNNING,
-  GMUX__CALL_ANSWERED,
-  GMUX__CALL_OVER
-} gmux__call_state;
+typedef enum gmux__server_call_state {
+  GMUX__SERVER_CALL_NEW = 0,
+  GMUX__SERVER_CALL_RUNNING,
+  GMUX__SERVER_CALL_ANSWERED,
+  GMUX__SERVER_CALL_OVER
+} gmux__server_call_state;
+
+extern const gmux__machine gmux__server_call_machine;
 
 /* A request of a unary method that is not longer waits for its half-close in the call itself, so
  * that small calls need no allocation; a longer one in memory of its own. */
@@ -39,7 +42,7 @@ struct gmux_server_call {
   void *data;                    /* the application's */
   struct {                       /* the loop's thread */
     gmux__stream stream;
-    gmux__call_state state;
+    gmux__server_call_state state;
     gmux__answer answer; /* from ANSWERED on */
     gmux__timer deadline;
     uint64_t deadline_ns; /* GMUX__NEVER: none */

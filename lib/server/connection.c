@@ -19,18 +19,21 @@ static gmux_loop *conn_loop(const gmux__server_conn *c) {
 
 /* ---- state ---- */
 
+static const char *const conn_states[] = {"HANDSHAKING", "SERVING", "LEAVING", "GONE"};
+/* Forward, and only who has served can leave. */
+static const uint16_t conn_edges[] = {
+    [GMUX__SERVER_CONN_HANDSHAKING] =
+        GMUX__TO(GMUX__SERVER_CONN_SERVING) | GMUX__TO(GMUX__SERVER_CONN_GONE),
+    [GMUX__SERVER_CONN_SERVING] =
+        GMUX__TO(GMUX__SERVER_CONN_LEAVING) | GMUX__TO(GMUX__SERVER_CONN_GONE),
+    [GMUX__SERVER_CONN_LEAVING] = GMUX__TO(GMUX__SERVER_CONN_GONE),
+    [GMUX__SERVER_CONN_GONE] = 0,
+};
+const gmux__machine gmux__server_conn_machine = {"server's connection", GMUX__SERVER_CONN_GONE + 1,
+                                                 conn_states, conn_edges};
+
 const char *gmux__server_conn_state_str(gmux__server_conn_state state) {
-  switch (state) {
-  case GMUX__SERVER_CONN_HANDSHAKING:
-    return "HANDSHAKING";
-  case GMUX__SERVER_CONN_SERVING:
-    return "SERVING";
-  case GMUX__SERVER_CONN_LEAVING:
-    return "LEAVING";
-  case GMUX__SERVER_CONN_GONE:
-    return "GONE";
-  }
-  return "?";
+  return gmux__machine_str(&gmux__server_conn_machine, state);
 }
 
 /* SERVING: when it is too old or idle, or may be. While calls run it is not idle before one more
@@ -58,11 +61,6 @@ static uint64_t conn_timer_at(const gmux__server_conn *c) {
   return GMUX__NEVER;
 }
 
-static bool is_legal_edge(gmux__server_conn_state from, gmux__server_conn_state to) {
-  /* Forward, and only who has served can leave. */
-  return to > from && !(from == GMUX__SERVER_CONN_HANDSHAKING && to == GMUX__SERVER_CONN_LEAVING);
-}
-
 static void conn_enter(gmux__server_conn *c, gmux__server_conn_state state) {
   gmux__list_remove(&c->link);
   c->state = state;
@@ -73,9 +71,7 @@ static void conn_enter(gmux__server_conn *c, gmux__server_conn_state state) {
 }
 
 static void conn_set_state(gmux__server_conn *c, gmux__server_conn_state state, const char *why) {
-  bool is_legal = is_legal_edge(c->state, state);
-  assert(is_legal);
-  (void)is_legal;
+  gmux__machine_step(&gmux__server_conn_machine, c->state, state);
   gmux__conn_log(c->conn, GMUX_LOG_DEBUG, "server", "%s -> %s%s%s",
                  gmux__server_conn_state_str(c->state), gmux__server_conn_state_str(state),
                  why[0] ? ": " : "", why);

@@ -16,6 +16,7 @@
 #ifndef GMUX__SERVER_CONNECTION_H
 #define GMUX__SERVER_CONNECTION_H
 
+#include "lib/base/machine.h"
 #include "lib/h2/conn.h"
 #include <gmux/server.h>
 
@@ -26,6 +27,7 @@ typedef enum gmux__server_conn_state {
   GMUX__SERVER_CONN_GONE
 } gmux__server_conn_state;
 
+extern const gmux__machine gmux__server_conn_machine;
 const char *gmux__server_conn_state_str(gmux__server_conn_state state);
 
 typedef struct gmux__server_conn {

@@ -78,12 +78,20 @@ static void server_tell_waiters(gmux_server *server) {
 
 /* ---- the end, on the loop's thread ---- */
 
-/* Goes forward only. */
+static const char *const server_states[] = {"OPEN", "DRAINING", "CLOSED"};
+static const uint16_t server_edges[] = {
+    [GMUX__SERVER_OPEN] = GMUX__TO(GMUX__SERVER_DRAINING),
+    [GMUX__SERVER_DRAINING] = GMUX__TO(GMUX__SERVER_CLOSED),
+    [GMUX__SERVER_CLOSED] = 0,
+};
+const gmux__machine gmux__server_machine = {"server", GMUX__SERVER_CLOSED + 1, server_states,
+                                            server_edges};
+
 static void server_set_state(gmux_server *server, gmux__server_state state) {
-  static const char *const names[] = {"OPEN", "DRAINING", "CLOSED"};
-  assert(state > server->loop_only.state);
+  gmux__server_state old = server->loop_only.state;
+  gmux__machine_step(&gmux__server_machine, old, state);
   gmux__log(gmux__loop_logger(server->loop), GMUX_LOG_DEBUG, "server", "server: %s -> %s",
-            names[server->loop_only.state], names[state]);
+            server_states[old], server_states[state]);
   server->loop_only.state = state;
 }
 

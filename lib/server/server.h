@@ -13,6 +13,7 @@
 #ifndef GMUX__SERVER_SERVER_H
 #define GMUX__SERVER_SERVER_H
 
+#include "lib/base/machine.h"
 #include "lib/base/slab.h"
 #include "lib/h2/conn.h"
 #include "lib/server/connection.h"
@@ -26,6 +27,8 @@ typedef enum gmux__server_state {
   GMUX__SERVER_DRAINING,
   GMUX__SERVER_CLOSED
 } gmux__server_state;
+
+extern const gmux__machine gmux__server_machine;
 
 struct gmux_server {
   gmux_loop *loop;
