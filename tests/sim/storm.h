@@ -2,10 +2,13 @@
  * storm.h: what the files of the storm share.
  *
  * A storm is one world made from one number: servers, channels, calls that misbehave in every way
- * the headers allow, and a network that breaks. storm_channel.c makes channels and counts with
- * them, storm_client.c starts calls and hears of them, storm_server.c answers them and keeps the
- * ledger, storm_test.c makes the weather, heals it and reads the laws. All that is random comes
- * from the seed, so a seed that breaks a law does so again.
+ * the headers allow, and a network that breaks. storm_plan.c draws what will happen, storm_run.c
+ * lets it happen, heals it and reads the laws; storm_world.c makes the world, storm_channel.c makes
+ * channels and counts with them, storm_client.c starts calls and hears of them, storm_server.c
+ * answers them and keeps the ledger, storm_faults.c breaks and heals, storm_story.c tells.
+ *
+ * All that is random comes from the seed. Who draws says on whose behalf (storm_on_behalf), because
+ * each move, call and channel has a stream of its own: see storm_plan.h.
  *
  * What a message holds follows from its call, its direction and its number alone, so that each side
  * knows what must arrive without having been told.
@@ -14,16 +17,20 @@
 #define TESTS_SIM_STORM_H
 
 #include "tests/sim/net.h"
+#include "tests/sim/storm_plan.h"
 #include <gmux/call.h>
 #include <gmux/channel.h>
 #include <gmux/error.h>
 #include <gmux/server.h>
 
+/* Calls beside the planned ones: those that a call's handlers start, and the probes in the end. */
 enum {
-  STORM_SERVERS = 2,
-  STORM_CHANNELS = 2,
+  STORM_SERVERS = 4,
+  STORM_CHANNELS = 3,
   STORM_LOOPS = 2,
-  STORM_CALLS = 600,
+  STORM_CHILDREN = 3, /* of each planned call */
+  STORM_FIRST_PROBE = STORM_PLANNED * (1 + STORM_CHILDREN),
+  STORM_CALLS = STORM_FIRST_PROBE + STORM_CHANNELS,
   STORM_LIVES = 200
 };
 enum { STORM_TO_SERVER = 0, STORM_TO_CLIENT = 1 };
@@ -32,7 +39,8 @@ enum { STORM_TO_SERVER = 0, STORM_TO_CLIENT = 1 };
 
 /* A call as its client sees it, and the line of the ledger in which its server writes. */
 typedef struct storm_call {
-  uint32_t id;
+  uint32_t id;       /* 0: not started */
+  uint64_t random;   /* the stream of its client */
   gmux_call *handle; /* NULL: let go of */
   int channel;
   unsigned generation; /* of the channel */
@@ -49,6 +57,7 @@ typedef struct storm_call {
   uint64_t ended_ns;
   gmux_code code;
   gmux_evidence evidence;
+  unsigned children;
   struct { /* the servers' */
     unsigned executed, ends;
   } ledger;
@@ -58,6 +67,7 @@ typedef struct storm_call {
 typedef struct storm_served {
   gmux_server_call *call; /* valid while held, or in a handler */
   storm_call *asked;
+  uint64_t random; /* the stream of its server */
   const struct storm_life *life;
   gmux_method_kind kind;
   gmux_loop *loop;
@@ -75,6 +85,7 @@ typedef struct storm_channel {
   gmux_channel *channel; /* NULL: none now */
   gmux_loop *loop;
   unsigned generation;
+  uint64_t random; /* the stream of who watches it */
   uint64_t started, succeeded, failed;
   uint64_t left; /* of those that ended: whose evidence says so */
   uint32_t max_refused_retries, max_idempotent_retries;
@@ -108,13 +119,16 @@ typedef struct storm_server {
   bool is_draining;
   bool is_narrow;      /* it may turn away a channel, or cut off a call */
   unsigned closes_due; /* on_closed that must still come */
+  unsigned lives;      /* so far */
 } storm_server;
 
 typedef struct storm {
-  uint64_t seed, random;
+  storm_plan plan;
+  uint64_t *random; /* the stream that is drawn from */
+  uint64_t of_world, of_calm;
   sim *sim;
-  gmux_tls *server_tls, *client_tls;      /* NULL: cleartext */
-  bool is_outside, fails_memory, is_calm; /* calm: nobody does mischief any more */
+  gmux_tls *server_tls, *client_tls; /* NULL: cleartext */
+  bool is_outside, is_calm;          /* calm: nobody does mischief any more */
   int loop_count, server_count, channel_count;
   gmux_loop *loops[STORM_LOOPS];
   storm_server servers[STORM_SERVERS];
@@ -124,37 +138,60 @@ typedef struct storm {
   storm_closing closings[STORM_LIVES];
   size_t closing_count;
   gmux_method *methods[4];
-  storm_call calls[STORM_CALLS];
-  size_t call_count;
+  storm_call calls[STORM_CALLS];    /* by id, from 1 */
+  storm_call *started[STORM_CALLS]; /* in the order in which they were */
+  size_t call_count;                /* of those */
   storm_served served[STORM_CALLS * 2];
   size_t served_count;
-  size_t max_bytes;   /* of a message */
-  unsigned roughness; /* percent of the weather that comes */
-  unsigned malice;    /* how much more than usual handlers do beside their work */
-  unsigned in_api;    /* functions of the library that the test is in */
-  size_t owned;       /* bytes values given away and not released yet */
+  size_t max_bytes; /* of a message */
+  unsigned malice;  /* how much more than usual handlers do beside their work */
+  unsigned in_api;  /* functions of the library that the test is in */
+  size_t owned;     /* bytes values given away and not released yet */
+  uint64_t happened[STORM_FAULT_KINDS];
   bool is_broken;
+  char broken_law[160]; /* the first one: which it is, without numbers */
 } storm;
 
 extern storm st;
 
-/* ---- storm_test.c ---- */
+/* ---- storm_world.c ---- */
 
+/* From whose stream is drawn from now on. */
+void storm_on_behalf(uint64_t *stream);
 uint64_t storm_random(uint64_t below);
 bool storm_chance(unsigned percent);
-/* One line of the story that is told when a law breaks. */
-void storm_note(const char *format, ...) GMUX_PRINTF(1, 2);
-/* Tells the story, once, if `holds` is false. */
-bool storm_law(bool holds, const char *format, ...) GMUX_PRINTF(2, 3);
+void storm_world_make(void); /* st.plan is made */
+void storm_world_end(void);
+gmux_bytes storm_message(uint32_t id, int direction, unsigned number);
+bool storm_message_is(const gmux_bytes *message, uint32_t id, int direction, unsigned number);
 /* 0, or out of memory where that is made to happen; `also` is another answer that is right. */
 bool storm_is_fine(int error, int also);
 /* "In the order of the calls of one thread": where threads are played, only one of them speaks on a
  * call, and in calm that is the test. */
 bool storm_may_speak(gmux_loop *loop, bool is_of_loop);
-gmux_bytes storm_message(uint32_t id, int direction, unsigned number);
-bool storm_message_is(const gmux_bytes *message, uint32_t id, int direction, unsigned number);
+
+/* ---- storm_story.c ---- */
+
+/* One line of the story that is told when a law breaks. */
+void storm_note(const char *format, ...) GMUX_PRINTF(1, 2);
+/* Tells the story, once, if `holds` is false. */
+bool storm_law(bool holds, const char *format, ...) GMUX_PRINTF(2, 3);
+void storm_story_begin(bool is_live); /* live: while it happens, too */
+
+/* ---- storm_run.c ---- */
+
+/* The plan that st.plan holds, from the first move to the last law. True: all laws held. */
+bool storm_run(void);
 /* What a handler may do beside its work: to other calls, channels, servers and links. */
 void storm_mischief(void);
+
+/* ---- storm_faults.c ---- */
+
+void storm_fault_begin(const storm_move *move);
+void storm_fault_end(const storm_move *move);
+/* It was not only planned: a link was there to be reset. */
+void storm_fault_happened(storm_fault fault);
+void storm_faults_heal(void); /* all of them, for calm */
 
 /* Around every function of the library: no handler may come from inside one. */
 #define STORM_API(call) (st.in_api++, storm_api_done(call))
@@ -181,7 +218,8 @@ void storm_law_of_channel(int i);
 /* ---- storm_client.c ---- */
 
 /* NULL: it could not be started. */
-storm_call *storm_call_start(int channel);
+storm_call *storm_call_start(uint32_t id);
+storm_call *storm_child_start(storm_call *parent);
 storm_call *storm_probe_start(int channel);
 /* Something that an application might do to a call at any time. */
 void storm_call_poke(storm_call *c);
@@ -195,8 +233,8 @@ extern const char *const storm_paths[4];
 void storm_server_open(int i);
 void storm_server_drain(int i);
 void storm_server_free(int i);
-/* GOAWAY on one of its connections: in two steps, or abrupt. Not from a handler. */
-void storm_server_goaway(int i);
+/* GOAWAY on one of its connections. Not from a handler. False: there is none. */
+bool storm_server_goaway(int i, bool is_abrupt);
 gmux__address storm_server_address(int i);
 void storm_served_poke(storm_served *s);
 void storm_served_complete(storm_served *s);

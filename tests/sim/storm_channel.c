@@ -87,15 +87,16 @@ static void channel_begin(storm_channel *ch, const gmux_channel_options *o) {
   ch->may_be_refused = o->eager_calls > 0;
 }
 
-void storm_channel_open(int i) {
+static void channel_open(int i) {
   storm_channel *ch = &st.channels[i];
   gmux_channel_options o = random_options();
   char target[64];
   gmux__address at = storm_server_address((int)storm_random((uint64_t)st.server_count));
+  char text[GMUX__ADDRESS_TEXT];
   if (storm_chance(50))
     snprintf(target, sizeof target, "dns:///storm.example:%u", at.port);
   else
-    snprintf(target, sizeof target, "ipv4:127.0.0.1:%u", at.port);
+    snprintf(target, sizeof target, "%s", gmux__address_str(&at, text));
   ch->loop = st.loops[storm_random((uint64_t)st.loop_count)];
   int error = STORM_API(gmux_channel_new(&ch->channel, ch->loop, target, &o));
   storm_law(storm_is_fine(error, 0), "no channel: %s", gmux_last_error());
@@ -107,11 +108,22 @@ void storm_channel_open(int i) {
              o.min_connections, o.max_connections, o.max_age_ms, o.max_calls);
 }
 
+/* What it is like is drawn from a stream of its own, for each of its lives. */
+void storm_channel_open(int i) {
+  storm_channel *ch = &st.channels[i];
+  uint64_t nth = (uint64_t)i << 32 | ch->generation;
+  uint64_t *random = st.random;
+  ch->random = storm_stream_start(st.plan.seed, STORM_STREAM_CHANNEL, nth);
+  storm_on_behalf(&ch->random);
+  channel_open(i);
+  storm_on_behalf(random);
+}
+
 /* ---- the end ---- */
 
 static bool has_running_calls(const storm_closing *closing) {
   for (size_t i = 0; i < st.call_count; i++) {
-    const storm_call *c = &st.calls[i];
+    const storm_call *c = st.started[i];
     if (c->channel == closing->channel && c->generation == closing->generation && c->ends == 0)
       return true;
   }
@@ -176,39 +188,40 @@ void storm_channels_let_go(void) {
 /* ---- what is done to it ---- */
 
 static void on_state(gmux_channel_state state, void *user_data) {
-  (void)user_data;
+  storm_on_behalf(user_data);
   storm_law(st.in_api == 0, "a watch from inside a function of the library");
   storm_note("a watch sees %s", gmux_channel_state_str(state));
   if (!st.is_calm) storm_mischief();
 }
 
 static void on_warm(int error, void *user_data) {
-  (void)user_data;
+  storm_on_behalf(user_data);
   storm_law(st.in_api == 0, "the answer of warm from inside a function of the library");
   storm_law(storm_is_fine(error, GMUX_ERR_CLOSED), "a channel cannot be warmed: %d", error);
   storm_note("a channel is warm: %d", error);
   if (!st.is_calm) storm_mischief();
 }
 
-static void channel_watch(gmux_channel *channel) {
-  int error = STORM_API(
-      gmux_channel_watch_state(channel, gmux_channel_get_state(channel, false), on_state, NULL));
+static void channel_watch(storm_channel *ch) {
+  gmux_channel_state state = gmux_channel_get_state(ch->channel, false);
+  int error = STORM_API(gmux_channel_watch_state(ch->channel, state, on_state, &ch->random));
   storm_law(storm_is_fine(error, 0), "a state cannot be watched: %d", error);
 }
 
-static void channel_warm(gmux_channel *channel) {
-  int error = STORM_API(gmux_channel_warm(channel, on_warm, NULL));
+static void channel_warm(storm_channel *ch) {
+  int error = STORM_API(gmux_channel_warm(ch->channel, on_warm, &ch->random));
   storm_law(storm_is_fine(error, 0), "a channel cannot be warmed: %d", error);
 }
 
 /* A pause is not for long: nothing else happens in one. */
-static void channel_do(gmux_channel *channel) {
+static void channel_do(storm_channel *ch) {
+  gmux_channel *channel = ch->channel;
   switch (storm_random(9)) {
   case 0:
     gmux_channel_reset_backoff(channel);
     return;
   case 1:
-    channel_watch(channel);
+    channel_watch(ch);
     return;
   case 2:
     gmux_channel_pause(channel);
@@ -222,7 +235,7 @@ static void channel_do(gmux_channel *channel) {
     gmux_channel_rotate(channel);
     return;
   case 7:
-    channel_warm(channel);
+    channel_warm(ch);
     return;
   default:
     gmux_channel_get_state(channel, true);
@@ -233,7 +246,7 @@ static void channel_do(gmux_channel *channel) {
 void storm_channel_poke(int i) {
   if (!st.channels[i].channel) return;
   st.in_api++;
-  channel_do(st.channels[i].channel);
+  channel_do(&st.channels[i]);
   st.in_api--;
 }
 

@@ -128,7 +128,8 @@ void storm_call_complete(storm_call *c) {
 
 /* ---- handlers ---- */
 
-static void law_of_handlers(const storm_call *c, const char *what) {
+static void handler_begin(storm_call *c, const char *what) {
+  storm_on_behalf(&c->random);
   storm_law(st.in_api == 0, "call %u: %s from inside a function of the library", c->id, what);
   storm_law(c->ends == 0, "call %u: %s after on_end", c->id, what);
 }
@@ -137,7 +138,7 @@ static void handler_mischief(storm_call *c, gmux_call *call) {
   if (st.is_calm) return;
   if (storm_chance(8 * st.malice)) call_act(c, call);
   if (storm_chance(2 * st.malice)) storm_call_let_go(c);
-  if (storm_chance(3)) storm_call_start((int)storm_random((uint64_t)st.channel_count));
+  if (storm_chance(3)) storm_child_start(c);
   storm_mischief();
 }
 
@@ -186,7 +187,7 @@ static bool metadata_is(const gmux_metadata *metadata, const char *key, uint32_t
 
 static void on_headers(gmux_call *call, const gmux_metadata *metadata, void *user_data) {
   storm_call *c = user_data;
-  law_of_handlers(c, "on_headers");
+  handler_begin(c, "on_headers");
   storm_law(c->headers++ == 0, "call %u: on_headers twice", c->id);
   storm_law(c->received == 0, "call %u: on_headers after a message", c->id);
   storm_law(!metadata || metadata_is(metadata, "x-echo", c->id), "call %u: foreign metadata",
@@ -196,7 +197,7 @@ static void on_headers(gmux_call *call, const gmux_metadata *metadata, void *use
 
 static void on_message(gmux_call *call, gmux_bytes *message, void *user_data) {
   storm_call *c = user_data;
-  law_of_handlers(c, "on_message");
+  handler_begin(c, "on_message");
   storm_law(storm_message_is(message, c->id, STORM_TO_CLIENT, c->received),
             "call %u: message %u of %zu bytes is not what was sent", c->id, c->received,
             message->len);
@@ -212,7 +213,7 @@ static void on_message(gmux_call *call, gmux_bytes *message, void *user_data) {
 
 static void on_writable(gmux_call *call, void *user_data) {
   storm_call *c = user_data;
-  law_of_handlers(c, "on_writable");
+  handler_begin(c, "on_writable");
   storm_law(c->is_full, "call %u: on_writable, and it was not full", c->id);
   c->is_full = false;
   while (c->written < c->to_write && !c->is_full && !c->is_half_closed && !c->is_memory_short &&
@@ -226,7 +227,7 @@ static void on_writable(gmux_call *call, void *user_data) {
 
 static void on_draining(gmux_call *call, void *user_data) {
   storm_call *c = user_data;
-  law_of_handlers(c, "on_draining");
+  handler_begin(c, "on_draining");
   gmux_call_explanation e = law_of_explanation(c, call);
   c->drainings++;
   storm_law(c->drainings <= e.attempts, "call %u: on_draining %u times in %u attempts", c->id,
@@ -255,7 +256,7 @@ static void law_of_success(const storm_call *c, const gmux_metadata *trailers) {
 static void call_ended(storm_call *c, gmux_call *call, const gmux_status *status,
                        const gmux_metadata *trailers) {
   storm_channel *channel = &st.channels[c->channel];
-  law_of_handlers(c, "on_end");
+  handler_begin(c, "on_end");
   gmux_call_explanation e = law_of_explanation(c, call);
   c->ends++;
   c->code = status->code;
@@ -268,7 +269,7 @@ static void call_ended(storm_call *c, gmux_call *call, const gmux_status *status
   if (c->code == GMUX_OK) law_of_success(c, trailers);
   storm_law(!evidence_excludes_execution(c->evidence) || c->ledger.executed == 0,
             "call %u: executed, and its evidence is \"%s\"", c->id, gmux_evidence_str(c->evidence));
-  storm_law(c->evidence != GMUX_EVIDENCE_REFUSED || st.fails_memory || c->may_be_refused,
+  storm_law(c->evidence != GMUX_EVIDENCE_REFUSED || st.plan.fails_memory || c->may_be_refused,
             "call %u: refused by a server whose limit is known", c->id);
   if (c->generation != channel->generation || !channel->channel) return;
   if (c->evidence != GMUX_EVIDENCE_NEVER_LEFT) channel->left++;
@@ -287,7 +288,7 @@ static void after_end(storm_call *c, gmux_call *call) {
     call_act(c, call);
   }
   if (storm_chance(50)) storm_call_let_go(c);
-  if (storm_chance(15)) storm_call_start((int)storm_random((uint64_t)st.channel_count));
+  if (storm_chance(15)) storm_child_start(c);
   storm_mischief();
 }
 
@@ -372,11 +373,9 @@ static storm_call *call_start(storm_call *c, const gmux_call_options *options) {
     c->deadline_ns = sim_now(st.sim) + (uint64_t)options->timeout_ms * STORM_MS;
   int error = call_begin(c, channel->channel, options);
   storm_law(storm_is_fine(error, 0), "call %u cannot be started: %d", c->id, error);
-  if (error) {
-    st.call_count--;
-    return NULL;
-  }
+  if (error) return NULL;
   channel->started++;
+  st.started[st.call_count++] = c;
   storm_note("call %u: %s%s on channel %d, timeout %lld%s%s", c->id,
              c->is_unary_form ? "whole " : "", kind_names[c->kind], c->channel,
              options->timeout_ms == GMUX_NO_TIMEOUT ? -1 : (long long)options->timeout_ms,
@@ -384,11 +383,12 @@ static storm_call *call_start(storm_call *c, const gmux_call_options *options) {
   return c;
 }
 
-static storm_call *call_new(int channel, gmux_method_kind kind, bool is_unary_form) {
-  if (st.call_count == STORM_CALLS) return NULL;
-  storm_call *c = &st.calls[st.call_count];
+static storm_call *call_new(uint32_t id, int channel, gmux_method_kind kind, bool is_unary_form) {
+  storm_call *c = &st.calls[id - 1];
+  uint64_t random = c->random;
   memset(c, 0, sizeof *c);
-  c->id = (uint32_t)++st.call_count;
+  c->id = id;
+  c->random = random;
   c->channel = channel;
   c->generation = st.channels[channel].generation;
   c->loop = st.channels[channel].loop;
@@ -404,21 +404,22 @@ static storm_call *call_new(int channel, gmux_method_kind kind, bool is_unary_fo
 
 static storm_call *call_start_with(storm_call *c, gmux_call_options *options) {
   gmux_metadata *metadata = call_metadata(c->id);
-  if (!metadata) {
-    st.call_count--;
-    return NULL;
-  }
   options->metadata = metadata;
-  storm_call *started = call_start(c, options);
+  storm_call *started = metadata ? call_start(c, options) : NULL;
   gmux_metadata_free(metadata);
+  if (!started) c->id = 0;
   return started;
 }
 
-storm_call *storm_call_start(int channel) {
-  if (!st.channels[channel].channel) return NULL;
+/* All that is drawn for a call comes from its own stream. */
+storm_call *storm_call_start(uint32_t id) {
+  uint64_t *random = &st.calls[id - 1].random;
+  *random = storm_stream_start(st.plan.seed, STORM_STREAM_CALL, id);
+  storm_on_behalf(random);
+  int channel = (int)storm_random((uint64_t)st.channel_count);
   gmux_method_kind kind = (gmux_method_kind)storm_random(4);
-  storm_call *c = call_new(channel, kind, kind == GMUX_UNARY && storm_chance(50));
-  if (!c) return NULL;
+  if (!st.channels[channel].channel) return NULL;
+  storm_call *c = call_new(id, channel, kind, kind == GMUX_UNARY && storm_chance(50));
   gmux_call_options options;
   gmux_call_options_init(&options, sizeof options);
   options.timeout_ms = random_timeout();
@@ -438,9 +439,18 @@ storm_call *storm_call_start(int channel) {
   return c;
 }
 
+/* A child's handlers start none. */
+storm_call *storm_child_start(storm_call *parent) {
+  if (parent->id > STORM_PLANNED || parent->children == STORM_CHILDREN) return NULL;
+  uint64_t *random = st.random;
+  uint32_t id = STORM_PLANNED + (parent->id - 1) * STORM_CHILDREN + ++parent->children;
+  storm_call *c = storm_call_start(id);
+  storm_on_behalf(random);
+  return c;
+}
+
 storm_call *storm_probe_start(int channel) {
-  storm_call *c = call_new(channel, GMUX_UNARY, true);
-  if (!c) return NULL;
+  storm_call *c = call_new(STORM_FIRST_PROBE + (uint32_t)channel + 1, channel, GMUX_UNARY, true);
   gmux_call_options options;
   gmux_call_options_init(&options, sizeof options);
   options.wait_for_ready = true;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_PORT = 50051 };
+enum { PORT = 50051 };
 
 const char *const storm_paths[4] = {"/storm.Service/Unary", "/storm.Service/ClientStream",
                                     "/storm.Service/ServerStream", "/storm.Service/Bidi"};
@@ -183,7 +183,9 @@ static storm_served *served_new(gmux_server_call *call, const storm_life *life,
                                 gmux_method_kind kind) {
   const char *text = gmux_metadata_get(gmux_server_call_metadata(call), "x-id", NULL);
   unsigned long id = text ? strtoul(text, NULL, 10) : 0;
-  if (!storm_law(id > 0 && id <= st.call_count, "a call without an id arrived")) return NULL;
+  if (!storm_law(id > 0 && id <= STORM_CALLS && st.calls[id - 1].id == id,
+                 "a call without an id arrived"))
+    return NULL;
   if (!storm_law(st.served_count < STORM_CALLS * 2, "more calls arrived than were started"))
     return NULL;
   storm_served *s = &st.served[st.served_count++];
@@ -191,6 +193,8 @@ static storm_served *served_new(gmux_server_call *call, const storm_life *life,
   s->call = call;
   s->asked = &st.calls[id - 1];
   s->life = life;
+  s->random = storm_stream_start(st.plan.seed, STORM_STREAM_SERVED, id);
+  storm_on_behalf(&s->random);
   s->loop = life->loop;
   int64_t timeout_ms = gmux_server_call_timeout_ms(call);
   s->deadline_ns = GMUX__NEVER;
@@ -216,7 +220,8 @@ bool storm_call_was_served(const storm_call *c, unsigned messages) {
 
 /* ---- handlers ---- */
 
-static void law_of_handlers(const storm_served *s, const char *what) {
+static void handler_begin(storm_served *s, const char *what) {
+  storm_on_behalf(&s->random);
   storm_law(st.in_api == 0, "server, call %u: %s from inside a function of the library",
             s->asked->id, what);
   storm_law(!s->is_over, "server, call %u: %s after on_end", s->asked->id, what);
@@ -225,7 +230,7 @@ static void law_of_handlers(const storm_served *s, const char *what) {
 static void handler_mischief(storm_served *s) {
   if (st.is_calm) return;
   if (storm_chance(10 * st.malice)) served_act(s);
-  if (storm_chance(2)) storm_call_start((int)storm_random((uint64_t)st.channel_count));
+  if (storm_chance(2)) storm_child_start(s->asked);
   storm_mischief();
 }
 
@@ -238,7 +243,7 @@ static void served_plan(storm_served *s) {
   s->code = st.is_calm || storm_chance(85) ? GMUX_OK : (gmux_code)(1 + storm_random(16));
   s->credit = UINT64_MAX;
   if (s->code != GMUX_OK && sends_one) s->to_write = 0;
-  if (!s->is_prompt || st.fails_memory || st.is_outside || storm_chance(30)) {
+  if (!s->is_prompt || st.plan.fails_memory || st.is_outside || storm_chance(30)) {
     gmux_server_call_ref(s->call);
     s->is_held = true;
   }
@@ -284,7 +289,7 @@ static void on_message(gmux_server_call *call, gmux_bytes *message, void *user_d
   (void)user_data;
   storm_served *s = gmux_server_call_get_data(call);
   if (!s) return;
-  law_of_handlers(s, "on_message");
+  handler_begin(s, "on_message");
   law_of_message(s, message);
   bool has_one = s->kind == GMUX_UNARY || s->kind == GMUX_SERVER_STREAMING;
   storm_law(has_one || s->received <= s->credit, "server, call %u: message %u without credit",
@@ -299,7 +304,7 @@ static void on_half_close(gmux_server_call *call, void *user_data) {
   (void)user_data;
   storm_served *s = gmux_server_call_get_data(call);
   if (!s) return;
-  law_of_handlers(s, "on_half_close");
+  handler_begin(s, "on_half_close");
   storm_law(!s->has_half_closed, "server, call %u: half-closed twice", s->asked->id);
   s->has_half_closed = true;
   storm_law(s->received == s->asked->written, "server, call %u: half-closed after %u of %u",
@@ -314,7 +319,7 @@ static void on_writable(gmux_server_call *call, void *user_data) {
   (void)user_data;
   storm_served *s = gmux_server_call_get_data(call);
   if (!s) return;
-  law_of_handlers(s, "on_writable");
+  handler_begin(s, "on_writable");
   storm_law(s->is_full, "server, call %u: on_writable, and it was not full", s->asked->id);
   s->is_full = false;
   s->call = call;
@@ -327,7 +332,7 @@ static void on_end(gmux_server_call *call, gmux_code code, void *user_data) {
   (void)user_data;
   storm_served *s = gmux_server_call_get_data(call);
   if (!s) return;
-  law_of_handlers(s, "on_end");
+  handler_begin(s, "on_end");
   s->is_over = true;
   s->asked->ledger.ends++;
   storm_note("server, call %u: on_end %s", s->asked->id, gmux_code_str(code));
@@ -367,7 +372,9 @@ static void on_unary(gmux_server_call *call, gmux_bytes *request, void *user_dat
 /* ---- servers ---- */
 
 gmux__address storm_server_address(int i) {
-  return sim_address("127.0.0.1", (uint16_t)(FIRST_PORT + i));
+  char ip[32];
+  snprintf(ip, sizeof ip, "127.0.0.%d", i + 1);
+  return sim_address(ip, PORT);
 }
 
 /* What may turn a client away, or cut it off. */
@@ -428,7 +435,7 @@ static int server_add_methods(storm_server *sv, storm_life *life) {
 /* Listening from elsewhere waits for the loop, for which there is no thread here. */
 static int server_listen(storm_server *sv, int i) {
   char address[64];
-  snprintf(address, sizeof address, "ipv4:127.0.0.1:%d", FIRST_PORT + i);
+  snprintf(address, sizeof address, "ipv4:127.0.0.%d:%d", i + 1, PORT);
   sim_set_outside(sv->loop, false);
   int error = STORM_API(st.server_tls ? gmux_server_listen(sv->server, address, st.server_tls, NULL)
                                       : gmux_server_listen_cleartext(sv->server, address, NULL));
@@ -444,9 +451,7 @@ static void on_server_closed(void *user_data) {
   storm_note("server %d: on_closed", (int)(sv - st.servers));
 }
 
-void storm_server_open(int i) {
-  storm_server *sv = &st.servers[i];
-  if (sv->server || st.life_count == STORM_LIVES) return;
+static void server_open(storm_server *sv, int i) {
   gmux_server_options o = random_options();
   sv->loop = st.loops[storm_random((uint64_t)st.loop_count)];
   storm_life *life = &st.lives[st.life_count];
@@ -468,6 +473,18 @@ void storm_server_open(int i) {
   sv->is_narrow = !has_calm_bounds(&o);
   storm_note("server %d: listens, %u streams, %u connections, age %u", i, o.max_concurrent_streams,
              o.max_connections, o.max_connection_age_ms);
+}
+
+/* What it is like is drawn from a stream of its own, for each of its lives. */
+void storm_server_open(int i) {
+  storm_server *sv = &st.servers[i];
+  if (sv->server || st.life_count == STORM_LIVES) return;
+  uint64_t nth = (uint64_t)i << 32 | sv->lives++;
+  uint64_t stream = storm_stream_start(st.plan.seed, STORM_STREAM_SERVER, nth);
+  uint64_t *random = st.random;
+  storm_on_behalf(&stream);
+  server_open(sv, i);
+  storm_on_behalf(random);
 }
 
 void storm_server_drain(int i) {
@@ -501,17 +518,16 @@ static gmux__server_conn *random_connection(const gmux_server *server) {
   return gmux__container(l, gmux__server_conn, link);
 }
 
-void storm_server_goaway(int i) {
+bool storm_server_goaway(int i, bool is_abrupt) {
   storm_server *sv = &st.servers[i];
   gmux__server_conn *c = sv->server ? random_connection(sv->server) : NULL;
-  if (!c) return;
+  if (!c) return false;
   sim_set_outside(sv->loop, false);
-  if (storm_chance(50)) {
-    storm_note("server %d: GOAWAY to %s", i, c->peer);
-    gmux__server_conn_drain(c, "storm");
-  } else {
-    storm_note("server %d: GOAWAY to %s, and closes", i, c->peer);
+  storm_note("server %d: GOAWAY to %s%s", i, c->peer, is_abrupt ? ", and closes" : "");
+  if (is_abrupt)
     gmux__conn_close(c->conn, GMUX_ERR_CLOSED, 0, "storm");
-  }
+  else
+    gmux__server_conn_drain(c, "storm");
   sim_set_outside(sv->loop, st.is_outside);
+  return true;
 }

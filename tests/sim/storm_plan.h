@@ -1,0 +1,106 @@
+/*
+ * storm_plan.h: what will happen in a storm, all of it drawn from the seed before anything does.
+ *
+ * A plan is a row of moves: calls that are started, pokes at calls under way, things that an
+ * application does to a channel, and faults. Each move has a random stream of its own, from the
+ * seed and its number, and each call brings its own, too: a move that is left out changes nothing
+ * of what the others draw. That is what makes a storm that breaks a law small (storm_shrink.c).
+ */
+#ifndef TESTS_SIM_STORM_PLAN_H
+#define TESTS_SIM_STORM_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/*
+ * The kinds of faults: name, words, and how likely among the others. Each is counted when it has
+ * really happened (storm_fault_happened). Those without weight are not planned: they follow from
+ * options and from what others do.
+ */
+#define STORM_FAULTS(X)                                                                            \
+  X(DIAL_REFUSED, "dials refused", 6)                                                              \
+  X(BLACKHOLE_TO_SERVER, "black hole to the server", 3)                                            \
+  X(BLACKHOLE_TO_CLIENT, "black hole to the client", 3)                                            \
+  X(BLACKHOLE_BOTH, "black hole both ways", 3)                                                     \
+  X(RESET, "link reset", 8)                                                                        \
+  X(HALF_CLOSE_TO_SERVER, "half close by the client's network", 3)                                 \
+  X(HALF_CLOSE_TO_CLIENT, "half close by the server's network", 3)                                 \
+  X(STALL, "link stalled", 8)                                                                      \
+  X(PIECES, "other latency, pieces and buffers", 6)                                                \
+  X(DNS_FAIL, "names fail", 2)                                                                     \
+  X(DNS_HANG, "names are never answered", 2)                                                       \
+  X(DNS_GONE, "a name is forgotten", 2)                                                            \
+  X(GOAWAY_TWO_STEPS, "GOAWAY in two steps", 6)                                                    \
+  X(GOAWAY_ABRUPT, "GOAWAY and close", 6)                                                          \
+  X(SERVER_DRAIN, "server drained", 5)                                                             \
+  X(SERVER_KILL, "server killed", 5)                                                               \
+  X(MEMORY, "allocation fails", 0)
+
+typedef enum storm_fault {
+#define X(name, words, weight) STORM_FAULT_##name,
+  STORM_FAULTS(X)
+#undef X
+      STORM_FAULT_KINDS
+} storm_fault;
+
+const char *storm_fault_str(storm_fault fault);
+
+/* What kind of storms: `mixed` has all the others in it. */
+typedef struct storm_scenario {
+  const char *name, *words;
+  unsigned tls_percent, memory_percent; /* of its seeds */
+  bool has_faults;
+} storm_scenario;
+
+const storm_scenario *storm_scenario_find(const char *name); /* NULL: there is none */
+void storm_scenarios_print(FILE *out);
+
+enum { STORM_PLANNED = 160, STORM_MOVES = 640 };
+
+typedef enum storm_act { STORM_START, STORM_POKE, STORM_TOUCH, STORM_BREAK } storm_act;
+
+typedef struct storm_move {
+  storm_act act;
+  uint64_t at_ns;    /* since the beginning */
+  uint64_t for_ns;   /* of a fault: until it heals */
+  uint64_t random;   /* its stream */
+  storm_fault fault; /* STORM_BREAK */
+  uint32_t call;     /* STORM_START: its id, from 1 to STORM_PLANNED */
+  bool is_left_out;
+} storm_move;
+
+typedef struct storm_plan {
+  uint64_t seed;
+  const storm_scenario *scenario;
+  bool is_over_tls, fails_memory;
+  size_t count, calls, faults;
+  storm_move moves[STORM_MOVES]; /* by time */
+} storm_plan;
+
+/* At least 50 calls and 5 faults (none where the scenario has none). */
+void storm_plan_make(storm_plan *plan, const storm_scenario *scenario, uint64_t seed);
+/* "3,7,12-40": moves by number, from 0. False: it cannot be read, or names none of the plan's. */
+bool storm_plan_leave_out(storm_plan *plan, const char *list);
+/* The same list again, of what is left out now; "": nothing. */
+void storm_plan_left_out(const storm_plan *plan, char *list, size_t size);
+
+/* ---- chance ---- */
+
+/* splitmix64 (Vigna, public domain). */
+uint64_t storm_draw(uint64_t *stream, uint64_t below);
+/* The start of a stream of its own, for the nth of some kind of thing. */
+typedef enum storm_stream {
+  STORM_STREAM_WORLD,
+  STORM_STREAM_PLAN,
+  STORM_STREAM_MOVE,
+  STORM_STREAM_CALL,
+  STORM_STREAM_SERVED,
+  STORM_STREAM_CHANNEL,
+  STORM_STREAM_SERVER,
+  STORM_STREAM_CALM
+} storm_stream;
+uint64_t storm_stream_start(uint64_t seed, storm_stream kind, uint64_t nth);
+
+#endif

@@ -1,0 +1,270 @@
+/*
+ * storm_run.c: a storm from its first move to its last law.
+ *
+ * The moves of the plan are made at their times, and faults end at theirs. Then everything is
+ * healed and the application behaves, and within a bound
+ *   - every call that was started has ended, once, and not after its deadline;
+ *   - no server has worked on one for longer than its deadline, and a second for the last words;
+ *   - one that ended OK was executed once, and has the whole and right answer;
+ *   - none was executed twice, and none of which its evidence says that it was not;
+ *   - no client had more streams at a server than it allows, and no channel more connections than
+ *     its options do, beside those that drain or are suspect;
+ *   - no server with default settings found the PINGs of a channel with default settings too many;
+ *   - what a channel and a server count adds up, and each retry has its evidence;
+ *   - a new call on every channel succeeds;
+ *   - everything closes, and nothing is left: no transport, no memory, no buffer that was given
+ *     away.
+ */
+#include "tests/sim/storm.h"
+#include "tests/unit/memory.h"
+#include <string.h>
+
+/* ---- what is done beside the plan ---- */
+
+static void touch_channel(int i) {
+  if (!st.channels[i].channel)
+    storm_channel_open(i);
+  else if (!storm_chance(10))
+    storm_channel_poke(i);
+  else if (storm_chance(10))
+    storm_channel_close(i);
+  else if (storm_chance(10))
+    storm_channel_drain(i);
+}
+
+/* Of the last ones that were started. */
+static void poke_somebody(void) {
+  if (st.call_count > 0) {
+    size_t recent = st.call_count < 40 ? st.call_count : 40;
+    storm_call_poke(st.started[st.call_count - 1 - storm_random(recent)]);
+  }
+  if (st.served_count > 0) {
+    size_t recent = st.served_count < 40 ? st.served_count : 40;
+    storm_served_poke(&st.served[st.served_count - 1 - storm_random(recent)]);
+  }
+}
+
+void storm_mischief(void) {
+  if (st.is_calm) return;
+  if (storm_chance(3 * st.malice)) poke_somebody();
+  if (storm_chance(st.malice)) touch_channel((int)storm_random((uint64_t)st.channel_count));
+  if (!st.plan.scenario->has_faults) return;
+  if (storm_random(400) == 0) storm_channel_close((int)storm_random((uint64_t)st.channel_count));
+  if (storm_random(400) == 0) storm_server_drain((int)storm_random((uint64_t)st.server_count));
+}
+
+/* ---- the laws of counting ---- */
+
+static void law_of_server(int i) {
+  storm_server *sv = &st.servers[i];
+  gmux_server_stats s = {.size = sizeof s};
+  if (!sv->server || gmux_server_get_stats(sv->server, &s)) return;
+  storm_law(s.calls_started == s.calls_succeeded + s.calls_failed + s.calls_running,
+            "server %d: %llu calls are not %llu + %llu + %u", i,
+            (unsigned long long)s.calls_started, (unsigned long long)s.calls_succeeded,
+            (unsigned long long)s.calls_failed, s.calls_running);
+}
+
+static void laws_of_counting(void) {
+  for (int i = 0; i < st.channel_count; i++)
+    storm_law_of_channel(i);
+  for (int i = 0; i < st.server_count; i++)
+    law_of_server(i);
+}
+
+/* ---- the plan ---- */
+
+static void fail_memory(void) {
+  if (!st.plan.fails_memory || !storm_chance(30)) return;
+  test_alloc_fail_at(1 + storm_random(60));
+  storm_fault_happened(STORM_FAULT_MEMORY);
+}
+
+static void move_make(const storm_move *move) {
+  uint64_t random = move->random;
+  storm_on_behalf(&random);
+  fail_memory();
+  switch (move->act) {
+  case STORM_START:
+    storm_call_start(move->call);
+    break;
+  case STORM_POKE:
+    for (uint64_t n = storm_random(8); n > 0; n--)
+      poke_somebody();
+    break;
+  case STORM_TOUCH:
+    touch_channel((int)storm_random((uint64_t)st.channel_count));
+    break;
+  case STORM_BREAK:
+    storm_fault_begin(move);
+    break;
+  }
+}
+
+static void move_end(const storm_move *move) {
+  uint64_t random = move->random;
+  storm_on_behalf(&random);
+  fail_memory();
+  storm_fault_end(move);
+}
+
+/* The fault that ends first of those that have begun; NULL: none. */
+static const storm_move *next_end(const bool *is_on, size_t begun) {
+  const storm_move *first = NULL;
+  for (size_t i = 0; i < begun; i++) {
+    const storm_move *m = &st.plan.moves[i];
+    if (is_on[i] && (!first || m->at_ns + m->for_ns < first->at_ns + first->for_ns)) first = m;
+  }
+  return first;
+}
+
+static void run_until(uint64_t at_ns) {
+  uint64_t now_ns = sim_now(st.sim) - SIM_EPOCH;
+  if (at_ns > now_ns)
+    sim_run_for(st.sim, at_ns - now_ns);
+  else
+    sim_run(st.sim);
+}
+
+static void run_plan(void) {
+  static bool is_on[STORM_MOVES];
+  memset(is_on, 0, sizeof is_on);
+  for (size_t i = 0; i < st.plan.count && !st.is_broken; i++) {
+    const storm_move *move = &st.plan.moves[i];
+    if (move->is_left_out) continue;
+    for (const storm_move *ended = next_end(is_on, i);
+         ended && ended->at_ns + ended->for_ns <= move->at_ns; ended = next_end(is_on, i)) {
+      run_until(ended->at_ns + ended->for_ns);
+      is_on[ended - st.plan.moves] = false;
+      move_end(ended);
+    }
+    run_until(move->at_ns);
+    laws_of_counting();
+    move_make(move);
+    is_on[i] = move->act == STORM_BREAK;
+  }
+}
+
+/* ---- after it ---- */
+
+static void heal(void) {
+  sim_run(st.sim);
+  st.is_calm = true;
+  storm_on_behalf(&st.of_calm);
+  test_alloc_fail_at(0);
+  storm_note("calm");
+  storm_faults_heal();
+  for (int i = 0; i < st.server_count; i++) {
+    if (st.servers[i].is_draining || st.servers[i].is_narrow) storm_server_free(i);
+  }
+  for (int i = 0; i < st.channel_count; i++)
+    if (st.channels[i].channel) gmux_channel_resume(st.channels[i].channel);
+}
+
+/* Everybody does what is left to do. */
+static void complete_all(void) {
+  storm_on_behalf(&st.of_calm);
+  for (int i = 0; i < st.server_count; i++)
+    if (!st.servers[i].server) storm_server_open(i);
+  for (size_t i = 0; i < st.call_count; i++)
+    storm_call_complete(st.started[i]);
+  for (size_t i = 0; i < st.served_count; i++)
+    storm_served_complete(&st.served[i]);
+}
+
+static bool all_is_settled(void) {
+  for (int i = 0; i < st.server_count; i++)
+    if (!st.servers[i].server) return false;
+  for (size_t i = 0; i < st.call_count; i++)
+    if (st.started[i]->ends == 0) return false;
+  return true;
+}
+
+/* What was under way when the weather changed arrives in the first few seconds. */
+enum { QUIET_S = 5, SETTLE_S = 60, PROBE_S = 20 };
+
+static void law_of_ends(void) {
+  for (size_t i = 0; i < st.call_count; i++) {
+    const storm_call *c = st.started[i];
+    storm_law(c->ends == 1, "call %u ended %u times within %d s of calm (channel %d)", c->id,
+              c->ends, (int)SETTLE_S, c->channel);
+  }
+}
+
+static void settle(void) {
+  for (int i = 0; i < SETTLE_S * 2 && (i < QUIET_S * 2 || !all_is_settled()); i++) {
+    complete_all();
+    sim_run_for(st.sim, GMUX__NS_PER_S / 2);
+  }
+  law_of_ends();
+}
+
+static void law_of_probe(int i) {
+  storm_on_behalf(&st.of_calm);
+  if (!st.channels[i].channel) storm_channel_open(i);
+  storm_call *c = storm_probe_start(i);
+  if (!c) return;
+  for (int k = 0; k < PROBE_S * 2 && c->ends == 0; k++) {
+    complete_all();
+    sim_run_for(st.sim, GMUX__NS_PER_S / 2);
+  }
+  if (!storm_law(c->ends == 1, "channel %d: a new call does not end within %d s of calm", i,
+                 (int)PROBE_S))
+    return;
+  /* Only a channel that lets nobody wait, or not for long, may say so. */
+  bool is_impatient = st.channels[i].is_impatient && c->code == GMUX_UNAVAILABLE;
+  storm_law(c->code == GMUX_OK || c->code == GMUX_RESOURCE_EXHAUSTED || is_impatient,
+            "channel %d: a new call in calm ends %s", i, gmux_code_str(c->code));
+}
+
+static void close_all(void) {
+  storm_on_behalf(&st.of_calm);
+  for (int i = 0; i < st.channel_count; i++)
+    storm_channel_close(i);
+  storm_channels_let_go();
+  for (size_t i = 0; i < st.call_count; i++)
+    storm_call_let_go(st.started[i]);
+  for (int i = 0; i < st.server_count; i++) {
+    if (st.servers[i].server) storm_server_drain(i);
+    storm_server_free(i);
+  }
+  sim_run_for(st.sim, 30 * GMUX__NS_PER_S);
+  for (int i = 0; i < 3; i++) {
+    storm_on_behalf(&st.of_calm);
+    for (size_t k = 0; k < st.served_count; k++)
+      storm_served_complete(&st.served[k]);
+    sim_run_for(st.sim, GMUX__NS_PER_S);
+  }
+}
+
+static void law_of_closing(void) {
+  for (size_t i = 0; i < st.closing_count; i++)
+    storm_law(st.closings[i].is_told, "channel %d: no on_closed", st.closings[i].channel);
+  for (int i = 0; i < st.server_count; i++)
+    storm_law(st.servers[i].closes_due == 0, "server %d: no on_closed", i);
+  sim_live live = sim_net_live(st.sim);
+  storm_law(live.transports + live.dials + live.resolves + live.listeners == 0,
+            "left behind: %zu transports, %zu dials, %zu look-ups, %zu listeners", live.transports,
+            live.dials, live.resolves, live.listeners);
+  storm_law(st.owned == 0, "%zu buffers were not given back", st.owned);
+  for (size_t i = 0; i < st.served_count; i++) {
+    const storm_served *s = &st.served[i];
+    storm_law(s->is_unary_fn || s->is_over, "server, call %u: no on_end", s->asked->id);
+  }
+}
+
+bool storm_run(void) {
+  size_t live = test_alloc_live();
+  storm_world_make();
+  run_plan();
+  heal();
+  settle();
+  for (int i = 0; i < st.channel_count; i++)
+    law_of_probe(i);
+  laws_of_counting();
+  close_all();
+  law_of_closing();
+  storm_world_end();
+  storm_law(test_alloc_live() == live, "%zu blocks of memory are left", test_alloc_live() - live);
+  return !st.is_broken;
+}

@@ -1,0 +1,49 @@
+/* storm_story.c: what happened, kept line by line, and told when a law breaks. */
+#include "tests/sim/storm.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { STORY_LINES = 160, STORY_WIDTH = 240 };
+
+static struct {
+  char lines[STORY_LINES][STORY_WIDTH];
+  size_t count;
+  bool is_live;
+} story;
+
+void storm_story_begin(bool is_live) {
+  story.count = 0;
+  story.is_live = is_live;
+}
+
+void storm_note(const char *format, ...) {
+  char *line = story.lines[story.count++ % STORY_LINES];
+  uint64_t at_us = st.sim ? (sim_now(st.sim) - SIM_EPOCH) / 1000 : 0;
+  int n = snprintf(line, STORY_WIDTH, "%8llu.%03llu ms  ", (unsigned long long)(at_us / 1000),
+                   (unsigned long long)(at_us % 1000));
+  va_list args;
+  va_start(args, format);
+  vsnprintf(line + n, STORY_WIDTH - (size_t)n, format, args);
+  va_end(args);
+  if (story.is_live) printf("# %s\n", line);
+}
+
+static void story_tell(void) {
+  size_t first = story.count > STORY_LINES ? story.count - STORY_LINES : 0;
+  for (size_t i = first; i < story.count; i++)
+    printf("#   %s\n", story.lines[i % STORY_LINES]);
+}
+
+bool storm_law(bool holds, const char *format, ...) {
+  if (holds) return true;
+  if (!st.is_broken && !story.is_live) story_tell();
+  if (!st.is_broken) snprintf(st.broken_law, sizeof st.broken_law, "%s", format);
+  st.is_broken = true;
+  printf("# LAW: ");
+  va_list args;
+  va_start(args, format);
+  vprintf(format, args);
+  va_end(args);
+  putchar('\n');
+  return false;
+}
