@@ -136,7 +136,9 @@ static void handler_begin(storm_call *c, const char *what) {
 
 static void handler_mischief(storm_call *c, gmux_call *call) {
   if (st.is_calm) return;
+  bool was_cancelled = c->is_cancelled;
   if (storm_chance(8 * st.malice)) call_act(c, call);
+  if (c->is_cancelled && !was_cancelled) storm_fault_happened(STORM_FAULT_CANCEL_INSIDE);
   if (storm_chance(2 * st.malice)) storm_call_let_go(c);
   if (storm_chance(3)) storm_child_start(c);
   storm_mischief();
@@ -418,6 +420,7 @@ storm_call *storm_call_start(uint32_t id) {
   storm_on_behalf(random);
   int channel = (int)storm_random((uint64_t)st.channel_count);
   gmux_method_kind kind = (gmux_method_kind)storm_random(4);
+  if (!st.channels[channel].channel) storm_channel_open(channel);
   if (!st.channels[channel].channel) return NULL;
   storm_call *c = call_new(id, channel, kind, kind == GMUX_UNARY && storm_chance(50));
   gmux_call_options options;
@@ -446,6 +449,7 @@ storm_call *storm_child_start(storm_call *parent) {
   uint32_t id = STORM_PLANNED + (parent->id - 1) * STORM_CHILDREN + ++parent->children;
   storm_call *c = storm_call_start(id);
   storm_on_behalf(random);
+  if (c) storm_fault_happened(STORM_FAULT_START_INSIDE);
   return c;
 }
 

@@ -36,7 +36,17 @@
   X(GOAWAY_ABRUPT, "GOAWAY and close", 6)                                                          \
   X(SERVER_DRAIN, "server drained", 5)                                                             \
   X(SERVER_KILL, "server killed", 5)                                                               \
-  X(MEMORY, "allocation fails", 0)
+  X(MEMORY, "allocation fails", 0)                                                                 \
+  X(START_INSIDE, "a callback starts a call", 0)                                                   \
+  X(CANCEL_INSIDE, "a callback cancels its call", 0)                                               \
+  X(CLOSE_INSIDE, "a callback closes a channel", 0)                                                \
+  X(DRAIN_INSIDE, "a callback drains a server", 0)                                                 \
+  X(TOO_MANY_PINGS, "a server finds PINGs too many", 0)                                            \
+  X(TOO_OLD, "a server's connection gets too old", 0)                                              \
+  X(TOO_IDLE, "a server's connection is idle too long", 0)                                         \
+  X(TURNED_AWAY, "a server turns a connection away", 0)                                            \
+  X(OVERDUE, "a client's handshake takes too long", 0)                                             \
+  X(CLIENT_DEAD, "a server finds its client dead", 0)
 
 typedef enum storm_fault {
 #define X(name, words, weight) STORM_FAULT_##name,

@@ -44,13 +44,25 @@ static void poke_somebody(void) {
   }
 }
 
+static void close_inside(int i) {
+  if (!st.channels[i].channel) return;
+  storm_channel_close(i);
+  storm_fault_happened(STORM_FAULT_CLOSE_INSIDE);
+}
+
+static void drain_inside(int i) {
+  if (!st.servers[i].server) return;
+  storm_server_drain(i);
+  storm_fault_happened(STORM_FAULT_DRAIN_INSIDE);
+}
+
 void storm_mischief(void) {
   if (st.is_calm) return;
   if (storm_chance(3 * st.malice)) poke_somebody();
   if (storm_chance(st.malice)) touch_channel((int)storm_random((uint64_t)st.channel_count));
   if (!st.plan.scenario->has_faults) return;
-  if (storm_random(400) == 0) storm_channel_close((int)storm_random((uint64_t)st.channel_count));
-  if (storm_random(400) == 0) storm_server_drain((int)storm_random((uint64_t)st.server_count));
+  if (storm_random(400) == 0) close_inside((int)storm_random((uint64_t)st.channel_count));
+  if (storm_random(400) == 0) drain_inside((int)storm_random((uint64_t)st.server_count));
 }
 
 /* ---- the laws of counting ---- */

@@ -499,9 +499,22 @@ void storm_server_drain(int i) {
   sv->is_draining = true;
 }
 
+/* What a server has done by itself because of its options. */
+static void server_count(gmux_server *server) {
+  gmux_server_stats s = {.size = sizeof s};
+  if (gmux_server_get_stats(server, &s)) return;
+  st.happened[STORM_FAULT_TOO_MANY_PINGS] += s.too_many_pings;
+  st.happened[STORM_FAULT_TOO_OLD] += s.ended_age;
+  st.happened[STORM_FAULT_TOO_IDLE] += s.ended_idle;
+  st.happened[STORM_FAULT_TURNED_AWAY] += s.connections_refused;
+  st.happened[STORM_FAULT_OVERDUE] += s.connections_overdue;
+  st.happened[STORM_FAULT_CLIENT_DEAD] += s.clients_dead;
+}
+
 void storm_server_free(int i) {
   storm_server *sv = &st.servers[i];
   if (!sv->server) return;
+  server_count(sv->server);
   storm_note("server %d: free", i);
   st.in_api++;
   gmux_server_free(sv->server);
