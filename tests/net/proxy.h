@@ -53,8 +53,8 @@ typedef struct proxy_way_faults {
   unsigned jitter_ms;   /* and later by 0..jitter_ms more */
   uint64_t bytes_per_s; /* bandwidth; 0: no limit */
   proxy_act flow;       /* PASS, STALL, SWALLOW: as long as these faults are in force */
-  /* When `cut_after` bytes of this way have arrived this is done; PASS: nothing. With STALL and
-   * SWALLOW what came before goes through, and all goes on when the faults are taken back. */
+  /* When `cut_after` bytes of this way have been sent on this is done, at once if more have; PASS:
+   * nothing. STALL and SWALLOW last until faults are set; after a SWALLOW bytes are missing. */
   proxy_act cut;
   uint64_t cut_after;
   uint64_t corrupt_at;     /* the n-th byte (1 is the first) arrives as another one; 0: none */
