@@ -170,6 +170,11 @@ bool storm_is_fine(int error, int also);
  * call, and in calm that is the test. */
 bool storm_may_speak(gmux_loop *loop, bool is_of_loop);
 
+/* ---- storm_tls.c ---- */
+
+/* Certificates for both sides. */
+void storm_tls_make(void);
+
 /* ---- storm_story.c ---- */
 
 /* One line of the story that is told when a law breaks. */

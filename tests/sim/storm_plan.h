@@ -109,7 +109,8 @@ typedef enum storm_stream {
   STORM_STREAM_SERVED,
   STORM_STREAM_CHANNEL,
   STORM_STREAM_SERVER,
-  STORM_STREAM_CALM
+  STORM_STREAM_CALM,
+  STORM_STREAM_TLS
 } storm_stream;
 uint64_t storm_stream_start(uint64_t seed, storm_stream kind, uint64_t nth);
 

@@ -1,6 +1,5 @@
 /* storm_world.c: the world that a seed makes, who draws in it, and what its messages hold. */
 #include "tests/sim/storm.h"
-#include "tests/unit/certs.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,21 +84,6 @@ bool storm_message_is(const gmux_bytes *message, uint32_t id, int direction, uns
 
 /* ---- the world ---- */
 
-static void tls_make(void) {
-  test_ca *ca = test_ca_new("storm");
-  test_cert *cert = test_cert_new(ca, &(test_cert_options){.san = "DNS:storm.example"});
-  gmux_tls_options o;
-  gmux_tls_options_init(&o, sizeof o);
-  o.cert_pem = cert->cert_pem;
-  o.key_pem = cert->key_pem;
-  storm_law(gmux_tls_server_new(&st.server_tls, &o) == 0, "no TLS: %s", gmux_last_error());
-  gmux_tls_options_init(&o, sizeof o);
-  o.ca_pem = test_ca_pem(ca);
-  storm_law(gmux_tls_client_new(&st.client_tls, &o) == 0, "no TLS: %s", gmux_last_error());
-  test_cert_free(cert);
-  test_ca_free(ca);
-}
-
 static void on_log(gmux_log_level level, const char *room, const char *text, void *user_data) {
   (void)level, (void)user_data;
   storm_note("  %s: %s", room, text);
@@ -147,7 +131,7 @@ void storm_world_make(void) {
   st.of_world = storm_stream_start(st.plan.seed, STORM_STREAM_WORLD, 0);
   st.of_calm = storm_stream_start(st.plan.seed, STORM_STREAM_CALM, 0);
   storm_on_behalf(&st.of_world);
-  if (st.plan.is_over_tls) tls_make();
+  if (st.plan.is_over_tls) storm_tls_make();
   st.sim = sim_new(st.plan.seed);
   scale_draw();
   loops_make();
