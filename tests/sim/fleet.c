@@ -7,17 +7,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_PORT = 50051, TOLD_LAWS = 10, SETTLE_MS = 120000, CLOSE_MS = 60000 };
+enum { FIRST_PORT = 50051, TOLD_PROMISES = 10, SETTLE_MS = 120000, CLOSE_MS = 60000 };
 
 fleet fl;
 
-bool fleet_law(bool holds, const char *format, ...) {
+static uint64_t now_ns(void) {
+  return fl.sim ? sim_now(fl.sim) : SIM_EPOCH;
+}
+
+static void on_broken(ledger_law_id law) {
+  (void)law;
+  CU_FAIL("a law of the ledger");
+}
+
+/* Its loops are never seen from outside. */
+static const ledger_reader reader = {.now_ns = now_ns, .on_broken = on_broken};
+
+bool fleet_promise(bool holds, const char *format, ...) {
   if (holds) return true;
-  if (fl.broken++ >= TOLD_LAWS) return false;
-  CU_FAIL("a law of the fleet");
+  if (fl.broken++ >= TOLD_PROMISES) return false;
+  CU_FAIL("a promise of the test");
   va_list args;
   va_start(args, format);
-  printf("# LAW at %llu ms: ", (unsigned long long)fleet_now_ms());
+  printf("# at %llu ms: ", (unsigned long long)fleet_now_ms());
   vprintf(format, args);
   printf("\n");
   va_end(args);
@@ -70,7 +82,9 @@ void fleet_setup(void) {
   fl.live_blocks = test_alloc_live();
   fl.random = seed_of_world();
   fl.tick_ms = 1;
+  ledger_open(&reader);
   fl.sim = sim_new(seed_of_world());
+  sim_after_turn(fl.sim, ledger_look, NULL);
   sim_net(fl.sim)->latency_ns = FLEET_MS;
   fl.loops[0] = loop_new(NULL);
   fl.loop_count = 1;
@@ -95,6 +109,7 @@ static void look_at_channel(fleet_channel *ch) {
   if (trusted > ch->connections_peak) ch->connections_peak = trusted;
   if (dialing > ch->dialing_peak) ch->dialing_peak = dialing;
   if (s.connections_draining > ch->draining_peak) ch->draining_peak = s.connections_draining;
+  ledger_channel_read_stats(&ch->book, &s);
 }
 
 static void loads_go_on(void) {
@@ -145,9 +160,10 @@ bool fleet_run_until_ended(uint64_t max_ms) {
 
 typedef struct fleet_work {
   gmux_server_call *call; /* valid until on_end */
-  fleet_server *server;
+  fleet_life *life;
   gmux_loop *loop;
   fleet_call *asked; /* NULL: the request has not come */
+  ledger_execution execution;
   uint32_t work_ms;
   gmux__timer timer;
 } fleet_work;
@@ -158,13 +174,13 @@ static uint32_t get_u32(const uint8_t *p) {
 
 fleet_call *fleet_ledger_find(const uint8_t *request, size_t len) {
   uint32_t id = len == FLEET_REQUEST_BYTES ? get_u32(request) : 0;
-  if (!fleet_law(id > 0 && id <= fl.call_count, "a request that nobody made")) return NULL;
+  if (!ledger_law(LAW_L6, id > 0 && id <= fl.call_count, "a request that nobody made")) return NULL;
   return fleet_call_at(id - 1);
 }
 
 void fleet_ledger_reply(const fleet_call *call, uint8_t reply[FLEET_REPLY_BYTES]) {
   for (int i = 0; i < 4; i++)
-    reply[i] = (uint8_t)(call->id >> (24 - 8 * i));
+    reply[i] = (uint8_t)(call->entry.id >> (24 - 8 * i));
 }
 
 static void work_reply(void *arg) {
@@ -173,13 +189,13 @@ static void work_reply(void *arg) {
   fleet_ledger_reply(work->asked, data);
   gmux_bytes reply = gmux_bytes_borrow(data, sizeof data);
   int rv = gmux_server_call_reply(work->call, &reply);
-  fleet_law(rv == 0 || rv == GMUX_ERR_STATE, "a reply cannot be made: %d", rv);
+  fleet_promise(rv == 0 || rv == GMUX_ERR_STATE, "a reply cannot be made: %d", rv);
 }
 
 static void on_call(gmux_server_call *call, void *user_data) {
   fleet_work *work = sim_alloc(sizeof *work);
   work->call = call;
-  work->server = user_data;
+  work->life = user_data;
   work->loop = fl.loops[0];
   gmux__timer_init(&work->timer, work_reply, work);
   gmux_server_call_set_data(call, work);
@@ -190,8 +206,9 @@ static void on_message(gmux_server_call *call, gmux_bytes *message, void *user_d
   fleet_work *work = gmux_server_call_get_data(call);
   work->asked = fleet_ledger_find(message->data, message->len);
   if (!work->asked) return;
-  work->asked->executed++;
-  work->server->executed++;
+  ledger_executed(&work->execution, &work->asked->entry, &work->life->book,
+                  gmux_server_call_timeout_ms(call));
+  work->life->place->executed++;
   work->work_ms = get_u32(message->data + 4);
   const char *port = strrchr(gmux_server_call_peer(call), ':');
   if (port) work->asked->port = (uint16_t)strtoul(port + 1, NULL, 10);
@@ -211,6 +228,7 @@ static void on_end(gmux_server_call *call, gmux_code code, void *user_data) {
   (void)code, (void)user_data;
   fleet_work *work = gmux_server_call_get_data(call);
   gmux__timer_clear(work->loop, &work->timer);
+  if (work->asked) ledger_execution_over(&work->execution);
   free(work);
 }
 
@@ -227,13 +245,27 @@ gmux__address fleet_address(int server) {
   return sim_address("127.0.0.1", (uint16_t)(FIRST_PORT + server));
 }
 
+static fleet_life *life_new(fleet_server *place) {
+  fleet_life *life = sim_alloc(sizeof *life);
+  *life = (fleet_life){.next = fl.lives, .place = place};
+  fl.lives = life;
+  return life;
+}
+
 void fleet_server_open(int i, const gmux_server_options *options) {
   fleet_server *sv = &fl.servers[i];
   char address[64];
   snprintf(address, sizeof address, "127.0.0.1:%d", FIRST_PORT + i);
-  CU_ASSERT_EQUAL_FATAL(gmux_server_new(&sv->server, fl.loops[0], options), 0);
+  gmux_server_options o;
+  gmux_server_options_init(&o, sizeof o);
+  if (options) o = *options;
+  CU_ASSERT_EQUAL_FATAL(gmux_server_new(&sv->server, fl.loops[0], &o), 0);
+  sv->life = life_new(sv);
+  ledger_server_open(&sv->life->book, i, sv->server, &o);
+  sv->life->book.max_message_bytes = FLEET_REPLY_BYTES;
   CU_ASSERT_EQUAL_FATAL(
-      gmux_server_add_method(sv->server, "/fleet.Service/Work", GMUX_UNARY, &handlers, sv), 0);
+      gmux_server_add_method(sv->server, "/fleet.Service/Work", GMUX_UNARY, &handlers, sv->life),
+      0);
   if (fl.add_methods) fl.add_methods(sv->server);
   CU_ASSERT_EQUAL_FATAL(gmux_server_listen_cleartext(sv->server, address, NULL), 0);
 }
@@ -252,26 +284,24 @@ size_t fleet_links(int i) {
   return count;
 }
 
-static void server_law(int i) {
-  gmux_server_stats s = fleet_server_figures(i);
-  fleet_law(s.calls_started == s.calls_succeeded + s.calls_failed + s.calls_running,
-            "server %d: %llu calls are not %llu + %llu + %u", i,
-            (unsigned long long)s.calls_started, (unsigned long long)s.calls_succeeded,
-            (unsigned long long)s.calls_failed, s.calls_running);
+/* Nothing can be asked of it any more. */
+static void server_leave(fleet_server *sv) {
+  ledger_server_read(&sv->life->book);
+  ledger_server_leave(&sv->life->book);
+  gmux_server_free(sv->server);
+  sv->server = NULL;
 }
 
 void fleet_server_kill(int i) {
   fleet_server *sv = &fl.servers[i];
-  server_law(i);
   fleet_each_link(i, sim_link_reset);
-  gmux_server_free(sv->server);
-  sv->server = NULL;
+  server_leave(sv);
 }
 
 void fleet_server_replace(int i, const gmux_server_options *options) {
   fleet_server *sv = &fl.servers[i];
   gmux_server_drain(sv->server, -1, NULL, NULL);
-  gmux_server_free(sv->server);
+  server_leave(sv);
   sim_run(fl.sim); /* it lets go of its port */
   fleet_server_open(i, options);
 }
@@ -293,90 +323,31 @@ gmux_server_stats fleet_server_figures(int i) {
 
 /* ---- the end ---- */
 
-static bool evidence_excludes_execution(gmux_evidence evidence) {
-  return evidence == GMUX_EVIDENCE_NEVER_LEFT || evidence == GMUX_EVIDENCE_REFUSED ||
-         evidence == GMUX_EVIDENCE_ABOVE_LAST;
-}
-
-static void law_of_call(const fleet_call *c) {
-  fleet_law(c->ends == 1, "call %u ended %u times", c->id, c->ends);
-  fleet_law(c->is_idempotent || c->executed <= 1, "call %u was executed %u times", c->id,
-            c->executed);
-  if (c->ends != 1) return;
-  fleet_law(c->code != GMUX_OK || c->executed > 0, "call %u: OK, and not executed", c->id);
-  fleet_law(c->code != GMUX_OK || c->evidence == GMUX_EVIDENCE_ANSWERED,
-            "call %u: OK with evidence \"%s\"", c->id, gmux_evidence_str(c->evidence));
-  fleet_law(c->executed == 0 || !evidence_excludes_execution(c->evidence),
-            "call %u was executed, its evidence is \"%s\"", c->id, gmux_evidence_str(c->evidence));
-}
-
-static void law_of_calls_counted(const fleet_channel *ch, const gmux_channel_stats *s, size_t i) {
-  fleet_law(s->calls_started ==
-                s->calls_succeeded + s->calls_failed + s->calls_running + s->calls_waiting,
-            "channel %zu: %llu calls are not %llu + %llu + %u + %u", i,
-            (unsigned long long)s->calls_started, (unsigned long long)s->calls_succeeded,
-            (unsigned long long)s->calls_failed, s->calls_running, s->calls_waiting);
-  fleet_law(s->calls_started == ch->started && s->calls_succeeded == ch->succeeded &&
-                s->calls_failed == ch->failed,
-            "channel %zu counts %llu started, %llu succeeded, %llu failed; it was %llu, %llu, %llu",
-            i, (unsigned long long)s->calls_started, (unsigned long long)s->calls_succeeded,
-            (unsigned long long)s->calls_failed, (unsigned long long)ch->started,
-            (unsigned long long)ch->succeeded, (unsigned long long)ch->failed);
-  /* A call's first attempt is no retry; one that never left may have had an attempt, or none. */
-  uint64_t retries = fleet_retries(s);
-  fleet_law(s->attempts >= retries + ch->left && s->attempts <= retries + ch->started,
-            "channel %zu: %llu attempts are not %llu retries and the first ones of %llu calls", i,
-            (unsigned long long)s->attempts, (unsigned long long)retries,
-            (unsigned long long)ch->started);
-  fleet_law(s->retries[GMUX_EVIDENCE_ANSWERED] == 0, "channel %zu: an answered call was retried",
-            i);
-}
-
-static void law_of_connections_counted(const gmux_channel_stats *s, size_t i) {
-  uint64_t lost = 0;
-  for (int k = 0; k < GMUX_LOSSES; k++)
-    lost += s->lost[k];
-  fleet_law(s->dials_started == s->connections_made + s->dials_failed + s->connections_dialing,
-            "channel %zu: %llu dials are not %llu + %llu + %u", i,
-            (unsigned long long)s->dials_started, (unsigned long long)s->connections_made,
-            (unsigned long long)s->dials_failed, s->connections_dialing);
-  fleet_law(s->connections == s->connections_ready + s->connections_draining,
-            "channel %zu: %u connections are not %u ready and %u draining", i, s->connections,
-            s->connections_ready, s->connections_draining);
-  fleet_law(lost + s->connections == s->dials_failed + s->connections_made,
-            "channel %zu: %llu lost and %u there are not %llu failed and %llu made", i,
-            (unsigned long long)lost, s->connections, (unsigned long long)s->dials_failed,
-            (unsigned long long)s->connections_made);
-}
-
-static void law_of_channel(const fleet_channel *ch, size_t i) {
-  gmux_channel_stats s = fleet_figures(ch);
-  law_of_calls_counted(ch, &s, i);
-  law_of_connections_counted(&s, i);
-  fleet_law(ch->connections_peak <= ch->bound && ch->dialing_peak <= ch->bound + ch->replaces,
-            "channel %zu had %u connections, %u with those in the making; allowed are %u", i,
-            ch->connections_peak, ch->dialing_peak, ch->bound);
-}
-
 static void read_the_laws(void) {
   for (size_t i = 0; i < fl.call_count; i++)
-    law_of_call(fleet_call_at(i));
-  for (size_t i = 0; i < fl.channel_count; i++)
-    if (fl.channels[i].channel) law_of_channel(&fl.channels[i], i);
-  for (int i = 0; i < FLEET_SERVERS; i++)
-    if (fl.servers[i].server) server_law(i);
+    ledger_call_settle(&fleet_call_at(i)->entry);
+  for (size_t i = 0; i < fl.channel_count; i++) {
+    ledger_channel_read(&fl.channels[i].book);
+    ledger_channel_read_queues(&fl.channels[i].book);
+  }
+  for (int i = 0; i < FLEET_SERVERS; i++) {
+    if (!fl.servers[i].server) continue;
+    ledger_server_read(&fl.servers[i].life->book);
+    ledger_server_read_queues(&fl.servers[i].life->book);
+  }
 }
 
 static void world_close(void) {
   fl.on_tick = NULL;
   for (size_t i = 0; i < fl.channel_count; i++) {
+    ledger_channel_leave(&fl.channels[i].book);
     gmux_channel_free(fl.channels[i].channel);
     fl.channels[i].channel = NULL;
   }
   for (size_t i = 0; i < fl.call_count; i++)
     gmux_call_free(fleet_call_at(i)->handle);
   for (int i = 0; i < FLEET_SERVERS; i++)
-    gmux_server_free(fl.servers[i].server);
+    if (fl.servers[i].server) server_leave(&fl.servers[i]);
   if (fl.on_close) fl.on_close();
   gmux_method_free(fl.method);
   for (sim_link *l = sim_link_first(fl.sim); l; l = sim_link_next(l))
@@ -390,21 +361,26 @@ static void world_free(void) {
   for (size_t i = 0; i < fl.call_count; i += 4096)
     free(fl.chunks[i / 4096]);
   free(fl.chunks);
+  for (fleet_life *life = fl.lives, *next; life; life = next) {
+    next = life->next;
+    free(life);
+  }
+  fl.lives = NULL;
 }
 
 void fleet_finish(void) {
   fleet_loads_stop();
-  fleet_law(fleet_run_until_ended(SETTLE_MS), "%zu calls do not end", fl.running);
+  ledger_law(LAW_L1, fleet_run_until_ended(SETTLE_MS), "%zu calls do not end", fl.running);
   read_the_laws();
   world_close();
   sim_live live = sim_net_live(fl.sim);
-  fleet_law(live.transports + live.dials + live.resolves + live.listeners == 0,
-            "left behind: %zu transports, %zu dials, %zu look-ups, %zu listeners", live.transports,
-            live.dials, live.resolves, live.listeners);
+  ledger_law(LAW_LEAKS, live.transports + live.dials + live.resolves + live.listeners == 0,
+             "left behind: %zu transports, %zu dials, %zu look-ups, %zu listeners", live.transports,
+             live.dials, live.resolves, live.listeners);
   size_t live_blocks = fl.live_blocks;
   world_free();
-  fleet_law(test_alloc_live() == live_blocks, "%zu blocks of memory are left",
-            test_alloc_live() - live_blocks);
+  ledger_law(LAW_LEAKS, test_alloc_live() == live_blocks, "%zu blocks of memory are left",
+             test_alloc_live() - live_blocks);
 }
 
 void fleet_teardown(void) {

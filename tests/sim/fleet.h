@@ -3,25 +3,16 @@
  *
  * A fleet is one world: a network, servers that answer "/fleet.Service/Work", channels to them, and
  * calls. The request of a call says which it is and what the server is to do; the server writes
- * into the call's record that it executed it and over which connection. When all is over both ends
- * of each call are compared (fleet_finish):
- *   - each call that was started has ended, once;
- *   - one that ended OK was executed and has its own answer;
- *   - none was executed twice, but for idempotent ones; none of which its evidence says that it was
- *     not;
- *   - no channel had more connections than its options allow, beside draining and suspect ones;
- *   - what channels and servers count adds up, and is what happened;
- *   - everything closes, and nothing is left.
- * rawserver.h puts a scripted peer in a server's place.
+ * into the call's entry that it executed it and over which connection. The laws of ledger.h are
+ * read all the while, and again when all is over (fleet_finish). rawserver.h puts a scripted peer
+ * in a server's place.
  */
 #ifndef TESTS_SIM_FLEET_H
 #define TESTS_SIM_FLEET_H
 
+#include "tests/sim/ledger.h"
 #include "tests/sim/net.h"
-#include <gmux/call.h>
-#include <gmux/channel.h>
 #include <gmux/error.h>
-#include <gmux/server.h>
 
 enum { FLEET_SERVERS = 4, FLEET_LOOPS = 5, FLEET_CHANNELS = 200, FLEET_LOADS = 400 };
 enum { FLEET_REQUEST_BYTES = 8, FLEET_REPLY_BYTES = 4 };
@@ -32,10 +23,7 @@ enum { FLEET_REQUEST_BYTES = 8, FLEET_REPLY_BYTES = 4 };
 typedef struct fleet_channel {
   gmux_channel *channel;
   gmux_loop *loop;
-  uint32_t bound; /* connections that it may have */
-  bool replaces;  /* some before their end: then one more may be in the making */
-  uint64_t started, succeeded, failed;
-  uint64_t left;             /* calls of those that have ended whose evidence says that they left */
+  ledger_channel book;
   uint32_t connections_peak; /* seen at a tick: ready and trusted */
   uint32_t dialing_peak;     /* with those that were being made */
   uint32_t draining_peak;
@@ -52,20 +40,12 @@ typedef struct fleet_ask {
 
 typedef struct fleet_load fleet_load;
 
-/* A code that no call ends with: what has not ended is not OK. */
-#define FLEET_NOT_ENDED ((gmux_code)99)
-
 typedef struct fleet_call {
-  uint32_t id;
+  ledger_call entry;
   fleet_channel *channel;
   fleet_load *load;  /* NULL: of none */
   gmux_call *handle; /* NULL: not kept */
-  bool is_idempotent;
-  uint64_t started_ns, ended_ns;
-  unsigned executed, ends;
-  uint16_t port; /* the client's, of the connection over which it was executed last */
-  gmux_code code;
-  gmux_evidence evidence;
+  uint16_t port;     /* the client's, of the connection over which it was executed last */
 } fleet_call;
 
 /* So many calls at once, each replaced when it ends: at once after success, at the next tick after
@@ -77,9 +57,17 @@ struct fleet_load {
   unsigned owed;
 };
 
+/* One server from listening to its end: it may outlive its place, while it drains. */
+typedef struct fleet_life {
+  struct fleet_life *next;
+  struct fleet_server *place;
+  ledger_server book;
+} fleet_life;
+
 typedef struct fleet_server {
   gmux_server *server; /* NULL: none */
-  uint64_t executed;
+  fleet_life *life;    /* its */
+  uint64_t executed;   /* by all that were here */
 } fleet_server;
 
 typedef struct fleet {
@@ -87,6 +75,7 @@ typedef struct fleet {
   gmux_loop *loops[FLEET_LOOPS];
   size_t loop_count;
   fleet_server servers[FLEET_SERVERS];
+  fleet_life *lives;
   fleet_channel channels[FLEET_CHANNELS];
   size_t channel_count;
   fleet_load loads[FLEET_LOADS];
@@ -100,7 +89,7 @@ typedef struct fleet {
   void (*on_close)(void);                   /* NULL: none; once the channels are closed */
   void (*add_methods)(gmux_server *server); /* NULL: none but the fleet's own */
   size_t live_blocks;                       /* of memory, before it was made */
-  unsigned broken;                          /* laws */
+  unsigned broken;                          /* promises */
 } fleet;
 
 extern fleet fl;
@@ -114,8 +103,9 @@ void fleet_finish(void);
 /* After a test, also one that broke off. */
 void fleet_teardown(void);
 
-/* True, or the law is told as broken and the test fails. */
-bool fleet_law(bool holds, const char *format, ...) GMUX_PRINTF(2, 3);
+/* True, or it is told and the test fails: of what one test alone promises. Laws are the ledger's.
+ */
+bool fleet_promise(bool holds, const char *format, ...) GMUX_PRINTF(2, 3);
 uint64_t fleet_random(uint64_t below);
 /* `n`, or a tenth of it where every instruction is slow (GMUX_TEST_SLOW). */
 unsigned fleet_many(unsigned n);
@@ -154,10 +144,12 @@ void fleet_warm(fleet_channel *ch); /* and waits for it */
 gmux_channel_stats fleet_figures(const fleet_channel *ch);
 uint64_t fleet_retries(const gmux_channel_stats *stats);
 
-/* NULL: it could not be started, which is a broken law. */
+/* NULL: it could not be started, which breaks a law. */
 fleet_call *fleet_start(fleet_channel *ch, const fleet_ask *ask);
 void fleet_start_many(fleet_channel *ch, const fleet_ask *ask, unsigned count);
 fleet_call *fleet_call_at(size_t i);
+/* A call of a test's own, which `ch->book` knows (ledger_channel_started), has ended. */
+void fleet_ended_beside(fleet_channel *ch, gmux_call *call, const gmux_status *status);
 /* How many of those from `first` on have ended with this code. */
 size_t fleet_ended_with(size_t first, gmux_code code);
 fleet_load *fleet_load_start(fleet_channel *ch, const fleet_ask *ask, unsigned concurrent);
@@ -165,7 +157,7 @@ void fleet_loads_stop(void);
 
 /* ---- the ledger, for who stands in for a server ---- */
 
-/* The call that a request is of; NULL: of none, which is a broken law. */
+/* The call that a request is of; NULL: of none, which breaks a law. */
 fleet_call *fleet_ledger_find(const uint8_t *request, size_t len);
 void fleet_ledger_reply(const fleet_call *call, uint8_t reply[FLEET_REPLY_BYTES]);
 

@@ -23,17 +23,17 @@ fleet_channel *fleet_channel_new(int server, const gmux_channel_options *options
   snprintf(target, sizeof target, "ipv4:127.0.0.1:%u", fleet_address(server).port);
   ch->loop =
       fl.loop_count == 1 ? fl.loops[0] : fl.loops[1 + fl.channel_count % (fl.loop_count - 1)];
-  ch->bound = o.max_connections + o.burst_connections;
-  ch->replaces = o.max_age_ms > 0 || o.max_calls > 0;
   int error = gmux_channel_new(&ch->channel, ch->loop, target, &o);
   if (error) printf("# no channel: %s\n", gmux_last_error());
   CU_ASSERT_EQUAL_FATAL(error, 0);
+  ledger_channel_open(&ch->book, (int)fl.channel_count, ch->channel, &o);
+  ch->book.max_message_bytes = FLEET_REQUEST_BYTES;
   fl.channel_count++;
   return ch;
 }
 
 static void on_warm(int error, void *user_data) {
-  fleet_law(error == 0, "a channel cannot be warmed: %d", error);
+  fleet_promise(error == 0, "a channel cannot be warmed: %d", error);
   *(bool *)user_data = true;
 }
 
@@ -44,7 +44,7 @@ static bool is_set(void *arg) {
 void fleet_warm(fleet_channel *ch) {
   bool is_warm = false;
   CU_ASSERT_EQUAL_FATAL(gmux_channel_warm(ch->channel, on_warm, &is_warm), 0);
-  fleet_law(fleet_run_until(is_set, &is_warm, 10000), "a channel does not get warm");
+  fleet_promise(fleet_run_until(is_set, &is_warm, 10000), "a channel does not get warm");
 }
 
 gmux_channel_stats fleet_figures(const fleet_channel *ch) {
@@ -75,18 +75,16 @@ static fleet_call *call_new(void) {
     fl.chunks = chunks;
     fl.chunks[count] = sim_alloc(CHUNK * sizeof **chunks);
   }
-  fleet_call *c = fleet_call_at(fl.call_count++);
-  c->id = (uint32_t)fl.call_count;
-  c->code = FLEET_NOT_ENDED;
-  return c;
+  return fleet_call_at(fl.call_count++);
 }
 
 static void law_of_reply(const fleet_call *c, const gmux_status *status, const gmux_bytes *reply) {
   uint8_t wanted[FLEET_REPLY_BYTES];
   fleet_ledger_reply(c, wanted);
   if (status->code != GMUX_OK) return;
-  fleet_law(reply->len == sizeof wanted && memcmp(reply->data, wanted, sizeof wanted) == 0,
-            "call %u has the answer of another", c->id);
+  ledger_law_of_call(&c->entry, LAW_L6,
+                     reply->len == sizeof wanted && memcmp(reply->data, wanted, sizeof wanted) == 0,
+                     "call %u has the answer of another", c->entry.id);
 }
 
 static void load_go_on(fleet_load *load, gmux_code code) {
@@ -103,18 +101,16 @@ static void on_done(gmux_call *call, const gmux_status *status, gmux_bytes *repl
                     const gmux_metadata *trailers, void *user_data) {
   (void)trailers;
   fleet_call *c = user_data;
-  fleet_law(c->ends++ == 0, "call %u ends again", c->id);
-  c->code = status->code;
-  c->evidence = gmux_call_get_evidence(call);
-  c->ended_ns = sim_now(fl.sim);
+  ledger_call_hear_end(&c->entry, call, status);
   law_of_reply(c, status, reply);
   fl.running--;
-  if (c->evidence != GMUX_EVIDENCE_NEVER_LEFT) c->channel->left++;
-  if (c->code == GMUX_OK)
-    c->channel->succeeded++;
-  else
-    c->channel->failed++;
-  load_go_on(c->load, c->code);
+  load_go_on(c->load, c->entry.code);
+}
+
+void fleet_ended_beside(fleet_channel *ch, gmux_call *call, const gmux_status *status) {
+  gmux_call_explanation e = {.size = sizeof e};
+  fleet_promise(gmux_call_explain(call, &e) == 0, "a call cannot be explained");
+  ledger_channel_ended(&ch->book, status->code, gmux_call_get_evidence(call), e.attempts);
 }
 
 static void put_u32(uint8_t *p, uint32_t value) {
@@ -134,19 +130,19 @@ fleet_call *fleet_start(fleet_channel *ch, const fleet_ask *ask) {
   o.wait_for_ready = ask->is_patient;
   o.idempotent = ask->is_idempotent;
   if (ask->timeout_ms > 0) o.timeout_ms = ask->timeout_ms;
-  put_u32(data, c->id);
-  put_u32(data + 4, work_of(ask));
+  ledger_call_begin(&c->entry, (uint32_t)fl.call_count, &ch->book, o.idempotent, o.timeout_ms);
+  c->entry.handle = &c->handle;
   c->channel = ch;
-  c->is_idempotent = ask->is_idempotent;
-  c->started_ns = sim_now(fl.sim);
+  put_u32(data, c->entry.id);
+  put_u32(data + 4, work_of(ask));
   gmux_bytes request = gmux_bytes_borrow(data, sizeof data);
   int error = gmux_call_unary_start(ask->keeps_handle ? &c->handle : NULL, ch->channel, fl.method,
                                     &o, &request, on_done, c);
-  if (!fleet_law(error == 0, "a call cannot be started: %d", error)) {
+  if (!fleet_promise(error == 0, "a call cannot be started: %d", error)) {
     fl.call_count--;
     return NULL;
   }
-  ch->started++;
+  ledger_call_started(&c->entry);
   fl.running++;
   return c;
 }
@@ -159,7 +155,7 @@ void fleet_start_many(fleet_channel *ch, const fleet_ask *ask, unsigned count) {
 size_t fleet_ended_with(size_t first, gmux_code code) {
   size_t count = 0;
   for (size_t i = first; i < fl.call_count; i++)
-    count += fleet_call_at(i)->ends == 1 && fleet_call_at(i)->code == code;
+    count += fleet_call_at(i)->entry.ends == 1 && fleet_call_at(i)->entry.code == code;
   return count;
 }
 

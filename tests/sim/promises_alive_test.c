@@ -19,13 +19,14 @@ static void stall(sim_link *link) {
 enum { IN_FLIGHT = 10, NEW_CALLS = 20 };
 
 static void law_of_the_lost(const fleet_call *c, uint64_t stalled_ns) {
-  uint64_t after_ms = (c->ended_ns - stalled_ns) / FLEET_MS;
-  fleet_law(after_ms >= 20000 && after_ms <= 21500, "call %u ended %llu ms after the black hole",
-            c->id, (unsigned long long)after_ms);
-  fleet_law(c->code == (c->is_idempotent ? GMUX_OK : GMUX_UNAVAILABLE), "call %u ended %s", c->id,
-            gmux_code_str(c->code));
-  fleet_law(c->is_idempotent || c->evidence == GMUX_EVIDENCE_POSSIBLE, "call %u: %s", c->id,
-            gmux_evidence_str(c->evidence));
+  uint64_t after_ms = (c->entry.ended_ns - stalled_ns) / FLEET_MS;
+  fleet_promise(after_ms >= 20000 && after_ms <= 21500,
+                "call %u ended %llu ms after the black hole", c->entry.id,
+                (unsigned long long)after_ms);
+  fleet_promise(c->entry.code == (c->entry.is_idempotent ? GMUX_OK : GMUX_UNAVAILABLE),
+                "call %u ended %s", c->entry.id, gmux_code_str(c->entry.code));
+  fleet_promise(c->entry.is_idempotent || c->entry.evidence == GMUX_EVIDENCE_POSSIBLE,
+                "call %u: %s", c->entry.id, gmux_evidence_str(c->entry.evidence));
 }
 
 static void new_calls_leave_a_black_hole_alone_and_it_is_dead_at_the_keepalive_timeout(void) {
@@ -45,7 +46,8 @@ static void new_calls_leave_a_black_hole_alone_and_it_is_dead_at_the_keepalive_t
   fleet_start_many(ch, &(fleet_ask){0}, NEW_CALLS);
   fleet_run_for(20); /* one dial, SETTINGS, and a round trip: 6 ms */
   for (size_t i = first + 2 * IN_FLIGHT; i < fl.call_count; i++)
-    CU_ASSERT_EQUAL(fleet_call_at(i)->code == GMUX_OK && fleet_call_at(i)->ends == 1, true);
+    CU_ASSERT_EQUAL(fleet_call_at(i)->entry.code == GMUX_OK && fleet_call_at(i)->entry.ends == 1,
+                    true);
   CU_ASSERT_EQUAL(fleet_figures(ch).connections, 2);
   CU_ASSERT_TRUE(fleet_run_until_ended(25000));
   for (size_t i = first; i < first + 2 * IN_FLIGHT; i++)
@@ -118,9 +120,9 @@ static void call_after_a_silent_drop(uint32_t connections) {
   fl.tick_ms = 1;
   fleet_call *c = fleet_start(ch, &(fleet_ask){0});
   CU_ASSERT_TRUE(fleet_run_until_ended(60000));
-  CU_ASSERT_EQUAL(c->code, GMUX_OK);
+  CU_ASSERT_EQUAL(c->entry.code, GMUX_OK);
   /* Validation: 500 ms. A dial: 2 ms, its SETTINGS 1 or 2. The call: 2 ms. */
-  CU_ASSERT_TRUE(c->ended_ns - c->started_ns <= 510 * FLEET_MS);
+  CU_ASSERT_TRUE(c->entry.ended_ns - c->entry.started_ns <= 510 * FLEET_MS);
   CU_ASSERT_TRUE(fleet_figures(ch).validations >= 1);
   fleet_finish();
 }
@@ -184,7 +186,7 @@ static void an_eager_pinger_is_punished_at_the_third_bad_ping_until_it_has_doubl
   for (unsigned n = 1; n <= 9; n++) {
     fleet_call *c = fleet_start(ch, &for_hours);
     CU_ASSERT_TRUE(fleet_run_until_ended(2 * HOUR));
-    CU_ASSERT_EQUAL(c->code, GMUX_UNAVAILABLE);
+    CU_ASSERT_EQUAL(c->entry.code, GMUX_UNAVAILABLE);
     CU_ASSERT_EQUAL(fleet_server_figures(0).too_many_pings, n);
     CU_ASSERT_EQUAL(fleet_server_figures(0).pings_bad, UINT64_C(3) * n);
     gmux_channel_stats s = fleet_figures(ch);
@@ -194,7 +196,7 @@ static void an_eager_pinger_is_punished_at_the_third_bad_ping_until_it_has_doubl
   }
   fleet_call *c = fleet_start(ch, &for_hours);
   CU_ASSERT_TRUE(fleet_run_until_ended(4 * HOUR));
-  CU_ASSERT_EQUAL(c->code, GMUX_OK);
+  CU_ASSERT_EQUAL(c->entry.code, GMUX_OK);
   CU_ASSERT_EQUAL(fleet_server_figures(0).too_many_pings, 9);
   fleet_finish();
 }

@@ -54,7 +54,7 @@ static void add_methods(gmux_server *server) {
       gmux_server_add_method(server, "/fleet.Service/Flood", GMUX_SERVER_STREAMING, &flood, NULL);
   if (!error)
     error = gmux_server_add_method(server, "/fleet.Service/Echo", GMUX_BIDI_STREAMING, &echo, NULL);
-  fleet_law(error == 0, "no methods: %d", error);
+  fleet_promise(error == 0, "no methods: %d", error);
 }
 
 static void setup(void) {
@@ -87,7 +87,8 @@ static void on_unread_message(gmux_call *call, gmux_bytes *message, void *user_d
 
 static void on_stream_end(gmux_call *call, const gmux_status *status, const gmux_metadata *trailers,
                           void *user_data) {
-  (void)call, (void)status, (void)trailers, (void)user_data;
+  (void)trailers;
+  fleet_ended_beside(user_data, call, status);
   stream_ends++;
 }
 
@@ -98,18 +99,19 @@ static gmux_call *flood_start(fleet_channel *ch) {
   gmux_call *call = NULL;
   gmux_call_options_init(&o, sizeof o);
   o.initial_credit = 0;
-  CU_ASSERT_EQUAL_FATAL(gmux_call_start(&call, ch->channel, flood_method, &o, &unread, NULL), 0);
+  CU_ASSERT_EQUAL_FATAL(gmux_call_start(&call, ch->channel, flood_method, &o, &unread, ch), 0);
   gmux_bytes request = gmux_bytes_borrow("", 0);
   CU_ASSERT_EQUAL(gmux_call_write(call, &request), 0);
-  ch->started++;
+  ledger_channel_started(&ch->book);
   return call;
 }
 
 static void law_of_prompt_answers(uint64_t within_ms) {
   for (size_t i = 0; i < fl.call_count; i++) {
     const fleet_call *c = fleet_call_at(i);
-    fleet_law(c->ended_ns - c->started_ns <= within_ms * FLEET_MS, "call %u took %llu us", c->id,
-              (unsigned long long)(c->ended_ns - c->started_ns) / 1000);
+    fleet_promise(c->entry.ended_ns - c->entry.started_ns <= within_ms * FLEET_MS,
+                  "call %u took %llu us", c->entry.id,
+                  (unsigned long long)(c->entry.ended_ns - c->entry.started_ns) / 1000);
   }
 }
 
@@ -139,8 +141,6 @@ static void streams_that_nobody_reads_hold_back_nobody_else(void) {
   fleet_run_for(100);
   CU_ASSERT_EQUAL(stream_ends, UNREAD);
   CU_ASSERT_EQUAL(fleet_figures(ch).connections_made, 1);
-  ch->failed += UNREAD;
-  ch->left += UNREAD;
   methods_free();
   fleet_finish();
 }
@@ -156,6 +156,7 @@ static void calls_that_are_never_freed_hold_no_slot_and_no_connection(void) {
   }
   CU_ASSERT_EQUAL(fleet_ended_with(0, GMUX_OK), count);
   CU_ASSERT_EQUAL(fleet_figures(ch).connections_made, 1);
+  ch->book.is_recycled = true;
   gmux_channel_rotate(ch->channel); /* nor do they keep the old one */
   fleet_run_for(1000);
   CU_ASSERT_EQUAL(fleet_links(0), 1);
@@ -191,12 +192,13 @@ static void ask_about(gmux_channel *channel, gmux_call *call) {
   char text[2000];
   gmux_call_explanation e = {.size = sizeof e};
   gmux_channel_stats s = {.size = sizeof s};
-  fleet_law(gmux_call_explain(call, &e) == 0, "a call cannot be explained");
-  fleet_law(gmux_channel_get_stats(channel, &s) == 0, "a channel cannot be counted");
+  fleet_promise(gmux_call_explain(call, &e) == 0, "a call cannot be explained");
+  fleet_promise(gmux_channel_get_stats(channel, &s) == 0, "a channel cannot be counted");
   gmux_channel_describe(channel, text, sizeof text);
 }
 
-static void touch_channel(gmux_channel *channel) {
+static void touch_channel(fleet_channel *ch) {
+  gmux_channel *channel = ch->channel;
   switch (fleet_random(8)) {
   case 0:
     gmux_channel_rotate(channel);
@@ -207,6 +209,7 @@ static void touch_channel(gmux_channel *channel) {
     break;
   case 2:
     gmux_channel_reset_backoff(channel);
+    ledger_channel_reset_backoff(&ch->book);
     break;
   case 3:
     gmux_channel_warm(channel, on_any_warm, NULL);
@@ -243,7 +246,7 @@ static void touch_call(meddler *m, gmux_call *call) {
 
 static void meddle(meddler *m, gmux_call *call) {
   ask_about(m->channel->channel, call);
-  touch_channel(m->channel->channel);
+  touch_channel(m->channel);
   touch_call(m, call);
   if (fleet_random(2) == 0) meddler_start(m->channel);
   if (may_end_channel && fleet_random(40) == 0) {
@@ -270,13 +273,9 @@ static void meddler_end(gmux_call *call, const gmux_status *status, const gmux_m
                         void *user_data) {
   (void)trailers;
   meddler *m = user_data;
-  fleet_law(m->ends++ == 0, "a meddler ended twice");
+  fleet_promise(m->ends++ == 0, "a meddler ended twice");
   meddler_ends++;
-  if (status->code == GMUX_OK)
-    m->channel->succeeded++;
-  else
-    m->channel->failed++;
-  if (gmux_call_get_evidence(call) != GMUX_EVIDENCE_NEVER_LEFT) m->channel->left++;
+  fleet_ended_beside(m->channel, call, status);
   meddle(m, call);
   gmux_call_free(m->handle);
   m->handle = NULL;
@@ -298,10 +297,10 @@ static void meddler_start(fleet_channel *ch) {
   gmux_call_options_init(&o, sizeof o);
   o.timeout_ms = 2000;
   int error = gmux_call_start(&m->handle, ch->channel, echo_method, &o, &meddling, m);
-  fleet_law(error == 0 || error == GMUX_ERR_CLOSED, "a meddler cannot be started: %d", error);
+  fleet_promise(error == 0 || error == GMUX_ERR_CLOSED, "a meddler cannot be started: %d", error);
   if (error) return;
   meddler_count++;
-  ch->started++;
+  ledger_channel_started(&ch->book);
   gmux_bytes message = gmux_bytes_borrow("first", 5);
   gmux_call_write(m->handle, &message);
 }
@@ -325,7 +324,7 @@ static void an_application_that_calls_back_from_every_callback_harms_no_other_ca
   fleet_warm(ch);
   fleet_load_start(ch, &(fleet_ask){.work_ms = 5}, 20);
   may_end_channel = false;
-  ch->replaces = true;
+  ch->book.is_recycled = true;
   meddlers_start(ch);
   CU_ASSERT_TRUE(fleet_run_until(meddlers_have_ended, NULL, 60000));
   CU_ASSERT_TRUE(meddler_count > 100);
@@ -341,13 +340,13 @@ static void a_channel_closed_from_a_callback_harms_no_other_channel(void) {
   fleet_channel *ch = fleet_channel_new(0, NULL);
   fleet_load_start(other, &(fleet_ask){.work_ms = 5}, 20);
   may_end_channel = true;
-  ch->replaces = true;
+  ch->book.is_recycled = true;
   meddlers_start(ch);
   CU_ASSERT_TRUE(fleet_run_until(meddlers_have_ended, NULL, 60000));
   CU_ASSERT_FALSE(may_end_channel);
   methods_free();
   fleet_finish();
-  CU_ASSERT_EQUAL(other->failed, 0);
+  CU_ASSERT_EQUAL(other->book.failed, 0);
 }
 
 static const test_case cases[] = {

@@ -56,9 +56,9 @@ static void goaway_every_50_ms_under_1000_calls_loses_none_and_executes_none_twi
   }
   gmux_channel_stats s = fleet_figures(ch);
   CU_ASSERT_TRUE(s.goaways[RAW_NO_ERROR] >= rounds / 4);
-  CU_ASSERT_TRUE(ch->succeeded >= rounds * UINT64_C(50));
+  CU_ASSERT_TRUE(ch->book.succeeded >= rounds * UINT64_C(50));
   fleet_finish();
-  CU_ASSERT_EQUAL(ch->failed, 0);
+  CU_ASSERT_EQUAL(ch->book.failed, 0);
 }
 
 /* One process ends in good order, and the next has its port: 20 times. */
@@ -71,7 +71,7 @@ static void deployments_under_load_lose_no_patient_call(void) {
     fleet_server_replace(0, NULL);
   }
   fleet_finish();
-  CU_ASSERT_EQUAL(ch->failed, 0);
+  CU_ASSERT_EQUAL(ch->book.failed, 0);
 }
 
 static void calls_on_a_draining_connection_may_go_on_for_drain_timeout_and_no_longer(void) {
@@ -85,10 +85,10 @@ static void calls_on_a_draining_connection_may_go_on_for_drain_timeout_and_no_lo
   fleet_server_drain_connections(0);
   uint64_t told_ns = sim_now(fl.sim) + FLEET_MS;
   CU_ASSERT_TRUE(fleet_run_until_ended(1000));
-  CU_ASSERT_EQUAL(brief->code, GMUX_OK);
-  CU_ASSERT_EQUAL(endless->code, GMUX_UNAVAILABLE);
-  CU_ASSERT_EQUAL(endless->evidence, GMUX_EVIDENCE_POSSIBLE);
-  CU_ASSERT_EQUAL(endless->ended_ns, told_ns + 500 * FLEET_MS);
+  CU_ASSERT_EQUAL(brief->entry.code, GMUX_OK);
+  CU_ASSERT_EQUAL(endless->entry.code, GMUX_UNAVAILABLE);
+  CU_ASSERT_EQUAL(endless->entry.evidence, GMUX_EVIDENCE_POSSIBLE);
+  CU_ASSERT_EQUAL(endless->entry.ended_ns, told_ns + 500 * FLEET_MS);
   fleet_finish();
 }
 
@@ -128,8 +128,8 @@ static void goaway_and_close_ends_what_it_had_seen_with_possibly_executed(void) 
   rawpeer_shutdown(raw.conns[0].peer);
   CU_ASSERT_TRUE(fleet_run_until_ended(1000));
   for (size_t i = 0; i < HELD; i++) {
-    CU_ASSERT_EQUAL(held[i].call->code, i < MIDDLE ? GMUX_UNAVAILABLE : GMUX_OK);
-    CU_ASSERT_EQUAL(held[i].call->evidence,
+    CU_ASSERT_EQUAL(held[i].call->entry.code, i < MIDDLE ? GMUX_UNAVAILABLE : GMUX_OK);
+    CU_ASSERT_EQUAL(held[i].call->entry.evidence,
                     i < MIDDLE ? GMUX_EVIDENCE_POSSIBLE : GMUX_EVIDENCE_ANSWERED);
   }
   CU_ASSERT_EQUAL(fleet_figures(ch).retries[GMUX_EVIDENCE_POSSIBLE], 0);
@@ -139,14 +139,14 @@ static void goaway_and_close_ends_what_it_had_seen_with_possibly_executed(void) 
 /* ---- REFUSED_STREAM ---- */
 
 static void refuse_thrice(rawconn *c, uint32_t stream, fleet_call *call) {
-  if (tries[call->id]++ < 3)
+  if (tries[call->entry.id]++ < 3)
     rawserver_reset_stream(c, stream, RAW_REFUSED_STREAM);
   else
     rawserver_serve(c, stream, call);
 }
 
 static void refuse(rawconn *c, uint32_t stream, fleet_call *call) {
-  tries[call->id]++;
+  tries[call->entry.id]++;
   rawserver_reset_stream(c, stream, RAW_REFUSED_STREAM);
 }
 
@@ -168,9 +168,10 @@ static void a_server_that_refuses_for_ever_is_asked_four_times_and_not_in_a_hurr
   CU_ASSERT_EQUAL(fleet_ended_with(0, GMUX_UNAVAILABLE), REFUSED_CALLS);
   for (size_t i = 0; i < REFUSED_CALLS; i++) {
     const fleet_call *c = fleet_call_at(i);
-    CU_ASSERT_EQUAL(c->evidence, GMUX_EVIDENCE_REFUSED);
-    CU_ASSERT_EQUAL(tries[c->id], 4);
-    CU_ASSERT_TRUE(c->ended_ns - c->started_ns >= 200 * FLEET_MS); /* 80 and 160 at least */
+    CU_ASSERT_EQUAL(c->entry.evidence, GMUX_EVIDENCE_REFUSED);
+    CU_ASSERT_EQUAL(tries[c->entry.id], 4);
+    CU_ASSERT_TRUE(c->entry.ended_ns - c->entry.started_ns >=
+                   200 * FLEET_MS); /* 80 and 160 at least */
   }
   CU_ASSERT_EQUAL(fleet_figures(ch).attempts, 4 * REFUSED_CALLS);
   fleet_finish();
@@ -181,12 +182,12 @@ static void a_server_that_refuses_for_ever_is_asked_four_times_and_not_in_a_hurr
 static void law_of_kills(bool is_idempotent) {
   for (size_t i = 0; i < fl.call_count; i++) {
     const fleet_call *c = fleet_call_at(i);
-    if (c->is_idempotent != is_idempotent || c->code == GMUX_OK) continue;
-    fleet_law(!is_idempotent, "idempotent call %u failed: %s, %s", c->id, gmux_code_str(c->code),
-              gmux_evidence_str(c->evidence));
-    fleet_law(c->code == GMUX_UNAVAILABLE && c->evidence == GMUX_EVIDENCE_POSSIBLE,
-              "call %u failed: %s, %s", c->id, gmux_code_str(c->code),
-              gmux_evidence_str(c->evidence));
+    if (c->entry.is_idempotent != is_idempotent || c->entry.code == GMUX_OK) continue;
+    fleet_promise(!is_idempotent, "idempotent call %u failed: %s, %s", c->entry.id,
+                  gmux_code_str(c->entry.code), gmux_evidence_str(c->entry.evidence));
+    fleet_promise(c->entry.code == GMUX_UNAVAILABLE && c->entry.evidence == GMUX_EVIDENCE_POSSIBLE,
+                  "call %u failed: %s, %s", c->entry.id, gmux_code_str(c->entry.code),
+                  gmux_evidence_str(c->entry.evidence));
   }
 }
 
@@ -208,7 +209,7 @@ static void server_killed_20_times_fails_only_what_it_may_have_executed(void) {
   CU_ASSERT_TRUE(fleet_run_until_ended(10000));
   law_of_kills(false);
   law_of_kills(true);
-  CU_ASSERT_TRUE(ch->failed > 0 && ch->failed <= UINT64_C(20) * 100);
+  CU_ASSERT_TRUE(ch->book.failed > 0 && ch->book.failed <= UINT64_C(20) * 100);
   gmux_channel_stats s = fleet_figures(ch);
   CU_ASSERT_TRUE(s.retries[GMUX_EVIDENCE_POSSIBLE] > 0);
   fleet_finish();
@@ -218,17 +219,17 @@ static void calls_that_do_not_wait_fail_at_once_while_the_server_is_known_to_be_
   fleet_channel *ch = fleet_channel_new(0, NULL);
   fleet_start(ch, &(fleet_ask){0});
   CU_ASSERT_TRUE(fleet_run_until_ended(100));
-  CU_ASSERT_EQUAL(fleet_call_at(0)->code, GMUX_UNAVAILABLE);
+  CU_ASSERT_EQUAL(fleet_call_at(0)->entry.code, GMUX_UNAVAILABLE);
   fleet_call *impatient = fleet_start(ch, &(fleet_ask){.timeout_ms = 60000});
   fleet_call *patient = fleet_start(ch, &(fleet_ask){.is_patient = true});
   sim_run(fl.sim);
-  CU_ASSERT_EQUAL(impatient->ends, 1);
-  CU_ASSERT_EQUAL(impatient->code, GMUX_UNAVAILABLE);
-  CU_ASSERT_EQUAL(impatient->evidence, GMUX_EVIDENCE_NEVER_LEFT);
-  CU_ASSERT_EQUAL(patient->ends, 0);
+  CU_ASSERT_EQUAL(impatient->entry.ends, 1);
+  CU_ASSERT_EQUAL(impatient->entry.code, GMUX_UNAVAILABLE);
+  CU_ASSERT_EQUAL(impatient->entry.evidence, GMUX_EVIDENCE_NEVER_LEFT);
+  CU_ASSERT_EQUAL(patient->entry.ends, 0);
   fleet_server_open(0, NULL);
   CU_ASSERT_TRUE(fleet_run_until_ended(3000));
-  CU_ASSERT_EQUAL(patient->code, GMUX_OK);
+  CU_ASSERT_EQUAL(patient->entry.code, GMUX_OK);
   fleet_finish();
 }
 

@@ -74,7 +74,7 @@ static void a_dial_that_nobody_needs_any_more_leaves_a_spare_or_nothing(void) {
   CU_ASSERT_TRUE(fleet_run_until_ended(10));
   fleet_run_for(1000);
   CU_ASSERT_EQUAL(fleet_ended_with(0, GMUX_DEADLINE_EXCEEDED), 500);
-  CU_ASSERT_EQUAL(fleet_call_at(0)->evidence, GMUX_EVIDENCE_NEVER_LEFT);
+  CU_ASSERT_EQUAL(fleet_call_at(0)->entry.evidence, GMUX_EVIDENCE_NEVER_LEFT);
   CU_ASSERT_TRUE(dials() <= 1);
   fleet_finish();
 }
@@ -269,7 +269,7 @@ static void a_connection_whose_ids_run_out_is_replaced_and_no_call_notices(void)
   CU_ASSERT_TRUE(fleet_figures(ch).recycled_ids >= 1);
   CU_ASSERT_TRUE(fleet_figures(ch).connections_made >= 2);
   fleet_finish();
-  CU_ASSERT_EQUAL(ch->failed, 0);
+  CU_ASSERT_EQUAL(ch->book.failed, 0);
 }
 
 /* ---- waiting ---- */
@@ -282,7 +282,7 @@ static void waiting_calls_are_served_in_the_order_in_which_they_came(void) {
   fleet_start_many(ch, &(fleet_ask){.work_ms = 2}, 100);
   CU_ASSERT_TRUE(fleet_run_until_ended(2000));
   for (size_t i = 1; i < fl.call_count; i++)
-    CU_ASSERT_TRUE(fleet_call_at(i - 1)->ended_ns <= fleet_call_at(i)->ended_ns);
+    CU_ASSERT_TRUE(fleet_call_at(i - 1)->entry.ended_ns <= fleet_call_at(i)->entry.ended_ns);
   fleet_finish();
 }
 
@@ -294,10 +294,11 @@ static void a_call_that_waited_for_acquire_timeout_ends_unavailable_and_never_le
   fleet_channel *ch = fleet_channel_new(0, &o);
   fleet_start_many(ch, &(fleet_ask){.work_ms = 1000}, 2);
   CU_ASSERT_TRUE(fleet_run_until_ended(5000));
-  CU_ASSERT_EQUAL(fleet_call_at(0)->code, GMUX_OK);
-  CU_ASSERT_EQUAL(fleet_call_at(1)->code, GMUX_UNAVAILABLE);
-  CU_ASSERT_EQUAL(fleet_call_at(1)->evidence, GMUX_EVIDENCE_NEVER_LEFT);
-  uint64_t waited_ms = (fleet_call_at(1)->ended_ns - fleet_call_at(1)->started_ns) / FLEET_MS;
+  CU_ASSERT_EQUAL(fleet_call_at(0)->entry.code, GMUX_OK);
+  CU_ASSERT_EQUAL(fleet_call_at(1)->entry.code, GMUX_UNAVAILABLE);
+  CU_ASSERT_EQUAL(fleet_call_at(1)->entry.evidence, GMUX_EVIDENCE_NEVER_LEFT);
+  uint64_t waited_ms =
+      (fleet_call_at(1)->entry.ended_ns - fleet_call_at(1)->entry.started_ns) / FLEET_MS;
   CU_ASSERT_TRUE(waited_ms >= 100 && waited_ms <= 101);
   fleet_finish();
 }
@@ -310,7 +311,7 @@ static void one_waiter_more_than_max_waiting_is_turned_away_at_once(void) {
   fleet_start_many(ch, &(fleet_ask){0}, 11);
   CU_ASSERT_TRUE(fleet_run_until_ended(1000));
   CU_ASSERT_EQUAL(fleet_ended_with(0, GMUX_OK), 10);
-  CU_ASSERT_EQUAL(fleet_call_at(10)->code, GMUX_RESOURCE_EXHAUSTED);
+  CU_ASSERT_EQUAL(fleet_call_at(10)->entry.code, GMUX_RESOURCE_EXHAUSTED);
   fleet_finish();
 }
 
@@ -344,13 +345,13 @@ static void rotate_replaces_every_connection_and_no_call_notices(void) {
   fleet_warm(ch);
   fleet_load_start(ch, &(fleet_ask){.work_ms = 10, .spread_ms = 100}, 200);
   fleet_run_for(500);
-  ch->replaces = true;
+  ch->book.is_recycled = true;
   gmux_channel_rotate(ch->channel);
   CU_ASSERT_TRUE(fleet_run_until(has_rotated_four, ch, 5000));
   CU_ASSERT_EQUAL(fleet_figures(ch).connections_made, 8);
   CU_ASSERT_EQUAL(fleet_figures(ch).connections_ready, 4);
   fleet_finish();
-  CU_ASSERT_EQUAL(ch->failed, 0);
+  CU_ASSERT_EQUAL(ch->book.failed, 0);
 }
 
 static void mark_closed(void *user_data) {
@@ -360,7 +361,7 @@ static void mark_closed(void *user_data) {
 static void on_no_call(gmux_call *call, const gmux_status *status, gmux_bytes *reply,
                        const gmux_metadata *trailers, void *user_data) {
   (void)call, (void)status, (void)reply, (void)trailers, (void)user_data;
-  fleet_law(false, "a call that was refused ends");
+  fleet_promise(false, "a call that was refused ends");
 }
 
 static void a_drained_channel_finishes_what_runs_and_waits_and_refuses_what_is_new(void) {
@@ -399,7 +400,7 @@ static void an_hour_of_max_age_on_both_sides_loses_nothing_and_keeps_the_pool_sm
   fl.tick_ms = 50;
   fleet_run_for(fleet_many(3600) * UINT64_C(1000));
   fleet_finish();
-  CU_ASSERT_EQUAL(ch->failed, 0);
+  CU_ASSERT_EQUAL(ch->book.failed, 0);
   CU_ASSERT_TRUE(ch->draining_peak <= 8);
 }
 
@@ -420,7 +421,7 @@ static void max_age_alone_replaces_before_it_drains(void) {
   }
   CU_ASSERT_EQUAL(made, 10);
   fleet_finish();
-  CU_ASSERT_EQUAL(ch->failed, 0);
+  CU_ASSERT_EQUAL(ch->book.failed, 0);
 }
 
 static const test_case cases[] = {

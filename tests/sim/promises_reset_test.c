@@ -24,8 +24,8 @@ static void hold_or_serve(rawconn *c, uint32_t stream, fleet_call *call) {
 
 static void count_reset(rawconn *c, uint32_t stream) {
   (void)c;
-  fleet_law(gmux__bucket_take(&allowed, sim_now(fl.sim)), "RST_STREAM of stream %u is too many",
-            stream);
+  fleet_promise(gmux__bucket_take(&allowed, sim_now(fl.sim)), "RST_STREAM of stream %u is too many",
+                stream);
 }
 
 /* All on one connection, so that there is only one bucket to be under. */
@@ -48,7 +48,8 @@ static void law_of_the_others(fleet_channel *ch) {
   for (int i = 0; i < 200; i++) {
     fleet_call *c = fleet_start(ch, &(fleet_ask){0});
     fleet_run_for(4);
-    fleet_law(c->ends == 1 && c->code == GMUX_OK, "call %u waits for the resets of others", c->id);
+    fleet_promise(c->entry.ends == 1 && c->entry.code == GMUX_OK,
+                  "call %u waits for the resets of others", c->entry.id);
   }
 }
 

@@ -57,7 +57,7 @@ static bool all_are_ready(void *arg) {
 /* A second's worth may begin at once, and as many in the second after. */
 static void law_of_the_gate(size_t first, size_t loops, uint32_t dials_per_s) {
   size_t most = most_dials_within(first, 1000);
-  fleet_law(most <= loops * 2 * dials_per_s, "%zu dials within a second", most);
+  fleet_promise(most <= loops * 2 * dials_per_s, "%zu dials within a second", most);
 }
 
 static void restart_with(size_t loops) {
@@ -74,7 +74,7 @@ static void restart_with(size_t loops) {
   law_of_the_gate(first, loops, dials_per_s);
   fleet_run_for(1000);
   for (size_t i = 0; i < fl.channel_count; i++)
-    CU_ASSERT_TRUE(fl.channels[i].failed <= 1); /* the one that ran */
+    CU_ASSERT_TRUE(fl.channels[i].book.failed <= 1); /* the one that ran */
   fleet_finish();
 }
 
@@ -89,10 +89,11 @@ static void a_fleet_on_four_loops_comes_back_through_four_gates(void) {
 /* With a gate that holds nobody back, it is the jitter alone that spreads. */
 static void law_of_the_spread(size_t first) {
   size_t most = most_dials_within(first, JITTER_MS / 10);
-  fleet_law(most <= FLEET / 4, "%zu of %d dials within a tenth of the jitter", most, (int)FLEET);
+  fleet_promise(most <= FLEET / 4, "%zu of %d dials within a tenth of the jitter", most,
+                (int)FLEET);
   size_t last = first + FLEET - 1;
-  fleet_law(dials() > last && dialed_at_ms(last) - dialed_at_ms(first) >= JITTER_MS * 3 / 4,
-            "%zu dials are not spread over the jitter", dials() - first);
+  fleet_promise(dials() > last && dialed_at_ms(last) - dialed_at_ms(first) >= JITTER_MS * 3 / 4,
+                "%zu dials are not spread over the jitter", dials() - first);
 }
 
 static void redials_after_a_mass_loss_are_spread_over_the_jitter(void) {
@@ -116,7 +117,7 @@ static void redials_after_a_goaway_to_all_are_spread_and_no_call_is_lost(void) {
   law_of_the_spread(first);
   fleet_finish();
   for (size_t i = 0; i < fl.channel_count; i++)
-    CU_ASSERT_EQUAL(fl.channels[i].failed, 0);
+    CU_ASSERT_EQUAL(fl.channels[i].book.failed, 0);
 }
 
 /* A server that stays down is asked less and less: the backoff, not the load, says how often. */

@@ -33,7 +33,8 @@ static bool conn_is_open(const rawconn *c) {
 }
 
 static void set_limit(rawconn *c, uint32_t limit) {
-  if (!fleet_law(c->told - c->acked < RAWSERVER_LIMITS, "SETTINGS are not acknowledged")) return;
+  if (!fleet_promise(c->told - c->acked < RAWSERVER_LIMITS, "SETTINGS are not acknowledged"))
+    return;
   c->limits[c->told++ % RAWSERVER_LIMITS] = limit;
   rawpeer_settings(c->peer, 1, (const uint16_t[]){SETTINGS_MAX_STREAMS}, &limit);
 }
@@ -43,7 +44,7 @@ void rawserver_set_limit(rawconn *c, uint32_t limit) {
 }
 
 void rawserver_execute(rawconn *c, fleet_call *call) {
-  call->executed++;
+  ledger_executed_elsewhere(&call->entry);
   call->port = (uint16_t)(c->number + 1);
 }
 
@@ -81,12 +82,13 @@ void rawserver_goaway(rawconn *c, uint32_t last_stream, uint32_t code, const cha
 /* ---- what comes ---- */
 
 static void take_headers(rawconn *c, const rawframe *frame) {
-  fleet_law(frame->stream > c->last_stream, "stream %u after %u", frame->stream, c->last_stream);
+  fleet_promise(frame->stream > c->last_stream, "stream %u after %u", frame->stream,
+                c->last_stream);
   c->last_stream = frame->stream;
   if (++c->open > c->peak) c->peak = c->open;
   uint32_t limit = c->acked > 0 ? c->limits[(c->acked - 1) % RAWSERVER_LIMITS] : UINT32_MAX;
-  fleet_law(c->open <= limit, "stream %u is number %u, the limit is %u", frame->stream, c->open,
-            limit);
+  fleet_promise(c->open <= limit, "stream %u is number %u, the limit is %u", frame->stream, c->open,
+                limit);
 }
 
 static rawpart *part_of(rawconn *c, uint32_t stream) {
@@ -100,7 +102,8 @@ static const uint8_t *take_part(rawconn *c, const rawframe *frame) {
   if (frame->len == RAWSERVER_REQUEST) return frame->payload;
   rawpart *part = part_of(c, frame->stream);
   if (!part) part = part_of(c, 0);
-  if (!fleet_law(part && part->len + frame->len <= sizeof part->data, "a request in odd pieces"))
+  if (!fleet_promise(part && part->len + frame->len <= sizeof part->data,
+                     "a request in odd pieces"))
     return NULL;
   memcpy(part->data + part->len, frame->payload, frame->len);
   part->stream = frame->stream;
@@ -174,7 +177,7 @@ static void conn_greet(rawpeer *peer) {
 
 void rawserver_look(void) {
   for (rawpeer *peer = rawpeer_accept(raw.listener); peer; peer = rawpeer_accept(raw.listener)) {
-    if (fleet_law(raw.count < RAWSERVER_CONNS, "%zu connections to the raw server", raw.count))
+    if (fleet_promise(raw.count < RAWSERVER_CONNS, "%zu connections to the raw server", raw.count))
       conn_greet(peer);
     else
       rawpeer_free(peer);

@@ -232,6 +232,11 @@ uint64_t sim_now(const sim *s) {
   return s->now_ns;
 }
 
+void sim_after_turn(sim *s, void (*fn)(gmux_loop *loop, void *arg), void *arg) {
+  s->after_turn = fn;
+  s->after_turn_arg = arg;
+}
+
 uint64_t sim_turns(const sim *s) {
   return s->turns;
 }
@@ -273,6 +278,7 @@ static bool step_within(sim *s, uint64_t limit_ns) {
     gmux__list_remove(&sl->link);
     gmux__list_append(&s->loops, &sl->link);
     loop_turn(sl);
+    if (s->after_turn) s->after_turn(&sl->loop, s->after_turn_arg);
   }
   s->is_running = false;
   if (sl) return true;

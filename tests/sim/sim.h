@@ -74,6 +74,10 @@ void sim_run_for(sim *s, uint64_t ns);
  * not within `max_ns`, which have then passed. */
 bool sim_run_until(sim *s, bool (*cond)(void *arg), void *arg, uint64_t max_ns);
 
+/* `fn` is called after each turn of any loop, when all that it put off has run; it looks, and does
+ * nothing that needs a turn. NULL: no longer. */
+void sim_after_turn(sim *s, void (*fn)(gmux_loop *loop, void *arg), void *arg);
+
 /* Turns run so far, of all loops: "nothing happens" can be asserted. */
 uint64_t sim_turns(const sim *s);
 

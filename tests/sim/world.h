@@ -32,6 +32,8 @@ struct sim {
   uint64_t turns, turns_now; /* in all, and since time last moved */
   uint64_t seed_state;       /* splitmix64 */
   bool is_running;
+  void (*after_turn)(gmux_loop *loop, void *arg); /* NULL: nobody looks */
+  void *after_turn_arg;
   gmux__list events; /* by time; among equals in the order in which they were set */
   gmux__list loops;  /* whose turn it is comes first */
   struct {

@@ -1,0 +1,236 @@
+/* ledger_channel.c: the laws of a channel: COUNTS, CONNECTIONS, PINGS and DIALS. */
+#include "tests/sim/ledger.h"
+
+typedef unsigned long long ull;
+
+bool ledger_channel_is_polite(const gmux_channel_options *options) {
+  gmux_channel_options usual;
+  gmux_channel_options_init(&usual, sizeof usual);
+  bool is_seldom = options->keepalive_ms == 0 || options->keepalive_ms >= usual.keepalive_ms;
+  return is_seldom && !options->keepalive_without_calls;
+}
+
+void ledger_channel_open(ledger_channel *ch, int number, gmux_channel *channel,
+                         const gmux_channel_options *options) {
+  ledger_channel_leave(ch);
+  *ch = (ledger_channel){
+      .number = number,
+      .generation = ch->generation + 1,
+      .channel = channel,
+      .options = *options,
+  };
+  if (!ledger_channel_is_polite(options)) ledger_note_impolite();
+  gmux__list_append(ledger_channels(), &ch->link);
+}
+
+void ledger_channel_leave(ledger_channel *ch) {
+  if (gmux__link_is_linked(&ch->link)) gmux__list_remove(&ch->link);
+  ch->channel = NULL;
+}
+
+void ledger_channel_reset_backoff(ledger_channel *ch) {
+  ch->dials.reset_ns = ledger_now();
+}
+
+void ledger_channel_started(ledger_channel *ch) {
+  ch->started++;
+}
+
+void ledger_channel_ended(ledger_channel *ch, gmux_code code, gmux_evidence evidence,
+                          uint32_t attempts) {
+  if (code == GMUX_OK)
+    ch->succeeded++;
+  else
+    ch->failed++;
+  ch->left += evidence != GMUX_EVIDENCE_NEVER_LEFT;
+  ch->attempts += attempts;
+  ch->retries += attempts > 1 ? attempts - 1 : 0;
+}
+
+/* ---- COUNTS ---- */
+
+static void law_of_calls(const ledger_channel *ch, const gmux_channel_stats *s) {
+  ledger_law_of_channel(ch, LAW_COUNTS,
+                        s->calls_started == s->calls_succeeded + s->calls_failed +
+                                                s->calls_running + s->calls_waiting,
+                        "channel %d: %llu calls are not %llu + %llu + %u + %u", ch->number,
+                        (ull)s->calls_started, (ull)s->calls_succeeded, (ull)s->calls_failed,
+                        s->calls_running, s->calls_waiting);
+  ledger_law_of_channel(
+      ch, LAW_COUNTS,
+      s->calls_started == ch->started && s->calls_succeeded == ch->succeeded &&
+          s->calls_failed == ch->failed,
+      "channel %d counts %llu started, %llu succeeded, %llu failed; it was %llu, %llu, %llu",
+      ch->number, (ull)s->calls_started, (ull)s->calls_succeeded, (ull)s->calls_failed,
+      (ull)ch->started, (ull)ch->succeeded, (ull)ch->failed);
+}
+
+/* Each attempt but a call's first is a retry, and has the evidence of the one before. A call that
+ * never left may have had an attempt, or none. */
+static void law_of_retries(const ledger_channel *ch, const gmux_channel_stats *s) {
+  uint64_t retries = 0;
+  for (int i = GMUX_EVIDENCE_NEVER_LEFT; i <= GMUX_EVIDENCE_ANSWERED; i++)
+    retries += s->retries[i];
+  ledger_law_of_channel(
+      ch, LAW_COUNTS, s->attempts >= retries + ch->left && s->attempts <= retries + ch->started,
+      "channel %d: %llu attempts are not %llu retries and the first ones of %llu calls", ch->number,
+      (ull)s->attempts, (ull)retries, (ull)ch->started);
+  ledger_law_of_channel(ch, LAW_COUNTS, s->retries[GMUX_EVIDENCE_ANSWERED] == 0,
+                        "channel %d: a call was made again after an answer", ch->number);
+  bool is_quiet = s->calls_running + s->calls_waiting == 0;
+  ledger_law_of_channel(
+      ch, LAW_COUNTS, !is_quiet || (s->attempts == ch->attempts && retries == ch->retries),
+      "channel %d: %llu attempts and %llu retries, its calls had %llu and %llu", ch->number,
+      (ull)s->attempts, (ull)retries, (ull)ch->attempts, (ull)ch->retries);
+}
+
+static void law_of_losses(const ledger_channel *ch, const gmux_channel_stats *s) {
+  uint64_t lost = 0;
+  for (int k = 0; k < GMUX_LOSSES; k++)
+    lost += s->lost[k];
+  ledger_law_of_channel(
+      ch, LAW_COUNTS,
+      s->dials_started == s->connections_made + s->dials_failed + s->connections_dialing,
+      "channel %d: %llu dials are not %llu + %llu + %u", ch->number, (ull)s->dials_started,
+      (ull)s->connections_made, (ull)s->dials_failed, s->connections_dialing);
+  ledger_law_of_channel(ch, LAW_COUNTS,
+                        s->connections == s->connections_ready + s->connections_draining,
+                        "channel %d: %u connections are not %u ready and %u draining", ch->number,
+                        s->connections, s->connections_ready, s->connections_draining);
+  ledger_law_of_channel(
+      ch, LAW_COUNTS, lost + s->connections == s->dials_failed + s->connections_made,
+      "channel %d: %llu lost and %u there are not %llu failed and %llu made", ch->number, (ull)lost,
+      s->connections, (ull)s->dials_failed, (ull)s->connections_made);
+}
+
+/* Of each figure the part is not more than the whole. */
+static void law_of_parts(const ledger_channel *ch, const gmux_channel_stats *s) {
+  ledger_law_of_channel(ch, LAW_COUNTS, s->pings_acked <= s->pings_sent,
+                        "channel %d: %llu PINGs acknowledged, %llu sent", ch->number,
+                        (ull)s->pings_acked, (ull)s->pings_sent);
+  ledger_law_of_channel(ch, LAW_COUNTS, s->validations <= s->pings_sent,
+                        "channel %d: %llu validations in %llu PINGs", ch->number,
+                        (ull)s->validations, (ull)s->pings_sent);
+  ledger_law_of_channel(ch, LAW_COUNTS, s->reused <= s->attempts,
+                        "channel %d: %llu attempts on used connections, of %llu", ch->number,
+                        (ull)s->reused, (ull)s->attempts);
+  ledger_law_of_channel(ch, LAW_COUNTS, s->calls_running <= s->streams_peak,
+                        "channel %d: %u calls run, there were never more than %u", ch->number,
+                        s->calls_running, s->streams_peak);
+}
+
+/* ---- CONNECTIONS ---- */
+
+/* Suspect ones come on top, as many again; and so does one that is made to replace another. */
+static void law_of_connections(const ledger_channel *ch, const gmux_channel_stats *s) {
+  const gmux_channel_options *o = &ch->options;
+  uint32_t bound = o->max_connections + o->burst_connections;
+  uint32_t trusted = s->connections_ready - s->connections_suspect;
+  bool replaces = ch->is_recycled || o->max_age_ms > 0 || o->max_calls > 0;
+  ledger_law_of_channel(ch, LAW_CONNECTIONS, trusted <= bound,
+                        "channel %d: %u connections, of which %u are allowed", ch->number, trusted,
+                        bound);
+  ledger_law_of_channel(ch, LAW_CONNECTIONS, trusted + s->connections_dialing <= bound + replaces,
+                        "channel %d: %u connections and %u in the making, of which %u are allowed",
+                        ch->number, trusted, s->connections_dialing, bound + replaces);
+  ledger_law_of_channel(ch, LAW_CONNECTIONS, s->connections_ready <= 2 * bound,
+                        "channel %d: %u connections, the suspect ones among them, allowed are %u",
+                        ch->number, s->connections_ready, 2 * bound);
+  ledger_law_of_channel(ch, LAW_DIALS, s->connections_dialing <= 1,
+                        "channel %d: %u attempts to connect at once", ch->number,
+                        s->connections_dialing);
+}
+
+/* ---- PINGS ---- */
+
+/* How often `interval` is twice the one before it, from `first` on; -1: it is no such multiple. */
+static int doublings(uint64_t first, uint64_t interval) {
+  int times = 0;
+  for (; first < interval; first *= 2)
+    times++;
+  return first == interval ? times : -1;
+}
+
+/* A channel that was told so goes on in twice the interval; the word of several connections that
+ * were made with the same one counts once. */
+static void law_of_pings(const ledger_channel *ch, const gmux_channel_stats *s) {
+  uint64_t times = s->too_many_pings;
+  bool is_polite = ledger_channel_is_polite(&ch->options);
+  ledger_law_of_channel(ch, LAW_PINGS, times == 0 || !is_polite || ch->may_be_accused,
+                        "channel %d: a server has found its PINGs too many", ch->number);
+  int slower = doublings(ch->options.keepalive_ms, s->keepalive_ms);
+  ledger_law_of_channel(
+      ch, LAW_PINGS,
+      ch->options.keepalive_ms == 0 || (slower >= (times > 0) && (uint64_t)slower <= times),
+      "channel %d: PINGs every %u ms, after %u ms at first and %llu times too many", ch->number,
+      s->keepalive_ms, ch->options.keepalive_ms, (ull)times);
+}
+
+void ledger_channel_read_stats(const ledger_channel *ch, const gmux_channel_stats *s) {
+  law_of_calls(ch, s);
+  law_of_retries(ch, s);
+  law_of_losses(ch, s);
+  law_of_parts(ch, s);
+  law_of_connections(ch, s);
+  law_of_pings(ch, s);
+}
+
+void ledger_channel_read(const ledger_channel *ch) {
+  gmux_channel_stats s = {.size = sizeof s};
+  if (ch->channel && gmux_channel_get_stats(ch->channel, &s) == 0)
+    ledger_channel_read_stats(ch, &s);
+}
+
+/* ---- DIALS ---- */
+
+/* The shortest that gRPC's backoff is after so many failures: x 1.6 each time up to the longest,
+ * less 20 % of jitter; counted from the start of the attempt that failed. */
+static uint64_t backoff_ns(const gmux_channel_options *o, unsigned failures) {
+  uint64_t ns = o->initial_backoff_ms * GMUX__NS_PER_MS,
+           max_ns = o->max_backoff_ms * GMUX__NS_PER_MS;
+  for (; failures > 1 && ns < max_ns; failures--)
+    ns = ns * 8 / 5;
+  return (ns < max_ns ? ns : max_ns) / 5 * 4;
+}
+
+/* Without a call for idle_timeout_ms a channel forgets what was. */
+static bool has_been_idle(const ledger_channel *ch, uint64_t now_ns) {
+  uint32_t after_ms = ch->options.idle_timeout_ms;
+  return after_ms > 0 && now_ns - ch->dials.busy_ns >= after_ms * GMUX__NS_PER_MS;
+}
+
+static void attempt_begins(ledger_channel *ch, uint64_t now_ns) {
+  if (ch->dials.is_bound && !has_been_idle(ch, now_ns)) {
+    uint64_t least_ns = backoff_ns(&ch->options, ch->dials.failures);
+    ledger_law_of_channel(
+        ch, LAW_DIALS, now_ns >= ch->dials.at_ns + least_ns,
+        "channel %d: an attempt to connect %llu us after the last began, which was failure number "
+        "%u in a row; the backoff is at least %llu us",
+        ch->number, (ull)((now_ns - ch->dials.at_ns) / 1000), ch->dials.failures,
+        (ull)(least_ns / 1000));
+  }
+  ch->dials.at_ns = now_ns;
+  ch->dials.is_bound = false;
+}
+
+/* One that the channel gave up by itself has no backoff; nor has one that began before the
+ * application said that there is none. */
+static void attempt_fails(ledger_channel *ch, bool is_by_us) {
+  bool is_excused = is_by_us || ch->dials.at_ns <= ch->dials.reset_ns;
+  ch->dials.failures = is_excused ? 0 : ch->dials.failures + 1;
+  ch->dials.is_bound = !is_excused;
+}
+
+/* Within one turn an attempt can end and the next begin, not the other way round. */
+void ledger_channel_read_dials(ledger_channel *ch, const ledger_dials *now) {
+  uint64_t now_ns = ledger_now();
+  if (now->has_calls) ch->dials.busy_ns = now_ns;
+  if (now->made != ch->dials.made) ch->dials.failures = 0;
+  if (now->failed != ch->dials.failed)
+    attempt_fails(ch, now->failed_by_us != ch->dials.failed_by_us);
+  if (now->started != ch->dials.started) attempt_begins(ch, now_ns);
+  ch->dials.started = now->started;
+  ch->dials.failed = now->failed;
+  ch->dials.failed_by_us = now->failed_by_us;
+  ch->dials.made = now->made;
+}

@@ -1,0 +1,171 @@
+/*
+ * ledger_look.c: laws that can only be seen from inside the library: DIALS, CHECK and QUEUES.
+ *
+ * What is called after each turn must cost next to nothing where nothing has happened: it compares
+ * a few figures of each channel with those of the turn before.
+ */
+#include "lib/client/call.h"
+#include "lib/client/channel.h"
+#include "lib/h2/inside.h"
+#include "lib/server/server.h"
+#include "tests/sim/ledger.h"
+
+static ledger_channel *channel_of(gmux__link *link) {
+  return gmux__container(link, ledger_channel, link);
+}
+
+static ledger_server *server_of(gmux__link *link) {
+  return gmux__container(link, ledger_server, link);
+}
+
+/* ---- DIALS ---- */
+
+static void look_at_dials(ledger_channel *ch) {
+  const gmux__channel_figures *f = &ch->channel->shared.figures;
+  const ledger_dials now = {
+      .started = gmux__counter_get(&f->dials_started),
+      .failed = gmux__counter_get(&f->dials_failed),
+      .failed_by_us = gmux__counter_get(&f->lost[GMUX_LOSS_LOCAL]),
+      .made = gmux__counter_get(&f->made),
+      .has_calls = gmux__counter_get(&f->running) + gmux__counter_get(&f->waiting) > 0,
+  };
+  ledger_channel_read_dials(ch, &now);
+}
+
+void ledger_look(gmux_loop *loop, void *unused) {
+  (void)unused;
+  size_t inside = 0;
+  for (gmux__link *l = ledger_channels()->first; l; l = l->next) {
+    ledger_channel *ch = channel_of(l);
+    if (ch->channel->loop != loop) continue;
+    look_at_dials(ch);
+    inside += ch->channel->loop_only.endpoint.connector.pass.is_inside;
+  }
+  ledger_law(LAW_DIALS, inside <= gmux__loop_max_dialing(loop),
+             "%zu handshakes at once on a loop, max_dialing is %u", inside,
+             gmux__loop_max_dialing(loop));
+}
+
+/* ---- CHECK ---- */
+
+#ifdef GMUX_DEBUG
+static void check_lines(const gmux__list *lines) {
+  for (const gmux__link *l = lines->first; l; l = l->next)
+    gmux__conn_check(gmux__line_of(l)->conn);
+}
+
+static void check_channel(const gmux_channel *channel) {
+  const gmux__endpoint *e = &channel->loop_only.endpoint;
+  gmux__channel_check(channel); /* endpoint and connector are parts of it */
+  check_lines(&e->greeting);
+  check_lines(&e->ready);
+  check_lines(&e->draining);
+  check_lines(&e->abandoned);
+}
+
+static void check_server(const gmux_server *server) {
+  gmux__server_check(server);
+  for (int state = 0; state < GMUX__SERVER_CONN_GONE; state++)
+    for (gmux__link *l = server->loop_only.connections[state].first; l; l = l->next)
+      gmux__conn_check(gmux__container(l, gmux__server_conn, link)->conn);
+}
+
+static void check_all(const gmux_loop *loop) {
+  for (gmux__link *l = ledger_channels()->first; l; l = l->next)
+    if (channel_of(l)->channel->loop == loop) check_channel(channel_of(l)->channel);
+  for (gmux__link *l = ledger_servers()->first; l; l = l->next)
+    if (server_of(l)->server->loop == loop) check_server(server_of(l)->server);
+  ledger_law(LAW_CHECK, true, "an assertion says more");
+}
+#else
+static void check_all(const gmux_loop *loop) {
+  (void)loop;
+}
+#endif
+
+void ledger_look_closely(gmux_loop *loop, void *unused) {
+  ledger_look(loop, unused);
+  check_all(loop);
+}
+
+/* ---- QUEUES ---- */
+
+/* The most that one call can have queued: what it may before write says "full", the message that
+ * did it, and, made again, what had been kept of it. */
+typedef struct queue_bound {
+  size_t of_call, of_message;
+  size_t of_connection, of_all; /* with one message of each call beyond */
+} queue_bound;
+
+static size_t law_of_conn(const char *what, int number, const gmux__conn *conn,
+                          const queue_bound *bound) {
+  size_t sum = 0;
+  for (gmux__link *l = conn->streams.first; l; l = l->next) {
+    size_t queued = gmux__container(l, gmux__stream, link)->send.queued_bytes;
+    ledger_law(LAW_QUEUES, queued <= bound->of_call,
+               "%s %d: a call has queued %zu bytes, %zu are allowed", what, number, queued,
+               bound->of_call);
+    sum += queued;
+  }
+  size_t most = bound->of_connection + conn->streams.count * bound->of_message;
+  ledger_law(LAW_QUEUES, conn->backlog.bytes == sum,
+             "%s %d: a connection counts %zu bytes queued, its calls have %zu", what, number,
+             conn->backlog.bytes, sum);
+  ledger_law(LAW_QUEUES, sum <= most,
+             "%s %d: %zu bytes are queued on a connection, allowed are %zu", what, number, sum,
+             most);
+  ledger_law(LAW_QUEUES, conn->out.bytes < 64 * 1024,
+             "%s %d: %zu bytes stand ahead of a connection's socket", what, number,
+             conn->out.bytes);
+  return conn->streams.count;
+}
+
+static void law_of_all(const char *what, int number, const gmux__h2 *h2, size_t calls,
+                       const queue_bound *bound) {
+  size_t most = bound->of_all + calls * bound->of_message;
+  ledger_law(LAW_QUEUES, h2->backlog.bytes <= most,
+             "%s %d: %zu bytes are queued, of which %zu are allowed", what, number,
+             h2->backlog.bytes, most);
+}
+
+void ledger_channel_read_queues(const ledger_channel *ch) {
+  const gmux_channel *channel = ch->channel;
+  if (!channel) return;
+  size_t waiting = channel->loop_only.waiting.count;
+  ledger_law_of_channel(ch, LAW_QUEUES, waiting <= ch->options.max_waiting,
+                        "channel %d: %zu calls wait, max_waiting is %u", ch->number, waiting,
+                        ch->options.max_waiting);
+  if (ch->max_message_bytes == 0) return;
+  size_t message = ch->max_message_bytes + GMUX__PREFIX_LEN;
+  const queue_bound bound = {
+      .of_call = ch->options.write_queue_bytes + message + ch->options.retry_buffer_bytes,
+      .of_message = message,
+      .of_connection = ch->options.connection_queue_bytes,
+      .of_all = ch->options.channel_queue_bytes,
+  };
+  const gmux__endpoint *e = &channel->loop_only.endpoint;
+  const gmux__list *const lists[] = {&e->greeting, &e->ready, &e->draining, &e->abandoned};
+  size_t calls = waiting + channel->loop_only.again.count + channel->loop_only.resting.count +
+                 channel->loop_only.running.count + channel->loop_only.ending.count;
+  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+    for (const gmux__link *l = lists[i]->first; l; l = l->next)
+      law_of_conn("channel", ch->number, gmux__line_of(l)->conn, &bound);
+  law_of_all("channel", ch->number, channel->h2, calls, &bound);
+}
+
+void ledger_server_read_queues(const ledger_server *sv) {
+  const gmux_server *server = sv->server;
+  if (!server || sv->max_message_bytes == 0) return;
+  size_t message = sv->max_message_bytes + GMUX__PREFIX_LEN, calls = 0;
+  const queue_bound bound = {
+      .of_call = sv->options.write_queue_bytes + message,
+      .of_message = message,
+      .of_connection = sv->options.connection_queue_bytes,
+      .of_all = sv->options.server_queue_bytes,
+  };
+  for (int state = 0; state < GMUX__SERVER_CONN_GONE; state++)
+    for (gmux__link *l = server->loop_only.connections[state].first; l; l = l->next)
+      calls += law_of_conn("server", sv->number, gmux__container(l, gmux__server_conn, link)->conn,
+                           &bound);
+  law_of_all("server", sv->number, server->h2, calls, &bound);
+}

@@ -1,0 +1,126 @@
+/* ledger_server.c: the laws of a server and of what it executes: L3, L7, COUNTS, CONNECTIONS,
+ * PINGS. */
+#include "tests/sim/ledger.h"
+
+typedef unsigned long long ull;
+
+/* How long a server may take over its last words, when a deadline has passed: what it gives them,
+ * and the part of a millisecond that it does not say of the time that was left. */
+#define LAST_WORDS_NS (GMUX__NS_PER_S + GMUX__NS_PER_MS)
+
+/* What it allows is what servers do by default, or more. */
+static bool is_default_police(const gmux_server_options *o) {
+  gmux_server_options usual;
+  gmux_server_options_init(&usual, sizeof usual);
+  bool is_patient = o->min_ping_interval_ms <= usual.min_ping_interval_ms;
+  bool forgives = o->max_ping_strikes == 0 || o->max_ping_strikes >= usual.max_ping_strikes;
+  return is_patient && forgives;
+}
+
+void ledger_server_open(ledger_server *sv, int number, gmux_server *server,
+                        const gmux_server_options *options) {
+  ledger_server_leave(sv);
+  *sv = (ledger_server){
+      .number = number,
+      .server = server,
+      .options = *options,
+      .is_default_police = is_default_police(options),
+  };
+  gmux__list_append(ledger_servers(), &sv->link);
+}
+
+void ledger_server_leave(ledger_server *sv) {
+  if (gmux__link_is_linked(&sv->link)) gmux__list_remove(&sv->link);
+  sv->server = NULL;
+}
+
+/* ---- executions ---- */
+
+void ledger_executed_elsewhere(ledger_call *call) {
+  call->executed++;
+  ledger_law_of_call(call, LAW_L3, call->executed == 1 || call->is_idempotent,
+                     "call %u is executed %u times", call->id, call->executed);
+  bool is_excluded = call->ends > 0 && ledger_evidence_excludes_execution(call->evidence);
+  ledger_law_of_call(call, LAW_L5, !is_excluded, "call %u is executed after it ended with \"%s\"",
+                     call->id, gmux_evidence_str(call->evidence));
+}
+
+void ledger_executed(ledger_execution *x, ledger_call *call, ledger_server *sv,
+                     int64_t timeout_ms) {
+  *x = (ledger_execution){.call = call, .server = sv, .deadline_ns = GMUX__NEVER};
+  if (timeout_ms != GMUX_NO_TIMEOUT)
+    x->deadline_ns = ledger_now() + (uint64_t)timeout_ms * GMUX__NS_PER_MS;
+  if (sv) sv->executed++;
+  ledger_executed_elsewhere(call);
+}
+
+/* A deadline that the server knows is never later than the call's by more than what it took to say
+ * it, and one that nobody set is none. */
+static void law_of_deadline(const ledger_execution *x) {
+  const ledger_call *c = x->call;
+  uint64_t now_ns = ledger_now();
+  bool is_late = x->deadline_ns != GMUX__NEVER && now_ns > x->deadline_ns + LAST_WORDS_NS;
+  ledger_law_of_call(c, LAW_L7, !is_late, "call %u: still at its server %llu us after its deadline",
+                     c->id, is_late ? (ull)((now_ns - x->deadline_ns) / 1000) : 0);
+}
+
+void ledger_execution_over(ledger_execution *x) {
+  if (x->is_over) return;
+  law_of_deadline(x);
+  x->is_over = true;
+  if (x->server) x->server->ended++;
+}
+
+void ledger_execution_look(const ledger_execution *x) {
+  if (!x->is_over) law_of_deadline(x);
+}
+
+/* ---- figures ---- */
+
+static void law_of_calls(const ledger_server *sv, const gmux_server_stats *s) {
+  ledger_law(LAW_COUNTS,
+             s->calls_started == s->calls_succeeded + s->calls_failed + s->calls_running,
+             "server %d: %llu calls are not %llu + %llu + %u", sv->number, (ull)s->calls_started,
+             (ull)s->calls_succeeded, (ull)s->calls_failed, s->calls_running);
+  /* Those that the library answers by itself reach no handler. */
+  ledger_law(LAW_COUNTS, s->calls_started >= sv->executed,
+             "server %d counts %llu calls, its handlers saw %llu", sv->number,
+             (ull)s->calls_started, (ull)sv->executed);
+  ledger_law(LAW_COUNTS, s->calls_running <= s->calls_peak,
+             "server %d: %u calls run, there were never more than %u", sv->number, s->calls_running,
+             s->calls_peak);
+}
+
+static void law_of_connections(const ledger_server *sv, const gmux_server_stats *s) {
+  ledger_law(LAW_CONNECTIONS, s->connections <= sv->options.max_connections,
+             "server %d: %u connections, max_connections is %u", sv->number, s->connections,
+             sv->options.max_connections);
+  ledger_law(LAW_CONNECTIONS, s->connections_handshaking <= sv->options.max_handshaking,
+             "server %d: %u handshakes, max_handshaking is %u", sv->number,
+             s->connections_handshaking, sv->options.max_handshaking);
+  uint64_t most = (uint64_t)s->connections * sv->options.max_concurrent_streams;
+  ledger_law(LAW_STREAMS, s->calls_running <= most,
+             "server %d: %u calls run on %u connections, each may have %u", sv->number,
+             s->calls_running, s->connections, sv->options.max_concurrent_streams);
+}
+
+/* Its figures know nobody, so one impolite channel excuses them. */
+static void law_of_pings(const ledger_server *sv, const gmux_server_stats *s) {
+  ledger_law(LAW_PINGS, s->too_many_pings == 0 || !sv->is_default_police || ledger_is_impolite(),
+             "server %d has ended %llu connections for too many PINGs", sv->number,
+             (ull)s->too_many_pings);
+  ledger_law(LAW_PINGS, s->too_many_pings <= s->pings_bad && s->pings_bad <= s->pings_received,
+             "server %d: %llu PINGs, %llu of them bad, %llu connections ended for them", sv->number,
+             (ull)s->pings_received, (ull)s->pings_bad, (ull)s->too_many_pings);
+}
+
+void ledger_server_read_stats(const ledger_server *sv, const gmux_server_stats *s) {
+  law_of_calls(sv, s);
+  law_of_connections(sv, s);
+  law_of_pings(sv, s);
+}
+
+void ledger_server_read(const ledger_server *sv) {
+  gmux_server_stats s = {.size = sizeof s};
+  if (sv->server && gmux_server_get_stats(sv->server, &s) == 0) ledger_server_read_stats(sv, &s);
+}
