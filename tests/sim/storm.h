@@ -182,6 +182,8 @@ void storm_note(const char *format, ...) GMUX_PRINTF(1, 2);
 /* Tells the story, once, if `holds` is false. */
 bool storm_law(bool holds, const char *format, ...) GMUX_PRINTF(2, 3);
 void storm_story_begin(bool is_live); /* live: while it happens, too */
+/* A number that is another one when anything in the story is, from its beginning. */
+uint64_t storm_story_digest(void);
 
 /* ---- storm_run.c ---- */
 

@@ -68,7 +68,10 @@ storm_outcome storm_here(const storm_plan *plan, bool tells) {
   return outcome;
 }
 
-static void covered(worker *w) {
+static void storm_ended(worker *w, const storm_orders *orders) {
+  if (orders->digests)
+    printf("# seed %llu: %016llx\n", (unsigned long long)w->seed,
+           (unsigned long long)storm_story_digest());
   cover more;
   cover_count_seed(st.call_count, st.happened, STORM_FAULT_KINDS);
   cover_take(&more);
@@ -131,7 +134,7 @@ static void worker_run(worker *w, const storm_orders *orders, uint64_t from) {
     alarm(STORM_SECONDS * slowness());
     plan_of(&plan, orders, w->seed);
     w->outcome = storm_here(&plan, orders->tells);
-    covered(w);
+    storm_ended(w, orders);
     w->done++;
     if (w->outcome.is_broken) return;
   }
@@ -155,13 +158,15 @@ static void worker_start(worker *w, const storm_orders *orders, uint64_t from) {
   _exit(0);
 }
 
-/* What it has said, and how to see it again. */
-static void worker_tell(const worker *w, const storm_orders *orders, const char *why) {
-  static storm_plan plan;
+static void worker_tell(const worker *w) {
   char line[1024];
   rewind(w->said);
   while (fgets(line, sizeof line, w->said))
     fputs(line, stdout);
+}
+
+static void worker_blame(const worker *w, const storm_orders *orders, const char *why) {
+  static storm_plan plan;
   plan_of(&plan, orders, w->seed);
   printf("# seed %llu: %s\n# again: ", (unsigned long long)w->seed, why);
   storm_command_print(stdout, &plan);
@@ -169,9 +174,10 @@ static void worker_tell(const worker *w, const storm_orders *orders, const char 
 
 static bool worker_end(worker *w, const storm_orders *orders, int status) {
   storm_outcome outcome = outcome_of_status(w, status);
+  if (outcome.is_broken || orders->tells || orders->digests) worker_tell(w);
   if (outcome.is_broken) {
     atomic_store(jobs.is_over, true);
-    worker_tell(w, orders, outcome.why);
+    worker_blame(w, orders, outcome.why);
   }
   fclose(w->said);
   return !outcome.is_broken;
@@ -201,10 +207,11 @@ static bool run_forked(const storm_orders *orders) {
 static bool run_single(const storm_orders *orders) {
   static storm_plan plan;
   worker *w = &jobs.workers[0];
+  w->seed = orders->first;
   plan_of(&plan, orders, orders->first);
   cover_install();
   storm_outcome outcome = storm_here(&plan, orders->tells);
-  covered(w);
+  storm_ended(w, orders);
   if (!outcome.is_broken) return true;
   printf("# seed %llu: %s\n# again: ", (unsigned long long)plan.seed, outcome.why);
   storm_command_print(stdout, &plan);

@@ -16,6 +16,7 @@ typedef struct storm_orders {
   unsigned jobs;           /* processes at once */
   const char *without;     /* moves that are left out; "": none */
   bool tells, is_covering; /* the story while it happens; the table of what was covered */
+  bool digests;            /* a line a seed, by which two runs can be compared */
 } storm_orders;
 
 /* How a storm ended: 0 is well; else which law was broken, or a signal, in words that are the same

@@ -21,6 +21,7 @@ static const char usage[] =
     "  --scenario NAME   what kind of storms (default: mixed); see below\n"
     "  --jobs J          processes at once (default 1, at most 64)\n"
     "  --coverage        which faults and state transitions happened, how often, and which never\n"
+    "  --digest          a number a seed; another one when anything happens otherwise\n"
     "  --help\n"
     "\n"
     "With GMUX_STORM_LOG=4 in the environment the story has the library's log in it.\n"
@@ -96,17 +97,13 @@ static void check_without(const storm_orders *o) {
 }
 
 int main(int argc, char **argv) {
-  static const struct option options[] = {{"seed", required_argument, NULL, 's'},
-                                          {"seeds", required_argument, NULL, 'S'},
-                                          {"fresh", required_argument, NULL, 'f'},
-                                          {"scenario", required_argument, NULL, 'n'},
-                                          {"jobs", required_argument, NULL, 'j'},
-                                          {"without", required_argument, NULL, 'w'},
-                                          {"shrink", no_argument, NULL, 'k'},
-                                          {"story", no_argument, NULL, 't'},
-                                          {"coverage", no_argument, NULL, 'c'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
+  static const struct option options[] = {
+      {"seed", required_argument, NULL, 's'},  {"seeds", required_argument, NULL, 'S'},
+      {"fresh", required_argument, NULL, 'f'}, {"scenario", required_argument, NULL, 'n'},
+      {"jobs", required_argument, NULL, 'j'},  {"without", required_argument, NULL, 'w'},
+      {"shrink", no_argument, NULL, 'k'},      {"story", no_argument, NULL, 't'},
+      {"coverage", no_argument, NULL, 'c'},    {"digest", no_argument, NULL, 'd'},
+      {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0}};
   storm_orders o = {.scenario = storm_scenario_find("mixed"), .jobs = 1, .without = ""};
   bool shrinks = false;
   for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -128,6 +125,8 @@ int main(int argc, char **argv) {
       o.tells = true;
     else if (c == 'c')
       o.is_covering = true;
+    else if (c == 'd')
+      o.digests = true;
     else if (c == 'h')
       return fputs(usage, stdout), storm_scenarios_print(stdout), 0;
     else

@@ -9,10 +9,12 @@ static struct {
   char lines[STORY_LINES][STORY_WIDTH];
   size_t count;
   bool is_live;
+  uint64_t digest; /* of all lines: FNV-1a */
 } story;
 
 void storm_story_begin(bool is_live) {
   story.count = 0;
+  story.digest = UINT64_C(0xcbf29ce484222325);
   story.is_live = is_live;
 }
 
@@ -25,7 +27,13 @@ void storm_note(const char *format, ...) {
   va_start(args, format);
   vsnprintf(line + n, STORY_WIDTH - (size_t)n, format, args);
   va_end(args);
+  for (const char *p = line; *p; p++)
+    story.digest = (story.digest ^ (uint8_t)*p) * UINT64_C(0x100000001b3);
   if (story.is_live) printf("# %s\n", line);
+}
+
+uint64_t storm_story_digest(void) {
+  return story.digest;
 }
 
 static void story_tell(void) {
