@@ -1,6 +1,7 @@
 /* proxy_test.c: each fault of the proxy, as plain sockets see it. */
 #include "tests/net/proxy.h"
 #include "tests/net/proxy_where.h"
+#include "tests/net/proxy_words.h"
 #include "tests/unit/harness.h"
 #include <dirent.h>
 #include <errno.h>
@@ -691,6 +692,7 @@ static const test_case cases[] = {TEST(bytes_and_the_end_of_each_way_go_through)
                                   TEST(faults_are_for_all_or_for_new_ones_or_for_one),
                                   TEST(one_of_those_that_are_there_can_have_faults_of_its_own),
                                   TEST(what_cannot_be_is_said_in_words),
+                                  TEST(faults_in_words_are_the_same_faults_again),
                                   TESTS_END};
 static const test_suite proxy_suite = {"proxy", cases, setup, teardown};
 
