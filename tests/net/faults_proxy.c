@@ -1,0 +1,153 @@
+/* faults_proxy.c: what stands between client and server, and is far, forgetful, or broken. */
+#include "tests/net/faults.h"
+
+enum { SOME = 100 };
+
+/* ---- 200 ms there and back ---- */
+
+enum { FEW_LANES = 10, MANY_LANES = 100, CALLS_A_LANE = 3 };
+
+/* With calls that are under way already, so that nothing of the start is in it. */
+static unsigned time_of(load *l, unsigned calls) {
+  load_await_ends(l, calls / CALLS_A_LANE, 20000);
+  unsigned began_ms = load_now_ms(l);
+  load_await_ends(l, calls, 20000);
+  return load_now_ms(l) - began_ms;
+}
+
+static void set_timeouts(gmux_channel_options *o) {
+  o->connect_timeout_ms = o->keepalive_timeout_ms = kit_ms(20000);
+  o->suspect_after_ms = 0; /* as measured */
+}
+
+/* Ten times the calls take as long as the few: each waits for the network, and none for another. */
+static void far_away(faults *f) {
+  faults_await_ok(f, SOME);
+  unsigned many_ms = time_of(f->load, MANY_LANES * CALLS_A_LANE);
+  gmux_channel_stats stats = load_stats(f->load);
+  CU_ASSERT_EQUAL(stats.suspicions, 0);
+  CU_ASSERT_EQUAL(stats.dials_failed, 0);
+  for (int loss = 0; loss < GMUX_LOSSES; loss++)
+    CU_ASSERT_EQUAL(stats.lost[loss], 0);
+  CU_ASSERT_EQUAL(load_lost(f->load), 0);
+  load_finish(f->load);
+
+  gmux_channel_options o = faults_options(f);
+  load *few = load_start(f->target, &o, FEW_LANES);
+  load_await_ok(few, FEW_LANES, 10000);
+  unsigned few_ms = time_of(few, FEW_LANES * CALLS_A_LANE);
+  load_finish(few);
+  load_free(few);
+  CU_ASSERT(many_ms < 2 * few_ms);
+}
+
+/* ---- one in a hundred is killed, each second ---- */
+
+enum { CONNECTIONS = 100, KILLED = 2 };
+
+static void have_many(gmux_channel_options *o) {
+  o->max_connections = CONNECTIONS;
+  o->ideal_streams = 1;
+}
+
+static void some_are_killed(faults *f) {
+  faults_await_ok(f, SOME);
+  CU_ASSERT(proxy_set(f->proxy, &(proxy_faults){.kill_per_s = 0.01}, NULL));
+  faults_await_proxy(f, PROXY_KILLED, KILLED);
+  faults_await_ok(f, SOME);
+  faults_heal(f);
+  faults_await_ok(f, SOME);
+}
+
+/* ---- idle for 2 s ---- */
+
+enum { IDLE_MS = 2000 };
+
+static void set_validation(gmux_channel_options *o) {
+  o->validate_after_ms = IDLE_MS / 2;
+}
+
+static void idle_out(faults *f, proxy_act act) {
+  CU_ASSERT(proxy_set(f->proxy, &(proxy_faults){.idle_ms = IDLE_MS, .idle = act}, NULL));
+  faults_await_ok(f, SOME);
+  load_pause(f->load);
+  faults_await_proxy(f, PROXY_IDLED, 1);
+  load_go_on(f->load);
+  faults_await_ok(f, SOME);
+  CU_ASSERT_EQUAL(load_lost(f->load), 0); /* none that could be kept, and that is all */
+}
+
+static void idle_is_closed(faults *f) {
+  idle_out(f, PROXY_CLOSE);
+}
+
+static void idle_is_forgotten(faults *f) {
+  idle_out(f, PROXY_FORGET);
+}
+
+/* ---- a byte arrives as another ---- */
+
+enum { BROKEN = 8, FIRST_BYTE = 100 };
+
+static void have_one(gmux_channel_options *o) {
+  o->max_connections = 1;
+}
+
+/* The first ones break at a byte that is twice as far each time: in the handshake, in SETTINGS, in
+ * calls. */
+static void corrupt(faults *f, proxy_way way) {
+  faults_await_ok(f, 1);
+  uint64_t first = proxy_get_stats(f->proxy).count[PROXY_ACCEPTED] + 1;
+  for (unsigned i = 0; i < BROKEN; i++) {
+    proxy_faults broken = {.kill_per_s = 0};
+    broken.way[way].corrupt_at = FIRST_BYTE << i;
+    CU_ASSERT(proxy_set_one(f->proxy, first + i, &broken, NULL));
+  }
+  proxy_kill_all(f->proxy);
+  faults_await_proxy(f, PROXY_CORRUPTED, BROKEN);
+  faults_await_proxy(f, PROXY_ENDED, first - 1 + BROKEN);
+  faults_await_ok(f, SOME);
+}
+
+static void corrupt_requests(faults *f) {
+  corrupt(f, PROXY_UP);
+}
+
+static void corrupt_replies(faults *f) {
+  corrupt(f, PROXY_DOWN);
+}
+
+const scenario proxy_scenarios[] = {
+    {.name = "200 ms there and back",
+     .ways = WAY(BY_PROXY),
+     .lanes = MANY_LANES,
+     .run = far_away,
+     .set_options = set_timeouts,
+     .proxied.way = {[PROXY_UP].delay_ms = 100, [PROXY_DOWN].delay_ms = 100}},
+    {.name = "1 % of connections killed a second",
+     .ways = WAY(BY_PROXY),
+     .lanes = CONNECTIONS,
+     .run = some_are_killed,
+     .set_options = have_many,
+     .is_cleartext = true},
+    {.name = "idle for 2 s is closed",
+     .ways = WAY(BY_PROXY),
+     .lanes = 20,
+     .run = idle_is_closed,
+     .set_options = set_validation},
+    {.name = "idle for 2 s is forgotten",
+     .ways = WAY(BY_PROXY),
+     .lanes = 20,
+     .run = idle_is_forgotten,
+     .set_options = set_validation},
+    {.name = "a byte of requests is corrupted",
+     .ways = WAY(BY_PROXY),
+     .lanes = 20,
+     .run = corrupt_requests,
+     .set_options = have_one},
+    {.name = "a byte of replies is corrupted",
+     .ways = WAY(BY_PROXY),
+     .lanes = 20,
+     .run = corrupt_replies,
+     .set_options = have_one},
+    {.name = NULL}};
