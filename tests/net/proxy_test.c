@@ -663,6 +663,42 @@ static void what_cannot_be_is_said_in_words(void) {
   CU_ASSERT_FALSE(proxy_wait(p, PROXY_ACCEPTED, 1, 1));
 }
 
+/* ---- in words ---- */
+
+static void faults_in_words_are_the_same_faults_again(void) {
+  static const char *const words[] = {"delay=200",
+                                      "up.jitter=20",
+                                      "down.bandwidth=100000",
+                                      "up.flow=stall",
+                                      "down.cut=reset@1000",
+                                      "up.corrupt=@5001",
+                                      "corrupt=1/1000000",
+                                      "mute",
+                                      "refuse",
+                                      "limit=10",
+                                      "kill=0.25:close",
+                                      "idle=2000:forget"};
+  proxy_faults faults = {0}, again = {0};
+  char why[PROXY_WHY_BYTES], text[PROXY_WORDS_BYTES], twice[PROXY_WORDS_BYTES], *rest;
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    CU_ASSERT(proxy_words_add(&faults, words[i], why));
+  CU_ASSERT_EQUAL(faults.way[PROXY_UP].delay_ms, 200);
+  CU_ASSERT_EQUAL(faults.way[PROXY_DOWN].jitter_ms, 0);
+  CU_ASSERT_EQUAL(faults.way[PROXY_DOWN].cut, PROXY_RESET);
+  proxy_words_write(&faults, text);
+  strcpy(twice, text);
+  for (char *word = strtok_r(twice, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+    CU_ASSERT(proxy_words_add(&again, word, why));
+  proxy_words_write(&again, twice);
+  CU_ASSERT_STRING_EQUAL(text, twice);
+  static const char *const wrong[] = {"",          "delay",  "delay=",      "delay=-1",  "up.mute",
+                                      "cut=reset", "kill=2", "idle=10:die", "corrupt=5", "down.=1"};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+    CU_ASSERT_FALSE(proxy_words_add(&again, wrong[i], why));
+  proxy_words_write(&again, twice);
+  CU_ASSERT_STRING_EQUAL(text, twice);
+}
+
 static const test_case cases[] = {TEST(bytes_and_the_end_of_each_way_go_through),
                                   TEST(a_reset_goes_through),
                                   TEST(who_reads_nothing_holds_back_who_sends),
