@@ -108,6 +108,7 @@ static void a_connection_that_answers_after_all_is_trusted_again(void) {
 static void call_after_a_silent_drop(uint32_t connections) {
   gmux_channel_options o = fleet_channel_options();
   o.min_connections = connections;
+  o.tcp_keepalive_idle_s = 0; /* it would find out before the call does */
   fleet_server_open(0, NULL);
   fleet_channel *ch = fleet_channel_new(0, &o);
   fleet_warm(ch);

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* So many turns at one moment are a circle: somebody wants what is there and does not take it. The
  * longest honest row is one turn a byte, of a few messages of a megabyte. */
@@ -33,43 +34,34 @@ void *sim_alloc(size_t size) {
   return p;
 }
 
-/* ---- events ---- */
-
-void sim_event_set(sim *s, sim_event *event, uint64_t at_ns) {
-  sim_event_clear(event);
-  event->at_ns = at_ns > s->now_ns ? at_ns : s->now_ns;
-  /* Behind all that are not later; most are the last. */
-  gmux__link *later = NULL;
-  for (gmux__link *l = s->events.last; l; l = l->prev) {
-    if (gmux__container(l, sim_event, link)->at_ns <= event->at_ns) break;
-    later = l;
-  }
-  if (later)
-    gmux__list_insert_before(&s->events, later, &event->link);
-  else
-    gmux__list_append(&s->events, &event->link);
+void *sim_copy(const void *data, size_t len) {
+  void *copy = sim_alloc(len);
+  memcpy(copy, data, len);
+  return copy;
 }
 
-void sim_event_clear(sim_event *event) {
-  gmux__list_remove(&event->link);
+/* ---- chance ---- */
+
+/* splitmix64 (Vigna, public domain): made to fill the seeds of others. */
+static uint64_t splitmix(uint64_t *state) {
+  uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+  z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+  z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+  return z ^ (z >> 31);
 }
 
-static sim_event *event_first(const sim *s) {
-  return s->events.first ? gmux__container(s->events.first, sim_event, link) : NULL;
+size_t sim_choose(sim *s, size_t below) {
+  if (!s->shuffle.is_on || below < 2) return 0;
+  size_t chosen = (size_t)(splitmix(&s->shuffle.state) % below);
+  if (chosen > 0) s->happened.shuffles++;
+  return chosen;
 }
 
-/* The network's happen here; a loop's wait for its turn. */
-static void events_deliver(sim *s) {
-  for (sim_event *e = event_first(s); e && e->at_ns <= s->now_ns; e = event_first(s)) {
-    sim_event_clear(e);
-    if (e->loop)
-      gmux__list_append(&world_loop_of(e->loop)->due, &e->link);
-    else
-      e->fn(e->arg);
-  }
+void sim_shuffle(sim *s, bool is_shuffled) {
+  s->shuffle.is_on = is_shuffled;
 }
 
-/* ---- the loop's own operations; the network's are in net.c ---- */
+/* ---- the loop's own operations; the network's are in net.c, dial.c and name.c ---- */
 
 static uint64_t loop_clock(gmux_loop *loop) {
   return world_loop_of(loop)->sim->now_ns;
@@ -100,9 +92,17 @@ static bool loop_has_untold_timer(const gmux_loop *loop) {
   return at_ns != loop->loop.wake_at_ns;
 }
 
-static bool loop_has_turn(const world_loop *sl) {
+static bool loop_is_frozen(const world_loop *sl) {
+  return sl->thaws_at_ns > sl->sim->now_ns;
+}
+
+static bool loop_has_work(const world_loop *sl) {
   return sl->is_woken || sl->wake_at_ns <= sl->sim->now_ns || !gmux__list_is_empty(&sl->due) ||
          loop_has_tasks(&sl->loop) || loop_has_untold_timer(&sl->loop) || sim_links_are_ready(sl);
+}
+
+static bool loop_has_turn(const world_loop *sl) {
+  return !loop_is_frozen(sl) && loop_has_work(sl);
 }
 
 static void loop_run_due(world_loop *sl) {
@@ -130,6 +130,7 @@ static void loop_turn(world_loop *sl) {
 }
 
 static void loop_free(world_loop *sl) {
+  sim_event_clear(sl->sim, &sl->thaw);
   if (!gmux__list_is_empty(&sl->ends) || !gmux__list_is_empty(&sl->due))
     sim_die("a loop ends with %zu transports and %zu answers of the network left", sl->ends.count,
             sl->due.count);
@@ -171,18 +172,11 @@ static const gmux__loop_ops world_ops = {
 
 /* ---- the world ---- */
 
-/* splitmix64 (Vigna, public domain): made to fill the seeds of others. */
-static uint64_t seed_next(sim *s) {
-  uint64_t z = s->seed_state += UINT64_C(0x9e3779b97f4a7c15);
-  z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-  z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-  return z ^ (z >> 31);
-}
-
 sim *sim_new(uint64_t seed) {
   sim *s = sim_alloc(sizeof *s);
   s->now_ns = SIM_EPOCH;
   s->seed_state = seed;
+  s->shuffle.state = ~seed;
   sim_net_init(s);
   return s;
 }
@@ -202,6 +196,7 @@ void sim_free(sim *s) {
     loop_free(sl);
   }
   sim_net_deinit(s);
+  sim_events_deinit(s);
   free(s);
 }
 
@@ -212,7 +207,7 @@ gmux_loop *sim_loop(sim *s) {
 gmux_loop *sim_loop_with(sim *s, const gmux_loop_options *options) {
   uint64_t seed[4];
   for (int i = 0; i < 4; i++)
-    seed[i] = seed_next(s);
+    seed[i] = splitmix(&s->seed_state);
   world_loop *sl = sim_alloc(sizeof *sl);
   sl->sim = s;
   sl->wake_at_ns = GMUX__NEVER;
@@ -222,6 +217,31 @@ gmux_loop *sim_loop_with(sim *s, const gmux_loop_options *options) {
   }
   gmux__list_append(&s->loops, &sl->link);
   return &sl->loop;
+}
+
+/* The time so far ahead; the end of time when that is beyond it. */
+static uint64_t time_after(const sim *s, uint64_t ns) {
+  return ns < GMUX__NEVER - s->now_ns ? s->now_ns + ns : GMUX__NEVER - 1;
+}
+
+/* Time stops where the freeze ends; the loop's turn follows by itself. */
+static void loop_thaw(void *arg) {
+  world_loop *sl = arg;
+  if (loop_has_work(sl)) sl->sim->happened.freezes++;
+}
+
+void sim_loop_freeze(gmux_loop *loop, uint64_t ns) {
+  world_loop *sl = world_loop_of(loop);
+  sim *s = sl->sim;
+  if (loop_is_frozen(sl)) loop_thaw(sl);
+  sim_event_clear(s, &sl->thaw);
+  sl->thaws_at_ns = time_after(s, ns);
+  sl->thaw = (sim_event){.fn = loop_thaw, .arg = sl};
+  if (ns > 0) sim_event_set(s, &sl->thaw, sl->thaws_at_ns);
+}
+
+uint64_t sim_loop_thaws_at(gmux_loop *loop) {
+  return world_loop_of(loop)->thaws_at_ns;
 }
 
 void sim_set_outside(gmux_loop *loop, bool outside) {
@@ -243,20 +263,33 @@ uint64_t sim_turns(const sim *s) {
 
 /* ---- running ---- */
 
-static world_loop *loop_next(const sim *s) {
+/* The first in the row that has a turn, after `skip` others that have one; NULL: there is none. */
+static world_loop *loop_in_row(const sim *s, size_t skip) {
   for (gmux__link *l = s->loops.first; l; l = l->next) {
     world_loop *sl = gmux__container(l, world_loop, link);
-    if (loop_has_turn(sl)) return sl;
+    if (loop_has_turn(sl) && skip-- == 0) return sl;
   }
   return NULL;
 }
 
+static size_t loops_with_turn(const sim *s) {
+  size_t count = 0;
+  for (gmux__link *l = s->loops.first; l; l = l->next)
+    if (loop_has_turn(gmux__container(l, world_loop, link))) count++;
+  return count;
+}
+
+static world_loop *loop_next(sim *s) {
+  size_t skip = s->shuffle.is_on ? sim_choose(s, loops_with_turn(s)) : 0;
+  return loop_in_row(s, skip);
+}
+
+/* Of a frozen loop it is its thaw, which is an event. */
 static uint64_t time_next(const sim *s) {
-  const sim_event *event = event_first(s);
-  uint64_t at_ns = event ? event->at_ns : GMUX__NEVER;
+  uint64_t at_ns = sim_events_next(s);
   for (gmux__link *l = s->loops.first; l; l = l->next) {
-    uint64_t wake_at_ns = gmux__container(l, world_loop, link)->wake_at_ns;
-    if (wake_at_ns < at_ns) at_ns = wake_at_ns;
+    const world_loop *sl = gmux__container(l, world_loop, link);
+    if (sl->wake_at_ns < at_ns && !loop_is_frozen(sl)) at_ns = sl->wake_at_ns;
   }
   return at_ns;
 }
@@ -272,7 +305,7 @@ static void time_set(sim *s, uint64_t at_ns) {
 static bool step_within(sim *s, uint64_t limit_ns) {
   if (s->is_running) sim_die("sim_step or its like called from a callback");
   s->is_running = true;
-  events_deliver(s);
+  sim_events_deliver(s);
   world_loop *sl = loop_next(s);
   if (sl) {
     gmux__list_remove(&sl->link);
@@ -286,11 +319,6 @@ static bool step_within(sim *s, uint64_t limit_ns) {
   if (at_ns == GMUX__NEVER || at_ns > limit_ns) return false;
   time_set(s, at_ns);
   return true;
-}
-
-/* The time so far ahead; the end of time when that is beyond it. */
-static uint64_t time_after(const sim *s, uint64_t ns) {
-  return ns < GMUX__NEVER - s->now_ns ? s->now_ns + ns : GMUX__NEVER - 1;
 }
 
 bool sim_step(sim *s) {

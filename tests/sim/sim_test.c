@@ -215,7 +215,72 @@ static void a_loop_is_inside_only_its_own_turns_when_set_outside(void) {
   CU_ASSERT_FALSE(a.was_inside);
 }
 
+/* ---- frozen loops ---- */
+
+static void a_frozen_loop_runs_no_turn_and_finds_that_time_has_jumped(void) {
+  gmux_loop *other = sim_loop(world);
+  noted a, b;
+  noted_at(&a, loop, 'a', SIM_EPOCH + 10 * MS);
+  noted_at(&b, other, 'b', SIM_EPOCH + 20 * MS);
+  sim_loop_freeze(loop, 50 * MS);
+  sim_run_for(world, 50 * MS - 1);
+  CU_ASSERT_STRING_EQUAL(trace, "b"); /* others go on */
+  sim_run_for(world, 1);
+  CU_ASSERT_STRING_EQUAL(trace, "ba");
+  CU_ASSERT_EQUAL(trace_ns, SIM_EPOCH + 50 * MS);
+  CU_ASSERT_EQUAL(sim_loop_thaws_at(loop), SIM_EPOCH + 50 * MS);
+  CU_ASSERT_EQUAL(sim_loop_thaws_at(other), 0);
+  CU_ASSERT_EQUAL(sim_happened_so_far(world)->freezes, 1);
+}
+
+static void posts_to_a_frozen_loop_wait_for_it(void) {
+  noted a;
+  noted_init(&a, loop, 'a');
+  sim_loop_freeze(loop, 50 * MS);
+  CU_ASSERT_EQUAL(gmux_loop_post(loop, noted_happen, &a), 0);
+  sim_run_for(world, 49 * MS);
+  CU_ASSERT_STRING_EQUAL(trace, "");
+  sim_loop_freeze(loop, 0);
+  sim_run(world);
+  CU_ASSERT_STRING_EQUAL(trace, "a");
+  CU_ASSERT_EQUAL(trace_ns, SIM_EPOCH + 49 * MS);
+}
+
+static void a_loop_that_had_nothing_to_do_was_not_frozen(void) {
+  sim_loop_freeze(loop, 50 * MS);
+  sim_run_for(world, 100 * MS);
+  CU_ASSERT_EQUAL(sim_turns(world), 0);
+  CU_ASSERT_EQUAL(sim_happened_so_far(world)->freezes, 0);
+}
+
 /* ---- chance ---- */
+
+/* Four loops, each with three turns at one time. */
+static void run_a_dozen_turns(uint64_t seed, bool is_shuffled) {
+  noted n[4];
+  teardown();
+  world = sim_new(seed);
+  trace[0] = '\0';
+  sim_shuffle(world, is_shuffled);
+  for (int i = 0; i < 4; i++)
+    noted_at(&n[i], sim_loop(world), (char)('a' + i), SIM_EPOCH)->again = 2;
+  sim_run(world);
+}
+
+static void shuffled_turns_come_in_an_order_of_the_seed(void) {
+  char first[sizeof trace];
+  run_a_dozen_turns(1, false);
+  CU_ASSERT_STRING_EQUAL(trace, "abcdabcdabcd");
+  run_a_dozen_turns(1, true);
+  strcpy(first, trace);
+  CU_ASSERT_EQUAL(strlen(first), 12);
+  CU_ASSERT_STRING_NOT_EQUAL(first, "abcdabcdabcd");
+  CU_ASSERT_TRUE(sim_happened_so_far(world)->shuffles > 0);
+  run_a_dozen_turns(1, true);
+  CU_ASSERT_STRING_EQUAL(trace, first);
+  run_a_dozen_turns(2, true);
+  CU_ASSERT_STRING_NOT_EQUAL(trace, first);
+}
 
 static void the_seed_alone_decides_what_is_random(void) {
   sim *same = sim_new(1);
@@ -344,6 +409,10 @@ static const test_case cases[] = {
     TEST(posts_from_outside_run_inside_and_in_order),
     TEST(posts_from_posts_run_to_the_last),
     TEST(a_loop_is_inside_only_its_own_turns_when_set_outside),
+    TEST(a_frozen_loop_runs_no_turn_and_finds_that_time_has_jumped),
+    TEST(posts_to_a_frozen_loop_wait_for_it),
+    TEST(a_loop_that_had_nothing_to_do_was_not_frozen),
+    TEST(shuffled_turns_come_in_an_order_of_the_seed),
     TEST(the_seed_alone_decides_what_is_random),
     TEST(stop_refuses_what_its_header_says),
     TEST(stop_runs_the_posts_that_are_left),
