@@ -2,28 +2,8 @@
 #include "lib/client/method.h"
 #include "lib/base/alloc.h"
 #include "lib/base/fail.h"
+#include "lib/wire/path.h"
 #include <string.h>
-
-/* Far beyond any real name, and well within the metadata that every server takes. */
-enum { PATH_MAX_LEN = 1024 };
-
-static int path_check(const char *path, size_t len) {
-  static const char form[] = "a method's path is \"/package.Service/Method\"";
-  if (len > PATH_MAX_LEN)
-    return gmux__fail(GMUX_ERR_INVALID, "%s of at most %d bytes, this one has %zu", form,
-                      PATH_MAX_LEN, len);
-  for (size_t i = 0; i < len; i++)
-    if (path[i] <= 0x20 || path[i] > 0x7e)
-      return gmux__fail(GMUX_ERR_INVALID, "%s: byte 0x%02x at position %zu cannot stand there",
-                        form, (unsigned char)path[i], i);
-  if (path[0] != '/')
-    return gmux__fail(GMUX_ERR_INVALID, "%s: \"%.80s\" has no slash at its start", form, path);
-  const char *slash = strchr(path + 1, '/');
-  if (!slash || slash == path + 1 || slash[1] == '\0')
-    return gmux__fail(GMUX_ERR_INVALID, "%s: \"%.80s\" lacks the service or the method", form,
-                      path);
-  return 0;
-}
 
 static int method_check(gmux_method **out, const char *path, gmux_method_kind kind,
                         unsigned flags) {
@@ -32,7 +12,7 @@ static int method_check(gmux_method **out, const char *path, gmux_method_kind ki
     return gmux__fail(GMUX_ERR_INVALID, "%d is not a gmux_method_kind", (int)kind);
   if (flags & ~(unsigned)GMUX_METHOD_IDEMPOTENT)
     return gmux__fail(GMUX_ERR_INVALID, "method flags 0x%x are not known", flags);
-  return path_check(path, strlen(path));
+  return gmux__path_check(path);
 }
 
 int gmux_method_new(gmux_method **out, const char *path, gmux_method_kind kind, unsigned flags) {

@@ -2,28 +2,8 @@
 #include "lib/server/methods.h"
 #include "lib/base/alloc.h"
 #include "lib/base/fail.h"
+#include "lib/wire/path.h"
 #include <string.h>
-
-size_t gmux__path_service_len(const char *path) {
-  if (path[0] != '/') return 0;
-  const char *slash = strrchr(path + 1, '/');
-  if (!slash || slash[1] == '\0') return 0;
-  return (size_t)(slash - path) - 1;
-}
-
-/* What may stand in :path without being coded. */
-static int path_check(const char *path) {
-  if (gmux__path_service_len(path) == 0)
-    return gmux__fail(GMUX_ERR_INVALID, "method path \"%.160s\": write \"/package.Service/Method\"",
-                      path);
-  for (size_t i = 0; path[i]; i++)
-    if (path[i] <= 0x20 || path[i] > 0x7e)
-      return gmux__fail(GMUX_ERR_INVALID,
-                        "method path \"%.160s\": byte 0x%02x at position %zu is not printable "
-                        "ASCII, or is a space",
-                        path, (unsigned char)path[i], i);
-  return 0;
-}
 
 /* A set: that the value is not NULL is all that counts. */
 static int services_add(gmux__methods *methods, const char *path) {
@@ -33,7 +13,7 @@ static int services_add(gmux__methods *methods, const char *path) {
 }
 
 int gmux__methods_add(gmux__methods *methods, const char *path, const gmux__method *method) {
-  int error = path_check(path);
+  int error = gmux__path_check(path);
   if (error) return error;
   if (gmux__methods_find(methods, path))
     return gmux__fail(GMUX_ERR_EXISTS, "the server has a method \"%.160s\" already", path);

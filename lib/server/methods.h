@@ -29,9 +29,6 @@ int gmux__methods_add(gmux__methods *methods, const char *path, const gmux__meth
 const gmux__method *gmux__methods_find(const gmux__methods *methods, const char *path);
 void gmux__methods_deinit(gmux__methods *methods);
 
-/* "package.Service" of "/package.Service/Method"; 0: the path does not have that form. */
-size_t gmux__path_service_len(const char *path);
-
 /* One message from the client, and no more. */
 static inline bool gmux__kind_has_one_request(gmux_method_kind kind) {
   return kind == GMUX_UNARY || kind == GMUX_SERVER_STREAMING;

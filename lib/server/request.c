@@ -1,5 +1,6 @@
 /* request.c: is this request a call, and of which method? */
 #include "lib/server/request.h"
+#include "lib/wire/path.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

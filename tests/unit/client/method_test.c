@@ -42,6 +42,7 @@ static void a_wrong_path_is_refused_in_words(void) {
       {"/service", "lacks the service"},
       {"/service/", "lacks the service"},
       {"//method", "lacks the service"},
+      {"/service/method/", "lacks the service"},
       {"/ser vice/m", "byte 0x20 at position 4"},
       {"/s/m\xc3\xa4", "byte 0xc3 at position 4"},
       {"/s/m\n", "byte 0x0a at position 4"},
