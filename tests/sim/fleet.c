@@ -15,8 +15,8 @@ static uint64_t now_ns(void) {
   return fl.sim ? sim_now(fl.sim) : SIM_EPOCH;
 }
 
-static void on_broken(ledger_law_id law) {
-  (void)law;
+static void on_broken(ledger_law_id law, const char *format) {
+  (void)law, (void)format;
   CU_FAIL("a law of the ledger");
 }
 

@@ -25,6 +25,7 @@ static const struct {
     [LAW_RECOVERY] = {"RECOVERY", "after the faults heal, calls succeed within a bound"},
     [LAW_COUNTS] = {"COUNTS", "figures add up, and are what happened"},
     [LAW_CALLBACKS] = {"CALLBACKS", "callbacks keep their promises"},
+    [LAW_ANSWERS] = {"ANSWERS", "functions answer as their headers say"},
     [LAW_STORY] = {"STORY", "each call can say where its time went"},
     [LAW_CHECK] = {"CHECK", "objects agree with themselves between turns"},
 };
@@ -145,7 +146,7 @@ static void law_break(ledger_law_id law, const ledger_channel *ch, const ledger_
   if (book.broken++ < TOLD_LAWS) tell_law(law, format, args);
   if (book.broken == 1 && book.reader) tell_all(ch, c);
   book.is_telling = false;
-  if (book.reader && book.reader->on_broken) book.reader->on_broken(law);
+  if (book.reader && book.reader->on_broken) book.reader->on_broken(law, format);
 }
 
 void ledger_tell_crash(void) {
@@ -159,11 +160,6 @@ void ledger_tell_crash(void) {
 }
 
 /* ---- reading ---- */
-
-/* The channel that a call's story may be asked of: not one that came later to its place. */
-static const ledger_channel *channel_of(const ledger_call *c) {
-  return c->channel && c->channel->generation == c->generation ? c->channel : NULL;
-}
 
 bool ledger_law(ledger_law_id law, bool holds, const char *format, ...) {
   book.readings[law]++;
@@ -192,7 +188,7 @@ bool ledger_law_of_call(const ledger_call *call, ledger_law_id law, bool holds, 
   if (holds) return true;
   va_list args;
   va_start(args, format);
-  law_break(law, channel_of(call), call, format, args);
+  law_break(law, call->channel, call, format, args);
   va_end(args);
   return false;
 }

@@ -40,6 +40,7 @@ typedef enum ledger_law_id {
   LAW_RECOVERY,
   LAW_COUNTS,
   LAW_CALLBACKS,
+  LAW_ANSWERS,
   LAW_STORY,
   LAW_CHECK,
   LEDGER_LAWS
@@ -56,8 +57,8 @@ typedef struct ledger_call ledger_call;
 /* The program that makes the run. Each may be NULL, but now_ns. */
 typedef struct ledger_reader {
   uint64_t (*now_ns)(void);
-  /* A law is broken: once for each time, after it was told. */
-  void (*on_broken)(ledger_law_id law);
+  /* A law is broken: once for each time, after it was told. `format` is what was said of it. */
+  void (*on_broken)(ledger_law_id law, const char *format);
   void (*tell_notes)(void);  /* what happened before; lines that begin with "# " on stdout */
   void (*tell_replay)(void); /* the last line: the command that does it again */
   /* Loops believe from now on that they are asked from inside, or no longer: what asks a channel
@@ -85,7 +86,6 @@ bool ledger_law_of_call(const ledger_call *call, ledger_law_id law, bool holds, 
 struct ledger_channel {
   gmux__link link; /* in those that are looked at after each turn */
   int number;
-  unsigned generation;          /* of channels that had this place */
   gmux_channel *channel;        /* NULL: none now, or let go of */
   gmux_channel_options options; /* pointers in it are not looked at */
   bool is_recycled;         /* connections may be replaced though no option says so (rotate, DNS) */
@@ -99,12 +99,11 @@ struct ledger_channel {
     uint64_t at_ns;    /* when the last one began */
     uint64_t reset_ns; /* attempts that began until then have no backoff */
     uint64_t busy_ns;  /* when it was last seen with calls */
-    unsigned failures; /* in a row */
-    bool is_bound;     /* the last attempt failed, and was not excused */
+    unsigned failures; /* in a row, for each of which there is a backoff */
   } dials;
 };
 
-/* Its place may have had others before. `options` as they were given to gmux_channel_new. */
+/* `options` as they were given to gmux_channel_new. */
 void ledger_channel_open(ledger_channel *ch, int number, gmux_channel *channel,
                          const gmux_channel_options *options);
 /* Nobody may ask it anything any more: the handle is about to be let go of. Harmless twice. */
@@ -137,7 +136,6 @@ enum { LEDGER_STORY = 384 };
 struct ledger_call {
   uint32_t id;
   ledger_channel *channel;  /* NULL: of none that has laws */
-  unsigned generation;      /* of the channel's place */
   gmux_call *const *handle; /* where the application keeps it; NULL there, or here: it does not */
   bool is_idempotent;
   uint64_t started_ns, deadline_ns, ended_ns; /* deadline GMUX__NEVER: none */
@@ -199,6 +197,8 @@ void ledger_executed_elsewhere(ledger_call *call);
 void ledger_execution_over(ledger_execution *x);
 /* L7 of one that goes on. */
 void ledger_execution_look(const ledger_execution *x);
+/* It was found to be over, some time after it was. */
+void ledger_execution_found_over(ledger_execution *x);
 /* COUNTS, CONNECTIONS, PINGS; with figures that were asked for already. */
 void ledger_server_read(const ledger_server *sv);
 void ledger_server_read_stats(const ledger_server *sv, const gmux_server_stats *s);

@@ -13,7 +13,6 @@ void ledger_call_begin(ledger_call *c, uint32_t id, ledger_channel *channel, boo
   *c = (ledger_call){
       .id = id,
       .channel = channel,
-      .generation = channel ? channel->generation : 0,
       .is_idempotent = is_idempotent,
       .started_ns = now_ns,
       .deadline_ns = GMUX__NEVER,
@@ -23,14 +22,8 @@ void ledger_call_begin(ledger_call *c, uint32_t id, ledger_channel *channel, boo
     c->deadline_ns = now_ns + (uint64_t)timeout_ms * GMUX__NS_PER_MS;
 }
 
-/* NULL: its place has been given to another. */
-static ledger_channel *own_channel(const ledger_call *c) {
-  return c->channel && c->channel->generation == c->generation ? c->channel : NULL;
-}
-
 void ledger_call_started(ledger_call *c) {
-  ledger_channel *ch = own_channel(c);
-  if (ch) ledger_channel_started(ch);
+  if (c->channel) ledger_channel_started(c->channel);
 }
 
 /* ---- what it can say ---- */
@@ -56,7 +49,7 @@ static void law_of_attempts(const ledger_call *c, const gmux_call_explanation *e
                      "call %u: %u attempts, %u ended", c->id, e->attempts, ended);
   ledger_law_of_call(c, LAW_L3, perhaps <= 1 || c->is_idempotent,
                      "call %u: sent again after it may have been executed: %s", c->id, e->sentence);
-  const ledger_channel *ch = own_channel(c);
+  const ledger_channel *ch = c->channel;
   if (!ch) return;
   ledger_law_of_call(c, LAW_L3, perhaps <= 1 + ch->options.max_idempotent_retries,
                      "call %u: lost %u times, of which max_idempotent_retries allows %u more than "
@@ -132,8 +125,7 @@ void ledger_call_ended(ledger_call *c, gmux_code code, gmux_evidence evidence,
                      (unsigned long long)((now_ns - c->deadline_ns) / 1000));
   law_of_evidence(c, e);
   law_of_execution(c);
-  ledger_channel *ch = own_channel(c);
-  if (ch) ledger_channel_ended(ch, code, evidence, e->attempts);
+  if (c->channel) ledger_channel_ended(c->channel, code, evidence, e->attempts);
 }
 
 void ledger_call_hear_end(ledger_call *c, gmux_call *call, const gmux_status *status) {

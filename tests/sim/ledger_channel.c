@@ -15,7 +15,6 @@ void ledger_channel_open(ledger_channel *ch, int number, gmux_channel *channel,
   ledger_channel_leave(ch);
   *ch = (ledger_channel){
       .number = number,
-      .generation = ch->generation + 1,
       .channel = channel,
       .options = *options,
   };
@@ -194,37 +193,42 @@ static uint64_t backoff_ns(const gmux_channel_options *o, unsigned failures) {
 }
 
 /* Without a call for idle_timeout_ms a channel forgets what was. */
-static bool has_been_idle(const ledger_channel *ch, uint64_t now_ns) {
-  uint32_t after_ms = ch->options.idle_timeout_ms;
-  return after_ms > 0 && now_ns - ch->dials.busy_ns >= after_ms * GMUX__NS_PER_MS;
+static void look_at_idleness(ledger_channel *ch, bool has_calls, uint64_t now_ns) {
+  uint64_t after_ns = ch->options.idle_timeout_ms * GMUX__NS_PER_MS;
+  if (after_ns > 0 && now_ns - ch->dials.busy_ns >= after_ns) ch->dials.failures = 0;
+  if (has_calls) ch->dials.busy_ns = now_ns;
+}
+
+/* The last attempt began before the application said that there is no backoff. */
+static bool is_forgiven(const ledger_channel *ch) {
+  return ch->dials.at_ns <= ch->dials.reset_ns;
+}
+
+static void law_of_backoff(const ledger_channel *ch, uint64_t now_ns) {
+  uint64_t least_ns = backoff_ns(&ch->options, ch->dials.failures);
+  uint64_t since_ns = now_ns - ch->dials.at_ns;
+  ledger_law_of_channel(
+      ch, LAW_DIALS, since_ns >= least_ns,
+      "channel %d: an attempt to connect %llu us after the last began, which was failure number %u "
+      "in a row; the backoff is at least %llu us",
+      ch->number, (ull)(since_ns / 1000), ch->dials.failures, (ull)(least_ns / 1000));
 }
 
 static void attempt_begins(ledger_channel *ch, uint64_t now_ns) {
-  if (ch->dials.is_bound && !has_been_idle(ch, now_ns)) {
-    uint64_t least_ns = backoff_ns(&ch->options, ch->dials.failures);
-    ledger_law_of_channel(
-        ch, LAW_DIALS, now_ns >= ch->dials.at_ns + least_ns,
-        "channel %d: an attempt to connect %llu us after the last began, which was failure number "
-        "%u in a row; the backoff is at least %llu us",
-        ch->number, (ull)((now_ns - ch->dials.at_ns) / 1000), ch->dials.failures,
-        (ull)(least_ns / 1000));
-  }
+  if (is_forgiven(ch)) ch->dials.failures = 0;
+  if (ch->dials.failures > 0) law_of_backoff(ch, now_ns);
   ch->dials.at_ns = now_ns;
-  ch->dials.is_bound = false;
 }
 
-/* One that the channel gave up by itself has no backoff; nor has one that began before the
- * application said that there is none. */
+/* One that the channel gave up by itself has no backoff. */
 static void attempt_fails(ledger_channel *ch, bool is_by_us) {
-  bool is_excused = is_by_us || ch->dials.at_ns <= ch->dials.reset_ns;
-  ch->dials.failures = is_excused ? 0 : ch->dials.failures + 1;
-  ch->dials.is_bound = !is_excused;
+  ch->dials.failures = is_by_us || is_forgiven(ch) ? 0 : ch->dials.failures + 1;
 }
 
 /* Within one turn an attempt can end and the next begin, not the other way round. */
 void ledger_channel_read_dials(ledger_channel *ch, const ledger_dials *now) {
   uint64_t now_ns = ledger_now();
-  if (now->has_calls) ch->dials.busy_ns = now_ns;
+  look_at_idleness(ch, now->has_calls, now_ns);
   if (now->made != ch->dials.made) ch->dials.failures = 0;
   if (now->failed != ch->dials.failed)
     attempt_fails(ch, now->failed_by_us != ch->dials.failed_by_us);

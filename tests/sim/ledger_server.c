@@ -64,11 +64,15 @@ static void law_of_deadline(const ledger_execution *x) {
                      c->id, is_late ? (ull)((now_ns - x->deadline_ns) / 1000) : 0);
 }
 
-void ledger_execution_over(ledger_execution *x) {
+void ledger_execution_found_over(ledger_execution *x) {
   if (x->is_over) return;
-  law_of_deadline(x);
   x->is_over = true;
   if (x->server) x->server->ended++;
+}
+
+void ledger_execution_over(ledger_execution *x) {
+  ledger_execution_look(x);
+  ledger_execution_found_over(x);
 }
 
 void ledger_execution_look(const ledger_execution *x) {

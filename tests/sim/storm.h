@@ -16,12 +16,10 @@
 #ifndef TESTS_SIM_STORM_H
 #define TESTS_SIM_STORM_H
 
+#include "tests/sim/ledger.h"
 #include "tests/sim/net.h"
 #include "tests/sim/storm_plan.h"
-#include <gmux/call.h>
-#include <gmux/channel.h>
 #include <gmux/error.h>
-#include <gmux/server.h>
 
 /* Calls beside the planned ones: those that a call's handlers start, and the probes in the end. */
 enum {
@@ -37,70 +35,57 @@ enum { STORM_TO_SERVER = 0, STORM_TO_CLIENT = 1 };
 
 #define STORM_MS GMUX__NS_PER_MS
 
-/* A call as its client sees it, and the line of the ledger in which its server writes. */
+/* A call as its client sees it. */
 typedef struct storm_call {
-  uint32_t id;       /* 0: not started */
+  uint32_t id; /* 0: not started */
+  ledger_call entry;
   uint64_t random;   /* the stream of its client */
   gmux_call *handle; /* NULL: let go of */
   int channel;
-  unsigned generation; /* of the channel */
-  gmux_loop *loop;     /* the channel's */
+  gmux_loop *loop; /* the channel's */
   gmux_method_kind kind;
-  bool is_unary_form, is_idempotent;
+  bool is_unary_form;
   bool may_be_refused, shares_little; /* as its channel, which may have given way to another */
   bool is_of_loop;                    /* started on the loop's thread; see storm_may_speak */
-  uint64_t started_ns, deadline_ns;
   unsigned to_write, written;
   bool is_half_closed, is_full, is_cancelled, is_memory_short;
   uint64_t credit;
-  unsigned received, headers, drainings, ends;
-  uint64_t ended_ns;
-  gmux_code code;
-  gmux_evidence evidence;
-  unsigned children;
-  struct { /* the servers' */
-    unsigned executed, ends;
-  } ledger;
+  unsigned received, headers, drainings, children;
 } storm_call;
 
 /* The server's side of one. */
 typedef struct storm_served {
   gmux_server_call *call; /* valid while held, or in a handler */
   storm_call *asked;
+  ledger_execution execution;
   uint64_t random; /* the stream of its server */
-  const struct storm_life *life;
+  struct storm_life *life;
   gmux_method_kind kind;
   gmux_loop *loop;
-  bool is_held, is_over, is_prompt, is_early, is_manual, is_unary_fn, has_half_closed, has_headers;
+  bool is_held, is_prompt, is_early, is_manual, is_unary_fn, has_half_closed, has_headers;
   bool is_full;
   unsigned to_write, written, received;
   uint64_t credit;
   gmux_code code; /* planned; then said */
   bool is_finished;
-  uint64_t deadline_ns;
   char peer[64];
 } storm_served;
 
 typedef struct storm_channel {
   gmux_channel *channel; /* NULL: none now */
+  ledger_channel *book;  /* its, or the last one's */
   gmux_loop *loop;
-  unsigned generation;
-  uint64_t random; /* the stream of who watches it */
-  uint64_t started, succeeded, failed;
-  uint64_t left; /* of those that ended: whose evidence says so */
-  uint32_t max_refused_retries, max_idempotent_retries;
+  unsigned lives;     /* so far */
+  uint64_t random;    /* the stream of who watches it */
   bool is_impatient;  /* a call may have to end because it waited, or ran too long on its connection
                        */
-  uint32_t bound;     /* connections that it may have */
   bool shares_little; /* its calls may fill what a connection's may queue together */
-  bool is_polite;     /* no server with default settings may find its PINGs too many */
   bool may_be_refused; /* its calls may leave before the server's limit is known */
 } storm_channel;
 
 /* A channel that was closed, or drains: its on_closed is to come. */
 typedef struct storm_closing {
-  int channel;
-  unsigned generation;
+  ledger_channel *book;
   gmux_channel *handle; /* NULL: let go of */
   bool is_told;
 } storm_closing;
@@ -108,6 +93,7 @@ typedef struct storm_closing {
 /* One server from listening to its end: it may outlive its place, while it drains. */
 typedef struct storm_life {
   int server;
+  ledger_server book;
   uint32_t limit;
   bool shares_little; /* its calls may fill what a connection's may queue together */
   gmux_loop *loop;
@@ -115,6 +101,7 @@ typedef struct storm_life {
 
 typedef struct storm_server {
   gmux_server *server; /* NULL: none now */
+  storm_life *life;    /* its */
   gmux_loop *loop;
   bool is_draining;
   bool is_narrow;      /* it may turn away a channel, or cut off a call */
@@ -135,6 +122,8 @@ typedef struct storm {
   storm_channel channels[STORM_CHANNELS];
   storm_life lives[STORM_LIVES];
   size_t life_count;
+  ledger_channel books[STORM_LIVES];
+  size_t book_count;
   storm_closing closings[STORM_LIVES];
   size_t closing_count;
   gmux_method *methods[4];
@@ -179,9 +168,8 @@ void storm_tls_make(void);
 
 /* One line of the story that is told when a law breaks. */
 void storm_note(const char *format, ...) GMUX_PRINTF(1, 2);
-/* Tells the story, once, if `holds` is false. */
-bool storm_law(bool holds, const char *format, ...) GMUX_PRINTF(2, 3);
-void storm_story_begin(bool is_live); /* live: while it happens, too */
+/* A new storm, in which the ledger's laws are read. live: it is told while it happens, too. */
+void storm_story_begin(bool is_live);
 /* A number that is another one when anything in the story is, from its beginning. */
 uint64_t storm_story_digest(void);
 
@@ -220,7 +208,6 @@ void storm_channel_drain(int i);
 void storm_channel_poke(int i);
 /* Of a channel that drains, too. */
 void storm_channels_let_go(void);
-void storm_law_of_channel(int i);
 
 /* ---- storm_client.c ---- */
 
@@ -245,6 +232,7 @@ bool storm_server_goaway(int i, bool is_abrupt);
 gmux__address storm_server_address(int i);
 void storm_served_poke(storm_served *s);
 void storm_served_complete(storm_served *s);
+void storm_served_look(const storm_served *s); /* L7 of one that goes on */
 /* Some execution of this call ended with OK after so many messages. */
 bool storm_call_was_served(const storm_call *c, unsigned messages);
 

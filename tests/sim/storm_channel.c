@@ -75,20 +75,20 @@ static gmux_channel_options random_options(void) {
 static void channel_begin(storm_channel *ch, const gmux_channel_options *o) {
   gmux_channel_options usual;
   gmux_channel_options_init(&usual, sizeof usual);
-  ch->generation++;
-  ch->started = ch->succeeded = ch->failed = ch->left = 0;
-  ch->max_refused_retries = o->max_refused_retries;
-  ch->max_idempotent_retries = o->max_idempotent_retries;
+  ch->lives++;
+  ch->book = &st.books[st.book_count++];
+  ledger_channel_open(ch->book, (int)(ch - st.channels), ch->channel, o);
+  ch->book->is_recycled = true; /* it may be rotated at any time */
+  ch->book->max_message_bytes = st.max_bytes;
   ch->shares_little = o->connection_queue_bytes < usual.connection_queue_bytes;
-  ch->bound = o->max_connections + o->burst_connections;
-  ch->is_polite = (o->keepalive_ms == 0 || o->keepalive_ms == usual.keepalive_ms) &&
-                  !o->keepalive_without_calls;
-  ch->is_impatient = o->acquire_timeout_ms > 0 || o->drain_timeout_ms > 0 || !ch->is_polite;
+  ch->is_impatient =
+      o->acquire_timeout_ms > 0 || o->drain_timeout_ms > 0 || !ledger_channel_is_polite(o);
   ch->may_be_refused = o->eager_calls > 0;
 }
 
 static void channel_open(int i) {
   storm_channel *ch = &st.channels[i];
+  if (st.book_count == STORM_LIVES) return;
   gmux_channel_options o = random_options();
   char target[64];
   gmux__address at = storm_server_address((int)storm_random((uint64_t)st.server_count));
@@ -99,7 +99,7 @@ static void channel_open(int i) {
     snprintf(target, sizeof target, "%s", gmux__address_str(&at, text));
   ch->loop = st.loops[storm_random((uint64_t)st.loop_count)];
   int error = STORM_API(gmux_channel_new(&ch->channel, ch->loop, target, &o));
-  storm_law(storm_is_fine(error, 0), "no channel: %s", gmux_last_error());
+  ledger_law(LAW_ANSWERS, storm_is_fine(error, 0), "no channel: %s", gmux_last_error());
   if (error) return;
   channel_begin(ch, &o);
   storm_note("channel %d: new, to %s, %u streams, %u waiting, idle %u, %u to %u connections, "
@@ -111,7 +111,7 @@ static void channel_open(int i) {
 /* What it is like is drawn from a stream of its own, for each of its lives. */
 void storm_channel_open(int i) {
   storm_channel *ch = &st.channels[i];
-  uint64_t nth = (uint64_t)i << 32 | ch->generation;
+  uint64_t nth = (uint64_t)i << 32 | ch->lives;
   uint64_t *random = st.random;
   ch->random = storm_stream_start(st.plan.seed, STORM_STREAM_CHANNEL, nth);
   storm_on_behalf(&ch->random);
@@ -124,8 +124,7 @@ void storm_channel_open(int i) {
 static bool has_running_calls(const storm_closing *closing) {
   for (size_t i = 0; i < st.call_count; i++) {
     const storm_call *c = st.started[i];
-    if (c->channel == closing->channel && c->generation == closing->generation && c->ends == 0)
-      return true;
+    if (c->entry.channel == closing->book && c->entry.ends == 0) return true;
   }
   return false;
 }
@@ -133,12 +132,13 @@ static bool has_running_calls(const storm_closing *closing) {
 /* A call that another thread was just starting may end later. */
 static void on_channel_closed(void *user_data) {
   storm_closing *closing = user_data;
-  storm_law(st.in_api == 0, "a channel's on_closed from inside a function of the library");
-  storm_law(!closing->is_told, "a channel's on_closed came twice");
-  storm_law(st.is_outside || !has_running_calls(closing),
-            "a channel's on_closed before its calls'");
+  ledger_law(LAW_CALLBACKS, st.in_api == 0,
+             "a channel's on_closed from inside a function of the library");
+  ledger_law(LAW_CALLBACKS, !closing->is_told, "a channel's on_closed came twice");
+  ledger_law(LAW_CALLBACKS, st.is_outside || !has_running_calls(closing),
+             "a channel's on_closed before its calls'");
   closing->is_told = true;
-  storm_note("channel %d: on_closed", closing->channel);
+  storm_note("channel %d: on_closed", closing->book->number);
 }
 
 /* It takes no more calls, so that its place is free. NULL: there is none, or no room to note it. */
@@ -146,7 +146,7 @@ static storm_closing *channel_leave(int i) {
   storm_channel *ch = &st.channels[i];
   if (!ch->channel || st.closing_count == STORM_LIVES) return NULL;
   storm_closing *closing = &st.closings[st.closing_count++];
-  *closing = (storm_closing){.channel = i, .generation = ch->generation, .handle = ch->channel};
+  *closing = (storm_closing){.book = ch->book, .handle = ch->channel};
   ch->channel = NULL;
   return closing;
 }
@@ -154,6 +154,7 @@ static storm_closing *channel_leave(int i) {
 static void closing_let_go(storm_closing *closing) {
   gmux_channel *channel = closing->handle;
   closing->handle = NULL;
+  ledger_channel_leave(closing->book);
   st.in_api++;
   gmux_channel_free(channel);
   st.in_api--;
@@ -189,15 +190,17 @@ void storm_channels_let_go(void) {
 
 static void on_state(gmux_channel_state state, void *user_data) {
   storm_on_behalf(user_data);
-  storm_law(st.in_api == 0, "a watch from inside a function of the library");
+  ledger_law(LAW_CALLBACKS, st.in_api == 0, "a watch from inside a function of the library");
   storm_note("a watch sees %s", gmux_channel_state_str(state));
   if (!st.is_calm) storm_mischief();
 }
 
 static void on_warm(int error, void *user_data) {
   storm_on_behalf(user_data);
-  storm_law(st.in_api == 0, "the answer of warm from inside a function of the library");
-  storm_law(storm_is_fine(error, GMUX_ERR_CLOSED), "a channel cannot be warmed: %d", error);
+  ledger_law(LAW_CALLBACKS, st.in_api == 0,
+             "the answer of warm from inside a function of the library");
+  ledger_law(LAW_ANSWERS, storm_is_fine(error, GMUX_ERR_CLOSED), "a channel cannot be warmed: %d",
+             error);
   storm_note("a channel is warm: %d", error);
   if (!st.is_calm) storm_mischief();
 }
@@ -205,12 +208,12 @@ static void on_warm(int error, void *user_data) {
 static void channel_watch(storm_channel *ch) {
   gmux_channel_state state = gmux_channel_get_state(ch->channel, false);
   int error = STORM_API(gmux_channel_watch_state(ch->channel, state, on_state, &ch->random));
-  storm_law(storm_is_fine(error, 0), "a state cannot be watched: %d", error);
+  ledger_law(LAW_ANSWERS, storm_is_fine(error, 0), "a state cannot be watched: %d", error);
 }
 
 static void channel_warm(storm_channel *ch) {
   int error = STORM_API(gmux_channel_warm(ch->channel, on_warm, &ch->random));
-  storm_law(storm_is_fine(error, 0), "a channel cannot be warmed: %d", error);
+  ledger_law(LAW_ANSWERS, storm_is_fine(error, 0), "a channel cannot be warmed: %d", error);
 }
 
 /* A pause is not for long: nothing else happens in one. */
@@ -218,6 +221,7 @@ static void channel_do(storm_channel *ch) {
   gmux_channel *channel = ch->channel;
   switch (storm_random(9)) {
   case 0:
+    ledger_channel_reset_backoff(ch->book);
     gmux_channel_reset_backoff(channel);
     return;
   case 1:
@@ -248,64 +252,4 @@ void storm_channel_poke(int i) {
   st.in_api++;
   channel_do(&st.channels[i]);
   st.in_api--;
-}
-
-/* ---- what it counts ---- */
-
-static void law_of_calls(int i, const gmux_channel_stats *s) {
-  const storm_channel *ch = &st.channels[i];
-  storm_law(s->calls_started ==
-                s->calls_succeeded + s->calls_failed + s->calls_running + s->calls_waiting,
-            "channel %d: %llu calls are not %llu + %llu + %u + %u", i,
-            (unsigned long long)s->calls_started, (unsigned long long)s->calls_succeeded,
-            (unsigned long long)s->calls_failed, s->calls_running, s->calls_waiting);
-  storm_law(s->calls_started == ch->started && s->calls_succeeded == ch->succeeded &&
-                s->calls_failed == ch->failed,
-            "channel %d: counts %llu started, %llu succeeded, %llu failed; it was %llu, %llu, %llu",
-            i, (unsigned long long)s->calls_started, (unsigned long long)s->calls_succeeded,
-            (unsigned long long)s->calls_failed, (unsigned long long)ch->started,
-            (unsigned long long)ch->succeeded, (unsigned long long)ch->failed);
-}
-
-/* Each attempt but a call's first is a retry, and has the evidence of the one before. A call that
- * never left may have had an attempt, or none. */
-static void law_of_retries(int i, const gmux_channel_stats *s) {
-  const storm_channel *ch = &st.channels[i];
-  uint64_t retries = 0;
-  for (int k = GMUX_EVIDENCE_NEVER_LEFT; k <= GMUX_EVIDENCE_ANSWERED; k++)
-    retries += s->retries[k];
-  storm_law(s->attempts >= retries + ch->left && s->attempts <= retries + ch->started,
-            "channel %d: %llu attempts are not %llu retries and the first ones of %llu calls", i,
-            (unsigned long long)s->attempts, (unsigned long long)retries,
-            (unsigned long long)ch->started);
-  storm_law(s->retries[GMUX_EVIDENCE_ANSWERED] == 0,
-            "channel %d: a call was made again after an answer", i);
-}
-
-static void law_of_connections(int i, const gmux_channel_stats *s) {
-  uint64_t lost = 0;
-  for (int k = 0; k < GMUX_LOSSES; k++)
-    lost += s->lost[k];
-  storm_law(s->dials_started == s->connections_made + s->dials_failed + s->connections_dialing,
-            "channel %d: %llu dials are not %llu + %llu + %u", i,
-            (unsigned long long)s->dials_started, (unsigned long long)s->connections_made,
-            (unsigned long long)s->dials_failed, s->connections_dialing);
-  storm_law(lost + s->connections == s->dials_failed + s->connections_made,
-            "channel %d: %llu lost and %u there are not %llu failed and %llu made", i,
-            (unsigned long long)lost, s->connections, (unsigned long long)s->dials_failed,
-            (unsigned long long)s->connections_made);
-  uint32_t trusted = s->connections_ready - s->connections_suspect;
-  storm_law(trusted <= st.channels[i].bound && s->connections_dialing <= 1,
-            "channel %d: %u connections, of which %u are allowed, and %u in the making", i, trusted,
-            st.channels[i].bound, s->connections_dialing);
-}
-
-void storm_law_of_channel(int i) {
-  const storm_channel *ch = &st.channels[i];
-  gmux_channel_stats s = {.size = sizeof s};
-  if (!ch->channel || gmux_channel_get_stats(ch->channel, &s)) return;
-  law_of_calls(i, &s);
-  law_of_retries(i, &s);
-  law_of_connections(i, &s);
-  storm_law(s.too_many_pings == 0 || !ch->is_polite, "channel %d: too many PINGs", i);
 }

@@ -26,8 +26,8 @@ static void call_cancel(storm_call *c, gmux_call *call) {
 
 /* A message that memory was too short for cannot be left out of a stream: the call is given up. */
 static void call_after(storm_call *c, gmux_call *call, int error, int also) {
-  storm_law(storm_is_fine(error, also) || error == GMUX_ERR_STATE, "call %u: an operation said %d",
-            c->id, error);
+  ledger_law_of_call(&c->entry, LAW_ANSWERS, storm_is_fine(error, also) || error == GMUX_ERR_STATE,
+                     "call %u: an operation said %d", c->id, error);
   if (error != GMUX_ERR_NOMEM) return;
   c->is_memory_short = true;
   call_cancel(c, call);
@@ -47,8 +47,8 @@ static void call_write(storm_call *c, gmux_call *call) {
   }
   /* What it wrote while it waited, or was on its way from another thread, may have been too much
    * for what all calls of its connection may queue. */
-  storm_law(rv != GMUX_ERR_AGAIN || c->shares_little,
-            "call %u: full, though the last write did not say so", c->id);
+  ledger_law_of_call(&c->entry, LAW_QUEUES, rv != GMUX_ERR_AGAIN || c->shares_little,
+                     "call %u: full, though the last write did not say so", c->id);
   c->is_full = rv == GMUX_ERR_AGAIN;
   call_after(c, call, rv, c->shares_little ? GMUX_ERR_AGAIN : 0);
 }
@@ -62,7 +62,8 @@ static void call_half_close(storm_call *c, gmux_call *call) {
 
 static bool call_request(storm_call *c, gmux_call *call, uint32_t count) {
   int rv = STORM_API(gmux_call_request(call, count));
-  storm_law(storm_is_fine(rv, 0), "call %u: credit was refused: %d", c->id, rv);
+  ledger_law_of_call(&c->entry, LAW_ANSWERS, storm_is_fine(rv, 0),
+                     "call %u: credit was refused: %d", c->id, rv);
   if (rv) return false;
   bool is_unlimited = count == GMUX_CREDIT_UNLIMITED || c->credit == UINT64_MAX;
   c->credit = is_unlimited ? UINT64_MAX : c->credit + count;
@@ -72,10 +73,10 @@ static bool call_request(storm_call *c, gmux_call *call, uint32_t count) {
 /* A handle that nobody has can grant nothing and close nothing later. */
 void storm_call_let_go(storm_call *c) {
   if (!c->handle) return;
-  if (c->ends == 0 && c->credit != UINT64_MAX && !c->is_unary_form &&
+  if (c->entry.ends == 0 && c->credit != UINT64_MAX && !c->is_unary_form &&
       !call_request(c, c->handle, GMUX_CREDIT_UNLIMITED))
     return;
-  if (c->ends == 0) {
+  if (c->entry.ends == 0) {
     call_half_close(c, c->handle);
     if (!c->is_half_closed) return;
   }
@@ -114,10 +115,10 @@ void storm_call_poke(storm_call *c) {
 }
 
 void storm_call_complete(storm_call *c) {
-  if (!c->handle || c->ends > 0) return;
+  if (!c->handle || c->entry.ends > 0) return;
   if (c->credit != UINT64_MAX && !c->is_unary_form)
     call_request(c, c->handle, GMUX_CREDIT_UNLIMITED);
-  while (c->written < c->to_write && !c->is_full && !c->is_half_closed && c->ends == 0 &&
+  while (c->written < c->to_write && !c->is_full && !c->is_half_closed && c->entry.ends == 0 &&
          !c->is_memory_short && c->written < 8) {
     unsigned before = c->written;
     call_write(c, c->handle);
@@ -130,8 +131,10 @@ void storm_call_complete(storm_call *c) {
 
 static void handler_begin(storm_call *c, const char *what) {
   storm_on_behalf(&c->random);
-  storm_law(st.in_api == 0, "call %u: %s from inside a function of the library", c->id, what);
-  storm_law(c->ends == 0, "call %u: %s after on_end", c->id, what);
+  ledger_law_of_call(&c->entry, LAW_CALLBACKS, st.in_api == 0,
+                     "call %u: %s from inside a function of the library", c->id, what);
+  ledger_law_of_call(&c->entry, LAW_CALLBACKS, c->entry.ends == 0, "call %u: %s after on_end",
+                     c->id, what);
 }
 
 static void handler_mischief(storm_call *c, gmux_call *call) {
@@ -144,42 +147,6 @@ static void handler_mischief(storm_call *c, gmux_call *call) {
   storm_mischief();
 }
 
-/* ---- explanations ---- */
-
-static uint64_t explained_ns(const gmux_call_explanation *e) {
-  return e->paused_ns + e->backoff_ns + e->gate_ns + e->resolve_ns + e->dial_ns + e->tls_ns +
-         e->settings_ns + e->validation_ns + e->limit_ns + e->retry_ns + e->send_ns + e->server_ns;
-}
-
-/* Where the time went adds up, and nothing was sent twice that must not be. */
-static gmux_call_explanation law_of_explanation(const storm_call *c, gmux_call *call) {
-  const storm_channel *channel = &st.channels[c->channel];
-  gmux_call_explanation e = {.size = sizeof e};
-  storm_law(gmux_call_explain(call, &e) == 0, "call %u cannot be explained", c->id);
-  storm_law(explained_ns(&e) == e.total_ns, "call %u: %llu ns are explained, of %llu: %s", c->id,
-            (unsigned long long)explained_ns(&e), (unsigned long long)e.total_ns, e.sentence);
-  storm_law(e.total_ns <= sim_now(st.sim) - c->started_ns,
-            "call %u: explained %llu ns, it took %llu", c->id, (unsigned long long)e.total_ns,
-            (unsigned long long)(sim_now(st.sim) - c->started_ns));
-  const uint32_t *by = e.ended_by;
-  uint32_t may_have_been = by[GMUX_EVIDENCE_POSSIBLE] + by[GMUX_EVIDENCE_ANSWERED];
-  uint32_t ended = may_have_been + by[GMUX_EVIDENCE_NEVER_LEFT] + by[GMUX_EVIDENCE_REFUSED] +
-                   by[GMUX_EVIDENCE_ABOVE_LAST];
-  storm_law(ended == e.attempts || ended + 1 == e.attempts, "call %u: %u attempts, %u ended", c->id,
-            e.attempts, ended);
-  storm_law(may_have_been <= 1 || c->is_idempotent,
-            "call %u: sent again after it may have been "
-            "executed: %s",
-            c->id, e.sentence);
-  if (c->generation != channel->generation) return e;
-  storm_law(may_have_been <= 1 + channel->max_idempotent_retries, "call %u: %u times lost: %s",
-            c->id, may_have_been, e.sentence);
-  storm_law(by[GMUX_EVIDENCE_REFUSED] + by[GMUX_EVIDENCE_ABOVE_LAST] <=
-                1 + channel->max_refused_retries,
-            "call %u: refused too often: %s", c->id, e.sentence);
-  return e;
-}
-
 static bool metadata_is(const gmux_metadata *metadata, const char *key, uint32_t id) {
   char text[16];
   snprintf(text, sizeof text, "%u", id);
@@ -190,24 +157,28 @@ static bool metadata_is(const gmux_metadata *metadata, const char *key, uint32_t
 static void on_headers(gmux_call *call, const gmux_metadata *metadata, void *user_data) {
   storm_call *c = user_data;
   handler_begin(c, "on_headers");
-  storm_law(c->headers++ == 0, "call %u: on_headers twice", c->id);
-  storm_law(c->received == 0, "call %u: on_headers after a message", c->id);
-  storm_law(!metadata || metadata_is(metadata, "x-echo", c->id), "call %u: foreign metadata",
-            c->id);
+  ledger_law_of_call(&c->entry, LAW_CALLBACKS, c->headers++ == 0, "call %u: on_headers twice",
+                     c->id);
+  ledger_law_of_call(&c->entry, LAW_CALLBACKS, c->received == 0,
+                     "call %u: on_headers after a message", c->id);
+  ledger_law_of_call(&c->entry, LAW_L6, !metadata || metadata_is(metadata, "x-echo", c->id),
+                     "call %u: foreign metadata", c->id);
   handler_mischief(c, call);
 }
 
 static void on_message(gmux_call *call, gmux_bytes *message, void *user_data) {
   storm_call *c = user_data;
   handler_begin(c, "on_message");
-  storm_law(storm_message_is(message, c->id, STORM_TO_CLIENT, c->received),
-            "call %u: message %u of %zu bytes is not what was sent", c->id, c->received,
-            message->len);
+  ledger_law_of_call(
+      &c->entry, LAW_L6, storm_message_is(message, c->id, STORM_TO_CLIENT, c->received),
+      "call %u: message %u of %zu bytes is not what was sent", c->id, c->received, message->len);
   c->received++;
-  storm_law(c->received <= c->credit, "call %u: message %u without credit", c->id, c->received);
+  ledger_law_of_call(&c->entry, LAW_CALLBACKS, c->received <= c->credit,
+                     "call %u: message %u without credit", c->id, c->received);
   if (storm_chance(20)) {
     gmux_bytes kept = {0};
-    storm_law(storm_is_fine(gmux_bytes_take(&kept, message), 0), "bytes cannot be kept");
+    ledger_law(LAW_ANSWERS, storm_is_fine(gmux_bytes_take(&kept, message), 0),
+               "bytes cannot be kept");
     gmux_bytes_release(&kept);
   }
   handler_mischief(c, call);
@@ -216,10 +187,11 @@ static void on_message(gmux_call *call, gmux_bytes *message, void *user_data) {
 static void on_writable(gmux_call *call, void *user_data) {
   storm_call *c = user_data;
   handler_begin(c, "on_writable");
-  storm_law(c->is_full, "call %u: on_writable, and it was not full", c->id);
+  ledger_law_of_call(&c->entry, LAW_CALLBACKS, c->is_full,
+                     "call %u: on_writable, and it was not full", c->id);
   c->is_full = false;
   while (c->written < c->to_write && !c->is_full && !c->is_half_closed && !c->is_memory_short &&
-         c->ends == 0) {
+         c->entry.ends == 0) {
     unsigned before = c->written;
     call_write(c, call);
     if (c->written == before) break;
@@ -230,55 +202,35 @@ static void on_writable(gmux_call *call, void *user_data) {
 static void on_draining(gmux_call *call, void *user_data) {
   storm_call *c = user_data;
   handler_begin(c, "on_draining");
-  gmux_call_explanation e = law_of_explanation(c, call);
+  gmux_call_explanation e = ledger_call_explain(&c->entry, call);
   c->drainings++;
-  storm_law(c->drainings <= e.attempts, "call %u: on_draining %u times in %u attempts", c->id,
-            c->drainings, e.attempts);
+  ledger_law_of_call(&c->entry, LAW_CALLBACKS, c->drainings <= e.attempts,
+                     "call %u: on_draining %u times in %u attempts", c->id, c->drainings,
+                     e.attempts);
   handler_mischief(c, call);
 }
 
-static bool evidence_excludes_execution(gmux_evidence evidence) {
-  return evidence == GMUX_EVIDENCE_NEVER_LEFT || evidence == GMUX_EVIDENCE_REFUSED ||
-         evidence == GMUX_EVIDENCE_ABOVE_LAST;
-}
-
 static void law_of_success(const storm_call *c, const gmux_metadata *trailers) {
-  storm_law(c->ledger.executed == 1 || c->is_idempotent, "call %u: OK, executed %u times", c->id,
-            c->ledger.executed);
-  storm_law(storm_call_was_served(c, c->received),
-            "call %u: OK with %u messages, which no server ever said", c->id, c->received);
-  storm_law(!kind_receives_one(c->kind) || c->received == 1, "call %u: OK with %u replies", c->id,
-            c->received);
-  storm_law(!trailers || metadata_is(trailers, "x-trailer", c->id), "call %u: foreign trailers",
-            c->id);
-  storm_law(c->evidence == GMUX_EVIDENCE_ANSWERED, "call %u: OK with evidence %d", c->id,
-            c->evidence);
+  const ledger_call *entry = &c->entry;
+  ledger_law_of_call(entry, LAW_L4, storm_call_was_served(c, c->received),
+                     "call %u: OK with %u messages, which no server ever said", c->id, c->received);
+  ledger_law_of_call(entry, LAW_L4, !kind_receives_one(c->kind) || c->received == 1,
+                     "call %u: OK with %u replies", c->id, c->received);
+  ledger_law_of_call(entry, LAW_L6, !trailers || metadata_is(trailers, "x-trailer", c->id),
+                     "call %u: foreign trailers", c->id);
 }
 
 static void call_ended(storm_call *c, gmux_call *call, const gmux_status *status,
                        const gmux_metadata *trailers) {
-  storm_channel *channel = &st.channels[c->channel];
+  ledger_call *entry = &c->entry;
   handler_begin(c, "on_end");
-  gmux_call_explanation e = law_of_explanation(c, call);
-  c->ends++;
-  c->code = status->code;
-  c->evidence = gmux_call_get_evidence(call);
-  c->ended_ns = sim_now(st.sim);
-  storm_note("call %u: ends %s (%s) [%s] executed %u; %s", c->id, gmux_code_str(c->code),
-             gmux_evidence_str(c->evidence), status->message, c->ledger.executed, e.sentence);
-  storm_law(c->deadline_ns >= c->ended_ns, "call %u: ended %llu ns after its deadline", c->id,
-            (unsigned long long)(c->ended_ns - c->deadline_ns));
-  if (c->code == GMUX_OK) law_of_success(c, trailers);
-  storm_law(!evidence_excludes_execution(c->evidence) || c->ledger.executed == 0,
-            "call %u: executed, and its evidence is \"%s\"", c->id, gmux_evidence_str(c->evidence));
-  storm_law(c->evidence != GMUX_EVIDENCE_REFUSED || st.plan.fails_memory || c->may_be_refused,
-            "call %u: refused by a server whose limit is known", c->id);
-  if (c->generation != channel->generation || !channel->channel) return;
-  if (c->evidence != GMUX_EVIDENCE_NEVER_LEFT) channel->left++;
-  if (c->code == GMUX_OK)
-    channel->succeeded++;
-  else
-    channel->failed++;
+  ledger_call_hear_end(entry, call, status);
+  storm_note("call %u: ends %s (%s) [%s] executed %u; %s", c->id, gmux_code_str(entry->code),
+             gmux_evidence_str(entry->evidence), status->message, entry->executed, entry->story);
+  if (entry->code == GMUX_OK) law_of_success(c, trailers);
+  bool may_be_refused = st.plan.fails_memory || c->may_be_refused;
+  ledger_law_of_call(entry, LAW_STREAMS, entry->evidence != GMUX_EVIDENCE_REFUSED || may_be_refused,
+                     "call %u: refused by a server whose limit is known", c->id);
 }
 
 /* Nothing more comes, so a handle may go; and what is done to a call that is over must be harmless.
@@ -304,8 +256,8 @@ static void on_done(gmux_call *call, const gmux_status *status, gmux_bytes *repl
                     const gmux_metadata *trailers, void *user_data) {
   storm_call *c = user_data;
   if (status->code == GMUX_OK) {
-    storm_law(storm_message_is(reply, c->id, STORM_TO_CLIENT, 0), "call %u: a foreign reply",
-              c->id);
+    ledger_law_of_call(&c->entry, LAW_L6, storm_message_is(reply, c->id, STORM_TO_CLIENT, 0),
+                       "call %u: a foreign reply", c->id);
     c->received = 1;
   }
   call_ended(c, call, status, trailers);
@@ -368,15 +320,13 @@ static int call_begin(storm_call *c, gmux_channel *channel, const gmux_call_opti
 
 static storm_call *call_start(storm_call *c, const gmux_call_options *options) {
   storm_channel *channel = &st.channels[c->channel];
-  c->started_ns = sim_now(st.sim);
-  c->is_idempotent = options->idempotent;
-  c->deadline_ns = GMUX__NEVER;
-  if (options->timeout_ms != GMUX_NO_TIMEOUT)
-    c->deadline_ns = sim_now(st.sim) + (uint64_t)options->timeout_ms * STORM_MS;
+  ledger_call_begin(&c->entry, c->id, channel->book, options->idempotent, options->timeout_ms);
+  c->entry.handle = &c->handle;
   int error = call_begin(c, channel->channel, options);
-  storm_law(storm_is_fine(error, 0), "call %u cannot be started: %d", c->id, error);
+  ledger_law_of_call(&c->entry, LAW_ANSWERS, storm_is_fine(error, 0),
+                     "call %u cannot be started: %d", c->id, error);
   if (error) return NULL;
-  channel->started++;
+  ledger_call_started(&c->entry);
   st.started[st.call_count++] = c;
   storm_note("call %u: %s%s on channel %d, timeout %lld%s%s", c->id,
              c->is_unary_form ? "whole " : "", kind_names[c->kind], c->channel,
@@ -392,7 +342,6 @@ static storm_call *call_new(uint32_t id, int channel, gmux_method_kind kind, boo
   c->id = id;
   c->random = random;
   c->channel = channel;
-  c->generation = st.channels[channel].generation;
   c->loop = st.channels[channel].loop;
   c->may_be_refused = st.channels[channel].may_be_refused;
   c->shares_little = st.channels[channel].shares_little;

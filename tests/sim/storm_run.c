@@ -2,18 +2,8 @@
  * storm_run.c: a storm from its first move to its last law.
  *
  * The moves of the plan are made at their times, and faults end at theirs. Then everything is
- * healed and the application behaves, and within a bound
- *   - every call that was started has ended, once, and not after its deadline;
- *   - no server has worked on one for longer than its deadline, and a second for the last words;
- *   - one that ended OK was executed once, and has the whole and right answer;
- *   - none was executed twice, and none of which its evidence says that it was not;
- *   - no client had more streams at a server than it allows, and no channel more connections than
- *     its options do, beside those that drain or are suspect;
- *   - no server with default settings found the PINGs of a channel with default settings too many;
- *   - what a channel and a server count adds up, and each retry has its evidence;
- *   - a new call on every channel succeeds;
- *   - everything closes, and nothing is left: no transport, no memory, no buffer that was given
- *     away.
+ * healed and the application behaves, and within a bound all calls have ended, new ones succeed,
+ * and everything closes. The laws are the ledger's (ledger.h).
  */
 #include "tests/sim/storm.h"
 #include "tests/unit/memory.h"
@@ -67,21 +57,19 @@ void storm_mischief(void) {
 
 /* ---- the laws of counting ---- */
 
-static void law_of_server(int i) {
-  storm_server *sv = &st.servers[i];
-  gmux_server_stats s = {.size = sizeof s};
-  if (!sv->server || gmux_server_get_stats(sv->server, &s)) return;
-  storm_law(s.calls_started == s.calls_succeeded + s.calls_failed + s.calls_running,
-            "server %d: %llu calls are not %llu + %llu + %u", i,
-            (unsigned long long)s.calls_started, (unsigned long long)s.calls_succeeded,
-            (unsigned long long)s.calls_failed, s.calls_running);
-}
-
 static void laws_of_counting(void) {
-  for (int i = 0; i < st.channel_count; i++)
-    storm_law_of_channel(i);
-  for (int i = 0; i < st.server_count; i++)
-    law_of_server(i);
+  for (size_t i = 0; i < st.book_count; i++) {
+    if (!st.books[i].channel) continue;
+    ledger_channel_read(&st.books[i]);
+    ledger_channel_read_queues(&st.books[i]);
+  }
+  for (size_t i = 0; i < st.life_count; i++) {
+    if (!st.lives[i].book.server) continue;
+    ledger_server_read(&st.lives[i].book);
+    ledger_server_read_queues(&st.lives[i].book);
+  }
+  for (size_t i = 0; i < st.served_count; i++)
+    storm_served_look(&st.served[i]);
 }
 
 /* ---- the plan ---- */
@@ -188,7 +176,7 @@ static bool all_is_settled(void) {
   for (int i = 0; i < st.server_count; i++)
     if (!st.servers[i].server) return false;
   for (size_t i = 0; i < st.call_count; i++)
-    if (st.started[i]->ends == 0) return false;
+    if (st.started[i]->entry.ends == 0) return false;
   return true;
 }
 
@@ -198,11 +186,8 @@ static bool all_is_settled(void) {
 enum { QUIET_S = 5, SETTLE_S = 150, PROBE_S = 20 };
 
 static void law_of_ends(void) {
-  for (size_t i = 0; i < st.call_count; i++) {
-    const storm_call *c = st.started[i];
-    storm_law(c->ends == 1, "call %u ended %u times within %d s of calm (channel %d)", c->id,
-              c->ends, (int)SETTLE_S, c->channel);
-  }
+  for (size_t i = 0; i < st.call_count; i++)
+    ledger_call_settle(&st.started[i]->entry);
 }
 
 static void settle(void) {
@@ -218,17 +203,19 @@ static void law_of_probe(int i) {
   if (!st.channels[i].channel) storm_channel_open(i);
   storm_call *c = storm_probe_start(i);
   if (!c) return;
-  for (int k = 0; k < PROBE_S * 2 && c->ends == 0; k++) {
+  for (int k = 0; k < PROBE_S * 2 && c->entry.ends == 0; k++) {
     complete_all();
     sim_run_for(st.sim, GMUX__NS_PER_S / 2);
   }
-  if (!storm_law(c->ends == 1, "channel %d: a new call does not end within %d s of calm", i,
-                 (int)PROBE_S))
+  if (!ledger_law_of_call(&c->entry, LAW_RECOVERY, c->entry.ends == 1,
+                          "channel %d: a new call does not end within %d s of calm", i,
+                          (int)PROBE_S))
     return;
   /* Only a channel that lets nobody wait, or not for long, may say so. */
-  bool is_impatient = st.channels[i].is_impatient && c->code == GMUX_UNAVAILABLE;
-  storm_law(c->code == GMUX_OK || c->code == GMUX_RESOURCE_EXHAUSTED || is_impatient,
-            "channel %d: a new call in calm ends %s", i, gmux_code_str(c->code));
+  bool is_impatient = st.channels[i].is_impatient && c->entry.code == GMUX_UNAVAILABLE;
+  bool is_well = c->entry.code == GMUX_OK || c->entry.code == GMUX_RESOURCE_EXHAUSTED;
+  ledger_law_of_call(&c->entry, LAW_RECOVERY, is_well || is_impatient,
+                     "channel %d: a new call in calm ends %s", i, gmux_code_str(c->entry.code));
 }
 
 static void close_all(void) {
@@ -253,17 +240,19 @@ static void close_all(void) {
 
 static void law_of_closing(void) {
   for (size_t i = 0; i < st.closing_count; i++)
-    storm_law(st.closings[i].is_told, "channel %d: no on_closed", st.closings[i].channel);
+    ledger_law(LAW_CALLBACKS, st.closings[i].is_told, "channel %d: no on_closed",
+               st.closings[i].book->number);
   for (int i = 0; i < st.server_count; i++)
-    storm_law(st.servers[i].closes_due == 0, "server %d: no on_closed", i);
+    ledger_law(LAW_CALLBACKS, st.servers[i].closes_due == 0, "server %d: no on_closed", i);
   sim_live live = sim_net_live(st.sim);
-  storm_law(live.transports + live.dials + live.resolves + live.listeners == 0,
-            "left behind: %zu transports, %zu dials, %zu look-ups, %zu listeners", live.transports,
-            live.dials, live.resolves, live.listeners);
-  storm_law(st.owned == 0, "%zu buffers were not given back", st.owned);
+  ledger_law(LAW_LEAKS, live.transports + live.dials + live.resolves + live.listeners == 0,
+             "left behind: %zu transports, %zu dials, %zu look-ups, %zu listeners", live.transports,
+             live.dials, live.resolves, live.listeners);
+  ledger_law(LAW_LEAKS, st.owned == 0, "%zu buffers were not given back", st.owned);
   for (size_t i = 0; i < st.served_count; i++) {
     const storm_served *s = &st.served[i];
-    storm_law(s->is_unary_fn || s->is_over, "server, call %u: no on_end", s->asked->id);
+    ledger_law_of_call(&s->asked->entry, LAW_L1, s->is_unary_fn || s->execution.is_over,
+                       "server, call %u: no on_end", s->asked->id);
   }
 }
 
@@ -279,6 +268,7 @@ bool storm_run(void) {
   close_all();
   law_of_closing();
   storm_world_end();
-  storm_law(test_alloc_live() == live, "%zu blocks of memory are left", test_alloc_live() - live);
+  ledger_law(LAW_LEAKS, test_alloc_live() == live, "%zu blocks of memory are left",
+             test_alloc_live() - live);
   return !st.is_broken;
 }

@@ -33,7 +33,7 @@ static bool may_speak(const storm_served *s) {
 
 /* Whether the call was known to be over, or finished for it, before. */
 static bool served_is_past(const storm_served *s) {
-  return s->is_over || s->is_finished;
+  return s->execution.is_over || s->is_finished;
 }
 
 static gmux_metadata *echo(const char *key, uint32_t id) {
@@ -47,8 +47,8 @@ static gmux_metadata *echo(const char *key, uint32_t id) {
 }
 
 static void served_law(const storm_served *s, int rv) {
-  storm_law(rv > 0 || storm_is_fine(rv, GMUX_ERR_STATE), "server, call %u: an operation said %d",
-            s->asked->id, rv);
+  ledger_law_of_call(&s->asked->entry, LAW_ANSWERS, rv > 0 || storm_is_fine(rv, GMUX_ERR_STATE),
+                     "server, call %u: an operation said %d", s->asked->id, rv);
 }
 
 static void served_send_headers(storm_served *s) {
@@ -156,10 +156,17 @@ void storm_served_poke(storm_served *s) {
   if (s->is_held) served_act(s);
 }
 
+/* Nobody says when a unary function's call is over. */
+void storm_served_look(const storm_served *s) {
+  if (s->execution.is_over || (s->is_unary_fn && !s->is_held)) return;
+  if (s->is_held && gmux_server_call_is_over(s->call)) return;
+  ledger_execution_look(&s->execution);
+}
+
 void storm_served_complete(storm_served *s) {
   if (!s->is_held) return;
-  if (gmux_server_call_is_over(s->call)) s->is_over = true;
-  if (!s->is_finished && !s->is_over) {
+  if (gmux_server_call_is_over(s->call)) ledger_execution_found_over(&s->execution);
+  if (!s->is_finished && !s->execution.is_over) {
     if (s->is_manual) served_request(s, GMUX_CREDIT_UNLIMITED);
     s->to_write = s->written > 0 || !kind_sends_one(s->kind) ? s->written : 1;
     served_advance(s);
@@ -173,20 +180,21 @@ static unsigned served_live(const storm_served *s) {
   unsigned live = 0;
   for (size_t i = 0; i < st.served_count; i++) {
     const storm_served *o = &st.served[i];
-    if (o->life == s->life && !o->is_over && !o->is_unary_fn && strcmp(o->peer, s->peer) == 0)
+    if (o->life == s->life && !o->execution.is_over && !o->is_unary_fn &&
+        strcmp(o->peer, s->peer) == 0)
       live++;
   }
   return live;
 }
 
-static storm_served *served_new(gmux_server_call *call, const storm_life *life,
-                                gmux_method_kind kind) {
+static storm_served *served_new(gmux_server_call *call, storm_life *life, gmux_method_kind kind) {
   const char *text = gmux_metadata_get(gmux_server_call_metadata(call), "x-id", NULL);
   unsigned long id = text ? strtoul(text, NULL, 10) : 0;
-  if (!storm_law(id > 0 && id <= STORM_CALLS && st.calls[id - 1].id == id,
-                 "a call without an id arrived"))
+  if (!ledger_law(LAW_L6, id > 0 && id <= STORM_CALLS && st.calls[id - 1].id == id,
+                  "a call without an id arrived"))
     return NULL;
-  if (!storm_law(st.served_count < STORM_CALLS * 2, "more calls arrived than were started"))
+  if (!ledger_law(LAW_L3, st.served_count < STORM_CALLS * 2,
+                  "more calls arrived than were started"))
     return NULL;
   storm_served *s = &st.served[st.served_count++];
   memset(s, 0, sizeof *s);
@@ -196,16 +204,11 @@ static storm_served *served_new(gmux_server_call *call, const storm_life *life,
   s->random = storm_stream_start(st.plan.seed, STORM_STREAM_SERVED, id);
   storm_on_behalf(&s->random);
   s->loop = life->loop;
-  int64_t timeout_ms = gmux_server_call_timeout_ms(call);
-  s->deadline_ns = GMUX__NEVER;
-  if (timeout_ms != GMUX_NO_TIMEOUT)
-    s->deadline_ns = sim_now(st.sim) + (uint64_t)timeout_ms * STORM_MS;
   s->kind = kind;
   snprintf(s->peer, sizeof s->peer, "%s", gmux_server_call_peer(call));
   storm_note("server %d: executes call %lu from %s", life->server, id, s->peer);
-  storm_law(++s->asked->ledger.executed == 1 || s->asked->is_idempotent, "call %lu executed twice",
-            id);
-  storm_law(s->asked->kind == kind, "call %lu came to another method", id);
+  ledger_executed(&s->execution, &s->asked->entry, &life->book, gmux_server_call_timeout_ms(call));
+  ledger_law(LAW_L6, s->asked->kind == kind, "call %lu came to another method", id);
   return s;
 }
 
@@ -222,9 +225,11 @@ bool storm_call_was_served(const storm_call *c, unsigned messages) {
 
 static void handler_begin(storm_served *s, const char *what) {
   storm_on_behalf(&s->random);
-  storm_law(st.in_api == 0, "server, call %u: %s from inside a function of the library",
-            s->asked->id, what);
-  storm_law(!s->is_over, "server, call %u: %s after on_end", s->asked->id, what);
+  ledger_law_of_call(&s->asked->entry, LAW_CALLBACKS, st.in_api == 0,
+                     "server, call %u: %s from inside a function of the library", s->asked->id,
+                     what);
+  ledger_law_of_call(&s->asked->entry, LAW_CALLBACKS, !s->execution.is_over,
+                     "server, call %u: %s after on_end", s->asked->id, what);
 }
 
 static void handler_mischief(storm_served *s) {
@@ -249,17 +254,18 @@ static void served_plan(storm_served *s) {
   }
 }
 
-static void on_call_of(gmux_server_call *call, const storm_life *life, gmux_method_kind kind) {
+static void on_call_of(gmux_server_call *call, storm_life *life, gmux_method_kind kind) {
   storm_served *s = served_new(call, life, kind);
   if (!s) return;
   st.in_api++;
   gmux_server_call_set_data(call, s);
   st.in_api--;
-  storm_law(st.in_api == 0, "on_call from inside a function of the library");
+  ledger_law(LAW_CALLBACKS, st.in_api == 0, "on_call from inside a function of the library");
   served_plan(s);
   unsigned live = served_live(s);
-  storm_law(live <= life->limit, "server %d: %u calls at once from %s, the limit is %u",
-            life->server, live, s->peer, life->limit);
+  ledger_law(LAW_STREAMS, live <= life->limit,
+             "server %d: %u calls at once from %s, the limit is %u", life->server, live, s->peer,
+             life->limit);
   if (!st.is_calm && storm_chance(20) && gmux_server_call_set_manual_credit(call) == 0) {
     s->is_manual = true;
     s->credit = 1;
@@ -279,9 +285,10 @@ static void on_call(gmux_server_call *call, void *user_data) {
 }
 
 static void law_of_message(storm_served *s, const gmux_bytes *message) {
-  storm_law(storm_message_is(message, s->asked->id, STORM_TO_SERVER, s->received),
-            "server, call %u: message %u of %zu bytes is not what was sent", s->asked->id,
-            s->received, message->len);
+  ledger_law_of_call(&s->asked->entry, LAW_L6,
+                     storm_message_is(message, s->asked->id, STORM_TO_SERVER, s->received),
+                     "server, call %u: message %u of %zu bytes is not what was sent", s->asked->id,
+                     s->received, message->len);
   s->received++;
 }
 
@@ -292,8 +299,8 @@ static void on_message(gmux_server_call *call, gmux_bytes *message, void *user_d
   handler_begin(s, "on_message");
   law_of_message(s, message);
   bool has_one = s->kind == GMUX_UNARY || s->kind == GMUX_SERVER_STREAMING;
-  storm_law(has_one || s->received <= s->credit, "server, call %u: message %u without credit",
-            s->asked->id, s->received);
+  ledger_law_of_call(&s->asked->entry, LAW_CALLBACKS, has_one || s->received <= s->credit,
+                     "server, call %u: message %u without credit", s->asked->id, s->received);
   s->call = call;
   if (s->kind == GMUX_BIDI_STREAMING && s->is_prompt) served_write(s);
   handler_mischief(s);
@@ -305,10 +312,12 @@ static void on_half_close(gmux_server_call *call, void *user_data) {
   storm_served *s = gmux_server_call_get_data(call);
   if (!s) return;
   handler_begin(s, "on_half_close");
-  storm_law(!s->has_half_closed, "server, call %u: half-closed twice", s->asked->id);
+  ledger_law_of_call(&s->asked->entry, LAW_CALLBACKS, !s->has_half_closed,
+                     "server, call %u: half-closed twice", s->asked->id);
   s->has_half_closed = true;
-  storm_law(s->received == s->asked->written, "server, call %u: half-closed after %u of %u",
-            s->asked->id, s->received, s->asked->written);
+  ledger_law_of_call(&s->asked->entry, LAW_L6, s->received == s->asked->written,
+                     "server, call %u: half-closed after %u of %u", s->asked->id, s->received,
+                     s->asked->written);
   s->call = call;
   if (s->is_prompt) served_advance(s);
   handler_mischief(s);
@@ -320,7 +329,8 @@ static void on_writable(gmux_server_call *call, void *user_data) {
   storm_served *s = gmux_server_call_get_data(call);
   if (!s) return;
   handler_begin(s, "on_writable");
-  storm_law(s->is_full, "server, call %u: on_writable, and it was not full", s->asked->id);
+  ledger_law_of_call(&s->asked->entry, LAW_CALLBACKS, s->is_full,
+                     "server, call %u: on_writable, and it was not full", s->asked->id);
   s->is_full = false;
   s->call = call;
   if (s->is_prompt || storm_chance(50)) served_advance(s);
@@ -333,13 +343,10 @@ static void on_end(gmux_server_call *call, gmux_code code, void *user_data) {
   storm_served *s = gmux_server_call_get_data(call);
   if (!s) return;
   handler_begin(s, "on_end");
-  s->is_over = true;
-  s->asked->ledger.ends++;
+  ledger_execution_over(&s->execution);
   storm_note("server, call %u: on_end %s", s->asked->id, gmux_code_str(code));
-  storm_law(s->deadline_ns == GMUX__NEVER || sim_now(st.sim) <= s->deadline_ns + GMUX__NS_PER_S,
-            "server, call %u: ends long after its deadline", s->asked->id);
-  storm_law(gmux_server_call_is_over(call), "server, call %u: on_end, and it is not over",
-            s->asked->id);
+  ledger_law_of_call(&s->asked->entry, LAW_CALLBACKS, gmux_server_call_is_over(call),
+                     "server, call %u: on_end, and it is not over", s->asked->id);
   s->call = call;
   if (!st.is_calm && storm_chance(10)) served_act(s);
   if (!st.is_calm) storm_mischief();
@@ -360,7 +367,8 @@ static void on_unary(gmux_server_call *call, gmux_bytes *request, void *user_dat
   storm_served *s = served_new(call, user_data, GMUX_UNARY);
   if (!s) return;
   s->is_unary_fn = true;
-  storm_law(st.in_api == 0, "a unary function from inside a function of the library");
+  ledger_law(LAW_CALLBACKS, st.in_api == 0,
+             "a unary function from inside a function of the library");
   served_plan(s);
   law_of_message(s, request);
   if (!s->is_held && s->is_prompt) gmux_server_call_ref(call);
@@ -390,7 +398,7 @@ static void random_bounds(gmux_server_options *o) {
   o->write_stall_timeout_ms = STORM_ANY_OF(60000, 1000);
 }
 
-/* What it allows in PINGs is the default, or more: see storm_law_of_channel. */
+/* What it allows in PINGs is the default, or more: see LAW_PINGS. */
 static gmux_server_options random_options(void) {
   gmux_server_options o;
   gmux_server_options_init(&o, sizeof o);
@@ -445,8 +453,9 @@ static int server_listen(storm_server *sv, int i) {
 
 static void on_server_closed(void *user_data) {
   storm_server *sv = user_data;
-  storm_law(st.in_api == 0, "a server's on_closed from inside a function of the library");
-  storm_law(sv->closes_due > 0, "a server's on_closed came twice");
+  ledger_law(LAW_CALLBACKS, st.in_api == 0,
+             "a server's on_closed from inside a function of the library");
+  ledger_law(LAW_CALLBACKS, sv->closes_due > 0, "a server's on_closed came twice");
   sv->closes_due--;
   storm_note("server %d: on_closed", (int)(sv - st.servers));
 }
@@ -457,17 +466,21 @@ static void server_open(storm_server *sv, int i) {
   storm_life *life = &st.lives[st.life_count];
   *life = (storm_life){.server = i, .limit = o.max_concurrent_streams, .loop = sv->loop};
   int error = STORM_API(gmux_server_new(&sv->server, sv->loop, &o));
-  storm_law(storm_is_fine(error, 0), "no server: %s", gmux_last_error());
+  ledger_law(LAW_ANSWERS, storm_is_fine(error, 0), "no server: %s", gmux_last_error());
   if (error) return;
   error = server_add_methods(sv, life);
   if (!error) error = server_listen(sv, i);
-  storm_law(storm_is_fine(error, GMUX_ERR_EXISTS), "a server cannot listen: %d", error);
+  ledger_law(LAW_ANSWERS, storm_is_fine(error, GMUX_ERR_EXISTS), "a server cannot listen: %d",
+             error);
   if (error) {
     gmux_server_free(sv->server);
     sv->server = NULL;
     return;
   }
   life->shares_little = !has_calm_queues(&o);
+  ledger_server_open(&life->book, i, sv->server, &o);
+  life->book.max_message_bytes = st.max_bytes;
+  sv->life = life;
   st.life_count++;
   sv->is_draining = false;
   sv->is_narrow = !has_calm_bounds(&o);
@@ -516,6 +529,8 @@ void storm_server_free(int i) {
   if (!sv->server) return;
   server_count(sv->server);
   storm_note("server %d: free", i);
+  ledger_server_read(&sv->life->book);
+  ledger_server_leave(&sv->life->book);
   st.in_api++;
   gmux_server_free(sv->server);
   st.in_api--;

@@ -1,5 +1,7 @@
 /* storm_story.c: what happened, kept line by line, and told when a law breaks. */
 #include "tests/sim/storm.h"
+#include "tests/sim/storm_jobs.h"
+#include "tests/unit/memory.h"
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -11,12 +13,6 @@ static struct {
   bool is_live;
   uint64_t digest; /* of all lines: FNV-1a */
 } story;
-
-void storm_story_begin(bool is_live) {
-  story.count = 0;
-  story.digest = UINT64_C(0xcbf29ce484222325);
-  story.is_live = is_live;
-}
 
 void storm_note(const char *format, ...) {
   char *line = story.lines[story.count++ % STORY_LINES];
@@ -42,16 +38,44 @@ static void story_tell(void) {
     printf("#   %s\n", story.lines[i % STORY_LINES]);
 }
 
-bool storm_law(bool holds, const char *format, ...) {
-  if (holds) return true;
-  if (!st.is_broken && !story.is_live) story_tell();
-  if (!st.is_broken) snprintf(st.broken_law, sizeof st.broken_law, "%s", format);
+/* ---- what the ledger asks ---- */
+
+static uint64_t now_ns(void) {
+  return st.sim ? sim_now(st.sim) - SIM_EPOCH : 0;
+}
+
+static void on_broken(ledger_law_id law, const char *format) {
+  if (!st.is_broken)
+    snprintf(st.broken_law, sizeof st.broken_law, "%s: %s", ledger_law_name(law), format);
   st.is_broken = true;
-  printf("# LAW: ");
-  va_list args;
-  va_start(args, format);
-  vprintf(format, args);
-  va_end(args);
-  putchar('\n');
-  return false;
+}
+
+static void tell_notes(void) {
+  if (!story.is_live) story_tell();
+}
+
+static void tell_replay(void) {
+  printf("# again: ");
+  storm_command_print(stdout, &st.plan);
+}
+
+/* The allocation that is to fail is not for who asks about a law. */
+static void be_inside(bool is_inside) {
+  test_alloc_fail_at(0);
+  for (int i = 0; i < st.loop_count; i++)
+    sim_set_outside(st.loops[i], !is_inside && st.is_outside);
+}
+
+void storm_story_begin(bool is_live) {
+  static const ledger_reader reader = {
+      .now_ns = now_ns,
+      .on_broken = on_broken,
+      .tell_notes = tell_notes,
+      .tell_replay = tell_replay,
+      .be_inside = be_inside,
+  };
+  story.count = 0;
+  story.digest = UINT64_C(0xcbf29ce484222325);
+  story.is_live = is_live;
+  ledger_open(&reader);
 }

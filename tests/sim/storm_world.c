@@ -63,7 +63,7 @@ static size_t message_len(uint64_t hash) {
 static void message_release(void *arg, const uint8_t *data, size_t len) {
   (void)data, (void)len;
   size_t *owned = arg;
-  storm_law(*owned > 0, "a buffer was released twice");
+  ledger_law(LAW_LEAKS, *owned > 0, "a buffer was released twice");
   --*owned;
 }
 
@@ -133,11 +133,13 @@ void storm_world_make(void) {
   storm_on_behalf(&st.of_world);
   if (st.plan.is_over_tls) storm_tls_make();
   st.sim = sim_new(st.plan.seed);
+  sim_after_turn(st.sim, ledger_look_closely, NULL);
   scale_draw();
   loops_make();
   for (int i = 0; i < 4; i++)
-    storm_law(gmux_method_new(&st.methods[i], storm_paths[i], (gmux_method_kind)i, 0) == 0,
-              "no method");
+    ledger_law(LAW_ANSWERS,
+               gmux_method_new(&st.methods[i], storm_paths[i], (gmux_method_kind)i, 0) == 0,
+               "no method");
   gmux__address first = storm_server_address(0);
   sim_dns_set(st.sim, "storm.example", &first, 1);
   sim_net(st.sim)->latency_ns = storm_random(5 * STORM_MS);
