@@ -20,8 +20,20 @@ static void on_broken(ledger_law_id law, const char *format) {
   CU_FAIL("a law of the ledger");
 }
 
-/* Its loops are never seen from outside. */
-static const ledger_reader reader = {.now_ns = now_ns, .on_broken = on_broken};
+/* GMUX_FLEET_SEED: another world than that of `make check`; the promises hold in each. */
+static uint64_t seed_of_world(void) {
+  const char *seed = getenv("GMUX_FLEET_SEED");
+  return seed ? strtoull(seed, NULL, 10) : 42;
+}
+
+static void tell_replay(void) {
+  printf("# again: GMUX_FLEET_SEED=%llu tests/sim/test-promises %s\n",
+         (unsigned long long)seed_of_world(), CU_get_current_test()->pName);
+}
+
+/* Its loops are never seen from outside, and none stops. */
+static const ledger_reader reader = {
+    .now_ns = now_ns, .on_broken = on_broken, .tell_replay = tell_replay};
 
 bool fleet_promise(bool holds, const char *format, ...) {
   if (holds) return true;
@@ -69,12 +81,6 @@ static gmux_loop *loop_new(const gmux_loop_options *options) {
   gmux_loop *loop = sim_loop_with(fl.sim, &o);
   CU_ASSERT_PTR_NOT_NULL_FATAL(loop);
   return loop;
-}
-
-/* GMUX_FLEET_SEED: another world than that of `make check`; the promises hold in each. */
-static uint64_t seed_of_world(void) {
-  const char *seed = getenv("GMUX_FLEET_SEED");
-  return seed ? strtoull(seed, NULL, 10) : 42;
 }
 
 void fleet_setup(void) {

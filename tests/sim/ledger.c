@@ -70,6 +70,11 @@ uint64_t ledger_now(void) {
   return book.reader->now_ns();
 }
 
+uint64_t ledger_due(uint64_t at_ns) {
+  uint64_t stopped_ns = book.reader->stopped_until_ns ? book.reader->stopped_until_ns() : 0;
+  return at_ns > stopped_ns ? at_ns : stopped_ns;
+}
+
 gmux__list *ledger_channels(void) {
   return &book.channels;
 }
@@ -188,7 +193,7 @@ bool ledger_law_of_call(const ledger_call *call, ledger_law_id law, bool holds, 
   if (holds) return true;
   va_list args;
   va_start(args, format);
-  law_break(law, call->channel, call, format, args);
+  law_break(law, call ? call->channel : NULL, call, format, args);
   va_end(args);
   return false;
 }

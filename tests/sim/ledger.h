@@ -61,6 +61,8 @@ typedef struct ledger_reader {
   void (*on_broken)(ledger_law_id law, const char *format);
   void (*tell_notes)(void);  /* what happened before; lines that begin with "# " on stdout */
   void (*tell_replay)(void); /* the last line: the command that does it again */
+  /* Loops were stopped until then: what was due before may have come so late. */
+  uint64_t (*stopped_until_ns)(void);
   /* Loops believe from now on that they are asked from inside, or no longer: what asks a channel
    * for its story must not wait for a loop's turn. */
   void (*be_inside)(bool is_inside);
@@ -73,7 +75,8 @@ unsigned ledger_broken(void);
 /* For who catches a signal, e.g. of an assertion in a _check(): tells that CHECK is broken. */
 void ledger_tell_crash(void);
 
-/* True, or it is told. The first of a run with all there is to say, the next few in a line each. */
+/* True, or it is told. The first of a run with all there is to say, the next few in a line each.
+ * The channel and the call may be NULL. */
 bool ledger_law(ledger_law_id law, bool holds, const char *format, ...) GMUX_PRINTF(3, 4);
 bool ledger_law_of_channel(const ledger_channel *channel, ledger_law_id law, bool holds,
                            const char *format, ...) GMUX_PRINTF(4, 5);
@@ -217,6 +220,8 @@ void ledger_server_read_queues(const ledger_server *sv);
 /* ---- the files of the ledger among themselves ---- */
 
 uint64_t ledger_now(void); /* of the run */
+/* When what was due at this moment has come at the latest. */
+uint64_t ledger_due(uint64_t at_ns);
 /* Those that are open. */
 gmux__list *ledger_channels(void);
 gmux__list *ledger_servers(void);
@@ -226,8 +231,11 @@ void ledger_note_impolite(void);
 
 /* ---- bounds (ledger_bounds.c) ---- */
 
-/* Within so long of calm, on a channel with these options, a new call that nothing else holds up
- * has succeeded; see there for what it is made of. */
+/* Within so long of calm new calls succeed again on a channel with these options, if one that fails
+ * or hangs is followed by another and nothing else holds them up. */
 uint64_t ledger_recovery_ns(const gmux_channel_options *options, uint64_t round_trip_ns);
+/* Within so long a channel knows that a connection is dead whose peer has gone without a word.
+ * GMUX__NEVER: its options do not ask. */
+uint64_t ledger_detection_ns(const gmux_channel_options *options);
 
 #endif

@@ -1,21 +1,27 @@
-/* ledger_bounds.c: how long it may take until all is well again. */
+/*
+ * ledger_bounds.c: how long it may take until all is well again.
+ *
+ * Bounds are made of what the options promise, each part with its reason, so that a storm whose
+ * channels are quick to act is held to that, and one with patient options is not blamed for them.
+ */
 #include "tests/sim/ledger.h"
 
 static uint64_t most(uint64_t a, uint64_t b) {
   return a > b ? a : b;
 }
 
-/* Until a connection that will never carry a byte again is known to be dead, once a call is on it:
- * suspicion or keepalive, and the PING's time. */
-static uint64_t detection_ns(const gmux_channel_options *o, uint64_t round_trip_ns) {
+static uint64_t least(uint64_t a, uint64_t b) {
+  return a < b ? a : b;
+}
+
+uint64_t ledger_detection_ns(const gmux_channel_options *o) {
   uint64_t timeout_ns = o->keepalive_timeout_ms * GMUX__NS_PER_MS;
   uint64_t keepalive_ns = o->keepalive_ms * GMUX__NS_PER_MS;
-  keepalive_ns += keepalive_ns / 10; /* its jitter */
-  uint64_t by_itself_ns = most(GMUX__NS_PER_S, 8 * round_trip_ns);
-  uint64_t suspect_ns = o->suspect_after_ms ? o->suspect_after_ms * GMUX__NS_PER_MS : by_itself_ns;
-  if (o->suspect_after_ms == GMUX_NEVER_MS)
-    return o->keepalive_ms ? keepalive_ns + timeout_ns : GMUX__NEVER;
-  return suspect_ns + timeout_ns;
+  uint64_t by_ping_ns = o->keepalive_ms ? keepalive_ns + keepalive_ns / 10 : GMUX__NEVER;
+  uint64_t by_tcp_ns =
+      o->tcp_keepalive_idle_s ? o->tcp_keepalive_idle_s * GMUX__NS_PER_S : GMUX__NEVER;
+  uint64_t found_ns = least(by_ping_ns, by_tcp_ns);
+  return found_ns == GMUX__NEVER ? GMUX__NEVER : found_ns + timeout_ns;
 }
 
 /* Until an attempt that was begun in the worst moment is over, and the next one may begin: both
@@ -25,13 +31,20 @@ static uint64_t attempt_ns(const gmux_channel_options *o) {
   return most(o->connect_timeout_ms * GMUX__NS_PER_MS, backoff_ns + backoff_ns / 5);
 }
 
-/* Name, TCP, TLS, SETTINGS, the call, and a pause of the server's in each. */
+/* Until calls avoid a connection from which nothing comes: eight round trips, at least half a
+ * second, one where none was measured. */
+static uint64_t suspicion_ns(const gmux_channel_options *o, uint64_t round_trip_ns) {
+  if (o->suspect_after_ms == GMUX_NEVER_MS) return ledger_detection_ns(o);
+  uint64_t by_itself_ns = most(GMUX__NS_PER_S, 8 * round_trip_ns);
+  return o->suspect_after_ms ? o->suspect_after_ms * GMUX__NS_PER_MS : by_itself_ns;
+}
+
+/* Name, TCP, TLS, SETTINGS, a PING before it, the call, and a second for what the world takes. */
 static uint64_t call_ns(uint64_t round_trip_ns) {
   return GMUX__NS_PER_S + 10 * round_trip_ns;
 }
 
 uint64_t ledger_recovery_ns(const gmux_channel_options *o, uint64_t round_trip_ns) {
-  uint64_t detection = detection_ns(o, round_trip_ns);
-  if (detection == GMUX__NEVER) return GMUX__NEVER;
-  return detection + attempt_ns(o) + o->redial_jitter_ms * GMUX__NS_PER_MS + call_ns(round_trip_ns);
+  return suspicion_ns(o, round_trip_ns) + attempt_ns(o) + o->redial_jitter_ms * GMUX__NS_PER_MS +
+         call_ns(round_trip_ns);
 }

@@ -120,7 +120,7 @@ void ledger_call_ended(ledger_call *c, gmux_code code, gmux_evidence evidence,
   c->evidence = evidence;
   c->attempts = e->attempts;
   snprintf(c->story, sizeof c->story, "%s", e->sentence);
-  ledger_law_of_call(c, LAW_L7, now_ns <= c->deadline_ns,
+  ledger_law_of_call(c, LAW_L7, now_ns <= ledger_due(c->deadline_ns),
                      "call %u: ends %llu us after its deadline", c->id,
                      (unsigned long long)((now_ns - c->deadline_ns) / 1000));
   law_of_evidence(c, e);

@@ -54,12 +54,11 @@ void ledger_executed(ledger_execution *x, ledger_call *call, ledger_server *sv,
   ledger_executed_elsewhere(call);
 }
 
-/* A deadline that the server knows is never later than the call's by more than what it took to say
- * it, and one that nobody set is none. */
 static void law_of_deadline(const ledger_execution *x) {
   const ledger_call *c = x->call;
   uint64_t now_ns = ledger_now();
-  bool is_late = x->deadline_ns != GMUX__NEVER && now_ns > x->deadline_ns + LAST_WORDS_NS;
+  bool is_late =
+      x->deadline_ns != GMUX__NEVER && now_ns > ledger_due(x->deadline_ns) + LAST_WORDS_NS;
   ledger_law_of_call(c, LAW_L7, !is_late, "call %u: still at its server %llu us after its deadline",
                      c->id, is_late ? (ull)((now_ns - x->deadline_ns) / 1000) : 0);
 }

@@ -28,7 +28,8 @@ enum {
   STORM_LOOPS = 2,
   STORM_CHILDREN = 3, /* of each planned call */
   STORM_FIRST_PROBE = STORM_PLANNED * (1 + STORM_CHILDREN),
-  STORM_CALLS = STORM_FIRST_PROBE + STORM_CHANNELS,
+  STORM_PROBES = 32, /* of each channel */
+  STORM_CALLS = STORM_FIRST_PROBE + STORM_CHANNELS * STORM_PROBES,
   STORM_LIVES = 200
 };
 enum { STORM_TO_SERVER = 0, STORM_TO_CLIENT = 1 };
@@ -214,7 +215,7 @@ void storm_channels_let_go(void);
 /* NULL: it could not be started. */
 storm_call *storm_call_start(uint32_t id);
 storm_call *storm_child_start(storm_call *parent);
-storm_call *storm_probe_start(int channel);
+storm_call *storm_probe_start(int channel, unsigned nth); /* a new call in calm */
 /* Something that an application might do to a call at any time. */
 void storm_call_poke(storm_call *c);
 /* Everything is done that the call needs to end by itself. */

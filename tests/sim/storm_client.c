@@ -402,8 +402,10 @@ storm_call *storm_child_start(storm_call *parent) {
   return c;
 }
 
-storm_call *storm_probe_start(int channel) {
-  storm_call *c = call_new(STORM_FIRST_PROBE + (uint32_t)channel + 1, channel, GMUX_UNARY, true);
+storm_call *storm_probe_start(int channel, unsigned nth) {
+  uint32_t id = STORM_FIRST_PROBE + (uint32_t)channel * STORM_PROBES + nth + 1;
+  if (!st.channels[channel].channel) return NULL;
+  storm_call *c = call_new(id, channel, GMUX_UNARY, true);
   gmux_call_options options;
   gmux_call_options_init(&options, sizeof options);
   options.wait_for_ready = true;

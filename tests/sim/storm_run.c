@@ -180,42 +180,82 @@ static bool all_is_settled(void) {
   return true;
 }
 
-/* What was under way when the weather changed arrives in the first few seconds. A server that gave
- * up a client while nothing reached it leaves a half-open connection, which TCP's keepalive finds
- * after two minutes. */
-enum { QUIET_S = 5, SETTLE_S = 150, PROBE_S = 20 };
+/* What was under way when the weather changed arrives in the first few seconds. */
+enum { QUIET_S = 5, STEP_MS = 500, PROBE_STEP_MS = 50, PROBE_TRY_S = 1 };
 
-static void law_of_ends(void) {
+static void calm_for(uint64_t ns) {
+  complete_all();
+  sim_run_for(st.sim, ns);
+}
+
+/* All of a loop stand in line before its gate. */
+static uint64_t recovery_ns(void) {
+  uint64_t sum = 0;
+  for (int i = 0; i < st.channel_count; i++)
+    sum += ledger_recovery_ns(&st.channels[i].book->options, 2 * STORM_MS);
+  return sum;
+}
+
+/* A server that gave up a client while nothing reached it leaves a half-open connection, on which
+ * calls go on until that is found. */
+static uint64_t detection_ns(void) {
+  uint64_t longest_ns = 0;
+  for (size_t i = 0; i < st.book_count; i++) {
+    uint64_t ns = ledger_detection_ns(&st.books[i].options);
+    if (ns > longest_ns) longest_ns = ns;
+  }
+  return longest_ns;
+}
+
+/* One call after the other may have to be completed, in a few steps each. */
+static uint64_t settle_ns(void) {
+  uint64_t left = 0;
+  for (size_t i = 0; i < st.call_count; i++)
+    left += st.started[i]->entry.ends == 0;
+  return QUIET_S * GMUX__NS_PER_S + detection_ns() + recovery_ns() + left * 4 * STEP_MS * STORM_MS;
+}
+
+static void settle(void) {
+  uint64_t quiet_ns = sim_now(st.sim) + QUIET_S * GMUX__NS_PER_S;
+  uint64_t end_ns = sim_now(st.sim) + settle_ns();
+  while (sim_now(st.sim) < quiet_ns || (sim_now(st.sim) < end_ns && !all_is_settled()))
+    calm_for(STEP_MS * STORM_MS);
   for (size_t i = 0; i < st.call_count; i++)
     ledger_call_settle(&st.started[i]->entry);
 }
 
-static void settle(void) {
-  for (int i = 0; i < SETTLE_S * 2 && (i < QUIET_S * 2 || !all_is_settled()); i++) {
-    complete_all();
-    sim_run_for(st.sim, GMUX__NS_PER_S / 2);
-  }
-  law_of_ends();
+/* Until it has ended, or for PROBE_TRY_S: then another is tried beside it. */
+static bool probe_succeeds(storm_call *c) {
+  for (int k = 0; k < PROBE_TRY_S * 1000 / PROBE_STEP_MS && c->entry.ends == 0; k++)
+    calm_for(PROBE_STEP_MS * STORM_MS);
+  if (c->entry.ends == 0) return false;
+  if (c->entry.code != GMUX_OK) calm_for(PROBE_STEP_MS * STORM_MS);
+  return c->entry.code == GMUX_OK;
 }
 
-static void law_of_probe(int i) {
-  storm_on_behalf(&st.of_calm);
-  if (!st.channels[i].channel) storm_channel_open(i);
-  storm_call *c = storm_probe_start(i);
-  if (!c) return;
-  for (int k = 0; k < PROBE_S * 2 && c->entry.ends == 0; k++) {
-    complete_all();
-    sim_run_for(st.sim, GMUX__NS_PER_S / 2);
+static void law_of_recovery(int i) {
+  uint64_t within_ns = recovery_ns(), end_ns = sim_now(st.sim) + within_ns;
+  storm_call *last = NULL;
+  for (unsigned nth = 0; nth < STORM_PROBES && sim_now(st.sim) <= end_ns; nth++) {
+    storm_call *c = storm_probe_start(i, nth);
+    if (c && probe_succeeds(c)) return;
+    if (c) last = c;
   }
-  if (!ledger_law_of_call(&c->entry, LAW_RECOVERY, c->entry.ends == 1,
-                          "channel %d: a new call does not end within %d s of calm", i,
-                          (int)PROBE_S))
-    return;
-  /* Only a channel that lets nobody wait, or not for long, may say so. */
-  bool is_impatient = st.channels[i].is_impatient && c->entry.code == GMUX_UNAVAILABLE;
-  bool is_well = c->entry.code == GMUX_OK || c->entry.code == GMUX_RESOURCE_EXHAUSTED;
-  ledger_law_of_call(&c->entry, LAW_RECOVERY, is_well || is_impatient,
-                     "channel %d: a new call in calm ends %s", i, gmux_code_str(c->entry.code));
+  const ledger_call *entry = last ? &last->entry : NULL;
+  const char *what = entry ? gmux_code_str(entry->code) : "with nothing that could be started";
+  if (entry && entry->ends == 0) what = "in waiting";
+  ledger_law_of_call(
+      entry, LAW_RECOVERY, false,
+      "channel %d: no new call succeeds within %llu ms of calm, the last one ends %s", i,
+      (unsigned long long)(within_ns / STORM_MS), what);
+}
+
+static void laws_of_recovery(void) {
+  storm_on_behalf(&st.of_calm);
+  for (int i = 0; i < st.channel_count; i++)
+    if (!st.channels[i].channel) storm_channel_open(i);
+  for (int i = 0; i < st.channel_count; i++)
+    law_of_recovery(i);
 }
 
 static void close_all(void) {
@@ -262,8 +302,7 @@ bool storm_run(void) {
   run_plan();
   heal();
   settle();
-  for (int i = 0; i < st.channel_count; i++)
-    law_of_probe(i);
+  laws_of_recovery();
   laws_of_counting();
   close_all();
   law_of_closing();

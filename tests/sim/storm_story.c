@@ -1,6 +1,5 @@
 /* storm_story.c: what happened, kept line by line, and told when a law breaks. */
 #include "tests/sim/storm.h"
-#include "tests/sim/storm_jobs.h"
 #include "tests/unit/memory.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -54,9 +53,13 @@ static void tell_notes(void) {
   if (!story.is_live) story_tell();
 }
 
-static void tell_replay(void) {
-  printf("# again: ");
-  storm_command_print(stdout, &st.plan);
+static uint64_t stopped_until_ns(void) {
+  uint64_t last_ns = SIM_EPOCH;
+  for (int i = 0; i < st.loop_count; i++) {
+    uint64_t thaws_ns = sim_loop_thaws_at(st.loops[i]);
+    if (thaws_ns > last_ns) last_ns = thaws_ns;
+  }
+  return last_ns - SIM_EPOCH;
 }
 
 /* The allocation that is to fail is not for who asks about a law. */
@@ -71,7 +74,7 @@ void storm_story_begin(bool is_live) {
       .now_ns = now_ns,
       .on_broken = on_broken,
       .tell_notes = tell_notes,
-      .tell_replay = tell_replay,
+      .stopped_until_ns = stopped_until_ns,
       .be_inside = be_inside,
   };
   story.count = 0;
