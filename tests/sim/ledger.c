@@ -17,6 +17,7 @@ static const struct {
     [LAW_L6] = {"L6", "no message, metadata or trailers are foreign or broken"},
     [LAW_L7] = {"L7", "no call lasts longer than its deadline allows, on either side"},
     [LAW_STREAMS] = {"STREAMS", "never more streams than the peer allows"},
+    [LAW_WIRE] = {"WIRE", "no frame breaks the rules of HTTP/2, or what its peer allows"},
     [LAW_CONNECTIONS] = {"CONNECTIONS", "never more connections than the options allow"},
     [LAW_DIALS] = {"DIALS", "never more or earlier dials than options and backoff allow"},
     [LAW_PINGS] = {"PINGS", "no PING that a server with default settings would punish"},

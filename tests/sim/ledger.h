@@ -32,6 +32,7 @@ typedef enum ledger_law_id {
   LAW_L6,     /* no foreign or broken message, metadata or trailers */
   LAW_L7,     /* none later than its deadline plus a bound */
   LAW_STREAMS,
+  LAW_WIRE,
   LAW_CONNECTIONS,
   LAW_DIALS,
   LAW_PINGS,

@@ -5,7 +5,8 @@
  * the headers allow, and a network that breaks. storm_plan.c draws what will happen, storm_run.c
  * lets it happen, heals it and reads the laws; storm_world.c makes the world, storm_channel.c makes
  * channels and counts with them, storm_client.c starts calls and hears of them, storm_server.c
- * answers them and keeps the ledger, storm_faults.c breaks and heals, storm_story.c tells.
+ * answers them and keeps the ledger, storm_unruly.c has servers that are none of the library's,
+ * storm_faults.c breaks and heals, storm_story.c tells.
  *
  * All that is random comes from the seed. Who draws says on whose behalf (storm_on_behalf), because
  * each move, call and channel has a stream of its own: see storm_plan.h.
@@ -52,6 +53,7 @@ typedef struct storm_call {
   bool is_half_closed, is_full, is_cancelled, is_memory_short;
   uint64_t credit;
   unsigned received, headers, drainings, children;
+  uint32_t said_ok; /* bit n: an unruly server said OK behind n messages */
 } storm_call;
 
 /* The server's side of one. */
@@ -101,8 +103,9 @@ typedef struct storm_life {
 } storm_life;
 
 typedef struct storm_server {
-  gmux_server *server; /* NULL: none now */
-  storm_life *life;    /* its */
+  gmux_server *server; /* NULL: none now, or ... */
+  unruly *unruly;      /* ... one that is unruly */
+  storm_life *life;    /* of ours */
   gmux_loop *loop;
   bool is_draining;
   bool is_narrow;      /* it may turn away a channel, or cut off a call */
@@ -152,6 +155,9 @@ uint64_t storm_random(uint64_t below);
 bool storm_chance(unsigned percent);
 void storm_world_make(void); /* st.plan is made */
 void storm_world_end(void);
+/* What message `number` of a call holds; valid for ever. */
+void storm_message_text(uint32_t id, int direction, unsigned number, const uint8_t **data,
+                        size_t *len);
 gmux_bytes storm_message(uint32_t id, int direction, unsigned number);
 bool storm_message_is(const gmux_bytes *message, uint32_t id, int direction, unsigned number);
 /* 0, or out of memory where that is made to happen; `also` is another answer that is right. */
@@ -225,6 +231,7 @@ void storm_call_let_go(storm_call *c);
 /* ---- storm_server.c ---- */
 
 extern const char *const storm_paths[4];
+bool storm_server_is_open(int i);
 void storm_server_open(int i);
 void storm_server_drain(int i);
 void storm_server_free(int i);
@@ -236,5 +243,15 @@ void storm_served_complete(storm_served *s);
 void storm_served_look(const storm_served *s); /* L7 of one that goes on */
 /* Some execution of this call ended with OK after so many messages. */
 bool storm_call_was_served(const storm_call *c, unsigned messages);
+
+/* ---- storm_unruly.c ---- */
+
+/* One that is unruly, in the place of ours. */
+void storm_unruly_open(storm_server *sv, int i);
+void storm_unruly_drain(storm_server *sv);
+void storm_unruly_free(storm_server *sv);
+void storm_unruly_calm(storm_server *sv);
+/* Some of them does it. False: there is none that can. */
+bool storm_unruly_do(unruly_fault deed);
 
 #endif

@@ -79,6 +79,7 @@ static void channel_begin(storm_channel *ch, const gmux_channel_options *o) {
   ch->book = &st.books[st.book_count++];
   ledger_channel_open(ch->book, (int)(ch - st.channels), ch->channel, o);
   ch->book->is_recycled = true; /* it may be rotated at any time */
+  ch->book->may_be_accused = st.plan.unruly_percent > 0;
   ch->book->max_message_bytes = st.max_bytes;
   ch->shares_little = o->connection_queue_bytes < usual.connection_queue_bytes;
   ch->is_impatient =

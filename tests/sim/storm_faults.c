@@ -110,7 +110,7 @@ static void heal_settings(void) {
 
 static bool break_server(storm_fault fault) {
   int i = (int)storm_random((uint64_t)st.server_count);
-  if (!st.servers[i].server) return false;
+  if (!storm_server_is_open(i)) return false;
   if (fault == STORM_FAULT_SERVER_KILL)
     storm_server_free(i);
   else
@@ -129,6 +129,8 @@ static void reopen_servers(void) {
 /* ---- by the plan ---- */
 
 static bool fault_begin(storm_fault fault) {
+  if (storm_fault_is_deed(fault))
+    return storm_unruly_do((unruly_fault)(fault - STORM_FAULT_UNRULY_GOAWAY));
   switch (fault) {
   case STORM_FAULT_DIAL_REFUSED:
   case STORM_FAULT_BLACKHOLE_TO_SERVER:

@@ -25,18 +25,19 @@ uint64_t storm_stream_start(uint64_t seed, storm_stream kind, uint64_t nth) {
 const char *storm_fault_str(storm_fault fault) {
   static const char *const words[] = {
 #define X(name, text, weight) text,
-      STORM_FAULTS(X)
+      STORM_FAULTS(X) UNRULY_FAULT_LIST(X)
 #undef X
   };
   return words[fault];
 }
 
 static const storm_scenario scenarios[] = {
-    {"mixed", "all of the others, most of it over cleartext", 3, 20, true},
-    {"clear", "cleartext, and memory that lasts", 0, 0, true},
-    {"tls", "every link over TLS", 100, 10, true},
-    {"memory", "allocations fail now and then", 0, 100, true},
-    {"calm", "no faults: whoever has no deadline succeeds", 3, 0, false},
+    {"mixed", "all of the others, most of it over cleartext", 3, 20, 40, true},
+    {"clear", "cleartext, and memory that lasts", 0, 0, 40, true},
+    {"tls", "every link over TLS", 100, 10, 40, true},
+    {"memory", "allocations fail now and then", 0, 100, 40, true},
+    {"unruly", "no server is ours, and none behaves", 3, 20, 100, true},
+    {"calm", "no faults: whoever has no deadline succeeds", 3, 0, 0, false},
 };
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
 
@@ -53,14 +54,16 @@ void storm_scenarios_print(FILE *out) {
 
 /* ---- drawing ---- */
 
-static storm_fault draw_fault(uint64_t *stream) {
+/* Deeds of unruly servers only where there is one. */
+static storm_fault draw_fault(bool has_unruly, uint64_t *stream) {
   static const unsigned weights[] = {
 #define X(name, text, weight) weight,
-      STORM_FAULTS(X)
+      STORM_FAULTS(X) UNRULY_FAULT_LIST(X)
 #undef X
   };
+  int kinds = has_unruly ? STORM_FAULT_KINDS : STORM_FAULT_UNRULY_GOAWAY;
   unsigned sum = 0;
-  for (int i = 0; i < STORM_FAULT_KINDS; i++)
+  for (int i = 0; i < kinds; i++)
     sum += weights[i];
   uint64_t nth = storm_draw(stream, sum);
   int fault = 0;
@@ -119,8 +122,15 @@ static void complete_move(storm_plan *plan, size_t i, uint64_t *stream) {
   if (move->act == STORM_START) move->call = (uint32_t)++plan->calls;
   if (move->act != STORM_BREAK) return;
   plan->faults++;
-  move->fault = draw_fault(stream);
+  move->fault = draw_fault(plan->unruly_percent > 0, stream);
   move->for_ns = draw_duration(stream);
+}
+
+/* Where all may be unruly all are; else a server may change its mind at a restart. */
+static unsigned draw_unruly_percent(const storm_scenario *scenario, uint64_t *stream) {
+  if (scenario->unruly_percent == 100) return 100;
+  if (storm_draw(stream, 100) >= scenario->unruly_percent) return 0;
+  return storm_draw(stream, 2) == 0 ? 100 : 50;
 }
 
 void storm_plan_make(storm_plan *plan, const storm_scenario *scenario, uint64_t seed) {
@@ -130,6 +140,7 @@ void storm_plan_make(storm_plan *plan, const storm_scenario *scenario, uint64_t 
   plan->scenario = scenario;
   plan->is_over_tls = storm_draw(&stream, 100) < scenario->tls_percent;
   plan->fails_memory = storm_draw(&stream, 100) < scenario->memory_percent;
+  plan->unruly_percent = draw_unruly_percent(scenario, &stream);
   size_t faults = storm_draw(&stream, 10) < 3 ? 40 : 20;
   add_moves(plan, STORM_START, 50 + storm_draw(&stream, storm_draw(&stream, 4) == 0 ? 110 : 20));
   add_moves(plan, STORM_POKE, storm_draw(&stream, 200));

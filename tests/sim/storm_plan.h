@@ -9,6 +9,7 @@
 #ifndef TESTS_SIM_STORM_PLAN_H
 #define TESTS_SIM_STORM_PLAN_H
 
+#include "tests/sim/unruly.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,12 +49,20 @@
   X(OVERDUE, "a client's handshake takes too long", 0)                                             \
   X(CLIENT_DEAD, "a server finds its client dead", 0)
 
+/* Then come those of unruly servers. */
 typedef enum storm_fault {
 #define X(name, words, weight) STORM_FAULT_##name,
-  STORM_FAULTS(X)
+  STORM_FAULTS(X) UNRULY_FAULT_LIST(X)
 #undef X
       STORM_FAULT_KINDS
 } storm_fault;
+
+static inline storm_fault storm_fault_of_unruly(unruly_fault fault) {
+  return (storm_fault)(STORM_FAULT_UNRULY_GOAWAY + (int)fault);
+}
+static inline bool storm_fault_is_deed(storm_fault fault) {
+  return fault >= STORM_FAULT_UNRULY_GOAWAY && fault < storm_fault_of_unruly(UNRULY_DEEDS);
+}
 
 const char *storm_fault_str(storm_fault fault);
 
@@ -61,6 +70,7 @@ const char *storm_fault_str(storm_fault fault);
 typedef struct storm_scenario {
   const char *name, *words;
   unsigned tls_percent, memory_percent; /* of its seeds */
+  unsigned unruly_percent;              /* of its seeds: with servers that are unruly */
   bool has_faults;
 } storm_scenario;
 
@@ -85,6 +95,7 @@ typedef struct storm_plan {
   uint64_t seed;
   const storm_scenario *scenario;
   bool is_over_tls, fails_memory;
+  unsigned unruly_percent; /* of its servers' lives */
   size_t count, calls, faults;
   storm_move moves[STORM_MOVES]; /* by time */
 } storm_plan;

@@ -41,7 +41,7 @@ static void close_inside(int i) {
 }
 
 static void drain_inside(int i) {
-  if (!st.servers[i].server) return;
+  if (!storm_server_is_open(i)) return;
   storm_server_drain(i);
   storm_fault_happened(STORM_FAULT_DRAIN_INSIDE);
 }
@@ -156,6 +156,7 @@ static void heal(void) {
   storm_faults_heal();
   for (int i = 0; i < st.server_count; i++) {
     if (st.servers[i].is_draining || st.servers[i].is_narrow) storm_server_free(i);
+    if (st.servers[i].unruly) storm_unruly_calm(&st.servers[i]);
   }
   for (int i = 0; i < st.channel_count; i++)
     if (st.channels[i].channel) gmux_channel_resume(st.channels[i].channel);
@@ -165,7 +166,7 @@ static void heal(void) {
 static void complete_all(void) {
   storm_on_behalf(&st.of_calm);
   for (int i = 0; i < st.server_count; i++)
-    if (!st.servers[i].server) storm_server_open(i);
+    storm_server_open(i);
   for (size_t i = 0; i < st.call_count; i++)
     storm_call_complete(st.started[i]);
   for (size_t i = 0; i < st.served_count; i++)
@@ -174,7 +175,7 @@ static void complete_all(void) {
 
 static bool all_is_settled(void) {
   for (int i = 0; i < st.server_count; i++)
-    if (!st.servers[i].server) return false;
+    if (!storm_server_is_open(i)) return false;
   for (size_t i = 0; i < st.call_count; i++)
     if (st.started[i]->entry.ends == 0) return false;
   return true;
@@ -266,7 +267,7 @@ static void close_all(void) {
   for (size_t i = 0; i < st.call_count; i++)
     storm_call_let_go(st.started[i]);
   for (int i = 0; i < st.server_count; i++) {
-    if (st.servers[i].server) storm_server_drain(i);
+    storm_server_drain(i);
     storm_server_free(i);
   }
   sim_run_for(st.sim, 30 * GMUX__NS_PER_S);

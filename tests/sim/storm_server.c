@@ -213,6 +213,7 @@ static storm_served *served_new(gmux_server_call *call, storm_life *life, gmux_m
 }
 
 bool storm_call_was_served(const storm_call *c, unsigned messages) {
+  if (messages < 32 && c->said_ok >> messages & 1) return true;
   for (size_t i = 0; i < st.served_count; i++) {
     const storm_served *s = &st.served[i];
     if (s->asked == c && s->is_finished && s->code == GMUX_OK && s->written == messages)
@@ -460,6 +461,10 @@ static void on_server_closed(void *user_data) {
   storm_note("server %d: on_closed", (int)(sv - st.servers));
 }
 
+bool storm_server_is_open(int i) {
+  return st.servers[i].server || st.servers[i].unruly;
+}
+
 static void server_open(storm_server *sv, int i) {
   gmux_server_options o = random_options();
   sv->loop = st.loops[storm_random((uint64_t)st.loop_count)];
@@ -491,17 +496,21 @@ static void server_open(storm_server *sv, int i) {
 /* What it is like is drawn from a stream of its own, for each of its lives. */
 void storm_server_open(int i) {
   storm_server *sv = &st.servers[i];
-  if (sv->server || st.life_count == STORM_LIVES) return;
+  if (storm_server_is_open(i) || st.life_count == STORM_LIVES) return;
   uint64_t nth = (uint64_t)i << 32 | sv->lives++;
   uint64_t stream = storm_stream_start(st.plan.seed, STORM_STREAM_SERVER, nth);
   uint64_t *random = st.random;
   storm_on_behalf(&stream);
-  server_open(sv, i);
+  if (storm_chance(st.plan.unruly_percent))
+    storm_unruly_open(sv, i);
+  else
+    server_open(sv, i);
   storm_on_behalf(random);
 }
 
 void storm_server_drain(int i) {
   storm_server *sv = &st.servers[i];
+  if (sv->unruly) storm_unruly_drain(sv);
   if (!sv->server) return;
   int64_t grace_ms = storm_chance(40) ? -1 : storm_chance(50) ? 0 : (int64_t)storm_random(3000);
   storm_note("server %d: drain, grace %lld", i, (long long)grace_ms);
@@ -526,6 +535,7 @@ static void server_count(gmux_server *server) {
 
 void storm_server_free(int i) {
   storm_server *sv = &st.servers[i];
+  if (sv->unruly) storm_unruly_free(sv);
   if (!sv->server) return;
   server_count(sv->server);
   storm_note("server %d: free", i);

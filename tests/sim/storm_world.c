@@ -67,19 +67,27 @@ static void message_release(void *arg, const uint8_t *data, size_t len) {
   --*owned;
 }
 
-gmux_bytes storm_message(uint32_t id, int direction, unsigned number) {
+void storm_message_text(uint32_t id, int direction, unsigned number, const uint8_t **data,
+                        size_t *len) {
   uint64_t hash = message_hash(id, direction, number);
-  const uint8_t *data = noise() + hash % NOISE_SPREAD;
-  if (storm_chance(50)) return gmux_bytes_borrow(data, message_len(hash));
+  *data = noise() + hash % NOISE_SPREAD;
+  *len = message_len(hash);
+}
+
+gmux_bytes storm_message(uint32_t id, int direction, unsigned number) {
+  const uint8_t *data;
+  size_t len;
+  storm_message_text(id, direction, number, &data, &len);
+  if (storm_chance(50)) return gmux_bytes_borrow(data, len);
   st.owned++;
-  return gmux_bytes_wrap(data, message_len(hash), message_release, &st.owned);
+  return gmux_bytes_wrap(data, len, message_release, &st.owned);
 }
 
 bool storm_message_is(const gmux_bytes *message, uint32_t id, int direction, unsigned number) {
-  uint64_t hash = message_hash(id, direction, number);
-  return message->len == message_len(hash) &&
-         (message->len == 0 ||
-          memcmp(message->data, noise() + hash % NOISE_SPREAD, message->len) == 0);
+  const uint8_t *data;
+  size_t len;
+  storm_message_text(id, direction, number, &data, &len);
+  return message->len == len && (len == 0 || memcmp(message->data, data, len) == 0);
 }
 
 /* ---- the world ---- */

@@ -6,55 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const fault_names[UNRULY_FAULTS] = {
-    [UNRULY_GOAWAY] = "goaway",
-    [UNRULY_GOAWAY_LOWERED] = "goaway lowered",
-    [UNRULY_GOAWAY_CLOSE] = "goaway and close",
-    [UNRULY_GOAWAY_TWO_STEPS] = "goaway in two steps",
-    [UNRULY_TOO_MANY_PINGS] = "too many pings",
-    [UNRULY_REFUSE] = "refuse what is not executed",
-    [UNRULY_RESET] = "reset a call",
-    [UNRULY_LIMIT_UP] = "limit up",
-    [UNRULY_LIMIT_DOWN] = "limit down",
-    [UNRULY_LIMIT_ZERO] = "limit zero",
-    [UNRULY_WINDOW_UP] = "window up",
-    [UNRULY_WINDOW_DOWN] = "window down",
-    [UNRULY_STARVE] = "no window updates",
-    [UNRULY_PINGS] = "pings",
-    [UNRULY_NO_ACKS] = "no acks",
-    [UNRULY_DEAF] = "deaf",
-    [UNRULY_DRIP] = "drip",
-    [UNRULY_BABBLE] = "babble",
-    [UNRULY_CLOSE] = "close",
-    [UNRULY_ABORT] = "abort",
-    [UNRULY_HALF_CLOSE] = "half close",
-    [UNRULY_NO_GREETING] = "no settings",
-    [UNRULY_LATE_GREETING] = "late settings",
-    [UNRULY_GOAWAY_AT_ONCE] = "goaway at once",
-    [UNRULY_LATE_ACKS] = "late acks",
-    [UNRULY_SMALL_WINDOW] = "small window",
-    [UNRULY_PADDING] = "padding",
-    [UNRULY_SMALL_FRAMES] = "small frames",
-    [UNRULY_EMPTY_FRAMES] = "empty frames",
-    [UNRULY_CONTINUATION] = "continuation",
-    [UNRULY_REFUSED] = "refused",
-    [UNRULY_REFUSED_LATE] = "refused late",
-    [UNRULY_RESET_UNEXECUTED] = "reset, not executed",
-    [UNRULY_RESET_EXECUTED] = "reset, executed",
-    [UNRULY_ERROR] = "error",
-    [UNRULY_ERROR_ONLY] = "trailers only",
-    [UNRULY_EARLY] = "early answer",
-    [UNRULY_INFORMATIONAL] = "informational",
-    [UNRULY_NO_TRAILERS] = "no trailers",
-    [UNRULY_CUT_MESSAGE] = "cut message",
-    [UNRULY_WRONG_COUNT] = "wrong count",
-    [UNRULY_BROKEN_OFF] = "broken off",
-    [UNRULY_GOAWAY_INSTEAD] = "goaway instead",
-    [UNRULY_SILENT] = "silent",
-};
-
 const char *unruly_fault_str(unruly_fault fault) {
-  return fault < UNRULY_FAULTS ? fault_names[fault] : "unknown";
+  static const char *const words[] = {
+#define X(name, text, weight) text,
+      UNRULY_FAULT_LIST(X)
+#undef X
+  };
+  return words[fault];
 }
 
 /* ---- chance ---- */
@@ -97,13 +55,13 @@ bool unruly_is_wild(const unruly *u, uint64_t *random) {
   return unruly_chance(random, u->options.roughness);
 }
 
-void unruly_breach(unruly_conn *c, const char *format, ...) {
+void unruly_breach(unruly_conn *c, unruly_breach_kind kind, const char *format, ...) {
   char what[160];
   va_list args;
   va_start(args, format);
   vsnprintf(what, sizeof what, format, args);
   va_end(args);
-  c->u->options.handlers->on_breach(what, c->u->options.user_data);
+  c->u->options.handlers->on_breach(kind, what, c->u->options.user_data);
 }
 
 unsigned unruly_times_seen(unruly *u, uint32_t id) {

@@ -24,60 +24,80 @@
 #include <gmux/call.h>
 #include <gmux/tls.h>
 
-/* All that it may do, to be counted. */
+/*
+ * All that it may do, to be counted: name, words, and for deeds how likely each is among the
+ * others.
+ */
+#define UNRULY_DEED_LIST(X)                                                                        \
+  /* Deeds: done to a connection when unruly_do says so. */                                        \
+  X(UNRULY_GOAWAY, "GOAWAY of any code, last id and text", 5)                                      \
+  X(UNRULY_GOAWAY_LOWERED, "a second GOAWAY with a lower last id", 3)                              \
+  X(UNRULY_GOAWAY_CLOSE, "GOAWAY of any kind, and close", 4)                                       \
+  X(UNRULY_GOAWAY_TWO_STEPS, "GOAWAY in two steps", 3)                                             \
+  X(UNRULY_TOO_MANY_PINGS, "\"too_many_pings\" without reason", 2)                                 \
+  X(UNRULY_REFUSE, "REFUSED_STREAM to all that is not executed", 4)                                \
+  X(UNRULY_RESET, "RST_STREAM of another code", 4)                                                 \
+  X(UNRULY_LIMIT_UP, "MAX_CONCURRENT_STREAMS raised", 3)                                           \
+  X(UNRULY_LIMIT_DOWN, "MAX_CONCURRENT_STREAMS below what runs", 5)                                \
+  X(UNRULY_LIMIT_ZERO, "MAX_CONCURRENT_STREAMS zero for a time", 3)                                \
+  X(UNRULY_WINDOW_UP, "INITIAL_WINDOW_SIZE raised", 2)                                             \
+  X(UNRULY_WINDOW_DOWN, "INITIAL_WINDOW_SIZE lowered", 4)                                          \
+  X(UNRULY_STARVE, "no WINDOW_UPDATE for a time", 4)                                               \
+  X(UNRULY_PINGS, "a burst of PINGs", 2)                                                           \
+  X(UNRULY_NO_ACKS, "neither PING nor SETTINGS acknowledged for a time", 4)                        \
+  X(UNRULY_DEAF, "nothing is read for a time", 3)                                                  \
+  X(UNRULY_DRIP, "a few bytes at a time", 3)                                                       \
+  X(UNRULY_BABBLE, "frames and settings that nobody knows", 3)                                     \
+  X(UNRULY_CLOSE, "transport closed", 3)                                                           \
+  X(UNRULY_ABORT, "transport reset", 2)                                                            \
+  X(UNRULY_HALF_CLOSE, "our half closed", 2)
+
+#define UNRULY_NATURE_LIST(X)                                                                      \
+  /* What a connection may be born with. */                                                        \
+  X(UNRULY_NO_GREETING, "SETTINGS never come", 0)                                                  \
+  X(UNRULY_LATE_GREETING, "SETTINGS come late", 0)                                                 \
+  X(UNRULY_GOAWAY_AT_ONCE, "GOAWAY behind the first SETTINGS", 0)                                  \
+  X(UNRULY_LATE_ACKS, "no ACKs at first", 0)                                                       \
+  X(UNRULY_SMALL_WINDOW, "small windows, down to nothing at first", 0)                             \
+  X(UNRULY_PADDING, "padded DATA", 0)                                                              \
+  X(UNRULY_SMALL_FRAMES, "small DATA frames", 0)                                                   \
+  X(UNRULY_EMPTY_FRAMES, "empty DATA frames", 0)                                                   \
+  X(UNRULY_CONTINUATION, "header blocks in pieces, with priority", 0)
+
+#define UNRULY_FATE_LIST(X)                                                                        \
+  /* What may become of a call. */                                                                 \
+  X(UNRULY_REFUSED, "refused as soon as it comes", 0)                                              \
+  X(UNRULY_REFUSED_LATE, "refused after its messages", 0)                                          \
+  X(UNRULY_RESET_UNEXECUTED, "reset, and not executed", 0)                                         \
+  X(UNRULY_RESET_EXECUTED, "executed, and reset in the answer", 0)                                 \
+  X(UNRULY_ERROR, "an error", 0)                                                                   \
+  X(UNRULY_ERROR_ONLY, "an error as Trailers-Only", 0)                                             \
+  X(UNRULY_EARLY, "answered before the client has half-closed", 0)                                 \
+  X(UNRULY_INFORMATIONAL, "1xx before the answer", 0)                                              \
+  X(UNRULY_NO_TRAILERS, "the end without a status", 0)                                             \
+  X(UNRULY_CUT_MESSAGE, "OK in the middle of a message", 0)                                        \
+  X(UNRULY_WRONG_COUNT, "OK after none or two messages instead of one", 0)                         \
+  X(UNRULY_BROKEN_OFF, "transport closed in the answer", 0)                                        \
+  X(UNRULY_GOAWAY_INSTEAD, "GOAWAY and close in the answer", 0)                                    \
+  X(UNRULY_SILENT, "executed, and not answered before calm", 0)
+
+#define UNRULY_FAULT_LIST(X) UNRULY_DEED_LIST(X) UNRULY_NATURE_LIST(X) UNRULY_FATE_LIST(X)
+
 typedef enum unruly_fault {
-  /* Deeds: done to a connection when unruly_do says so. */
-  UNRULY_GOAWAY = 0,       /* of any code, last id and text; what it spares runs on */
-  UNRULY_GOAWAY_LOWERED,   /* a second one, with a lower last id if that is honest */
-  UNRULY_GOAWAY_CLOSE,     /* the connection ends behind it */
-  UNRULY_GOAWAY_TWO_STEPS, /* 2^31-1 first, the real one a while later */
-  UNRULY_TOO_MANY_PINGS,   /* GOAWAY ENHANCE_YOUR_CALM "too_many_pings", and the end */
-  UNRULY_REFUSE,           /* REFUSED_STREAM to all calls that it has not executed */
-  UNRULY_RESET,            /* RST_STREAM of another code to a call */
-  UNRULY_LIMIT_UP,
-  UNRULY_LIMIT_DOWN, /* also below what runs */
-  UNRULY_LIMIT_ZERO, /* for a time */
-  UNRULY_WINDOW_UP,  /* INITIAL_WINDOW_SIZE */
-  UNRULY_WINDOW_DOWN,
-  UNRULY_STARVE,  /* no WINDOW_UPDATE for a time */
-  UNRULY_PINGS,   /* a burst of them */
-  UNRULY_NO_ACKS, /* neither for PING nor for SETTINGS, for a time */
-  UNRULY_DEAF,    /* nothing is read, for a time */
-  UNRULY_DRIP,    /* a few bytes at a time, wherever that cuts, for a time */
-  UNRULY_BABBLE,  /* frames and settings that nobody knows, PRIORITY, many WINDOW_UPDATEs */
-  UNRULY_CLOSE,
-  UNRULY_ABORT, /* a reset of the transport */
-  UNRULY_HALF_CLOSE,
-  UNRULY_DEEDS, /* their number */
-
-  /* What a connection may be born with. */
-  UNRULY_NO_GREETING = UNRULY_DEEDS, /* SETTINGS never come */
-  UNRULY_LATE_GREETING,
-  UNRULY_GOAWAY_AT_ONCE, /* behind the first SETTINGS */
-  UNRULY_LATE_ACKS,      /* it begins with UNRULY_NO_ACKS */
-  UNRULY_SMALL_WINDOW,   /* of streams: down to nothing */
-  UNRULY_PADDING,
-  UNRULY_SMALL_FRAMES,
-  UNRULY_EMPTY_FRAMES,
-  UNRULY_CONTINUATION, /* header blocks in pieces */
-
-  /* What may become of a call. */
-  UNRULY_REFUSED,          /* as soon as it comes */
-  UNRULY_REFUSED_LATE,     /* after its messages */
-  UNRULY_RESET_UNEXECUTED, /* by another code than REFUSED_STREAM */
-  UNRULY_RESET_EXECUTED,   /* also in the middle of the answer */
-  UNRULY_ERROR,            /* trailers with a status, after messages or none */
-  UNRULY_ERROR_ONLY,       /* the same as Trailers-Only */
-  UNRULY_EARLY,            /* the answer is whole before the client has half-closed */
-  UNRULY_INFORMATIONAL,    /* 1xx before the answer */
-  UNRULY_NO_TRAILERS,      /* END_STREAM without a status */
-  UNRULY_CUT_MESSAGE,      /* "OK" in the middle of a message */
-  UNRULY_WRONG_COUNT,      /* "OK" after none or two, where the method answers with one */
-  UNRULY_BROKEN_OFF,       /* the transport closes in the middle of the answer */
-  UNRULY_GOAWAY_INSTEAD,   /* the same behind a GOAWAY */
-  UNRULY_SILENT,           /* executed, and not answered before calm */
-  UNRULY_FAULTS
+#define X(name, words, weight) name,
+  UNRULY_FAULT_LIST(X)
+#undef X
+      UNRULY_FAULTS,
+  UNRULY_DEEDS = UNRULY_NO_GREETING, /* their number */
+  UNRULY_NATURES = UNRULY_REFUSED    /* deeds and natures */
 } unruly_fault;
+
+/* What of a client's was wrong. */
+typedef enum unruly_breach_kind {
+  UNRULY_BREACH_STREAMS, /* more of them, or later, than it was allowed */
+  UNRULY_BREACH_WIRE,    /* another rule of HTTP/2, or beyond a window */
+  UNRULY_BREACH_MESSAGE  /* a request that is not what was asked for */
+} unruly_breach_kind;
 
 const char *unruly_fault_str(unruly_fault fault);
 
@@ -92,7 +112,7 @@ typedef struct unruly_handlers {
   void (*on_refused)(uint32_t id, void *user_data);
   void (*on_fault)(unruly_fault fault, void *user_data);
   /* The client did what it must not. */
-  void (*on_breach)(const char *what, void *user_data);
+  void (*on_breach)(unruly_breach_kind kind, const char *what, void *user_data);
   /* A server with default settings would say "too_many_pings" now. `id`: some call that came on
    * this connection; 0: none did. */
   void (*on_punishable)(uint32_t id, void *user_data);

@@ -109,12 +109,12 @@ void unruly_stream_draw(unruly_stream *s) {
   const unruly *u = s->conn->u;
   unruly_fault always = u->options.always;
   draw_decent(s);
-  if (always >= UNRULY_REFUSED && !u->is_calm) {
+  if (always >= UNRULY_NATURES && !u->is_calm) {
     s->script.fault = always;
   } else if (unruly_is_wild(u, &s->random)) {
     if (unruly_chance(&s->random, 10)) s->script.delay_ns = unruly_while_ns(&s->random, LONG_MS);
-    uint64_t count = UNRULY_FAULTS - UNRULY_REFUSED;
-    s->script.fault = (unruly_fault)(UNRULY_REFUSED + unruly_below(&s->random, count));
+    uint64_t count = UNRULY_FAULTS - UNRULY_NATURES;
+    s->script.fault = (unruly_fault)(UNRULY_NATURES + unruly_below(&s->random, count));
   }
   draw_fault(s);
 }

@@ -109,13 +109,18 @@ static void conn_update(unruly_conn *c) {
   gmux__timer_set(c->u->loop, &c->timer, next_ns);
 }
 
+/* False: the connection is over. */
+static bool conn_write_all(unruly_conn *c) {
+  for (size_t before = SIZE_MAX; c->transport && c->out.len != before;) {
+    if (c->is_secure) conn_write(c);
+    before = c->out.len;
+    if (c->transport) unruly_streams_pump(c); /* where there is room now */
+  }
+  return c->transport != NULL;
+}
+
 void unruly_conn_flush(unruly_conn *c) {
-  if (!c->transport) return;
-  if (c->is_secure) conn_write(c);
-  if (!c->transport) return;
-  unruly_streams_pump(c);
-  if (c->transport && c->is_secure) conn_write(c);
-  if (!c->transport) return;
+  if (!conn_write_all(c)) return;
   if (c->is_ending && !c->is_ended && c->out.len == 0) conn_end(c);
   conn_update(c);
 }

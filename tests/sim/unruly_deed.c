@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { TIME_MS = 5000, SECOND_STEP_MS = 10000, STREAM_TRIES = 8 };
+enum { TIME_MS = 5000, SECOND_STEP_MS = 10000 };
 
 static uint64_t a_while(const unruly_conn *c, uint64_t *random) {
   return unruly_now(c->u) + 1 + unruly_while_ns(random, TIME_MS);
@@ -68,14 +68,11 @@ static uint32_t draw_last(const unruly_conn *c, uint64_t *random) {
 }
 
 static const char *draw_text(uint64_t *random) {
-  static const char *const texts[] = {
-      "",
-      "max_age",
-      "server shutting down",
-      "\xff\x01 not \x7f text",
-      "too_many_ping",
+  static const char long_text[] =
       "a very long explanation of why this connection has to end, in which nothing is said that "
-      "anybody would ever want to know, but which goes on for quite some time all the same"};
+      "anybody would ever want to know, but which goes on for quite some time all the same";
+  static const char *const texts[] = {"",        "max_age",       "server shutting down",
+                                      long_text, "too_many_ping", "\xff\x01 not \x7f text"};
   return texts[unruly_below(random, sizeof texts / sizeof *texts)];
 }
 

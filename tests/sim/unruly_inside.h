@@ -187,7 +187,8 @@ static inline bool unruly_conn_is_open(const unruly_conn *c) {
 void unruly_count(unruly *u, unruly_fault fault);
 /* Whether something that is not asked for happens now. */
 bool unruly_is_wild(const unruly *u, uint64_t *random);
-void unruly_breach(unruly_conn *c, const char *format, ...) GMUX_PRINTF(2, 3);
+void unruly_breach(unruly_conn *c, unruly_breach_kind kind, const char *format, ...)
+    GMUX_PRINTF(3, 4);
 /* How often a call has come, this time included. */
 unsigned unruly_times_seen(unruly *u, uint32_t id);
 

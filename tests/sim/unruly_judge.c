@@ -26,7 +26,7 @@ void unruly_conn_give_windows(unruly_conn *c) {
 
 static void take_window_update(unruly_conn *c, const rawview *frame) {
   if (frame->len != 4 || raw_get_u32(frame->payload) == 0) {
-    unruly_breach(c, "WINDOW_UPDATE of %zu bytes, or of nothing", frame->len);
+    unruly_breach(c, UNRULY_BREACH_WIRE, "WINDOW_UPDATE of %zu bytes, or of nothing", frame->len);
     return;
   }
   unruly_stream *s = frame->stream ? unruly_stream_find(c, frame->stream) : NULL;
@@ -34,7 +34,7 @@ static void take_window_update(unruly_conn *c, const rawview *frame) {
   int64_t *window = s ? &s->out.window : &c->out_window;
   *window += raw_get_u32(frame->payload);
   if (*window > INT32_MAX)
-    unruly_breach(c, "stream %u: a window of %" PRId64, frame->stream, *window);
+    unruly_breach(c, UNRULY_BREACH_WIRE, "stream %u: a window of %" PRId64, frame->stream, *window);
 }
 
 /* ---- SETTINGS ---- */
@@ -42,7 +42,7 @@ static void take_window_update(unruly_conn *c, const rawview *frame) {
 /* The client has taken what it was told: what it sends from now on goes by that. */
 static void take_settings_ack(unruly_conn *c) {
   if (c->settings.count == 0) {
-    unruly_breach(c, "an ACK for SETTINGS that were not sent");
+    unruly_breach(c, UNRULY_BREACH_WIRE, "an ACK for SETTINGS that were not sent");
     return;
   }
   const unruly_told *told = &c->settings.told[c->settings.first];
@@ -117,7 +117,8 @@ static void judge_ping(unruly_conn *c) {
 static void take_ping_ack(unruly_conn *c, const rawview *frame) {
   uint64_t number = raw_get_u32(frame->payload + 4);
   if (raw_get_u32(frame->payload) != 0 || number != c->pings_acked + 1 || number > c->pings_sent)
-    unruly_breach(c, "an ACK for PING %" PRIu64 " behind %" PRIu64 " of %" PRIu64, number,
+    unruly_breach(c, UNRULY_BREACH_WIRE,
+                  "an ACK for PING %" PRIu64 " behind %" PRIu64 " of %" PRIu64, number,
                   c->pings_acked, c->pings_sent);
   c->pings_acked = number;
   if (c->away.fence == 0 || number < c->away.fence) return;
@@ -127,7 +128,7 @@ static void take_ping_ack(unruly_conn *c, const rawview *frame) {
 
 static void take_ping(unruly_conn *c, const rawview *frame) {
   if (frame->len != RAW_PING_BYTES) {
-    unruly_breach(c, "PING of %zu bytes", frame->len);
+    unruly_breach(c, UNRULY_BREACH_WIRE, "PING of %zu bytes", frame->len);
     return;
   }
   if (frame->flags & RAW_ACK) {
@@ -146,12 +147,14 @@ static void take_headers(unruly_conn *c, const rawview *frame) {
   c->block.kind = -1;
   c->block.has_te = false;
   if (frame->stream % 2 == 0 || frame->stream <= c->top_stream)
-    unruly_breach(c, "HEADERS on stream %u after %u", frame->stream, c->top_stream);
+    unruly_breach(c, UNRULY_BREACH_WIRE, "HEADERS on stream %u after %u", frame->stream,
+                  c->top_stream);
   if (c->away.is_fenced)
-    unruly_breach(c, "stream %u was opened after the client had heard GOAWAY", frame->stream);
+    unruly_breach(c, UNRULY_BREACH_STREAMS,
+                  "stream %u was opened after the client had heard GOAWAY", frame->stream);
   if (c->streams.count + 1 > c->settings.limit)
-    unruly_breach(c, "stream %u is number %zu, the limit is %u", frame->stream,
-                  c->streams.count + 1, c->settings.limit);
+    unruly_breach(c, UNRULY_BREACH_STREAMS, "stream %u is number %zu, the limit is %u",
+                  frame->stream, c->streams.count + 1, c->settings.limit);
   c->top_stream = frame->stream;
 }
 
@@ -185,7 +188,7 @@ static void on_field(void *owner, const nghttp2_nv *field) {
 static void on_block(void *owner, uint32_t number, uint8_t flags) {
   unruly_conn *c = owner;
   if (c->block.id == 0 || c->block.kind < 0 || !c->block.has_te) {
-    unruly_breach(c, "stream %u is no call", number);
+    unruly_breach(c, UNRULY_BREACH_MESSAGE, "stream %u is no call", number);
     return;
   }
   c->some_id = c->block.id;
@@ -212,12 +215,14 @@ static void take_data_of(unruly_conn *c, unruly_stream *s, const rawview *frame)
   const uint8_t *data;
   size_t len;
   if (s->is_client_done || !data_bytes(frame, &data, &len)) {
-    unruly_breach(c, "stream %u: DATA after its end, or with too much padding", s->number);
+    unruly_breach(c, UNRULY_BREACH_WIRE, "stream %u: DATA after its end, or with too much padding",
+                  s->number);
     return;
   }
   s->in.window -= (int64_t)frame->len;
   if (s->in.window < 0 && frame->len > 0)
-    unruly_breach(c, "stream %u: %" PRId64 " bytes beyond its window", s->number, -s->in.window);
+    unruly_breach(c, UNRULY_BREACH_WIRE, "stream %u: %" PRId64 " bytes beyond its window",
+                  s->number, -s->in.window);
   unruly_stream_on_data(s, data, len);
   if (frame->flags & RAW_END_STREAM) unruly_stream_on_half_close(s);
 }
@@ -225,27 +230,35 @@ static void take_data_of(unruly_conn *c, unruly_stream *s, const rawview *frame)
 static void take_data(unruly_conn *c, const rawview *frame) {
   c->in_window -= (int64_t)frame->len;
   if (c->in_window < 0)
-    unruly_breach(c, "%" PRId64 " bytes beyond the connection's window", -c->in_window);
-  if (frame->len > FRAME_MAX) unruly_breach(c, "DATA of %zu bytes", frame->len);
+    unruly_breach(c, UNRULY_BREACH_WIRE, "%" PRId64 " bytes beyond the connection's window",
+                  -c->in_window);
+  if (frame->len > FRAME_MAX) unruly_breach(c, UNRULY_BREACH_WIRE, "DATA of %zu bytes", frame->len);
   if (frame->stream == 0 || frame->stream > c->top_stream)
-    unruly_breach(c, "DATA on stream %u, which was not opened", frame->stream);
+    unruly_breach(c, UNRULY_BREACH_WIRE, "DATA on stream %u, which was not opened", frame->stream);
   unruly_stream *s = unruly_stream_find(c, frame->stream);
   if (s) take_data_of(c, s, frame);
 }
 
 static void take_reset(unruly_conn *c, const rawview *frame) {
   if (frame->stream == 0 || frame->stream > c->top_stream)
-    unruly_breach(c, "RST_STREAM on stream %u, which was not opened", frame->stream);
+    unruly_breach(c, UNRULY_BREACH_WIRE, "RST_STREAM on stream %u, which was not opened",
+                  frame->stream);
   unruly_stream *s = unruly_stream_find(c, frame->stream);
   if (s) unruly_stream_free(s);
 }
 
 /* ---- frames ---- */
 
+/* SETTINGS; or the end of a client that had no memory even for those. */
+static bool may_be_first(const rawview *frame) {
+  if (frame->type == RAW_GOAWAY) return true;
+  return frame->type == RAW_SETTINGS && !(frame->flags & RAW_ACK);
+}
+
 static void on_frame(void *owner, const rawview *frame) {
   unruly_conn *c = owner;
-  if (!c->has_client_settings && (frame->type != RAW_SETTINGS || frame->flags & RAW_ACK))
-    unruly_breach(c, "the client begins with a frame of type %u", frame->type);
+  if (!c->has_client_settings && !may_be_first(frame))
+    unruly_breach(c, UNRULY_BREACH_WIRE, "the client begins with a frame of type %u", frame->type);
   c->has_client_settings = true;
   switch (frame->type) {
   case RAW_DATA:
@@ -267,7 +280,7 @@ static void on_frame(void *owner, const rawview *frame) {
     take_window_update(c, frame);
     return;
   case RAW_PUSH_PROMISE:
-    unruly_breach(c, "a client pushes");
+    unruly_breach(c, UNRULY_BREACH_WIRE, "a client pushes");
     return;
   default:
     return;
@@ -275,7 +288,7 @@ static void on_frame(void *owner, const rawview *frame) {
 }
 
 static void on_bad(void *owner, const char *why) {
-  unruly_breach(owner, "%s", why);
+  unruly_breach(owner, UNRULY_BREACH_WIRE, "%s", why);
 }
 
 const rawcutter_handlers unruly_frames = {

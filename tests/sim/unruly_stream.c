@@ -71,10 +71,11 @@ static size_t take_message(unruly_stream *s, const uint8_t *data, size_t len) {
   if (n > len) n = len;
   s->conn->u->options.handlers->message(s->id, false, s->in.messages, &wanted, &wanted_len);
   if (s->in.prefix[0] != 0 || s->in.len != wanted_len)
-    unruly_breach(s->conn, "call %u: message %u has %zu bytes, not %zu", s->id, s->in.messages,
-                  s->in.len, wanted_len);
+    unruly_breach(s->conn, UNRULY_BREACH_MESSAGE, "call %u: message %u has %zu bytes, not %zu",
+                  s->id, s->in.messages, s->in.len, wanted_len);
   else if (n > 0 && memcmp(data, wanted + s->in.at, n) != 0)
-    unruly_breach(s->conn, "call %u: message %u is not what was written", s->id, s->in.messages);
+    unruly_breach(s->conn, UNRULY_BREACH_MESSAGE, "call %u: message %u is not what was written",
+                  s->id, s->in.messages);
   s->in.at += n;
   return n;
 }
@@ -96,7 +97,8 @@ void unruly_stream_on_data(unruly_stream *s, const uint8_t *data, size_t len) {
 void unruly_stream_on_half_close(unruly_stream *s) {
   s->is_client_done = true;
   if (s->in.prefix_len > 0)
-    unruly_breach(s->conn, "call %u: half-closed in the middle of a message", s->id);
+    unruly_breach(s->conn, UNRULY_BREACH_MESSAGE, "call %u: half-closed in the middle of a message",
+                  s->id);
   if (s->is_done)
     unruly_stream_free(s);
   else

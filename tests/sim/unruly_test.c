@@ -80,8 +80,8 @@ static void on_fault(unruly_fault fault, void *user_data) {
   w.faults[fault]++;
 }
 
-static void on_breach(const char *what, void *user_data) {
-  (void)user_data;
+static void on_breach(unruly_breach_kind kind, const char *what, void *user_data) {
+  (void)kind, (void)user_data;
   w.breaches++;
   snprintf(w.last_breach, sizeof w.last_breach, "%s", what);
   if (!w.is_breach_expected) printf("# breach: %s\n", what);
