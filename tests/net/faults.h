@@ -23,7 +23,9 @@ typedef enum faults_way {
   BY_SIGNALS, /* to the servers' processes */
   FAULTS_WAYS
 } faults_way;
-#define WAY(way) (1u << (way))
+#define WAY(way)   (1u << (way))
+#define MAKE(make) (1u << (make))
+#define ALL_PEERS  (MAKE(PEER_OWN) | MAKE(PEER_GRPCIO))
 
 typedef enum faults_direction { TO_SERVER, TO_CLIENT, BOTH_WAYS } faults_direction;
 
@@ -33,6 +35,8 @@ typedef struct scenario {
   const char *name;
   unsigned ways;  /* WAY() of those that can do it */
   unsigned lanes; /* calls at once */
+  /* MAKE() of the servers with which no call may be lost (load_lost): none need be. */
+  unsigned lossless;
   void (*run)(faults *f);
   void (*set_options)(gmux_channel_options *o); /* NULL: as they are */
   faults_direction direction;                   /* of those that have one */

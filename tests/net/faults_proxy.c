@@ -5,7 +5,7 @@ enum { SOME = 100 };
 
 /* ---- 200 ms there and back ---- */
 
-enum { FEW_LANES = 10, MANY_LANES = 100, CALLS_A_LANE = 3 };
+enum { FEW_LANES = 10, MANY_LANES = 100, CALLS_A_LANE = 2 };
 
 /* With calls that are under way already, so that nothing of the start is in it. */
 static unsigned time_of(load *l, unsigned calls) {
@@ -22,14 +22,13 @@ static void set_timeouts(gmux_channel_options *o) {
 
 /* Ten times the calls take as long as the few: each waits for the network, and none for another. */
 static void far_away(faults *f) {
-  faults_await_ok(f, SOME);
+  faults_await_ok(f, 1);
   unsigned many_ms = time_of(f->load, MANY_LANES * CALLS_A_LANE);
   gmux_channel_stats stats = load_stats(f->load);
   CU_ASSERT_EQUAL(stats.suspicions, 0);
   CU_ASSERT_EQUAL(stats.dials_failed, 0);
   for (int loss = 0; loss < GMUX_LOSSES; loss++)
     CU_ASSERT_EQUAL(stats.lost[loss], 0);
-  CU_ASSERT_EQUAL(load_lost(f->load), 0);
   load_finish(f->load);
 
   gmux_channel_options o = faults_options(f);
@@ -74,7 +73,6 @@ static void idle_out(faults *f, proxy_act act) {
   faults_await_proxy(f, PROXY_IDLED, 1);
   load_go_on(f->load);
   faults_await_ok(f, SOME);
-  CU_ASSERT_EQUAL(load_lost(f->load), 0); /* none that could be kept, and that is all */
 }
 
 static void idle_is_closed(faults *f) {
@@ -121,6 +119,7 @@ const scenario proxy_scenarios[] = {
     {.name = "200 ms there and back",
      .ways = WAY(BY_PROXY),
      .lanes = MANY_LANES,
+     .lossless = ALL_PEERS,
      .run = far_away,
      .set_options = set_timeouts,
      .proxied.way = {[PROXY_UP].delay_ms = 100, [PROXY_DOWN].delay_ms = 100}},
@@ -133,11 +132,13 @@ const scenario proxy_scenarios[] = {
     {.name = "idle for 2 s is closed",
      .ways = WAY(BY_PROXY),
      .lanes = 20,
+     .lossless = ALL_PEERS,
      .run = idle_is_closed,
      .set_options = set_validation},
     {.name = "idle for 2 s is forgotten",
      .ways = WAY(BY_PROXY),
      .lanes = 20,
+     .lossless = ALL_PEERS,
      .run = idle_is_forgotten,
      .set_options = set_validation},
     {.name = "a byte of requests is corrupted",
