@@ -36,8 +36,8 @@ gmux_code ledger_wait(ledger_entry *entry);
 gmux_code ledger_enter(ledger_entry *entry, gmux_channel *channel, unsigned timeout_ms);
 
 unsigned ledger_executed(const ledger_entry *entry);
-/* The laws: no OK without execution, none executed that did not leave, none twice unless it is
- * idempotent. To be asked when nothing can be executed any more. */
+/* The laws (laws.h) but for those of bodies and time. To be asked when nothing can be executed any
+ * more. */
 void ledger_check(const ledger_entry *entry);
 
 /* The next `count` calls are executed, and not answered. ledger_await_held returns when so many

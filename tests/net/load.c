@@ -221,6 +221,13 @@ unsigned load_lost(const load *l) {
   return l->lost;
 }
 
+unsigned load_lost_idempotent(const load *l) {
+  unsigned count = 0;
+  for (const load_call *c = l->calls; c < l->calls + l->started; c++)
+    if (c->ends && is_lost(c) && c->is_idempotent && !is_stream(c)) count++;
+  return count;
+}
+
 /* ---- waiting ---- */
 
 static void describe(load *l) {

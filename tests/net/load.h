@@ -39,6 +39,8 @@ gmux_channel_stats load_stats(load *l);
 unsigned load_started(const load *l);
 /* Calls that failed though they had left, or were to wait; deadlines are not counted. */
 unsigned load_lost(const load *l);
+/* Of those the unary ones that might have been made again. */
+unsigned load_lost_idempotent(const load *l);
 unsigned load_now_ms(const load *l); /* since it was started */
 
 /* Lets the calls that run come to their end. */
