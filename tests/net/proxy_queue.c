@@ -5,23 +5,6 @@
 #define MS_NS 1000000u
 #define S_NS  UINT64_C(1000000000)
 
-/* ---- random ---- */
-
-uint64_t proxy_random_next(proxy_random *random) {
-  uint64_t z = random->state += UINT64_C(0x9e3779b97f4a7c15);
-  z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-  z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-  return z ^ (z >> 31);
-}
-
-double proxy_random_unit(proxy_random *random) {
-  return (double)(proxy_random_next(random) >> 11) / (double)(UINT64_C(1) << 53);
-}
-
-uint64_t proxy_random_below(proxy_random *random, uint64_t bound) {
-  return proxy_random_next(random) % bound;
-}
-
 /* ---- life ---- */
 
 bool proxy_queue_init(proxy_queue *q, const proxy_way_faults *faults, size_t capacity,

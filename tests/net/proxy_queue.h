@@ -7,16 +7,9 @@
 #define TESTS_NET_PROXY_QUEUE_H
 
 #include "tests/net/proxy.h"
+#include "tests/net/proxy_random.h"
 
 #define PROXY_NEVER_NS UINT64_MAX
-
-/* splitmix64: small, and good enough for faults. */
-typedef struct proxy_random {
-  uint64_t state;
-} proxy_random;
-uint64_t proxy_random_next(proxy_random *random);
-double proxy_random_unit(proxy_random *random);                    /* 0 <= x < 1 */
-uint64_t proxy_random_below(proxy_random *random, uint64_t bound); /* 0 <= x < bound, bound > 0 */
 
 enum { PROXY_PIECES = 256 };
 
