@@ -160,6 +160,9 @@ void storm_message_text(uint32_t id, int direction, unsigned number, const uint8
                         size_t *len);
 gmux_bytes storm_message(uint32_t id, int direction, unsigned number);
 bool storm_message_is(const gmux_bytes *message, uint32_t id, int direction, unsigned number);
+/* Whether all calls of the plan may have more to say than their connection may queue: then a write
+ * may find the queue full that others have filled since the last one. */
+bool storm_shares_little(uint32_t connection_queue_bytes);
 /* 0, or out of memory where that is made to happen; `also` is another answer that is right. */
 bool storm_is_fine(int error, int also);
 /* "In the order of the calls of one thread": where threads are played, only one of them speaks on a

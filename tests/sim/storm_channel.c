@@ -73,15 +73,13 @@ static gmux_channel_options random_options(void) {
 }
 
 static void channel_begin(storm_channel *ch, const gmux_channel_options *o) {
-  gmux_channel_options usual;
-  gmux_channel_options_init(&usual, sizeof usual);
   ch->lives++;
   ch->book = &st.books[st.book_count++];
   ledger_channel_open(ch->book, (int)(ch - st.channels), ch->channel, o);
   ch->book->is_recycled = true; /* it may be rotated at any time */
   ch->book->may_be_accused = st.plan.unruly_percent > 0;
   ch->book->max_message_bytes = st.max_bytes;
-  ch->shares_little = o->connection_queue_bytes < usual.connection_queue_bytes;
+  ch->shares_little = storm_shares_little(o->connection_queue_bytes);
   ch->is_impatient =
       o->acquire_timeout_ms > 0 || o->drain_timeout_ms > 0 || !ledger_channel_is_polite(o);
   ch->may_be_refused = o->eager_calls > 0;

@@ -414,12 +414,6 @@ static gmux_server_options random_options(void) {
   return o;
 }
 
-static bool has_calm_queues(const gmux_server_options *o) {
-  gmux_server_options usual;
-  gmux_server_options_init(&usual, sizeof usual);
-  return o->connection_queue_bytes == usual.connection_queue_bytes;
-}
-
 static bool has_calm_bounds(const gmux_server_options *o) {
   gmux_server_options usual;
   gmux_server_options_init(&usual, sizeof usual);
@@ -482,7 +476,7 @@ static void server_open(storm_server *sv, int i) {
     sv->server = NULL;
     return;
   }
-  life->shares_little = !has_calm_queues(&o);
+  life->shares_little = storm_shares_little(o.connection_queue_bytes);
   ledger_server_open(&life->book, i, sv->server, &o);
   life->book.max_message_bytes = st.max_bytes;
   sv->life = life;

@@ -31,6 +31,10 @@ bool storm_may_speak(gmux_loop *loop, bool is_of_loop) {
   return gmux_loop_is_inside(loop) == (is_of_loop && !st.is_calm);
 }
 
+bool storm_shares_little(uint32_t connection_queue_bytes) {
+  return connection_queue_bytes < STORM_PLANNED * st.max_bytes;
+}
+
 /* ---- messages ---- */
 
 /* The same in every storm, so that it is made once. */
