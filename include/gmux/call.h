@@ -140,10 +140,11 @@ GMUX_API int gmux_call_start(gmux_call **out, gmux_channel *channel, gmux_method
 
 /*
  * A whole unary call with one callback. `request` is taken on success, as by gmux_call_write.
- * on_done comes exactly once, from the loop, unless an error is returned; `reply` has the message
- * when the status is OK (borrowed, as in on_message), else it is empty. `out` may be NULL; a handle
- * that was asked for has to be freed. The initial metadata are not shown: who wants them uses
- * gmux_call_start.
+ * Errors are those of gmux_call_start, and GMUX_ERR_TOO_LARGE for a request over the channel's
+ * max_send_message_bytes. on_done comes exactly once, from the loop, unless an error is returned;
+ * `reply` has the message when the status is OK (borrowed, as in on_message), else it is empty.
+ * `out` may be NULL; a handle that was asked for has to be freed. The initial metadata are not
+ * shown: who wants them uses gmux_call_start.
  */
 typedef void (*gmux_unary_fn)(gmux_call *call, const gmux_status *status, gmux_bytes *reply,
                               const gmux_metadata *trailers, void *user_data);

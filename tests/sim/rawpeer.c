@@ -22,6 +22,8 @@ struct rawpeer {
   rawframe **frames;
   size_t frame_count, frame_size;
   rawframe *block_of; /* HEADERS whose block is not complete; NULL: none is open */
+  void (*tap)(void *arg, const uint8_t *bytes, size_t len); /* NULL: nobody listens */
+  void *tap_arg;
 };
 
 struct rawlistener {
@@ -236,6 +238,10 @@ void rawpeer_free(rawpeer *p) {
   free(p);
 }
 
+sim_link *rawpeer_link(const rawpeer *p) {
+  return p->transport ? sim_link_of(p->transport) : NULL;
+}
+
 /* ---- what came ---- */
 
 int rawpeer_state(const rawpeer *p) {
@@ -282,10 +288,16 @@ uint32_t rawframe_u32(const rawframe *frame, size_t at) {
 
 void rawpeer_send(rawpeer *p, const void *bytes, size_t len) {
   assert(!p->is_ending);
+  if (p->tap) p->tap(p->tap_arg, bytes, len);
   rawbuf_append(&p->out, bytes, len);
   if (!p->transport) return; /* leaves when the connection stands, or never */
   peer_flush(p);
   peer_want(p);
+}
+
+void rawpeer_tap(rawpeer *p, void (*fn)(void *arg, const uint8_t *bytes, size_t len), void *arg) {
+  p->tap = fn;
+  p->tap_arg = arg;
 }
 
 void rawpeer_preface(rawpeer *p) {

@@ -47,6 +47,8 @@ void rawpeer_listen_close(rawlistener *listener); /* takes NULL */
 /* Starts to connect, as the client. */
 rawpeer *rawpeer_connect(gmux_loop *loop, const gmux__address *to);
 void rawpeer_free(rawpeer *p); /* closes; takes NULL */
+/* What it stands on, for faults; NULL: not yet, or no more. */
+sim_link *rawpeer_link(const rawpeer *p);
 
 /* ---- what came ---- */
 
@@ -67,6 +69,8 @@ uint32_t rawframe_u32(const rawframe *frame, size_t at);
 /* ---- what is said ---- */
 
 void rawpeer_send(rawpeer *p, const void *bytes, size_t len);
+/* From now on `fn` is shown all that is sent, before it leaves. */
+void rawpeer_tap(rawpeer *p, void (*fn)(void *arg, const uint8_t *bytes, size_t len), void *arg);
 void rawpeer_preface(rawpeer *p); /* the client's 24 bytes, without SETTINGS */
 /* A frame of any kind with any content; `len` is what its header says too. */
 void rawpeer_frame(rawpeer *p, uint8_t type, uint8_t flags, uint32_t stream, const void *payload,
