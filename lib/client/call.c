@@ -252,6 +252,17 @@ void gmux__call_destroy(gmux__exchange *exchange) {
   gmux__channel_release(channel);
 }
 
+/* From the moment at which the application asks for the call: a loop that is busy with others, or
+ * stands still, may hear of it later. */
+static uint64_t deadline_after(gmux_loop *loop, int64_t timeout_ms) {
+  if (timeout_ms == GMUX_NO_TIMEOUT) return GMUX__NEVER;
+  uint64_t now_ns = gmux_loop_is_inside(loop) ? gmux__loop_now(loop) : gmux__loop_clock(loop);
+  if (timeout_ms <= 0) return now_ns;
+  uint64_t most_ms = (GMUX__NEVER - 1 - now_ns) / GMUX__NS_PER_MS;
+  uint64_t ms = (uint64_t)timeout_ms;
+  return now_ns + (ms < most_ms ? ms : most_ms) * GMUX__NS_PER_MS;
+}
+
 static void call_init(gmux_call *call, const gmux__call_setup *setup,
                       const gmux_call_options *options) {
   gmux_channel *channel = setup->channel;
@@ -270,7 +281,7 @@ static void call_init(gmux_call *call, const gmux__call_setup *setup,
   call->status = gmux_status_make(GMUX_OK, NULL, NULL);
   atomic_init(&call->evidence, GMUX_EVIDENCE_NEVER_LEFT);
   atomic_init(&call->is_settled, false);
-  call->loop_only.deadline_ns = GMUX__NEVER;
+  call->loop_only.deadline_ns = deadline_after(channel->loop, options->timeout_ms);
   gmux__timer_init(&call->loop_only.timer, call_on_timer, call);
   gmux__task_init(&call->loop_only.end_task, call_on_end_task, call);
   gmux__stream_init(&call->loop_only.stream, channel->h2, &gmux__attempt_handlers,

@@ -8,21 +8,11 @@ static gmux_call *call_of(gmux__exchange *exchange) {
 
 /* ---- on the loop's thread ---- */
 
-static uint64_t deadline_after(uint64_t now_ns, int64_t timeout_ms) {
-  if (timeout_ms == GMUX_NO_TIMEOUT) return GMUX__NEVER;
-  if (timeout_ms <= 0) return now_ns;
-  uint64_t most_ms = (GMUX__NEVER - 1 - now_ns) / GMUX__NS_PER_MS;
-  uint64_t ms = (uint64_t)timeout_ms;
-  return now_ns + (ms < most_ms ? ms : most_ms) * GMUX__NS_PER_MS;
-}
-
 static int apply_start(gmux_call *call, gmux__op *op, bool was_posted) {
   gmux__stream *stream = &call->loop_only.stream;
   int error = call->starts_with_message ? gmux__stream_write(stream, &op->message) : 0;
   if (error && !was_posted) return error;
   if (call->starts_with_message) gmux__stream_half_close(stream);
-  uint64_t now_ns = gmux__loop_now(call->exchange.loop);
-  call->loop_only.deadline_ns = deadline_after(now_ns, call->timeout_ms);
   gmux__channel_submit(call->channel, call, error);
   if (call->loop_only.state < GMUX__CALL_ENDING) gmux__call_set_timer(call);
   return 0;

@@ -174,6 +174,30 @@ static void asking_to_connect_and_resetting_the_backoff_are_posted(void) {
   CU_ASSERT_EQUAL(w_stats().dials_failed, 2);
 }
 
+static tcall *start_with_timeout(int64_t ms) {
+  gmux_call_options o = w_timeout(ms);
+  o.wait_for_ready = true;
+  return w_start(GMUX_UNARY, &o);
+}
+
+/* Not from when the loop, which was busy or stopped, hears of it. */
+static void a_deadline_counts_from_the_moment_of_the_start(void) {
+  w_open();
+  sim_set_outside(w_loop, true);
+  sim_loop_freeze(w_loop, 50 * GMUX__NS_PER_MS);
+  tcall *early = start_with_timeout(9), *late = start_with_timeout(70);
+  w_run_ms(50);
+  ASSERT_LOG(early, "E");
+  ASSERT_CODE(early, GMUX_DEADLINE_EXCEEDED);
+  ASSERT_MESSAGE(early, "deadline of 9 ms passed before it was started");
+  w_run_ms(19);
+  ASSERT_LOG(late, "");
+  w_run_ms(1);
+  ASSERT_LOG(late, "E");
+  w_free(early);
+  w_free(late);
+}
+
 static void close_cancel_and_free_do_not_allocate(void) {
   w_open();
   sim_set_outside(w_loop, true);
@@ -287,6 +311,7 @@ static const test_case cases[] = {
     TEST(posted_failures_come_to_the_same),
     TEST(a_posted_close_comes_to_the_same),
     TEST(asking_to_connect_and_resetting_the_backoff_are_posted),
+    TEST(a_deadline_counts_from_the_moment_of_the_start),
     TEST(close_cancel_and_free_do_not_allocate),
     TEST(a_call_whose_channel_closed_before_its_start_came_is_cancelled),
     TEST(a_call_cancelled_before_its_start_came_is_cancelled),
