@@ -99,6 +99,13 @@ static bool dial_is_held(const sim_dial *dial) {
   return dial->rule->lost != 0 || is_unanswered;
 }
 
+static void dial_note_held(const sim_dial *dial) {
+  if (dial->rule->lost)
+    sim_note_lost(dial->sim, dial->rule);
+  else
+    dial->sim->happened.dials_unanswered++;
+}
+
 static void dial_answer(void *arg) {
   sim_dial *dial = arg;
   if (dial_is_held(dial)) return;
@@ -150,7 +157,7 @@ static void dial_reach(void *arg) {
   sim_dial *dial = arg;
   sim *s = dial->sim;
   if (dial_is_held(dial)) {
-    s->happened.dials_held++;
+    dial_note_held(dial);
     return;
   }
   dial_meet(dial);

@@ -243,7 +243,7 @@ static void an_unanswered_dial_times_out_as_linux_does(void) {
   CU_ASSERT_EQUAL(dial_error, GMUX_ERR_TIMEOUT);
   CU_ASSERT_STRING_EQUAL(dial_why, "connection timed out");
   CU_ASSERT_EQUAL(happened()->dials_timed_out, 1);
-  CU_ASSERT_EQUAL(happened()->dials_held, 1);
+  CU_ASSERT_EQUAL(happened()->dials_unanswered, 1);
   CU_ASSERT_EQUAL(sim_net_live(world).dials, 0);
 }
 

@@ -100,10 +100,12 @@ struct ledger_channel {
   uint64_t attempts, retries; /* of those that have ended; retries: all but a call's first */
   struct {                    /* what was seen of its attempts to connect, turn by turn */
     uint64_t started, failed, failed_by_us, made;
-    uint64_t at_ns;    /* when the last one began */
-    uint64_t reset_ns; /* attempts that began until then have no backoff */
-    uint64_t busy_ns;  /* when it was last seen with calls */
-    unsigned failures; /* in a row, for each of which there is a backoff */
+    uint64_t looked_ns; /* when all this was seen last */
+    uint64_t at_ns;     /* when the last one began */
+    uint64_t reset_ns;  /* attempts that began until then have no backoff */
+    uint64_t busy_ns;   /* when it was last seen with calls */
+    bool is_reset_late; /* the loop was stopped then, and hears of it in its next turn */
+    unsigned failures;  /* in a row, for each of which there is a backoff */
   } dials;
 };
 

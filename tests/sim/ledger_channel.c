@@ -29,6 +29,7 @@ void ledger_channel_leave(ledger_channel *ch) {
 
 void ledger_channel_reset_backoff(ledger_channel *ch) {
   ch->dials.reset_ns = ledger_now();
+  ch->dials.is_reset_late = ledger_due(0) > ledger_now();
 }
 
 void ledger_channel_started(ledger_channel *ch) {
@@ -214,10 +215,13 @@ static void law_of_backoff(const ledger_channel *ch, uint64_t now_ns) {
       ch->number, (ull)(since_ns / 1000), ch->dials.failures, (ull)(least_ns / 1000));
 }
 
+/* While its loop was stopped the application may have asked for it, any time since the last look.
+ */
 static void attempt_begins(ledger_channel *ch, uint64_t now_ns) {
+  bool was_stopped = ledger_due(0) == now_ns;
   if (is_forgiven(ch)) ch->dials.failures = 0;
   if (ch->dials.failures > 0) law_of_backoff(ch, now_ns);
-  ch->dials.at_ns = now_ns;
+  ch->dials.at_ns = was_stopped ? ch->dials.looked_ns : now_ns;
 }
 
 /* One that the channel gave up by itself has no backoff. */
@@ -229,6 +233,8 @@ static void attempt_fails(ledger_channel *ch, bool is_by_us) {
 void ledger_channel_read_dials(ledger_channel *ch, const ledger_dials *now) {
   uint64_t now_ns = ledger_now();
   look_at_idleness(ch, now->has_calls, now_ns);
+  if (ch->dials.is_reset_late) ch->dials.reset_ns = now_ns;
+  ch->dials.is_reset_late = false;
   if (now->made != ch->dials.made) ch->dials.failures = 0;
   if (now->failed != ch->dials.failed)
     attempt_fails(ch, now->failed_by_us != ch->dials.failed_by_us);
@@ -237,4 +243,5 @@ void ledger_channel_read_dials(ledger_channel *ch, const ledger_dials *now) {
   ch->dials.failed = now->failed;
   ch->dials.failed_by_us = now->failed_by_us;
   ch->dials.made = now->made;
+  ch->dials.looked_ns = now_ns;
 }

@@ -294,6 +294,9 @@ static void a_black_hole_holds_one_direction_until_it_heals(void) {
   sim_net_blackhole(world, &at, 0);
   sim_run(world);
   CU_ASSERT_STRING_EQUAL(client.data, "free no more");
+  CU_ASSERT_EQUAL(sim_happened_so_far(world)->lost_to_server, 1);
+  CU_ASSERT_EQUAL(sim_happened_so_far(world)->lost_to_client, 1);
+  CU_ASSERT_EQUAL(sim_happened_so_far(world)->stalled, 0);
 }
 
 static void a_dial_into_a_black_hole_completes_only_when_it_heals(void) {

@@ -53,6 +53,15 @@ sim_rule *sim_rule_get(sim *s, const gmux__address *at) {
   return rule;
 }
 
+void sim_note_lost(sim *s, const sim_rule *rule) {
+  if (rule->lost == SIM_TO_SERVER)
+    s->happened.lost_to_server++;
+  else if (rule->lost == SIM_TO_CLIENT)
+    s->happened.lost_to_client++;
+  else
+    s->happened.lost_both_ways++;
+}
+
 void sim_net_latency_of(sim *s, const gmux__address *at, uint64_t latency_ns) {
   sim_rule *rule = sim_rule_get(s, at);
   rule->has_latency = true;

@@ -127,13 +127,14 @@ void sim_net_fate(sim *s, const gmux__address *at, sim_direction direction, sim_
 /* ---- what has really happened: a fault that met nobody is none ---- */
 
 typedef struct sim_happened {
-  uint64_t fates[SIM_FATES];                 /* that came true */
-  uint64_t resets, half_closes;              /* of links, by sim_link_reset and _half_close */
-  uint64_t held_to_server, held_to_client;   /* rows of bytes that met a lost direction */
-  uint64_t dripped;                          /* rows of bytes that came in more than one piece */
-  uint64_t dials_refused, dials_unreachable; /* by sim_net_dial_fate; nobody listening is not
-                                                counted */
-  uint64_t dials_held, dials_delayed, dials_timed_out;
+  uint64_t fates[SIM_FATES];    /* that came true */
+  uint64_t resets, half_closes; /* of links, by sim_link_reset and _half_close */
+  /* Rows of bytes, and dials, that met a black hole of this kind. */
+  uint64_t lost_to_server, lost_to_client, lost_both_ways;
+  uint64_t stalled; /* rows of bytes on a link that stands still */
+  uint64_t dripped; /* arrivals of less than what had been written */
+  /* By sim_net_dial_fate, _delay and settings; that nobody listened is not counted. */
+  uint64_t dials_refused, dials_unreachable, dials_unanswered, dials_delayed, dials_timed_out;
   uint64_t user_timeouts, keepalive_timeouts;       /* ends that gave up */
   uint64_t names_failed, names_unknown, names_hung; /* questions */
   uint64_t freezes;                                 /* of loops that then had something to do */

@@ -65,11 +65,11 @@ static uint64_t pipe_arrives_at(const sim_pipe *pipe, const sim_mark *first) {
 }
 
 static void pipe_note_held(const sim_pipe *pipe) {
-  sim_happened *happened = &pipe->owner->sim->happened;
-  if (pipe_writer(pipe) == SIM_CLIENT)
-    happened->held_to_server++;
+  const sim_rule *rule = pipe->owner->rule;
+  if (rule->lost & pipe_direction(pipe))
+    sim_note_lost(pipe->owner->sim, rule);
   else
-    happened->held_to_client++;
+    pipe->owner->sim->happened.stalled++;
 }
 
 static void pipe_set_arrival(sim_pipe *pipe) {

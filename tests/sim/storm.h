@@ -196,7 +196,8 @@ void storm_fault_begin(const storm_move *move);
 void storm_fault_end(const storm_move *move);
 /* It was not only planned: a link was there to be reset. */
 void storm_fault_happened(storm_fault fault);
-void storm_faults_heal(void); /* all of them, for calm */
+void storm_faults_heal(void);  /* all of them, for calm */
+void storm_faults_count(void); /* when all is over: which ones met somebody */
 
 /* Around every function of the library: no handler may come from inside one. */
 #define STORM_API(call) (st.in_api++, storm_api_done(call))

@@ -21,7 +21,11 @@
  * options and from what others do.
  */
 #define STORM_FAULTS(X)                                                                            \
-  X(DIAL_REFUSED, "dials refused", 6)                                                              \
+  X(DIAL_REFUSED, "dials refused", 5)                                                              \
+  X(DIAL_SLOW, "dials are slow", 3)                                                                \
+  X(DIAL_UNREACHABLE, "no route for dials", 2)                                                     \
+  X(DIAL_UNANSWERED, "dials are not answered", 4)                                                  \
+  X(GREETING_STOPS, "TLS or SETTINGS never come, or in part", 5)                                   \
   X(BLACKHOLE_TO_SERVER, "black hole to the server", 3)                                            \
   X(BLACKHOLE_TO_CLIENT, "black hole to the client", 3)                                            \
   X(BLACKHOLE_BOTH, "black hole both ways", 3)                                                     \
@@ -29,14 +33,25 @@
   X(HALF_CLOSE_TO_SERVER, "half close by the client's network", 3)                                 \
   X(HALF_CLOSE_TO_CLIENT, "half close by the server's network", 3)                                 \
   X(STALL, "link stalled", 8)                                                                      \
+  X(RESET_AT_BYTE, "link reset at a byte", 5)                                                      \
+  X(END_AT_BYTE, "link half closed at a byte", 4)                                                  \
+  X(STALL_AT_BYTE, "link stalled at a byte", 4)                                                    \
+  X(FLIP, "a byte under TLS is another", 4)                                                        \
+  X(DRIP, "bytes come slowly", 4)                                                                  \
   X(PIECES, "other latency, pieces and buffers", 6)                                                \
   X(DNS_FAIL, "names fail", 2)                                                                     \
   X(DNS_HANG, "names are never answered", 2)                                                       \
   X(DNS_GONE, "a name is forgotten", 2)                                                            \
+  X(DNS_CHANGE, "a name has other addresses", 3)                                                   \
+  X(FROZEN, "a loop is frozen", 5)                                                                 \
+  X(REORDER, "turns are reordered", 2)                                                             \
   X(GOAWAY_TWO_STEPS, "GOAWAY in two steps", 6)                                                    \
   X(GOAWAY_ABRUPT, "GOAWAY and close", 6)                                                          \
   X(SERVER_DRAIN, "server drained", 5)                                                             \
   X(SERVER_KILL, "server killed", 5)                                                               \
+  X(DIAL_TIMED_OUT, "the system gives up a dial", 0)                                               \
+  X(USER_TIMEOUT, "TCP gives up by its user timeout", 0)                                           \
+  X(TCP_KEEPALIVE, "TCP gives up by its keepalive", 0)                                             \
   X(MEMORY, "allocation fails", 0)                                                                 \
   X(START_INSIDE, "a callback starts a call", 0)                                                   \
   X(CANCEL_INSIDE, "a callback cancels its call", 0)                                               \

@@ -57,7 +57,15 @@ void storm_mischief(void) {
 
 /* ---- the laws of counting ---- */
 
+static bool is_any_loop_frozen(void) {
+  for (int i = 0; i < st.loop_count; i++)
+    if (sim_loop_thaws_at(st.loops[i]) > sim_now(st.sim)) return true;
+  return false;
+}
+
+/* What was asked of a loop that is frozen waits for it, and is not counted yet. */
 static void laws_of_counting(void) {
+  if (is_any_loop_frozen()) return;
   for (size_t i = 0; i < st.book_count; i++) {
     if (!st.books[i].channel) continue;
     ledger_channel_read(&st.books[i]);

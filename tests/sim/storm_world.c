@@ -162,6 +162,7 @@ void storm_world_make(void) {
 }
 
 void storm_world_end(void) {
+  storm_faults_count();
   for (int i = 0; i < 4; i++)
     gmux_method_free(st.methods[i]);
   gmux_tls_free(st.server_tls);

@@ -108,6 +108,8 @@ sim_rule *sim_rule_get(sim *s, const gmux__address *at);
 static inline uint64_t sim_rule_latency(const sim_rule *rule, const sim *s) {
   return rule->has_latency ? rule->latency_ns : s->net.settings.latency_ns;
 }
+/* Something met its black hole. */
+void sim_note_lost(sim *s, const sim_rule *rule);
 bool sim_address_is_ip(const gmux__address *a);
 
 void sim_net_init(sim *s);
