@@ -3,7 +3,7 @@
  * to the thread, which takes it between two steps, and waits until that has been done.
  */
 #include "tests/net/proxy.h"
-#include "tests/net/proxy_link.h"
+#include "tests/net/proxy_crowd.h"
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -11,25 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #define MS_NS UINT64_C(1000000)
 #define S_NS  UINT64_C(1000000000)
-
-enum {
-  BUFFER_BYTES = 262144,
-  BACKLOG = 512,
-  ORDERS_MAX = 64,      /* faults for connections to come */
-  ACCEPT_AGAIN_MS = 10, /* when there was no descriptor left for one */
-  FIXED_FDS = 2         /* the wake-up and the listener stand before the links */
-};
-
-typedef struct order {
-  uint64_t k;
-  proxy_faults faults;
-} order;
 
 typedef struct command {
   void (*run)(proxy *p, void *arg);
@@ -43,16 +29,7 @@ struct proxy {
   uint16_t port;
 
   struct { /* of the thread alone */
-    proxy_home home;
-    proxy_where at;
-    int holder, listener; /* TCP's holder keeps the port while nobody listens; -1: none */
-    uint64_t now_ns, accept_again_ns;
-    proxy_faults faults; /* for those to come */
-    order orders[ORDERS_MAX];
-    unsigned order_count;
-    proxy_link **links;
-    struct pollfd *fds;
-    size_t link_count, link_room;
+    proxy_crowd crowd;
     bool is_stopping;
   } own;
 
@@ -63,190 +40,15 @@ struct proxy {
   proxy_stats stats;
 };
 
-/* ---- the listener ---- */
-
-static bool fail(char why[PROXY_WHY_BYTES], const char *what) {
-  snprintf(why, PROXY_WHY_BYTES, "%s: %s", what, strerror(errno));
-  return false;
-}
-
-/* Bound; -1 with errno. */
-static int bind_at(const proxy_where *at) {
-  int fd = proxy_where_socket(at), on = 1;
-  if (fd < 0) return -1;
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (bind(fd, (const struct sockaddr *)&at->storage, at->len) == 0) return fd;
-  int error = errno;
-  close(fd);
-  errno = error;
-  return -1;
-}
-
-static bool is_unix(const proxy *p) {
-  return p->own.at.storage.ss_family == AF_UNIX;
-}
-
-static void unlink_at(const proxy *p) {
-  if (is_unix(p)) unlink(((const struct sockaddr_un *)&p->own.at.storage)->sun_path);
-}
-
-static bool listener_open(proxy *p) {
-  int fd = bind_at(&p->own.at);
-  if (fd < 0) return false;
-  if (listen(fd, BACKLOG) == 0) {
-    p->own.listener = fd;
-    return true;
-  }
-  int error = errno;
-  close(fd);
-  errno = error;
-  return false;
-}
-
-static void listener_close(proxy *p) {
-  if (p->own.listener >= 0) close(p->own.listener);
-  p->own.listener = -1;
-}
-
-/* What the faults say of the listener. A port is held meanwhile, so it can be had again; if not,
- * nobody listens, and the test will notice. */
-static void listener_follow(proxy *p) {
-  bool is_open = p->own.listener >= 0;
-  if (p->own.faults.is_refusing && is_open) listener_close(p);
-  if (p->own.faults.is_refusing || is_open) return;
-  unlink_at(p);
-  listener_open(p);
-}
-
-/* A socket that is bound and does not listen: the port stays ours, and to connect fails. */
-static bool listener_first(proxy *p, char why[PROXY_WHY_BYTES]) {
-  proxy_where *at = &p->own.at;
-  p->own.holder = is_unix(p) ? -1 : bind_at(at);
-  if (p->own.holder < 0 && !is_unix(p)) return fail(why, "cannot listen there");
-  if (!is_unix(p)) getsockname(p->own.holder, (struct sockaddr *)&at->storage, &at->len);
-  if (!listener_open(p)) return fail(why, "cannot listen there");
-  proxy_where_write(at, p->address);
-  p->port = proxy_where_port(at);
-  return true;
-}
-
-/* ---- connections ---- */
-
-static bool links_grow(proxy *p) {
-  size_t room = p->own.link_room ? 2 * p->own.link_room : 16;
-  proxy_link **links = realloc(p->own.links, room * sizeof(proxy_link *));
-  if (links) p->own.links = links;
-  struct pollfd *fds = realloc(p->own.fds, (FIXED_FDS + 2 * room) * sizeof *fds);
-  if (fds) p->own.fds = fds;
-  if (!links || !fds) return false;
-  p->own.link_room = room;
-  return true;
-}
-
-/* Faults that wait for the k-th connection; NULL: none do. They are used up. */
-static const proxy_faults *order_for(proxy *p, uint64_t k, proxy_faults *storage) {
-  for (unsigned i = 0; i < p->own.order_count; i++) {
-    if (p->own.orders[i].k != k) continue;
-    *storage = p->own.orders[i].faults;
-    p->own.orders[i] = p->own.orders[--p->own.order_count];
-    return storage;
-  }
-  return NULL;
-}
-
-static void turn_away(proxy *p, int client) {
-  struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-  setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  close(client);
-  p->own.home.count[PROXY_TURNED_AWAY]++;
-  p->own.home.count[PROXY_ENDED]++;
-}
-
-static void link_add(proxy *p, int client) {
-  uint64_t k = ++p->own.home.count[PROXY_ACCEPTED];
-  proxy_faults ordered;
-  const proxy_faults *faults = order_for(p, k, &ordered);
-  unsigned most = p->own.faults.max_connections;
-  bool has_room = p->own.link_count < p->own.link_room || links_grow(p);
-  if (!has_room || (most && p->own.link_count >= most)) {
-    turn_away(p, client);
-    return;
-  }
-  proxy_link *l =
-      proxy_link_new(&p->own.home, k, client, faults ? faults : &p->own.faults, p->own.now_ns);
-  if (l)
-    p->own.links[p->own.link_count++] = l;
-  else
-    p->own.home.count[PROXY_ENDED]++;
-}
-
-static void accept_all(proxy *p) {
-  if (p->own.listener < 0 || p->own.now_ns < p->own.accept_again_ns) return;
-  int client;
-  while ((client = accept4(p->own.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
-    link_add(p, client);
-  if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
-    p->own.accept_again_ns = p->own.now_ns + ACCEPT_AGAIN_MS * MS_NS;
-}
-
-static void links_step(proxy *p) {
-  for (size_t i = 0; i < p->own.link_count; i++)
-    proxy_link_step(p->own.links[i], p->own.fds + FIXED_FDS + 2 * i, p->own.now_ns);
-}
-
-static void links_free_dead(proxy *p) {
-  size_t kept = 0;
-  for (size_t i = 0; i < p->own.link_count; i++) {
-    proxy_link *l = p->own.links[i];
-    if (!proxy_link_is_over(l)) {
-      p->own.links[kept++] = l;
-      continue;
-    }
-    proxy_link_free(l);
-    p->own.home.count[PROXY_ENDED]++;
-  }
-  p->own.link_count = kept;
-}
-
 /* ---- the thread ---- */
 
-static void read_clock(proxy *p) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  p->own.now_ns = (uint64_t)now.tv_sec * S_NS + (uint64_t)now.tv_nsec;
-}
-
-/* Returns when to wake up though nothing happens. */
-static uint64_t fill_fds(proxy *p) {
-  bool is_resting = p->own.now_ns < p->own.accept_again_ns;
-  uint64_t due = is_resting ? p->own.accept_again_ns : PROXY_NEVER_NS;
-  p->own.fds[0] = (struct pollfd){.fd = p->wake, .events = POLLIN};
-  p->own.fds[1] = (struct pollfd){.fd = is_resting ? -1 : p->own.listener, .events = POLLIN};
-  for (size_t i = 0; i < p->own.link_count; i++) {
-    const proxy_link *l = p->own.links[i];
-    proxy_link_wants(l, p->own.now_ns, p->own.fds + FIXED_FDS + 2 * i);
-    uint64_t due_ns = proxy_link_due_ns(l);
-    if (due_ns < due) due = due_ns;
-  }
-  return due;
-}
-
-static void wait_for_something(proxy *p) {
-  uint64_t due = fill_fds(p), ns = due > p->own.now_ns ? due - p->own.now_ns : 0;
-  struct timespec most = {.tv_sec = (time_t)(ns / S_NS), .tv_nsec = (long)(ns % S_NS)};
-  int n = ppoll(p->own.fds, FIXED_FDS + 2 * p->own.link_count, due == PROXY_NEVER_NS ? NULL : &most,
-                NULL);
-  for (size_t i = 0; n < 0 && i < FIXED_FDS + 2 * p->own.link_count; i++)
-    p->own.fds[i].revents = 0;
-  read_clock(p);
-}
-
 static void publish(proxy *p) {
-  if (memcmp(p->stats.count, p->own.home.count, sizeof p->stats.count) == 0 &&
-      p->stats.open == p->own.link_count)
+  const proxy_crowd *c = &p->own.crowd;
+  if (memcmp(p->stats.count, c->home.count, sizeof p->stats.count) == 0 &&
+      p->stats.open == c->link_count)
     return;
-  memcpy(p->stats.count, p->own.home.count, sizeof p->stats.count);
-  p->stats.open = (unsigned)p->own.link_count;
+  memcpy(p->stats.count, c->home.count, sizeof p->stats.count);
+  p->stats.open = (unsigned)c->link_count;
   pthread_cond_broadcast(&p->changed);
 }
 
@@ -254,13 +56,12 @@ static void publish(proxy *p) {
 static void take_command(proxy *p) {
   uint64_t ignored;
   if (read(p->wake, &ignored, sizeof ignored) < 0) return;
-  accept_all(p);
+  proxy_crowd_accept(&p->own.crowd);
   pthread_mutex_lock(&p->lock);
   command *c = p->command;
   pthread_mutex_unlock(&p->lock);
-  if (!c) return;
   c->run(p, c->arg);
-  links_free_dead(p);
+  proxy_crowd_free_dead(&p->own.crowd);
   pthread_mutex_lock(&p->lock);
   publish(p);
   p->command = NULL;
@@ -268,17 +69,12 @@ static void take_command(proxy *p) {
   pthread_mutex_unlock(&p->lock);
 }
 
-/* New links come into the list behind those that poll has looked at, and a command may take some
- * out: so both are done when the steps are. */
 static void *run(void *arg) {
   proxy *p = arg;
-  read_clock(p);
   while (!p->own.is_stopping) {
-    wait_for_something(p);
-    links_step(p);
-    links_free_dead(p);
-    if (p->own.fds[1].revents) accept_all(p);
-    if (p->own.fds[0].revents) take_command(p);
+    bool is_woken = proxy_crowd_wait(&p->own.crowd, p->wake);
+    proxy_crowd_step(&p->own.crowd);
+    if (is_woken) take_command(p);
     pthread_mutex_lock(&p->lock);
     publish(p);
     pthread_mutex_unlock(&p->lock);
@@ -332,10 +128,7 @@ static bool check(const proxy_faults *faults, char why[PROXY_WHY_BYTES]) {
 
 static void run_set(proxy *p, void *arg) {
   setting *s = arg;
-  p->own.faults = *s->faults;
-  listener_follow(p);
-  for (size_t i = 0; s->for_all && i < p->own.link_count; i++)
-    proxy_link_set_faults(p->own.links[i], s->faults, p->own.now_ns);
+  proxy_crowd_set(&p->own.crowd, s->faults, s->for_all);
 }
 
 bool proxy_set(proxy *p, const proxy_faults *faults, char why[PROXY_WHY_BYTES]) {
@@ -350,23 +143,9 @@ bool proxy_set_new(proxy *p, const proxy_faults *faults, char why[PROXY_WHY_BYTE
   return true;
 }
 
-static proxy_link *find_link(proxy *p, uint64_t k) {
-  for (size_t i = 0; i < p->own.link_count; i++)
-    if (proxy_link_number(p->own.links[i]) == k) return p->own.links[i];
-  return NULL;
-}
-
 static void run_set_one(proxy *p, void *arg) {
   setting *s = arg;
-  proxy_link *l = find_link(p, s->k);
-  bool is_to_come = s->k > p->own.home.count[PROXY_ACCEPTED];
-  proxy_faults replaced;
-  s->is_good = l || is_to_come;
-  if (l) proxy_link_set_faults(l, s->faults, p->own.now_ns);
-  if (!is_to_come) return;
-  order_for(p, s->k, &replaced);
-  s->is_good = p->own.order_count < ORDERS_MAX;
-  if (s->is_good) p->own.orders[p->own.order_count++] = (order){.k = s->k, .faults = *s->faults};
+  s->is_good = proxy_crowd_set_one(&p->own.crowd, s->k, s->faults);
 }
 
 bool proxy_set_one(proxy *p, uint64_t k, const proxy_faults *faults, char why[PROXY_WHY_BYTES]) {
@@ -387,12 +166,7 @@ typedef struct doing {
 
 static void run_do(proxy *p, void *arg) {
   doing *d = arg;
-  for (size_t i = 0; i < p->own.link_count; i++) {
-    if (d->k && proxy_link_number(p->own.links[i]) != d->k) continue;
-    proxy_link_act(p->own.links[i], d->way, d->act);
-    p->own.home.count[PROXY_DONE]++;
-    d->count++;
-  }
+  d->count = proxy_crowd_do(&p->own.crowd, d->k, d->way, d->act);
 }
 
 unsigned proxy_do(proxy *p, uint64_t k, proxy_way way, proxy_act act) {
@@ -406,7 +180,7 @@ unsigned proxy_kill_all(proxy *p) {
 }
 
 static void run_lead_to(proxy *p, void *arg) {
-  p->own.home.to = *(const proxy_where *)arg;
+  p->own.crowd.home.to = *(const proxy_where *)arg;
 }
 
 bool proxy_lead_to(proxy *p, const char *to, char why[PROXY_WHY_BYTES]) {
@@ -480,14 +254,8 @@ bool proxy_wait_connections(proxy *p, unsigned open, unsigned timeout_ms) {
 /* ---- life ---- */
 
 static void proxy_free(proxy *p) {
-  for (size_t i = 0; i < p->own.link_count; i++)
-    proxy_link_free(p->own.links[i]);
-  if (p->own.listener >= 0 || p->own.faults.is_refusing) unlink_at(p);
-  listener_close(p);
-  if (p->own.holder >= 0) close(p->own.holder);
+  proxy_crowd_close(&p->own.crowd);
   if (p->wake >= 0) close(p->wake);
-  free(p->own.links);
-  free(p->own.fds);
   pthread_cond_destroy(&p->changed);
   pthread_mutex_destroy(&p->lock);
   pthread_mutex_destroy(&p->turn);
@@ -504,8 +272,6 @@ static proxy *proxy_alloc(void) {
   pthread_condattr_destroy(&monotonic);
   pthread_mutex_init(&p->lock, NULL);
   pthread_mutex_init(&p->turn, NULL);
-  p->own.holder = p->own.listener = -1;
-  p->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   return p;
 }
 
@@ -520,26 +286,23 @@ static int start_thread(proxy *p) {
 }
 
 static bool proxy_set_up(proxy *p, const proxy_options *o, char why[PROXY_WHY_BYTES]) {
-  p->own.home.seed = o->seed;
-  p->own.home.buffer_bytes = o->buffer_bytes ? o->buffer_bytes : BUFFER_BYTES;
-  if (!check(&o->faults, why) || !proxy_where_parse(&p->own.at, o->listen, why) ||
-      !proxy_where_parse(&p->own.home.to, o->to, why) || !listener_first(p, why))
-    return false;
-  p->own.faults = o->faults;
-  listener_follow(p);
-  if (p->wake < 0 || !links_grow(p)) return fail(why, "no descriptor or no memory left");
-  errno = start_thread(p);
-  return !errno || fail(why, "cannot start a thread");
+  p->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (!proxy_crowd_open(&p->own.crowd, o, why)) return false;
+  proxy_where_write(&p->own.crowd.at, p->address);
+  p->port = proxy_where_port(&p->own.crowd.at);
+  int error = p->wake < 0 ? EMFILE : start_thread(p);
+  if (error) snprintf(why, PROXY_WHY_BYTES, "no thread: %s", strerror(error));
+  return !error;
 }
 
 proxy *proxy_start(const proxy_options *options, char why[PROXY_WHY_BYTES]) {
+  if (!check(&options->faults, why)) return NULL;
   proxy *p = proxy_alloc();
-  if (!p) {
+  if (p && proxy_set_up(p, options, why)) return p;
+  if (p)
+    proxy_free(p);
+  else
     snprintf(why, PROXY_WHY_BYTES, "out of memory");
-    return NULL;
-  }
-  if (proxy_set_up(p, options, why)) return p;
-  proxy_free(p);
   return NULL;
 }
 

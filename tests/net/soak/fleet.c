@@ -13,7 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define S_NS UINT64_C(1000000000)
+#define MS_NS UINT64_C(1000000)
+#define S_NS  UINT64_C(1000000000)
 enum { READY_MS = 60000, END_S = 60 };
 
 static void die(const char *what) {
@@ -184,13 +185,12 @@ void fleet_step(fleet *f) {
   if (soak_now_ns() < f->next_ns) return;
   f->changes++;
   weather_change(f);
-  f->next_ns = soak_now_ns() + (200 + proxy_random_below(&f->random, 1800)) * 1000000;
+  f->next_ns = soak_now_ns() + proxy_random_below(&f->random, 2 * f->change_ms + 1) * MS_NS;
 }
 
 void fleet_calm(fleet *f) {
   for (unsigned g = 0; g < SOAK_GATES; g++) {
     proxy_set(f->gates[g], &(proxy_faults){.is_mute = false}, NULL);
-    /* What was forgotten stays so, for as long as somebody holds on to it. */
   }
 }
 

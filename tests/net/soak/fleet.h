@@ -19,8 +19,9 @@ typedef struct fleet_berth {
 typedef struct fleet {
   soak_shared *shared;
   int ledger_fd;
-  bool is_telling; /* each change of the weather, on standard output */
-  char dir[64];    /* of the Unix socket and the certificates */
+  bool is_telling;    /* each change of the weather, on standard output */
+  char dir[64];       /* of the Unix socket and the certificates */
+  unsigned change_ms; /* how often the weather changes, on average */
   proxy_random random;
   uint64_t next_ns; /* when the weather changes */
   fleet_berth berths[SOAK_BERTHS];

@@ -29,6 +29,7 @@ static const char usage[] =
     "  soak --seed 4711 --story       the same weather again, told while it changes\n"
     "  soak --lanes 200 --pause 10    more load: calls at once, and ms between two calls of a "
     "lane\n"
+    "  soak --weather 200             a change of the weather each 200 ms, instead of each second\n"
     "  soak --leak 100                the client loses 100 bytes a second: does the soak notice?\n";
 
 enum { LATE_BOUND_MS = 2000, CLIENT_END_S = 150, TICK_MS = 20 };
@@ -263,11 +264,11 @@ static int refuse(const char *why) {
 }
 
 static bool read_options(soak *s, int argc, char **argv, int *status) {
-  static const struct option longs[] = {{"seconds", 1, NULL, 'n'}, {"seed", 1, NULL, 's'},
-                                        {"lanes", 1, NULL, 'l'},   {"pause", 1, NULL, 'p'},
-                                        {"leak", 1, NULL, 'k'},    {"story", 0, NULL, 't'},
-                                        {"help", 0, NULL, 'h'},    {NULL, 0, NULL, 0}};
-  uint64_t n[256] = {['n'] = 600, ['l'] = 64, ['p'] = 150, ['s'] = s->shared->seed};
+  static const struct option longs[] = {
+      {"seconds", 1, NULL, 'n'}, {"seed", 1, NULL, 's'},    {"lanes", 1, NULL, 'l'},
+      {"pause", 1, NULL, 'p'},   {"weather", 1, NULL, 'w'}, {"leak", 1, NULL, 'k'},
+      {"story", 0, NULL, 't'},   {"help", 0, NULL, 'h'},    {NULL, 0, NULL, 0}};
+  uint64_t n[256] = {['n'] = 600, ['l'] = 64, ['p'] = 150, ['w'] = 1000, ['s'] = s->shared->seed};
   *status = 0;
   for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
     if (c == 'h') return fputs(usage, stdout), false;
@@ -278,14 +279,15 @@ static bool read_options(soak *s, int argc, char **argv, int *status) {
   }
   if (optind < argc) return *status = refuse("it takes options alone"), false;
   if (n['n'] == 0 || n['n'] > 86400 * 30 || n['l'] == 0 || n['l'] > 10000 || n['p'] > 60000 ||
-      n['k'] > 1 << 20)
-    return *status = refuse("1 to 2592000 seconds, 1 to 10000 lanes, at most 60000 ms of pause and "
-                            "1048576 bytes to leak"),
+      n['w'] > 60000 || n['k'] > 1 << 20)
+    return *status = refuse("1 to 2592000 seconds, 1 to 10000 lanes, at most 60000 ms of pause or "
+                            "weather and 1048576 bytes to leak"),
            false;
   s->seconds = (unsigned)n['n'];
   s->shared->seed = n['s'];
   s->shared->lanes = (unsigned)n['l'];
   s->shared->pause_ms = (unsigned)n['p'];
+  s->fleet.change_ms = (unsigned)n['w'];
   s->shared->leak_bytes = (unsigned)n['k'];
   return true;
 }
