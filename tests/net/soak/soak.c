@@ -204,16 +204,17 @@ static bool judge_laws(const soak *s) {
   return ok;
 }
 
-static bool judge_growth(const soak *s, const char *name, const samples *series) {
+static bool judge_growth(const char *name, const samples *series) {
   samples_slope g = samples_get_slope(series);
-  bool can_tell = series->count >= SAMPLES_FOR_SLOPE;
-  return say(g.is_flat || !can_tell,
-             "%s: %.2f MiB, slope %+.3f MiB/h (%+.2f %% over the second half, tolerance %.2f "
-             "%%)%s",
-             name, g.mean / 1048576, g.per_hour / 1048576,
-             g.mean > 0 ? 100 * g.growth / g.mean : 0.0,
-             g.mean > 0 ? 100 * g.tolerance / g.mean : 0.0, can_tell ? "" : ": too short to judge");
-  (void)s;
+  double percent = g.mean > 0 ? 100 / g.mean : 0;
+  if (series->count < SAMPLES_FOR_SLOPE)
+    return printf("%s: %.2f MiB on average; too short to say whether it grows\n", name,
+                  g.mean / 1048576) > 0;
+  return say(g.is_flat,
+             "%s: %.2f MiB, slope %+.3f MiB/h; it grew by %.2f %% over the second half (tolerance "
+             "%.2f %%)",
+             name, g.mean / 1048576, g.per_hour / 1048576, percent * g.growth,
+             percent * g.tolerance);
 }
 
 static double highest(const samples *s) {
@@ -235,10 +236,10 @@ static int verdict(const soak *s) {
             c->left_blocks, c->left_fds);
   ok &= say(s->fleet.misbehaved == 0, "so it was with every server that was not killed (%u not)",
             s->fleet.misbehaved);
-  ok &= judge_growth(s, "client, RssAnon", &s->memory);
-  ok &= judge_growth(s, "client, gmux", &s->gmux);
-  ok &= judge_growth(s, "server, RssAnon", &s->server_memory);
-  ok &= judge_growth(s, "server, gmux", &s->server_gmux);
+  ok &= judge_growth("client, RssAnon", &s->memory);
+  ok &= judge_growth("client, gmux", &s->gmux);
+  ok &= judge_growth("server, RssAnon", &s->server_memory);
+  ok &= judge_growth("server, gmux", &s->server_gmux);
   printf(
       "at most: %.0f descriptors and %.0f threads in the client, %.0f descriptors in the server\n",
       highest(&s->fds), highest(&s->threads), highest(&s->server_fds));
