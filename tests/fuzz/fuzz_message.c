@@ -5,14 +5,16 @@
  * must pack, to bytes that unpack and pack to the same; nesting is refused where it gets too deep
  * and nowhere else.
  */
-#include "lib/protobuf/message.h"
 #include "test.pb-c.h"
 #include "tests/fuzz/fuzz.h"
 #include <gmux/error.h>
+#include <gmux/protobuf.h>
 #include <string.h>
 
 /* Beyond these a message could be nested so deep that protobuf-c alone would overflow the stack. */
 enum { UNGUARDED_MAX = 400 };
+/* That of the other implementations of protobuf. */
+enum { DEPTH_MAX = 100 };
 
 /* What an unpacked message looks like, with all that is in it. */
 typedef struct shape {
@@ -66,7 +68,7 @@ static shape shape_of(const ProtobufCMessage *message) {
 static bool is_acceptable(const ProtobufCMessageDescriptor *type, fuzz_input in) {
   ProtobufCMessage *message = protobuf_c_message_unpack(type, NULL, in.len, in.data);
   if (!message) return false;
-  bool is_flat = shape_of(message).depth <= GMUX__PROTOBUF_MAX_DEPTH;
+  bool is_flat = shape_of(message).depth <= DEPTH_MAX;
   protobuf_c_message_free_unpacked(message, NULL);
   return is_flat;
 }

@@ -1,9 +1,9 @@
 /*
  * fuzz_target.c: what an application names to connect to or to listen on.
  *
- * The input: which allocation fails (1 byte, 0: none), the text. It is parsed as both. The first
- * byte of :authority, of a name for DNS and of every address has to be fit for its use, and what an
- * address is printed as has to name it again.
+ * The input: which allocation fails (1 byte, 0: none), the text. It is parsed as both. The
+ * authority and the name for DNS have to be fit for their use, and what an address is printed as
+ * has to name it again.
  */
 #include "lib/io/target.h"
 #include "tests/fuzz/fuzz.h"
@@ -63,9 +63,30 @@ static void check_interleaved(const gmux__target *target) {
   free(turns);
 }
 
-static void check_parsed(const gmux__target *target, parse_fn *parse) {
-  bool listens = parse == gmux__target_parse_listen;
+/* The port stands in the text, behind a colon; with leading zeros, perhaps. */
+static bool has_port(const char *text, uint16_t port) {
+  for (const char *at = strchr(text, ':'); at; at = strchr(at + 1, ':'))
+    if (at[1] >= '0' && at[1] <= '9' && strtoul(at + 1, NULL, 10) == port) return true;
+  return false;
+}
+
+/* host, host:port, [v6] or [v6]:port */
+static void check_authority(const gmux__target *target, const char *text) {
   check_word(target->authority, 253 + sizeof ":65535");
+  FUZZ_REQUIRE(!strchr(target->authority, '%'));
+  if (target->address_count > 0 && is_unix(&target->addresses[0])) {
+    FUZZ_REQUIRE(strcmp(target->authority, "localhost") == 0);
+    return;
+  }
+  const char *bracket = strchr(target->authority, ']');
+  const char *colon = strchr(bracket ? bracket : target->authority, ':');
+  FUZZ_REQUIRE(target->port == (colon ? strtoul(colon + 1, NULL, 10) : 443));
+  FUZZ_REQUIRE(!colon || has_port(text, target->port));
+}
+
+static void check_parsed(const gmux__target *target, const char *text, parse_fn *parse) {
+  bool listens = parse == gmux__target_parse_listen;
+  check_authority(target, text);
   check_word(target->host, 254); /* with the dot at its end */
   FUZZ_REQUIRE(target->needs_dns == (target->address_count == 0));
   FUZZ_REQUIRE(target->needs_dns == !target->addresses);
@@ -87,7 +108,7 @@ static void check(parse_fn *parse, const char *text, uint8_t fail_at) {
   test_alloc_fail_at(0);
   if (!error) {
     FUZZ_REQUIRE(!has_failed);
-    check_parsed(&target, parse);
+    check_parsed(&target, text, parse);
     gmux__target_deinit(&target);
     return;
   }
