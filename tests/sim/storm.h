@@ -53,7 +53,8 @@ typedef struct storm_call {
   bool is_half_closed, is_full, is_cancelled, is_memory_short;
   uint64_t credit;
   unsigned received, headers, drainings, children;
-  uint32_t said_ok; /* bit n: an unruly server said OK behind n messages */
+  bool is_elsewhere; /* an unruly server has it, or had it */
+  uint32_t said_ok;  /* bit n: an unruly server said OK behind n messages */
 } storm_call;
 
 /* The server's side of one. */
@@ -136,10 +137,12 @@ typedef struct storm {
   size_t call_count;                /* of those */
   storm_served served[STORM_CALLS * 2];
   size_t served_count;
-  size_t max_bytes; /* of a message */
-  unsigned malice;  /* how much more than usual handlers do beside their work */
-  unsigned in_api;  /* functions of the library that the test is in */
-  size_t owned;     /* bytes values given away and not released yet */
+  size_t bytes_before;   /* of memory, when it began */
+  size_t price_of_calls; /* see storm_memory.c */
+  size_t max_bytes;      /* of a message */
+  unsigned malice;       /* how much more than usual handlers do beside their work */
+  unsigned in_api;       /* functions of the library that the test is in */
+  size_t owned;          /* bytes values given away and not released yet */
   uint64_t happened[STORM_FAULT_KINDS];
   bool is_broken;
   char broken_law[160]; /* the first one: which it is, without numbers */
@@ -189,6 +192,11 @@ uint64_t storm_story_digest(void);
 bool storm_run(void);
 /* What a handler may do beside its work: to other calls, channels, servers and links. */
 void storm_mischief(void);
+
+/* ---- storm_memory.c ---- */
+
+/* Not more than there is a reason for; between moves. */
+void storm_law_of_memory(void);
 
 /* ---- storm_faults.c ---- */
 

@@ -78,6 +78,7 @@ static void laws_of_counting(void) {
   }
   for (size_t i = 0; i < st.served_count; i++)
     storm_served_look(&st.served[i]);
+  storm_law_of_memory();
 }
 
 /* ---- the plan ---- */
@@ -307,6 +308,7 @@ static void law_of_closing(void) {
 
 bool storm_run(void) {
   size_t live = test_alloc_live();
+  st.bytes_before = test_alloc_bytes();
   storm_world_make();
   run_plan();
   heal();

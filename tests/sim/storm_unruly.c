@@ -21,6 +21,7 @@ static void on_executed(uint32_t id, gmux_method_kind kind, void *user_data) {
   storm_call *c = call_of(id);
   if (!c) return;
   storm_note("unruly server %d: executes call %u", (int)(sv - st.servers), id);
+  c->is_elsewhere = true;
   ledger_executed_elsewhere(&c->entry);
   ledger_law_of_call(&c->entry, LAW_L6, c->kind == kind, "call %u came to another method", id);
 }

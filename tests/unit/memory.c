@@ -4,8 +4,11 @@
 #include <gmux/alloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#ifdef HAVE_MALLOC_USABLE_SIZE
+#include <malloc.h>
+#endif
 
-static atomic_size_t alloc_live;
+static atomic_size_t alloc_live, alloc_bytes;
 static atomic_size_t alloc_calls;
 static atomic_size_t alloc_countdown; /* the allocation that takes it from 1 to 0 fails; 0: none */
 static atomic_bool alloc_failed;
@@ -22,8 +25,19 @@ static bool alloc_must_fail(void) {
   return false;
 }
 
+static size_t bytes_of(void *ptr) {
+#ifdef HAVE_MALLOC_USABLE_SIZE
+  return malloc_usable_size(ptr);
+#else
+  (void)ptr;
+  return 0;
+#endif
+}
+
 static void *alloc_counted(void *ptr) {
-  if (ptr) atomic_fetch_add(&alloc_live, 1);
+  if (!ptr) return NULL;
+  atomic_fetch_add(&alloc_live, 1);
+  atomic_fetch_add(&alloc_bytes, bytes_of(ptr));
   return ptr;
 }
 
@@ -41,17 +55,27 @@ static void *hook_calloc(size_t count, size_t size, void *user_data) {
 
 static void *hook_realloc(void *ptr, size_t size, void *user_data) {
   if (!ptr) return hook_malloc(size, user_data);
-  return alloc_must_fail() ? NULL : realloc(ptr, size ? size : 1);
+  if (alloc_must_fail()) return NULL;
+  size_t before = bytes_of(ptr);
+  void *moved = realloc(ptr, size ? size : 1);
+  if (moved) atomic_fetch_add(&alloc_bytes, bytes_of(moved) - before);
+  return moved;
 }
 
 static void hook_free(void *ptr, void *user_data) {
   (void)user_data;
-  if (ptr) atomic_fetch_sub(&alloc_live, 1);
+  if (!ptr) return;
+  atomic_fetch_sub(&alloc_live, 1);
+  atomic_fetch_sub(&alloc_bytes, bytes_of(ptr));
   free(ptr);
 }
 
 size_t test_alloc_live(void) {
   return atomic_load(&alloc_live);
+}
+
+size_t test_alloc_bytes(void) {
+  return atomic_load(&alloc_bytes);
 }
 
 size_t test_alloc_calls(void) {

@@ -14,6 +14,8 @@
 bool test_alloc_install(void);
 
 size_t test_alloc_live(void);  /* blocks not freed yet */
+/* Bytes in them, as the allocator counts; 0 where it cannot be asked (malloc_usable_size). */
+size_t test_alloc_bytes(void);
 size_t test_alloc_calls(void); /* malloc, calloc, realloc so far */
 /* The n-th allocation from now (1 is the next) fails, once; 0: none will. */
 void test_alloc_fail_at(size_t n);
