@@ -159,7 +159,8 @@ void ledger_tell_crash(void) {
   if (book.is_telling || !book.reader) return;
   book.is_telling = true;
   book.broken++;
-  printf("# LAW %s is broken: %s\n", laws[LAW_CHECK].name, laws[LAW_CHECK].sentence);
+  printf("# LAW %s is broken, or worse: a crash (%s)\n", laws[LAW_CHECK].name,
+         laws[LAW_CHECK].sentence);
   if (book.reader->tell_notes) book.reader->tell_notes();
   if (book.reader->tell_replay) book.reader->tell_replay();
   fflush(stdout);

@@ -1,6 +1,7 @@
 /* storm_story.c: what happened, kept line by line, and told when a law breaks. */
 #include "tests/sim/storm.h"
 #include "tests/unit/memory.h"
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -69,6 +70,25 @@ static void be_inside(bool is_inside) {
     sim_set_outside(st.loops[i], !is_inside && st.is_outside);
 }
 
+/* Asserts of a _check() end here, and all other crashes. They come from what the storm does itself,
+ * not in the middle of what stdio does; SA_RESETHAND has put the default action back. */
+static void on_crash(int signo) {
+  ledger_tell_crash();
+  raise(signo);
+}
+
+/* A sanitizer that has taken a signal for itself has more to say than we have. */
+static void catch_crashes(void) {
+  static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+  for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+    struct sigaction action;
+    if (sigaction(signals[i], NULL, &action) != 0 || action.sa_handler != SIG_DFL) continue;
+    action = (struct sigaction){.sa_flags = (int)(SA_RESETHAND | SA_NODEFER)};
+    action.sa_handler = on_crash;
+    sigaction(signals[i], &action, NULL);
+  }
+}
+
 void storm_story_begin(bool is_live) {
   static const ledger_reader reader = {
       .now_ns = now_ns,
@@ -81,4 +101,5 @@ void storm_story_begin(bool is_live) {
   story.digest = UINT64_C(0xcbf29ce484222325);
   story.is_live = is_live;
   ledger_open(&reader);
+  catch_crashes();
 }
