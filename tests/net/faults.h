@@ -33,18 +33,17 @@ typedef struct faults faults;
 
 typedef struct scenario {
   const char *name;
-  unsigned ways;  /* WAY() of those that can do it */
-  unsigned lanes; /* calls at once */
-  /* MAKE() of the servers with which no call may be lost (load_lost): none need be. */
-  unsigned lossless;
+  unsigned ways;     /* WAY() of those that can do it */
+  unsigned lanes;    /* calls at once */
+  unsigned lossless; /* MAKE() of the servers with which no call may be lost (load_lost) */
   void (*run)(faults *f);
   void (*set_options)(gmux_channel_options *o); /* NULL: as they are */
   faults_direction direction;                   /* of those that have one */
   unsigned peers;                               /* 0 is 1 */
   bool is_cleartext;
-  bool has_another;     /* beside the way through the proxy, one straight to the server */
-  proxy_faults proxied; /* from the start */
-  int signal;           /* of those that send one */
+  bool has_another;            /* beside the way through the proxy, one straight to the server */
+  const proxy_faults *proxied; /* from the start; NULL: nothing */
+  int signal;                  /* of those that send one */
 } scenario;
 
 /* The running one. */

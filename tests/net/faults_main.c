@@ -40,10 +40,9 @@ static void start_peers(faults *f) {
 
 static void start_proxy(faults *f) {
   char why[PROXY_WHY_BYTES] = "";
-  f->proxy = proxy_start(
-      &(proxy_options){
-          .listen = "127.0.0.1:0", .to = f->direct, .seed = 1, .faults = f->scenario->proxied},
-      why);
+  proxy_options o = {.listen = "127.0.0.1:0", .to = f->direct, .seed = 1};
+  if (f->scenario->proxied) o.faults = *f->scenario->proxied;
+  f->proxy = proxy_start(&o, why);
   if (!f->proxy) printf("# proxy: %s\n", why);
   CU_ASSERT_PTR_NOT_NULL_FATAL(f->proxy);
 }

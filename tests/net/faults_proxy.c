@@ -5,6 +5,7 @@ enum { SOME = 100 };
 
 /* ---- 200 ms there and back ---- */
 
+static const proxy_faults far = {.way = {[PROXY_UP].delay_ms = 100, [PROXY_DOWN].delay_ms = 100}};
 enum { FEW_LANES = 10, MANY_LANES = 100, CALLS_A_LANE = 2 };
 
 /* With calls that are under way already, so that nothing of the start is in it. */
@@ -137,7 +138,7 @@ const scenario proxy_scenarios[] = {
      .lossless = ALL_PEERS,
      .run = far_away,
      .set_options = set_timeouts,
-     .proxied.way = {[PROXY_UP].delay_ms = 100, [PROXY_DOWN].delay_ms = 100}},
+     .proxied = &far},
     {.name = "1 % of connections killed a second",
      .ways = WAY(BY_PROXY),
      .lanes = CONNECTIONS,
@@ -166,4 +167,5 @@ const scenario proxy_scenarios[] = {
      .lanes = 20,
      .run = corrupt_replies,
      .set_options = have_one},
-    {.name = NULL}};
+    {.name = NULL},
+};

@@ -7,9 +7,15 @@
 enum {
   LANES = 30,
   SOME = 100,
-  DRIP = 100,         /* bytes a second: a handshake takes far longer than it may */
+  DRIP = 100,         /* bytes a second: a TLS handshake takes far longer than it may */
+  DRIP_CLEARTEXT = 5, /* and so does a preface, or a frame of SETTINGS */
   HANDSHAKE_MS = 5000 /* more than our server gives its clients */
 };
+
+static const proxy_faults server_drips = {.way[PROXY_DOWN].bytes_per_s = DRIP},
+                          client_drips = {.way[PROXY_UP].bytes_per_s = DRIP},
+                          cleartext_server_drips = {.way[PROXY_DOWN].bytes_per_s = DRIP_CLEARTEXT},
+                          cleartext_client_drips = {.way[PROXY_UP].bytes_per_s = DRIP_CLEARTEXT};
 
 /* ---- the server ---- */
 
@@ -24,7 +30,7 @@ static void server_is_slow_to_greet(faults *f) {
 /* Bytes come, so it is alive; calls that have a deadline end by that. */
 static void server_is_slow_to_answer(faults *f) {
   faults_await_ok(f, SOME);
-  CU_ASSERT(proxy_set(f->proxy, &(proxy_faults){.way[PROXY_DOWN].bytes_per_s = DRIP}, NULL));
+  CU_ASSERT(proxy_set(f->proxy, &server_drips, NULL));
   load_await_ends(f->load, LANES / 2, 10000);
   gmux_channel_stats stats = load_stats(f->load);
   CU_ASSERT_EQUAL(stats.lost[GMUX_LOSS_DEAD], 0);
@@ -55,7 +61,7 @@ static void client_is_slow_to_greet(faults *f) {
 
 static void client_is_slow_to_ask(faults *f) {
   faults_await_ok(f, SOME);
-  CU_ASSERT(proxy_set(f->proxy, &(proxy_faults){.way[PROXY_UP].bytes_per_s = DRIP}, NULL));
+  CU_ASSERT(proxy_set(f->proxy, &client_drips, NULL));
   load_await_ends(f->load, LANES / 2, 10000);
   check_others_are_served(f);
   faults_heal(f);
@@ -79,14 +85,14 @@ const scenario slow_scenarios[] = {{.name = "server drips its TLS",
                                     .lanes = LANES,
                                     .lossless = ALL_PEERS,
                                     .run = server_is_slow_to_greet,
-                                    .proxied.way[PROXY_DOWN].bytes_per_s = DRIP,
+                                    .proxied = &server_drips,
                                     .has_another = true},
                                    {.name = "server drips its SETTINGS",
                                     .ways = WAY(BY_PROXY),
                                     .lanes = LANES,
                                     .lossless = ALL_PEERS,
                                     .run = server_is_slow_to_greet,
-                                    .proxied.way[PROXY_DOWN].bytes_per_s = DRIP,
+                                    .proxied = &cleartext_server_drips,
                                     .is_cleartext = true,
                                     .has_another = true},
                                    {.name = "server drips headers and bodies",
@@ -101,14 +107,14 @@ const scenario slow_scenarios[] = {{.name = "server drips its TLS",
                                     .lossless = ALL_PEERS,
                                     .run = client_is_slow_to_greet,
                                     .set_options = be_patient,
-                                    .proxied.way[PROXY_UP].bytes_per_s = DRIP},
+                                    .proxied = &client_drips},
                                    {.name = "client drips its preface",
                                     .ways = WAY(BY_PROXY),
                                     .lanes = LANES,
                                     .lossless = ALL_PEERS,
                                     .run = client_is_slow_to_greet,
                                     .set_options = be_patient,
-                                    .proxied.way[PROXY_UP].bytes_per_s = DRIP / 10,
+                                    .proxied = &cleartext_client_drips,
                                     .is_cleartext = true},
                                    {.name = "client drips headers and bodies",
                                     .ways = WAY(BY_PROXY),
