@@ -90,44 +90,58 @@ void ledger_look_closely(gmux_loop *loop, void *unused) {
 
 /* ---- QUEUES ---- */
 
-/* The most that one call can have queued: what it may before write says "full", the message that
- * did it, and, made again, what had been kept of it. */
+/* What one call may have queued is what it may before write says "full", the message that did it,
+ * and, made again, what had been kept of it. */
 typedef struct queue_bound {
-  size_t of_call, of_message;
-  size_t of_connection, of_all; /* with one message of each call beyond */
+  const char *what;
+  int number;
+  size_t of_call;
+  size_t of_connection, of_all; /* beside what each call may go beyond that: */
+  bool is_sharp;                /* its longest message, else of_call */
 } queue_bound;
 
-static size_t law_of_conn(const char *what, int number, const gmux__conn *conn,
-                          const queue_bound *bound) {
-  size_t sum = 0;
-  for (gmux__link *l = conn->streams.first; l; l = l->next) {
-    size_t queued = gmux__container(l, gmux__stream, link)->send.queued_bytes;
-    ledger_law(LAW_QUEUES, queued <= bound->of_call,
-               "%s %d: a call has queued %zu bytes, %zu are allowed", what, number, queued,
-               bound->of_call);
-    sum += queued;
+static size_t longest_message(const gmux__stream *stream) {
+  size_t longest = 0;
+  for (gmux__link *l = stream->send.queue.first; l; l = l->next) {
+    const gmux__outmsg *msg = gmux__container(l, gmux__outmsg, link);
+    size_t len = GMUX__PREFIX_LEN + msg->bytes.len;
+    if (len > longest) longest = len;
   }
-  size_t most = bound->of_connection + conn->streams.count * bound->of_message;
+  return longest;
+}
+
+/* Returns how far the calls of a connection may go beyond the bound that they share. */
+static size_t law_of_conn(const gmux__conn *conn, const queue_bound *bound) {
+  size_t sum = 0, beyond = 0;
+  for (gmux__link *l = conn->streams.first; l; l = l->next) {
+    const gmux__stream *stream = gmux__container(l, gmux__stream, link);
+    size_t queued = stream->send.queued_bytes;
+    ledger_law(LAW_QUEUES, queued <= bound->of_call,
+               "%s %d: a call has queued %zu bytes, %zu are allowed", bound->what, bound->number,
+               queued, bound->of_call);
+    sum += queued;
+    beyond += bound->is_sharp ? longest_message(stream) : bound->of_call;
+  }
   ledger_law(LAW_QUEUES, conn->backlog.bytes == sum,
-             "%s %d: a connection counts %zu bytes queued, its calls have %zu", what, number,
-             conn->backlog.bytes, sum);
-  ledger_law(LAW_QUEUES, sum <= most,
-             "%s %d: %zu bytes are queued on a connection, allowed are %zu", what, number, sum,
-             most);
+             "%s %d: a connection counts %zu bytes queued, its calls have %zu", bound->what,
+             bound->number, conn->backlog.bytes, sum);
+  ledger_law(LAW_QUEUES, sum <= bound->of_connection + beyond,
+             "%s %d: %zu bytes are queued on a connection, allowed are %zu", bound->what,
+             bound->number, sum, bound->of_connection + beyond);
   ledger_law(LAW_QUEUES, conn->out.bytes < 64 * 1024,
-             "%s %d: %zu bytes stand ahead of a connection's socket", what, number,
+             "%s %d: %zu bytes stand ahead of a connection's socket", bound->what, bound->number,
              conn->out.bytes);
-  return conn->streams.count;
+  return beyond;
 }
 
-static void law_of_all(const char *what, int number, const gmux__h2 *h2, size_t calls,
-                       const queue_bound *bound) {
-  size_t most = bound->of_all + calls * bound->of_message;
-  ledger_law(LAW_QUEUES, h2->backlog.bytes <= most,
-             "%s %d: %zu bytes are queued, of which %zu are allowed", what, number,
-             h2->backlog.bytes, most);
+static void law_of_all(const gmux__h2 *h2, size_t beyond, const queue_bound *bound) {
+  ledger_law(LAW_QUEUES, h2->backlog.bytes <= bound->of_all + beyond,
+             "%s %d: %zu bytes are queued, of which %zu are allowed", bound->what, bound->number,
+             h2->backlog.bytes, bound->of_all + beyond);
 }
 
+/* A call may write while it waits, and be made again with all that it had written: what its
+ * connection has queued already stops neither, so each may bring all that one call may have. */
 void ledger_channel_read_queues(const ledger_channel *ch) {
   const gmux_channel *channel = ch->channel;
   if (!channel) return;
@@ -136,10 +150,11 @@ void ledger_channel_read_queues(const ledger_channel *ch) {
                         "channel %d: %zu calls wait, max_waiting is %u", ch->number, waiting,
                         ch->options.max_waiting);
   if (ch->max_message_bytes == 0) return;
-  size_t message = ch->max_message_bytes + GMUX__PREFIX_LEN;
   const queue_bound bound = {
-      .of_call = ch->options.write_queue_bytes + message + ch->options.retry_buffer_bytes,
-      .of_message = message,
+      .what = "channel",
+      .number = ch->number,
+      .of_call = ch->options.write_queue_bytes + ch->max_message_bytes + GMUX__PREFIX_LEN +
+                 ch->options.retry_buffer_bytes,
       .of_connection = ch->options.connection_queue_bytes,
       .of_all = ch->options.channel_queue_bytes,
   };
@@ -149,23 +164,24 @@ void ledger_channel_read_queues(const ledger_channel *ch) {
                  channel->loop_only.running.count + channel->loop_only.ending.count;
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
     for (const gmux__link *l = lists[i]->first; l; l = l->next)
-      law_of_conn("channel", ch->number, gmux__line_of(l)->conn, &bound);
-  law_of_all("channel", ch->number, channel->h2, calls, &bound);
+      law_of_conn(gmux__line_of(l)->conn, &bound);
+  law_of_all(channel->h2, calls * bound.of_call, &bound);
 }
 
 void ledger_server_read_queues(const ledger_server *sv) {
   const gmux_server *server = sv->server;
   if (!server || sv->max_message_bytes == 0) return;
-  size_t message = sv->max_message_bytes + GMUX__PREFIX_LEN, calls = 0;
   const queue_bound bound = {
-      .of_call = sv->options.write_queue_bytes + message,
-      .of_message = message,
+      .what = "server",
+      .number = sv->number,
+      .of_call = sv->options.write_queue_bytes + sv->max_message_bytes + GMUX__PREFIX_LEN,
       .of_connection = sv->options.connection_queue_bytes,
       .of_all = sv->options.server_queue_bytes,
+      .is_sharp = true,
   };
+  size_t beyond = 0;
   for (int state = 0; state < GMUX__SERVER_CONN_GONE; state++)
     for (gmux__link *l = server->loop_only.connections[state].first; l; l = l->next)
-      calls += law_of_conn("server", sv->number, gmux__container(l, gmux__server_conn, link)->conn,
-                           &bound);
-  law_of_all("server", sv->number, server->h2, calls, &bound);
+      beyond += law_of_conn(gmux__container(l, gmux__server_conn, link)->conn, &bound);
+  law_of_all(server->h2, beyond, &bound);
 }
