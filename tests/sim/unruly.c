@@ -158,6 +158,11 @@ void unruly_calm(unruly *u) {
   }
 }
 
+void unruly_settle(unruly *u) {
+  for (gmux__link *l = u->conns.first; l; l = l->next)
+    unruly_conn_settle(gmux__container(l, unruly_conn, link));
+}
+
 void unruly_drain(unruly *u) {
   gmux__listener_close(u->listener);
   u->listener = NULL;

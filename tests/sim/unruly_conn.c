@@ -261,7 +261,7 @@ static void conn_init(unruly_conn *c, gmux__transport *transport) {
   rawcutter_init(&c->cutter, &unruly_frames, c, true);
   c->settings.limit = UINT32_MAX;
   c->settings.window = c->client_window = DEFAULT_WINDOW;
-  c->in_window = c->out_window = DEFAULT_WINDOW;
+  c->in_window = c->out_window = c->most_out_window = DEFAULT_WINDOW;
   c->away.last = INT32_MAX;
   c->judges[1].is_core = true;
 }

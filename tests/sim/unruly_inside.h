@@ -152,7 +152,7 @@ struct unruly_conn {
     uint32_t windows[UNRULY_HELD];
     size_t settings_count;
   } held;
-  int64_t in_window, out_window;
+  int64_t in_window, out_window, most_out_window;
   uint32_t client_window; /* INITIAL_WINDOW_SIZE of the client, as far as acknowledged */
   uint64_t pings_sent, pings_acked;
   unruly_judge judges[2];
@@ -215,6 +215,8 @@ void unruly_conn_ping(unruly_conn *c);
 extern const rawcutter_handlers unruly_frames; /* owner: the connection */
 /* PINGs and SETTINGS for which the client has had no ACK. */
 void unruly_conn_ack_all(unruly_conn *c);
+/* A client that has taken everything has given back at least half of its window. */
+void unruly_conn_settle(unruly_conn *c);
 /* Unless it is starving them. */
 void unruly_conn_give_windows(unruly_conn *c);
 

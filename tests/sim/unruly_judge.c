@@ -33,8 +33,17 @@ static void take_window_update(unruly_conn *c, const rawview *frame) {
   if (frame->stream && !s) return; /* it was closed meanwhile */
   int64_t *window = s ? &s->out.window : &c->out_window;
   *window += raw_get_u32(frame->payload);
+  if (c->out_window > c->most_out_window) c->most_out_window = c->out_window;
   if (*window > INT32_MAX)
     unruly_breach(c, UNRULY_BREACH_WIRE, "stream %u: a window of %" PRId64, frame->stream, *window);
+}
+
+void unruly_conn_settle(unruly_conn *c) {
+  bool is_at_rest = unruly_conn_is_open(c) && c->streams.count == 0 && c->out.len == 0;
+  if (is_at_rest && c->out_window < c->most_out_window / 2)
+    unruly_breach(c, UNRULY_BREACH_WIRE,
+                  "of a connection's window of %" PRId64 " bytes %" PRId64 " are left at rest",
+                  c->most_out_window, c->out_window);
 }
 
 /* ---- SETTINGS ---- */

@@ -49,7 +49,7 @@ void unruly_stream_reset(unruly_stream *s, uint32_t code) {
 
 static void stream_served(const unruly_stream *s, gmux_code code) {
   const unruly_options *o = &s->conn->u->options;
-  bool is_right = !unruly_sends_one(s->kind) || s->out.messages == 1;
+  bool is_right = s->out.at == 0 && (!unruly_sends_one(s->kind) || s->out.messages == 1);
   if (code == GMUX_OK && !is_right) code = GMUX_INTERNAL;
   o->handlers->on_served(s->id, s->out.messages, code, o->user_data);
 }
