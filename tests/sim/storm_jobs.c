@@ -22,6 +22,7 @@ typedef struct worker {
   uint64_t seed, done;
   storm_outcome outcome;
   cover covered;
+  uint64_t readings[LEDGER_LAWS]; /* of each law */
 } worker;
 
 static struct {
@@ -76,6 +77,8 @@ static void storm_ended(worker *w, const storm_orders *orders) {
   cover_count_seed(st.call_count, st.happened, STORM_FAULT_KINDS);
   cover_take(&more);
   cover_add(&w->covered, &more);
+  for (int i = 0; i < LEDGER_LAWS; i++)
+    w->readings[i] = ledger_law_readings((ledger_law_id)i);
 }
 
 static storm_outcome outcome_of_status(const worker *w, int status) {
@@ -222,6 +225,19 @@ static const char *fault_str(size_t kind) {
   return storm_fault_str((storm_fault)kind);
 }
 
+/* A law that nobody reads proves nothing. */
+static void readings_print(unsigned workers) {
+  printf("laws, and how often each was read:\n");
+  for (int i = 0; i < LEDGER_LAWS; i++) {
+    ledger_law_id law = (ledger_law_id)i;
+    uint64_t sum = 0;
+    for (unsigned j = 0; j < workers; j++)
+      sum += jobs.workers[j].readings[i];
+    printf("%12llu  %s: %s\n", (unsigned long long)sum, ledger_law_name(law),
+           ledger_law_sentence(law));
+  }
+}
+
 static void covered_print(const cover *sum, bool is_whole) {
   static const cover_faults faults = {STORM_FAULT_KINDS, fault_str};
   if (is_whole) {
@@ -244,6 +260,7 @@ bool storm_jobs_run(const storm_orders *orders) {
   memset(&sum, 0, sizeof sum);
   for (unsigned j = 0; j < orders->jobs; j++)
     cover_add(&sum, &jobs.workers[j].covered);
+  if (orders->is_covering) readings_print(orders->jobs);
   covered_print(&sum, orders->is_covering);
   return is_well;
 }

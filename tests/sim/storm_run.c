@@ -245,21 +245,26 @@ static bool probe_succeeds(storm_call *c) {
   return c->entry.code == GMUX_OK;
 }
 
-static void law_of_recovery(int i) {
-  uint64_t within_ns = recovery_ns(), end_ns = sim_now(st.sim) + within_ns;
+/* The last of the calls that were tried; NULL: none could be started. */
+static storm_call *probe(int i, uint64_t end_ns) {
   storm_call *last = NULL;
   for (unsigned nth = 0; nth < STORM_PROBES && sim_now(st.sim) <= end_ns; nth++) {
     storm_call *c = storm_probe_start(i, nth);
-    if (c && probe_succeeds(c)) return;
     if (c) last = c;
+    if (c && probe_succeeds(c)) break;
   }
-  const ledger_call *entry = last ? &last->entry : NULL;
-  const char *what = entry ? gmux_code_str(entry->code) : "with nothing that could be started";
-  if (entry && entry->ends == 0) what = "in waiting";
-  ledger_law_of_call(
-      entry, LAW_RECOVERY, false,
-      "channel %d: no new call succeeds within %llu ms of calm, the last one ends %s", i,
-      (unsigned long long)(within_ns / STORM_MS), what);
+  return last;
+}
+
+static void law_of_recovery(int i) {
+  uint64_t within_ns = recovery_ns();
+  const storm_call *c = probe(i, sim_now(st.sim) + within_ns);
+  ledger_law_of_call(c ? &c->entry : NULL, LAW_RECOVERY, c && c->entry.code == GMUX_OK,
+                     "channel %d: no new call succeeds within %llu ms of calm, the last one: %s", i,
+                     (unsigned long long)(within_ns / STORM_MS),
+                     !c                   ? "cannot be started"
+                     : c->entry.ends == 0 ? "has not ended"
+                                          : gmux_code_str(c->entry.code));
 }
 
 static void laws_of_recovery(void) {
