@@ -14,10 +14,6 @@ static ledger_channel *channel_of(gmux__link *link) {
   return gmux__container(link, ledger_channel, link);
 }
 
-static ledger_server *server_of(gmux__link *link) {
-  return gmux__container(link, ledger_server, link);
-}
-
 /* ---- DIALS ---- */
 
 static void look_at_dials(ledger_channel *ch) {
@@ -49,6 +45,10 @@ void ledger_look(gmux_loop *loop, void *unused) {
 /* ---- CHECK ---- */
 
 #ifdef GMUX_DEBUG
+static ledger_server *server_of(gmux__link *link) {
+  return gmux__container(link, ledger_server, link);
+}
+
 static void check_lines(const gmux__list *lines) {
   for (const gmux__link *l = lines->first; l; l = l->next)
     gmux__conn_check(gmux__line_of(l)->conn);

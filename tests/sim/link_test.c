@@ -61,6 +61,25 @@ static void a_full_buffer_holds_the_writer_until_the_reader_takes(void) {
   CU_ASSERT_STRING_EQUAL(server.data, "456789"); /* round the end of the ring */
 }
 
+/* What is in the buffer starts in the middle of it, and is more than it was made for. */
+static void a_buffer_grows_around_what_is_in_it(void) {
+  static uint8_t sent[40000], got[40000];
+  for (size_t i = 0; i < sizeof sent; i++)
+    sent[i] = (uint8_t)(i * 7 + i / 256);
+  sides_connect();
+  gmux__transport_want(server.transport, 0);
+  const gmux__slice parts[] = {{sent, 3000}, {sent + 3000, 4500}, {sent + 7500, 32500}};
+  size_t len = 0;
+  for (int i = 0; i < 3; i++) {
+    CU_ASSERT_EQUAL(gmux__transport_write(client.transport, &parts[i], 1), (ptrdiff_t)parts[i].len);
+    sim_run(world);
+    len += (size_t)gmux__transport_read(server.transport, got + len, 2000);
+  }
+  len += (size_t)gmux__transport_read(server.transport, got + len, sizeof got - len);
+  CU_ASSERT_EQUAL(len, sizeof sent);
+  CU_ASSERT_EQUAL(memcmp(got, sent, sizeof sent), 0);
+}
+
 static void chunks_limit_what_one_call_moves(void) {
   sides_connect();
   sim_net(world)->write_chunk = 3;
@@ -354,6 +373,7 @@ static const test_case cases[] = {
     TEST(bytes_do_not_arrive_within_the_call_that_wrote_them),
     TEST(slices_are_written_in_one_go),
     TEST(a_full_buffer_holds_the_writer_until_the_reader_takes),
+    TEST(a_buffer_grows_around_what_is_in_it),
     TEST(chunks_limit_what_one_call_moves),
     TEST(readiness_is_told_once_a_turn_while_it_lasts_and_is_wanted),
     TEST(who_is_not_ready_any_more_is_not_told),

@@ -189,7 +189,16 @@ void sim_pipe_resume(sim_pipe *pipe) {
 
 /* ---- the ring ---- */
 
-/* What is in it comes to stand at its new places. */
+/* What is in it comes to stand at its places in a ring of that length. */
+static void ring_move(const sim_pipe *pipe, uint8_t *ring, size_t len) {
+  for (uint64_t at = pipe->read; at < pipe->written;) {
+    size_t from = (size_t)(at % pipe->ring_len), to = (size_t)(at % len);
+    size_t n = size_min((size_t)(pipe->written - at), size_min(pipe->ring_len - from, len - to));
+    memcpy(ring + to, pipe->ring + from, n);
+    at += n;
+  }
+}
+
 static void ring_grow(sim_pipe *pipe, size_t wanted) {
   size_t len = pipe->ring_len > 0 ? pipe->ring_len : RING_FIRST;
   while (len < wanted)
@@ -197,8 +206,7 @@ static void ring_grow(sim_pipe *pipe, size_t wanted) {
   if (len > pipe->size) len = pipe->size;
   uint8_t *ring = malloc(len);
   if (!ring) sim_die("no memory for %zu bytes", len);
-  for (uint64_t at = pipe->read; at < pipe->written; at++)
-    ring[at % len] = pipe->ring[at % pipe->ring_len];
+  ring_move(pipe, ring, len);
   free(pipe->ring);
   pipe->ring = ring;
   pipe->ring_len = len;
