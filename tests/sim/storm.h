@@ -263,6 +263,8 @@ void storm_unruly_open(storm_server *sv, int i);
 void storm_unruly_drain(storm_server *sv);
 void storm_unruly_free(storm_server *sv);
 void storm_unruly_calm(storm_server *sv);
+/* What holds when calm has lasted; harmless where there is none. */
+void storm_unruly_settle(const storm_server *sv);
 /* Some of them does it. False: there is none that can. */
 bool storm_unruly_do(unruly_fault deed);
 

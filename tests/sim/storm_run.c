@@ -231,7 +231,7 @@ static void settle(void) {
   while (sim_now(st.sim) < quiet_ns || (sim_now(st.sim) < end_ns && !all_is_settled()))
     calm_for(STEP_MS * STORM_MS);
   for (int i = 0; i < st.server_count; i++)
-    if (st.servers[i].unruly) unruly_settle(st.servers[i].unruly);
+    storm_unruly_settle(&st.servers[i]);
   for (size_t i = 0; i < st.call_count; i++)
     ledger_call_settle(&st.started[i]->entry);
 }

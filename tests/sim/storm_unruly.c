@@ -131,6 +131,13 @@ void storm_unruly_calm(storm_server *sv) {
   be_inside(sv, false);
 }
 
+void storm_unruly_settle(const storm_server *sv) {
+  if (!sv->unruly) return;
+  ledger_law(LAW_WIRE, unruly_windows_are_back(sv->unruly),
+             "server %d: a client at rest has kept more than half of its connection's window",
+             (int)(sv - st.servers));
+}
+
 static bool unruly_does(storm_server *sv, unruly_fault deed) {
   if (!sv->unruly) return false;
   be_inside(sv, true);

@@ -158,9 +158,10 @@ void unruly_calm(unruly *u) {
   }
 }
 
-void unruly_settle(unruly *u) {
+bool unruly_windows_are_back(const unruly *u) {
   for (gmux__link *l = u->conns.first; l; l = l->next)
-    unruly_conn_settle(gmux__container(l, unruly_conn, link));
+    if (!unruly_conn_window_is_back(gmux__container(l, unruly_conn, link))) return false;
+  return true;
 }
 
 void unruly_drain(unruly *u) {

@@ -142,8 +142,8 @@ bool unruly_do(unruly *u, unruly_fault deed, uint64_t seed);
 /* From now on it behaves: what it holds is answered, windows and limits are wide. Connections that
  * it has told to go away stay so. */
 void unruly_calm(unruly *u);
-/* When calm has lasted: that its clients have given back what they were sent. */
-void unruly_settle(unruly *u);
+/* When calm has lasted: whether each client has given back the window of what it was sent. */
+bool unruly_windows_are_back(const unruly *u);
 /* No new connections; those there get a GOAWAY and end with their last call. It is still to be
  * closed. */
 void unruly_drain(unruly *u);

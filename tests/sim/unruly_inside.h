@@ -216,7 +216,7 @@ extern const rawcutter_handlers unruly_frames; /* owner: the connection */
 /* PINGs and SETTINGS for which the client has had no ACK. */
 void unruly_conn_ack_all(unruly_conn *c);
 /* A client that has taken everything has given back at least half of its window. */
-void unruly_conn_settle(unruly_conn *c);
+bool unruly_conn_window_is_back(const unruly_conn *c);
 /* Unless it is starving them. */
 void unruly_conn_give_windows(unruly_conn *c);
 

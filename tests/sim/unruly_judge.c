@@ -38,12 +38,9 @@ static void take_window_update(unruly_conn *c, const rawview *frame) {
     unruly_breach(c, UNRULY_BREACH_WIRE, "stream %u: a window of %" PRId64, frame->stream, *window);
 }
 
-void unruly_conn_settle(unruly_conn *c) {
+bool unruly_conn_window_is_back(const unruly_conn *c) {
   bool is_at_rest = unruly_conn_is_open(c) && c->streams.count == 0 && c->out.len == 0;
-  if (is_at_rest && c->out_window < c->most_out_window / 2)
-    unruly_breach(c, UNRULY_BREACH_WIRE,
-                  "of a connection's window of %" PRId64 " bytes %" PRId64 " are left at rest",
-                  c->most_out_window, c->out_window);
+  return !is_at_rest || c->out_window >= c->most_out_window / 2;
 }
 
 /* ---- SETTINGS ---- */
