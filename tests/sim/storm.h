@@ -4,9 +4,10 @@
  * A storm is one world made from one number: servers, channels, calls that misbehave in every way
  * the headers allow, and a network that breaks. storm_plan.c draws what will happen, storm_run.c
  * lets it happen, heals it and reads the laws; storm_world.c makes the world, storm_channel.c makes
- * channels and counts with them, storm_client.c starts calls and hears of them, storm_server.c
- * answers them and keeps the ledger, storm_unruly.c has servers that are none of the library's,
- * storm_faults.c breaks and heals, storm_story.c tells.
+ * channels, storm_client.c starts calls and hears of them, storm_served.c
+ * answers them, storm_server.c has the servers, storm_unruly.c has servers that are none of the
+ * library's, storm_faults.c breaks and heals, storm_memory.c knows what memory
+ * is for, storm_story.c tells. The laws are ledger.h's.
  *
  * All that is random comes from the seed. Who draws says on whose behalf (storm_on_behalf), because
  * each move, call and channel has a stream of its own: see storm_plan.h.
@@ -240,9 +241,19 @@ void storm_call_poke(storm_call *c);
 void storm_call_complete(storm_call *c);
 void storm_call_let_go(storm_call *c);
 
-/* ---- storm_server.c ---- */
+/* ---- storm_served.c ---- */
 
 extern const char *const storm_paths[4];
+/* All methods, with handlers that know this life. */
+int storm_served_by(gmux_server *server, storm_life *life);
+void storm_served_poke(storm_served *s);
+void storm_served_complete(storm_served *s);
+void storm_served_look(const storm_served *s); /* L7 of one that goes on */
+/* Some execution of this call ended with OK after so many messages. */
+bool storm_call_was_served(const storm_call *c, unsigned messages);
+
+/* ---- storm_server.c ---- */
+
 bool storm_server_is_open(int i);
 void storm_server_open(int i);
 void storm_server_drain(int i);
@@ -250,11 +261,6 @@ void storm_server_free(int i);
 /* GOAWAY on one of its connections. Not from a handler. False: there is none. */
 bool storm_server_goaway(int i, bool is_abrupt);
 gmux__address storm_server_address(int i);
-void storm_served_poke(storm_served *s);
-void storm_served_complete(storm_served *s);
-void storm_served_look(const storm_served *s); /* L7 of one that goes on */
-/* Some execution of this call ended with OK after so many messages. */
-bool storm_call_was_served(const storm_call *c, unsigned messages);
 
 /* ---- storm_unruly.c ---- */
 
