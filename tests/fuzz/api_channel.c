@@ -305,6 +305,12 @@ static void blocking_start(api_channel *ch, const gmux_call_options *o) {
   if (error) api.blocking = NULL;
 }
 
+static void call_write(fuzz_call *c, gmux_call *call, fuzz_input *in) {
+  gmux_bytes message = api_message(in);
+  caller_write(c, call, &message);
+  gmux_bytes_release(&message);
+}
+
 void api_call_start(fuzz_input *in) {
   uint8_t what = fuzz_u8(in);
   api_channel *ch = &api.channels[what / 16 % API_CHANNELS];
@@ -316,19 +322,16 @@ void api_call_start(fuzz_input *in) {
   }
   int error = 0, checked = gmux_call_options_check(&o, NULL, 0);
   gmux_method_kind kind = (gmux_method_kind)(what % 4);
-  caller_start(ch->handle, kind, what & 4, what & 8 && kind == GMUX_UNARY ? callers.fast : NULL, &o,
-               &error);
+  fuzz_call *c = caller_start(ch->handle, kind, what & 4,
+                              what & 8 && kind == GMUX_UNARY ? callers.fast : NULL, &o, &error);
   bool is_closed = error == GMUX_ERR_CLOSED && ch->is_ended;
   bool is_too_large = error == GMUX_ERR_TOO_LARGE && kind == GMUX_UNARY && what & 4;
   fuzz_law(is_closed || is_too_large || api_is_fine(error, checked), "a call is started: %d",
            error);
   fuzz_law(error != 0 || checked == 0, "a call is started with wrong options");
-}
-
-static void call_write(fuzz_call *c, gmux_call *call, fuzz_input *in) {
-  gmux_bytes message = api_message(in);
-  caller_write(c, call, &message);
-  gmux_bytes_release(&message);
+  if (!c || !c->handle || what < 128) return;
+  call_write(c, c->handle, in);
+  if (c->handle) caller_half_close(c, c->handle);
 }
 
 void api_call_act(fuzz_call *c, gmux_call *call, fuzz_input *in) {

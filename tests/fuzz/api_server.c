@@ -54,18 +54,6 @@ static void server_new(api_server *sv, const gmux_server_options *o) {
   if (error) sv->handle = NULL;
 }
 
-void api_server_open(fuzz_input *in) {
-  api_server *sv = &api.servers[input_below(in, API_SERVERS)];
-  gmux_loop *loop = api.loops[input_below(in, api.loop_count)];
-  if (sv->handle) return;
-  gmux_server_options all = random_options(in);
-  gmux_server_options *o =
-      api_cut(&all, sizeof all, offsetof(gmux_server_options, max_recv_message_bytes), in);
-  *sv = (api_server){.loop = loop};
-  server_new(sv, o);
-  free(o);
-}
-
 /* Twice is once too often. */
 static void server_add_methods(api_server *sv) {
   int error = served_add_methods(sv->handle);
@@ -93,6 +81,23 @@ static void server_listen(api_server *sv, fuzz_input *in) {
            "server %td cannot listen: %d", sv - api.servers, error);
   fuzz_law(error != 0 || !sv->is_ended || api.is_threaded, "a server listens after its end");
   if (error == 0) sv->is_listening = true;
+}
+
+/* Mostly with all that it needs. */
+void api_server_open(fuzz_input *in) {
+  uint8_t what = fuzz_u8(in);
+  api_server *sv = &api.servers[what % API_SERVERS];
+  gmux_loop *loop = api.loops[input_below(in, api.loop_count)];
+  if (sv->handle) return;
+  gmux_server_options all = random_options(in);
+  gmux_server_options *o =
+      api_cut(&all, sizeof all, offsetof(gmux_server_options, max_recv_message_bytes), in);
+  *sv = (api_server){.loop = loop};
+  server_new(sv, o);
+  free(o);
+  if (!sv->handle || what >= 0xe0) return;
+  server_add_methods(sv);
+  server_listen(sv, in);
 }
 
 static void on_closed(void *user_data) {

@@ -1,5 +1,5 @@
 /*
- * law.h: what must hold whatever the input is, and the memory that it may cost.
+ * law.h: what must hold whatever the input is, where FUZZ_REQUIRE would say too little of it.
  *
  * A law that is broken ends the process, so that the fuzzer keeps the input. With GMUX_FUZZ_STORY
  * in the environment each step is told on stderr: that is how a found input is read.
@@ -28,13 +28,11 @@ static inline int fuzz_api_leave(int result) {
 #define FUZZ_API(call)  (fuzz_api_enter(), fuzz_api_leave(call))
 #define FUZZ_VOID(call) (fuzz_api_enter(), (call), (void)fuzz_api_leave(0))
 
-/* ---- memory: the library's alone (gmux_set_allocator); machinery takes its own from libc ---- */
+/* ---- memory, beside what fuzz.h says of it ---- */
 
-/* Before an input: nothing is there, and nothing fails. */
+/* Around each input: fuzz_begin and fuzz_end, and what is counted here. */
 void fuzz_memory_begin(void);
-/* After it: law that nothing is left. */
 void fuzz_memory_end(void);
-size_t fuzz_memory_peak(void); /* bytes, most at once since begin */
 /* The n-th allocation from now (1 is the next) fails, once; 0: none will. */
 void fuzz_memory_fail_at(size_t n);
 /* Whether one ever failed since begin: then GMUX_ERR_NOMEM is an answer. */

@@ -18,6 +18,7 @@ struct rawpeer {
   bool is_ending, is_ended; /* our half: asked for; done, once all was taken */
   rawcutter cutter;
   rawbuf out;
+  size_t out_taken; /* at its front: taken by the transport, and not moved out of the way yet */
   size_t received;
   rawframe **frames;
   size_t frame_count, frame_size;
@@ -101,10 +102,14 @@ static const rawcutter_handlers peer_handlers = {
 
 /* ---- the transport ---- */
 
+static size_t out_left(const rawpeer *p) {
+  return p->out.len - p->out_taken;
+}
+
 static void peer_want(rawpeer *p) {
   unsigned events = 0;
   if (p->state == 0) events |= GMUX__READABLE;
-  if (p->out.len > 0) events |= GMUX__WRITABLE;
+  if (out_left(p) > 0) events |= GMUX__WRITABLE;
   gmux__transport_want(p->transport, events);
 }
 
@@ -116,18 +121,26 @@ static void peer_lose(rawpeer *p, int error) {
   p->state = error;
 }
 
+/* What is left moves rarely, so that a large backlog that leaves in small pieces costs no more. */
+static void out_take(rawpeer *p, size_t n) {
+  p->out_taken += n;
+  if (p->out_taken < p->out.len / 2) return;
+  rawbuf_consume(&p->out, p->out_taken);
+  p->out_taken = 0;
+}
+
 static void peer_flush(rawpeer *p) {
-  while (p->out.len > 0) {
-    gmux__slice slice = {p->out.data, p->out.len};
+  while (out_left(p) > 0) {
+    gmux__slice slice = {p->out.data + p->out_taken, out_left(p)};
     ptrdiff_t n = gmux__transport_write(p->transport, &slice, 1);
     if (n == GMUX_ERR_AGAIN) break;
     if (n < 0) {
-      p->out.len = 0; /* reading goes on: it finds what came before the end, and then why */
+      p->out.len = p->out_taken = 0; /* reading goes on: it finds what came before, and then why */
       break;
     }
-    rawbuf_consume(&p->out, (size_t)n);
+    out_take(p, (size_t)n);
   }
-  if (p->out.len > 0 || !p->is_ending || p->is_ended) return;
+  if (out_left(p) > 0 || !p->is_ending || p->is_ended) return;
   p->is_ended = true;
   gmux__transport_shutdown(p->transport);
 }

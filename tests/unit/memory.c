@@ -8,7 +8,7 @@
 #include <malloc.h>
 #endif
 
-static atomic_size_t alloc_live, alloc_bytes;
+static atomic_size_t alloc_live, alloc_bytes, alloc_peak;
 static atomic_size_t alloc_calls;
 static atomic_size_t alloc_countdown; /* the allocation that takes it from 1 to 0 fails; 0: none */
 static atomic_bool alloc_failed;
@@ -34,10 +34,17 @@ static size_t bytes_of(void *ptr) {
 #endif
 }
 
+static void bytes_grow(size_t more) {
+  size_t bytes = atomic_fetch_add(&alloc_bytes, more) + more;
+  size_t peak = atomic_load(&alloc_peak);
+  while (peak < bytes && !atomic_compare_exchange_weak(&alloc_peak, &peak, bytes))
+    ;
+}
+
 static void *alloc_counted(void *ptr) {
   if (!ptr) return NULL;
   atomic_fetch_add(&alloc_live, 1);
-  atomic_fetch_add(&alloc_bytes, bytes_of(ptr));
+  bytes_grow(bytes_of(ptr));
   return ptr;
 }
 
@@ -58,7 +65,9 @@ static void *hook_realloc(void *ptr, size_t size, void *user_data) {
   if (alloc_must_fail()) return NULL;
   size_t before = bytes_of(ptr);
   void *moved = realloc(ptr, size ? size : 1);
-  if (moved) atomic_fetch_add(&alloc_bytes, bytes_of(moved) - before);
+  if (!moved) return NULL;
+  atomic_fetch_sub(&alloc_bytes, before);
+  bytes_grow(bytes_of(moved));
   return moved;
 }
 
@@ -76,6 +85,10 @@ size_t test_alloc_live(void) {
 
 size_t test_alloc_bytes(void) {
   return atomic_load(&alloc_bytes);
+}
+
+size_t test_alloc_peak(void) {
+  return atomic_exchange(&alloc_peak, atomic_load(&alloc_bytes));
 }
 
 size_t test_alloc_calls(void) {

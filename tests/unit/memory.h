@@ -13,9 +13,11 @@
 /* For the whole program, before anything is allocated. False: gmux takes no allocator now. */
 bool test_alloc_install(void);
 
-size_t test_alloc_live(void);  /* blocks not freed yet */
+size_t test_alloc_live(void); /* blocks not freed yet */
 /* Bytes in them, as the allocator counts; 0 where it cannot be asked (malloc_usable_size). */
 size_t test_alloc_bytes(void);
+/* The most of them at once since this was asked the last time. */
+size_t test_alloc_peak(void);
 size_t test_alloc_calls(void); /* malloc, calloc, realloc so far */
 /* The n-th allocation from now (1 is the next) fails, once; 0: none will. */
 void test_alloc_fail_at(size_t n);
