@@ -52,11 +52,11 @@ static void publish(proxy *p) {
   pthread_cond_broadcast(&p->changed);
 }
 
-/* Connections that were there when the command was given are there for the command. */
+/* Connections that were there when the command was given are there for the command: the poll that
+ * saw the wake-up has seen them. */
 static void take_command(proxy *p) {
   uint64_t ignored;
   if (read(p->wake, &ignored, sizeof ignored) < 0) return;
-  proxy_crowd_accept(&p->own.crowd);
   pthread_mutex_lock(&p->lock);
   command *c = p->command;
   pthread_mutex_unlock(&p->lock);

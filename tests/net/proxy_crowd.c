@@ -133,7 +133,7 @@ static void link_add(proxy_crowd *c, int client) {
     c->home.count[PROXY_ENDED]++;
 }
 
-void proxy_crowd_accept(proxy_crowd *c) {
+static void accept_all(proxy_crowd *c) {
   if (c->listener < 0 || c->now_ns < c->accept_again_ns) return;
   int client;
   while ((client = accept4(c->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
@@ -196,7 +196,7 @@ void proxy_crowd_step(proxy_crowd *c) {
   for (size_t i = 0; i < c->link_count; i++)
     proxy_link_step(c->links[i], c->fds + FIXED_FDS + 2 * i, c->now_ns);
   proxy_crowd_free_dead(c);
-  if (c->fds[1].revents) proxy_crowd_accept(c);
+  if (c->fds[1].revents) accept_all(c);
 }
 
 /* ---- faults ---- */

@@ -37,8 +37,7 @@ bool proxy_crowd_wait(proxy_crowd *c, int wake);
 /* And does what follows from it. */
 void proxy_crowd_step(proxy_crowd *c);
 
-/* Between two steps: who has connected is among the links from now on; who is over no more. */
-void proxy_crowd_accept(proxy_crowd *c);
+/* Those that an act has just ended are links no more. */
 void proxy_crowd_free_dead(proxy_crowd *c);
 
 /* As the functions of proxy.h. */

@@ -270,10 +270,12 @@ static void way_read(proxy_link *l, int w, uint64_t now_ns) {
 
 /* ---- writing ---- */
 
-/* Who should take it is gone. What he said before that is still passed on. */
+/* Who should take it is gone, by a reset that only the first function is told of. What he said
+ * before that is still passed on. */
 static void way_refused(proxy_link *l, int w) {
   way_lose(&l->ways[w]);
   l->ways[!w].is_end_a_reset = true;
+  if (l->ways[!w].is_shut) link_over(l, side_reset);
 }
 
 static size_t way_ready(const proxy_link *l, int w, uint64_t now_ns, const uint8_t **bytes) {

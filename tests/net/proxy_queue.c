@@ -58,13 +58,12 @@ static void corrupt(proxy_queue *q, size_t bytes) {
   }
 }
 
-/* Not before what came last. */
+/* Whatever is drawn, nothing overtakes what came before it: the queue is left in order. */
 static uint64_t draw_due(proxy_queue *q, uint64_t now_ns) {
   const proxy_way_faults *f = q->faults;
   uint64_t due = now_ns + (uint64_t)f->delay_ms * MS_NS;
   if (f->jitter_ms) due += proxy_random_below(&q->jitter, (uint64_t)f->jitter_ms * MS_NS + 1);
-  if (due > q->last_due_ns) q->last_due_ns = due;
-  return q->last_due_ns;
+  return due;
 }
 
 void proxy_queue_put(proxy_queue *q, size_t bytes, uint64_t now_ns) {
@@ -77,7 +76,7 @@ void proxy_queue_put(proxy_queue *q, size_t bytes, uint64_t now_ns) {
 
 void proxy_queue_put_end(proxy_queue *q, uint64_t now_ns) {
   q->has_end = true;
-  draw_due(q, now_ns);
+  q->end_due_ns = draw_due(q, now_ns);
 }
 
 void proxy_queue_drop(proxy_queue *q) {
@@ -120,11 +119,11 @@ void proxy_queue_take(proxy_queue *q, size_t bytes, uint64_t now_ns) {
 }
 
 bool proxy_queue_is_at_end(const proxy_queue *q, uint64_t now_ns) {
-  return q->has_end && q->used == 0 && now_ns >= q->last_due_ns;
+  return q->has_end && q->used == 0 && now_ns >= q->end_due_ns;
 }
 
 uint64_t proxy_queue_due_ns(const proxy_queue *q) {
-  if (q->piece_count == 0) return q->has_end ? q->last_due_ns : PROXY_NEVER_NS;
+  if (q->piece_count == 0) return q->has_end ? q->end_due_ns : PROXY_NEVER_NS;
   uint64_t due = q->pieces[q->first].due_ns;
   return q->faults->bytes_per_s && due < q->free_at_ns ? q->free_at_ns : due;
 }

@@ -25,8 +25,8 @@ typedef struct proxy_queue {
   size_t capacity, start, used;
   proxy_piece pieces[PROXY_PIECES]; /* another ring */
   unsigned first, piece_count;
-  uint64_t last_due_ns; /* of what came last: nothing overtakes it */
-  uint64_t free_at_ns;  /* when the bandwidth lets the next byte go */
+  uint64_t end_due_ns;
+  uint64_t free_at_ns; /* when the bandwidth lets the next byte go */
   bool has_end;
   uint64_t put, taken; /* bytes, ever */
   uint64_t corrupted;

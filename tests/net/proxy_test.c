@@ -257,6 +257,20 @@ static void who_reads_nothing_holds_back_who_sends(void) {
   part(e);
 }
 
+static void who_talks_to_somebody_that_has_gone_is_reset(void) {
+  start(&no_faults);
+  ends e = join();
+  close(e.server);
+  CU_ASSERT_EQUAL(next(e.client), '.');
+  struct pollfd told = {.fd = e.client};
+  for (int ms = 0; ms < WAIT_MS && !told.revents; ms += 10) {
+    send(e.client, "?", 1, MSG_NOSIGNAL);
+    poll(&told, 1, 10);
+  }
+  CU_ASSERT(told.revents & POLLERR);
+  close(e.client);
+}
+
 static void where_the_server_refuses_the_client_is_reset(void) {
   start(&no_faults);
   close(listener);
@@ -417,6 +431,17 @@ static void one_connection_can_be_closed_and_the_others_live(void) {
   part(b);
 }
 
+/* A socket that is closed with unread bytes would send a RST. */
+static void a_close_is_in_good_order_though_bytes_were_not_read(void) {
+  start(&(proxy_faults){.way[PROXY_UP] = {.flow = PROXY_STALL}});
+  ends e = join();
+  say(e.client, 0, 10);
+  CU_ASSERT_EQUAL(proxy_do(p, 1, PROXY_UP, PROXY_CLOSE), 1);
+  CU_ASSERT_EQUAL(next(e.client), '.');
+  CU_ASSERT_EQUAL(next(e.server), '.');
+  part(e);
+}
+
 static void half_a_close_leaves_the_other_way_open(void) {
   start(&no_faults);
   ends e = join();
@@ -496,6 +521,11 @@ static void a_mute_proxy_accepts_and_says_nothing(void) {
   heal();
   int server = answer();
   CU_ASSERT_EQUAL(hear(server, 0, 10), 10);
+  set(&(proxy_faults){.is_mute = true}); /* for who is there, too */
+  say(server, 0, 10);
+  CU_ASSERT(is_silent(client));
+  heal();
+  CU_ASSERT_EQUAL(hear(client, 0, 10), 10);
   part((ends){client, server});
 }
 
@@ -607,6 +637,7 @@ static void an_idle_connection_is_closed_or_forgotten(void) {
   CU_ASSERT(proxy_wait(p, PROXY_IDLED, 2, WAIT_MS));
   say(forgotten.client, 0, 10);
   CU_ASSERT(is_silent(forgotten.server));
+  CU_ASSERT_EQUAL(count(PROXY_IDLED), 2); /* it is done once */
   part(forgotten);
 }
 
@@ -702,6 +733,7 @@ static void faults_in_words_are_the_same_faults_again(void) {
 static const test_case cases[] = {TEST(bytes_and_the_end_of_each_way_go_through),
                                   TEST(a_reset_goes_through),
                                   TEST(who_reads_nothing_holds_back_who_sends),
+                                  TEST(who_talks_to_somebody_that_has_gone_is_reset),
                                   TEST(where_the_server_refuses_the_client_is_reset),
                                   TEST(new_connections_can_be_led_elsewhere),
                                   TEST(a_delay_holds_back_bytes_and_the_end_and_keeps_their_order),
@@ -713,6 +745,7 @@ static const test_case cases[] = {TEST(bytes_and_the_end_of_each_way_go_through)
                                   TEST(all_connections_can_be_reset),
                                   TEST(what_is_done_to_all_is_done_to_who_has_just_connected),
                                   TEST(one_connection_can_be_closed_and_the_others_live),
+                                  TEST(a_close_is_in_good_order_though_bytes_were_not_read),
                                   TEST(half_a_close_leaves_the_other_way_open),
                                   TEST(a_side_can_vanish_without_the_other_being_told),
                                   TEST(a_forgotten_connection_is_silent_on_both_sides),

@@ -62,7 +62,7 @@ struct client {
   lane *lanes;
   unsigned running;
   ev_signal stop;
-  ev_timer replace, rotate, leak, give_up;
+  ev_timer replace, rotate, trim, leak, give_up;
   pthread_t threads[BLOCKING_THREADS];
   atomic_uint threads_begun;
 };
@@ -394,6 +394,11 @@ static void on_give_up(struct ev_loop *ev, ev_timer *timer, int events) {
   ev_break(ev, EVBREAK_ALL);
 }
 
+static void on_trim(struct ev_loop *ev, ev_timer *timer, int events) {
+  (void)ev, (void)timer, (void)events;
+  soak_self_trim();
+}
+
 /* --leak: what a soak is there to find. */
 static void on_leak(struct ev_loop *ev, ev_timer *timer, int events) {
   (void)ev, (void)events;
@@ -435,6 +440,7 @@ static void client_start(client *c) {
   ev_init(&c->give_up, on_give_up);
   every(c, &c->replace, on_replace, REPLACE_S);
   every(c, &c->rotate, on_rotate, ROTATE_S);
+  every(c, &c->trim, on_trim, 1);
   ev_init(&c->leak, on_leak);
   if (c->shared->leak_bytes) every(c, &c->leak, on_leak, 1);
 }
@@ -448,6 +454,7 @@ static bool is_closing(const client *c) {
 static void client_stop(client *c) {
   ev_timer_stop(c->ev, &c->replace);
   ev_timer_stop(c->ev, &c->rotate);
+  ev_timer_stop(c->ev, &c->trim);
   ev_timer_stop(c->ev, &c->leak);
   ev_timer_stop(c->ev, &c->give_up);
   ev_signal_stop(c->ev, &c->stop);

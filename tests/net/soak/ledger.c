@@ -178,6 +178,10 @@ void soak_self_begin(soak_self *self) {
   if (gmux_set_allocator(&allocator)) abort();
 }
 
+void soak_self_trim(void) {
+  malloc_trim(0);
+}
+
 void soak_self_end(soak_self *self) {
   size_t fds = count_fds();
   atomic_store(&self->left_blocks, (unsigned)atomic_load(&self->live_blocks));

@@ -97,6 +97,9 @@ void soak_settle_all(soak_shared *shared);
 
 /* Has gmux count its memory into *self, and notes the descriptors. */
 void soak_self_begin(soak_self *self);
+/* Gives back to the system what malloc keeps: what is then seen from outside is what is in use, not
+ * the record of it. Each second, so that memory can be seen to stay flat. */
+void soak_self_trim(void);
 /* All has been closed: what is left of either. */
 void soak_self_end(soak_self *self);
 

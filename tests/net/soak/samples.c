@@ -10,13 +10,21 @@ enum { TENTHS = 10, PLOT_COLUMNS = 72, PLOT_ROWS = 12 };
 /* Student's t of 1 in 1,000 with TENTHS - 2 degrees of freedom. */
 #define STUDENT_T 4.501
 
-void samples_add(samples *s, double value) {
+void samples_note(samples *s, double value) {
+  s->sum += value;
+  s->noted++;
+}
+
+void samples_end_second(samples *s) {
+  if (s->noted == 0) return;
   if (s->count == s->room) {
     s->room = s->room ? 2 * s->room : 1024;
     s->values = realloc(s->values, s->room * sizeof *s->values);
     if (!s->values) abort();
   }
-  s->values[s->count++] = value;
+  s->values[s->count++] = s->sum / s->noted;
+  s->sum = 0;
+  s->noted = 0;
 }
 
 void samples_free(samples *s) {

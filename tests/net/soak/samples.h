@@ -6,11 +6,15 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+/* A figure is noted several times a second; each second's average is a value. */
 typedef struct samples {
-  double *values; /* one a second */
+  double *values;
   size_t count, room;
+  double sum; /* of this second */
+  unsigned noted;
 } samples;
-void samples_add(samples *s, double value);
+void samples_note(samples *s, double value);
+void samples_end_second(samples *s); /* nothing, when none was noted */
 void samples_free(samples *s);
 
 /* Of a process: what it has for itself alone (RssAnon, bytes), its descriptors, its threads. False:

@@ -200,6 +200,11 @@ static void on_sigterm(struct ev_loop *loop, ev_signal *signal, int events) {
   gmux_server_drain(signal->data, SOAK_DRAIN_MS, on_gone, NULL);
 }
 
+static void on_trim(struct ev_loop *loop, ev_timer *timer, int events) {
+  (void)loop, (void)timer, (void)events;
+  soak_self_trim();
+}
+
 int soak_serve(soak_shared *s, unsigned berth) {
   shared = s;
   soak_self *self = &s->berths[berth].self;
@@ -215,9 +220,13 @@ int soak_serve(soak_shared *s, unsigned berth) {
   ev_signal_init(&sigterm, on_sigterm, SIGTERM);
   sigterm.data = server;
   ev_signal_start(ev, &sigterm);
+  ev_timer trim;
+  ev_timer_init(&trim, on_trim, 1, 1);
+  ev_timer_start(ev, &trim);
   if (write(SOAK_READY_FD, "", 1) != 1) return 1;
   ev_run(ev, 0);
   ev_signal_stop(ev, &sigterm);
+  ev_timer_stop(ev, &trim);
   gmux_tls_free(tls);
   gmux_server_free(server);
   soak_must(gmux_loop_stop(loop));

@@ -32,8 +32,12 @@ static const char usage[] =
     "  soak --weather 200             a change of the weather each 200 ms, instead of each second\n"
     "  soak --leak 100                the client loses 100 bytes a second: does the soak notice?\n";
 
-enum { LATE_BOUND_MS = 2000, CLIENT_END_S = 150, TICK_MS = 20 };
-#define S_NS UINT64_C(1000000000)
+enum { LATE_BOUND_MS = 2000, CLIENT_END_S = 150, TICK_MS = 20, NOTE_MS = 100 };
+#define MS_NS UINT64_C(1000000)
+#define S_NS  UINT64_C(1000000000)
+
+/* What is watched: of the client, and of the server that is never restarted. */
+enum { MEMORY, GMUX, FDS, THREADS, SERVER_MEMORY, SERVER_GMUX, SERVER_FDS, SERIES };
 
 typedef struct soak {
   unsigned seconds;
@@ -43,7 +47,7 @@ typedef struct soak {
   test_cert *cert;
   pid_t client;
   bool is_client_gone; /* and should not be, or in disorder */
-  samples memory, gmux, server_memory, server_gmux, fds, server_fds, threads;
+  samples series[SERIES];
 } soak;
 
 /* ---- set up ---- */
@@ -79,18 +83,18 @@ static void start(soak *s) {
 
 /* ---- the run ---- */
 
-static void sample(soak *s) {
+static void note(soak *s) {
   sample_process client, server;
   if (!sample_take(&client, s->client) ||
       !sample_take(&server, s->fleet.berths[s->fleet.serving[0]].pid))
     return;
-  samples_add(&s->memory, client.memory);
-  samples_add(&s->gmux, (double)atomic_load(&s->shared->client.live_bytes));
-  samples_add(&s->fds, client.fds);
-  samples_add(&s->threads, client.threads);
-  samples_add(&s->server_memory, server.memory);
-  samples_add(&s->server_gmux, (double)atomic_load(&s->shared->berths[0].self.live_bytes));
-  samples_add(&s->server_fds, server.fds);
+  samples_note(&s->series[MEMORY], client.memory);
+  samples_note(&s->series[GMUX], (double)atomic_load(&s->shared->client.live_bytes));
+  samples_note(&s->series[FDS], client.fds);
+  samples_note(&s->series[THREADS], client.threads);
+  samples_note(&s->series[SERVER_MEMORY], server.memory);
+  samples_note(&s->series[SERVER_GMUX], (double)atomic_load(&s->shared->berths[0].self.live_bytes));
+  samples_note(&s->series[SERVER_FDS], server.fds);
 }
 
 static bool is_client_there(soak *s) {
@@ -106,7 +110,7 @@ static void tick(void) {
 }
 
 static void run(soak *s) {
-  uint64_t began = soak_now_ns(), next_sample = began;
+  uint64_t began = soak_now_ns(), next_note = began, next_second = began + S_NS;
   while (soak_now_ns() - began < s->seconds * S_NS) {
     tick();
     fleet_step(&s->fleet);
@@ -115,9 +119,13 @@ static void run(soak *s) {
       fprintf(stderr, "soak: the client has gone\n");
       return;
     }
-    if (soak_now_ns() < next_sample) continue;
-    next_sample += S_NS;
-    sample(s);
+    if (soak_now_ns() < next_note) continue;
+    note(s);
+    next_note += NOTE_MS * MS_NS;
+    if (soak_now_ns() < next_second) continue;
+    next_second += S_NS;
+    for (int i = 0; i < SERIES; i++)
+      samples_end_second(&s->series[i]);
   }
 }
 
@@ -154,14 +162,17 @@ static bool say(bool is_good, const char *format, ...) {
 }
 
 static void print_plots(const soak *s) {
-  samples_plot("memory, MiB",
-               (samples_curve[]){{'C', "client: RssAnon", &s->memory},
-                                 {'c', "client: what gmux has allocated", &s->gmux},
-                                 {'S', "the server that is never restarted", &s->server_memory},
-                                 {'s', "what gmux has allocated there", &s->server_gmux}},
-               4, 1048576);
-  samples_plot("descriptors",
-               (samples_curve[]){{'c', "client", &s->fds}, {'s', "server", &s->server_fds}}, 2, 1);
+  samples_plot(
+      "memory, MiB",
+      (samples_curve[]){{'C', "client: RssAnon", &s->series[MEMORY]},
+                        {'c', "client: what gmux has allocated", &s->series[GMUX]},
+                        {'S', "the server that is never restarted", &s->series[SERVER_MEMORY]},
+                        {'s', "what gmux has allocated there", &s->series[SERVER_GMUX]}},
+      4, 1048576);
+  samples_plot(
+      "descriptors",
+      (samples_curve[]){{'c', "client", &s->series[FDS]}, {'s', "server", &s->series[SERVER_FDS]}},
+      2, 1);
   putchar('\n');
 }
 
@@ -236,13 +247,13 @@ static int verdict(const soak *s) {
             c->left_blocks, c->left_fds);
   ok &= say(s->fleet.misbehaved == 0, "so it was with every server that was not killed (%u not)",
             s->fleet.misbehaved);
-  ok &= judge_growth("client, RssAnon", &s->memory);
-  ok &= judge_growth("client, gmux", &s->gmux);
-  ok &= judge_growth("server, RssAnon", &s->server_memory);
-  ok &= judge_growth("server, gmux", &s->server_gmux);
+  ok &= judge_growth("client, RssAnon", &s->series[MEMORY]);
+  ok &= judge_growth("client, gmux", &s->series[GMUX]);
+  ok &= judge_growth("server, RssAnon", &s->series[SERVER_MEMORY]);
+  ok &= judge_growth("server, gmux", &s->series[SERVER_GMUX]);
   printf(
       "at most: %.0f descriptors and %.0f threads in the client, %.0f descriptors in the server\n",
-      highest(&s->fds), highest(&s->threads), highest(&s->server_fds));
+      highest(&s->series[FDS]), highest(&s->series[THREADS]), highest(&s->series[SERVER_FDS]));
   return ok ? 0 : 1;
 }
 
