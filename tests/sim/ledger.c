@@ -136,7 +136,7 @@ static void tell_all(const ledger_channel *ch, const ledger_call *c) {
   fflush(stdout);
 }
 
-static void tell_law(ledger_law_id law, const char *format, va_list args) {
+static void GMUX_PRINTF(2, 0) tell_law(ledger_law_id law, const char *format, va_list args) {
   uint64_t now_us = book.reader ? book.reader->now_ns() / 1000 : 0;
   printf("# LAW %s is broken at %llu.%03llu ms (%s): ", laws[law].name,
          (unsigned long long)(now_us / 1000), (unsigned long long)(now_us % 1000),
@@ -145,8 +145,8 @@ static void tell_law(ledger_law_id law, const char *format, va_list args) {
   printf("\n");
 }
 
-static void law_break(ledger_law_id law, const ledger_channel *ch, const ledger_call *c,
-                      const char *format, va_list args) {
+static void GMUX_PRINTF(4, 0) law_break(ledger_law_id law, const ledger_channel *ch,
+                                        const ledger_call *c, const char *format, va_list args) {
   if (book.is_telling) return;
   book.is_telling = true;
   if (book.broken++ < TOLD_LAWS) tell_law(law, format, args);
