@@ -185,6 +185,11 @@ static void the_slower_limit_of_link_and_address_holds(void) {
   CU_ASSERT_EQUAL(side_write(&client, "abcd"), 4);
   sim_run_for(world, S);
   CU_ASSERT_STRING_EQUAL(server.data, "abc");
+  sim_net_drip(world, &at, SIM_TO_SERVER, 1);
+  sim_link_drip(link, SIM_TO_SERVER, 1000);
+  CU_ASSERT_EQUAL(side_write(&client, "efgh"), 4);
+  sim_run_for(world, 2 * S);
+  CU_ASSERT_STRING_EQUAL(server.data, "abcde");
 }
 
 /* 100,000 bytes a second are 101 each time, not 100,000 turns. */
@@ -256,6 +261,7 @@ static void an_unanswered_dial_goes_on_when_syns_come_through(void) {
   sim_net_blackhole(world, &at, 0); /* is not what it waits for */
   sim_run_for(world, S);
   CU_ASSERT_EQUAL(accepted + dialed, 0);
+  CU_ASSERT_EQUAL(happened()->dials_unanswered, 1);
   sim_net_dial_fate(world, &at, SIM_DIAL_CONNECTS);
   sim_run_for(world, 20 * MS);
   CU_ASSERT_EQUAL(dial_error, 0);
@@ -270,6 +276,20 @@ static void lost_syns_leave_links_alone(void) {
   sim_run(world);
   CU_ASSERT_STRING_EQUAL(server.data, "a");
   CU_ASSERT_STRING_EQUAL(client.data, "b");
+}
+
+static void syns_that_are_lost_later_do_not_touch_an_answer(void) {
+  sim_net(world)->latency_ns = 10 * MS;
+  sides_dial(&at);
+  sim_run_for(world, 15 * MS);
+  sim_net_dial_fate(world, &at, SIM_DIAL_UNANSWERED);
+  sim_net_blackhole(world, &at, SIM_TO_CLIENT);
+  sim_run_for(world, S);
+  CU_ASSERT_EQUAL(dialed, 0);
+  sim_net_blackhole(world, &at, 0);
+  sim_run_for(world, 10 * MS);
+  CU_ASSERT_EQUAL(dialed, 1);
+  CU_ASSERT_EQUAL(dial_error, 0);
 }
 
 /* The server had taken it, and finds that nobody is there. */
@@ -305,6 +325,7 @@ static const test_case cases[] = {
     TEST(an_unanswered_dial_times_out_as_linux_does),
     TEST(an_unanswered_dial_goes_on_when_syns_come_through),
     TEST(lost_syns_leave_links_alone),
+    TEST(syns_that_are_lost_later_do_not_touch_an_answer),
     TEST(a_dial_whose_answer_never_comes_times_out),
     TESTS_END,
 };

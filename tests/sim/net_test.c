@@ -256,6 +256,39 @@ static void a_hung_name_is_never_answered_and_can_be_cancelled(void) {
   CU_ASSERT_EQUAL(sim_net_live(world).resolves, 0);
 }
 
+enum { QUESTIONS = 1000 };
+static struct {
+  gmux__resolve *resolve;
+  uint64_t due_ns;
+} asked[QUESTIONS];
+static uint64_t answered_last_ns;
+static size_t answered_in_time;
+
+static void note_answer(void *arg, int error, const gmux__address *addresses, size_t count,
+                        const char *why) {
+  (void)error, (void)addresses, (void)count, (void)why;
+  size_t i = *(size_t *)arg;
+  answered_in_time += asked[i].due_ns == sim_now(world) && asked[i].due_ns >= answered_last_ns;
+  answered_last_ns = sim_now(world);
+}
+
+/* However many others are taken back from among them. */
+static void all_that_is_under_way_arrives_at_its_time(void) {
+  static size_t numbers[QUESTIONS];
+  for (size_t i = 0; i < QUESTIONS; i++) {
+    sim_net(world)->dns_latency_ns = gmux__loop_random(loop) % (10 * MS);
+    asked[i].due_ns = sim_now(world) + sim_net(world)->dns_latency_ns;
+    numbers[i] = i;
+    CU_ASSERT_EQUAL_FATAL(
+        gmux__loop_resolve(loop, &asked[i].resolve, "nobody", 1, note_answer, &numbers[i]), 0);
+  }
+  for (size_t i = 0; i < QUESTIONS; i += 2)
+    gmux__resolve_cancel(asked[i].resolve);
+  answered_in_time = answered_last_ns = 0;
+  sim_run_for(world, 10 * MS);
+  CU_ASSERT_EQUAL(answered_in_time, QUESTIONS / 2);
+}
+
 static void a_cancelled_question_is_silent(void) {
   ask("nobody");
   gmux__resolve_cancel(question);
@@ -337,6 +370,7 @@ static const test_case cases[] = {
     TEST(a_forgotten_name_does_not_exist),
     TEST(what_is_said_of_a_name_later_holds),
     TEST(a_hung_name_is_never_answered_and_can_be_cancelled),
+    TEST(all_that_is_under_way_arrives_at_its_time),
     TEST(a_cancelled_question_is_silent),
     TEST(the_living_are_counted),
     TEST(the_world_makes_no_allocation_of_the_library),

@@ -103,13 +103,24 @@ static void the_peer_of_one_that_gave_up_is_reset_when_it_speaks(void) {
   sim_net_blackhole(world, &at, SIM_BOTH_WAYS);
   CU_ASSERT_EQUAL(side_write(&client, "lost with it"), 12);
   sim_run_for(world, 2 * S);
-  side_close(&client);
   sim_net_blackhole(world, &at, 0);
   sim_run_for(world, S);
   CU_ASSERT_EQUAL(server.calls, 0);
   CU_ASSERT_EQUAL(side_write(&server, "anybody?"), 8);
   sim_run(world);
   CU_ASSERT_EQUAL(server.end, GMUX_ERR_IO);
+}
+
+static void one_that_gave_up_says_no_goodbye(void) {
+  dial_options.user_timeout_ms = 1000;
+  sides_connect();
+  sim_net_blackhole(world, &at, SIM_BOTH_WAYS);
+  CU_ASSERT_EQUAL(side_write(&client, "lost with it"), 12);
+  sim_run_for(world, 2 * S);
+  side_close(&client);
+  sim_net_blackhole(world, &at, 0);
+  sim_run_for(world, S);
+  CU_ASSERT_EQUAL(server.calls, 0);
 }
 
 /* Linux counts the probes of a window that stays closed, too. */
@@ -160,6 +171,16 @@ static void beside_a_user_timeout_that_says_when_probes_are_enough(void) {
   sim_run_for(world, 12 * S - 1);
   CU_ASSERT_EQUAL(client.end, 0);
   sim_run_for(world, 1); /* the first probe behind it, and one was unanswered */
+  CU_ASSERT_EQUAL(client.end, GMUX_ERR_TIMEOUT);
+}
+
+/* Silence alone is not enough: one has to ask. */
+static void a_user_timeout_shorter_than_the_idle_time_still_waits_for_a_probe(void) {
+  dial_with_keepalive(5000);
+  sim_net_blackhole(world, &at, SIM_BOTH_WAYS);
+  sim_run_for(world, 12 * S - 1);
+  CU_ASSERT_EQUAL(client.end, 0);
+  sim_run_for(world, 1);
   CU_ASSERT_EQUAL(client.end, GMUX_ERR_TIMEOUT);
 }
 
@@ -220,9 +241,11 @@ static const test_case cases[] = {
     TEST(an_acknowledgement_that_is_lost_is_none),
     TEST(what_arrived_before_is_readable_after_giving_up),
     TEST(the_peer_of_one_that_gave_up_is_reset_when_it_speaks),
+    TEST(one_that_gave_up_says_no_goodbye),
     TEST(a_peer_that_does_not_read_ends_who_fills_its_buffer),
     TEST(keepalive_ends_an_idle_link_into_a_black_hole),
     TEST(beside_a_user_timeout_that_says_when_probes_are_enough),
+    TEST(a_user_timeout_shorter_than_the_idle_time_still_waits_for_a_probe),
     TEST(keepalive_counts_from_the_last_packet),
     TEST(one_answered_probe_forgives_all),
     TEST(keepalive_finds_a_peer_that_gave_up_in_silence),

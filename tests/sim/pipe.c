@@ -233,7 +233,6 @@ static void ring_put_slices(sim_pipe *pipe, const gmux__slice *slices, size_t le
 void sim_pipe_read(sim_pipe *pipe, uint8_t *buf, size_t len) {
   size_t at = (size_t)(pipe->read % pipe->ring_len);
   size_t first = size_min(len, pipe->ring_len - at);
-  if (sim_pipe_room(pipe) == 0) pipe->moved_ns = pipe->owner->sim->now_ns;
   memcpy(buf, pipe->ring + at, first);
   memcpy(buf + first, pipe->ring, len - first);
   pipe->read += len;

@@ -28,7 +28,7 @@ typedef struct sim_pipe {
   uint64_t drips_at_ns; /* not before this, where there is one */
   uint64_t arrived_ns;  /* when the last bytes did */
   uint64_t acked_ns;    /* when the writer last heard of some */
-  uint64_t moved_ns;    /* when bytes last went out of the writer's queue, or into an empty one */
+  uint64_t moved_ns;    /* when one was acknowledged, or was written while none waited for that */
   bool is_cut;          /* what is written from now on is thrown away */
   bool has_eof, has_reset; /* arrived; a reset ends the reader's own writing, too */
 } sim_pipe;
