@@ -221,7 +221,7 @@ static void law_of_backoff(const ledger_channel *ch, uint64_t now_ns) {
 /* While its loop was stopped the application may have asked for it, any time since the last look.
  */
 static void attempt_begins(ledger_channel *ch, uint64_t now_ns) {
-  bool was_stopped = ledger_due(0) == now_ns;
+  bool was_stopped = ledger_due(0) > ch->dials.looked_ns;
   if (is_forgiven(ch)) ch->dials.failures = 0;
   if (ch->dials.failures > 0) law_of_backoff(ch, now_ns);
   ch->dials.at_ns = was_stopped ? ch->dials.looked_ns : now_ns;
