@@ -229,6 +229,13 @@ static void line_is_lost(gmux__line *line) {
   gmux__endpoint_spread_redial(e, line);
 }
 
+/* It was the last, and attempts have failed while it did not answer: who does not want to wait for
+ * the next one hears of it now, as if that had failed now. */
+static void line_leave(gmux__endpoint *e) {
+  if (gmux__endpoint_is_held_back(e)) e->handlers->on_failed(e->owner);
+  gmux__endpoint_changed(e);
+}
+
 static void line_say_end(gmux__line *line, const char *what) {
   line->is_end_told = line->is_end_told || gmux__conn_get_state(line->conn) == GMUX__CONN_CLOSED;
   gmux__conn_log(line->conn, GMUX_LOG_INFO, "client", "%s: %s", what,
@@ -249,7 +256,7 @@ static void line_on_draining(gmux__conn *conn, void *owner) {
   }
   line_say_end(line, is_closed ? "lost" : "no more calls");
   gmux__line_set_state(line, GMUX__LINE_DRAINING);
-  gmux__endpoint_changed(e);
+  line_leave(e);
 }
 
 static void line_lose_race(gmux__line *line) {
@@ -280,7 +287,7 @@ static void line_on_closed(gmux__conn *conn, void *owner) {
   gmux__conn_free(conn); /* its memory, and so its words, stay until the end of the turn */
   line->conn = NULL;
   gmux__line_release(line);
-  gmux__endpoint_changed(e);
+  line_leave(e);
 }
 
 static const gmux__conn_handlers conn_handlers = {
