@@ -21,6 +21,10 @@ static const struct {
     [LAW_CONNECTIONS] = {"CONNECTIONS", "never more connections than the options allow"},
     [LAW_DIALS] = {"DIALS", "never more or earlier dials than options and backoff allow"},
     [LAW_PINGS] = {"PINGS", "no PING that a server with default settings would punish"},
+    [LAW_PLACES] = {"PLACES", "no call is put on a connection that drains or is suspect"},
+    [LAW_WAITS] = {"WAITS", "nobody who waits is overtaken, waits in vain or must not wait"},
+    [LAW_SILENCE] = {"SILENCE", "no connection outlives its silence, or the time to drain"},
+    [LAW_RETRIES] = {"RETRIES", "what is proven unprocessed is tried again"},
     [LAW_QUEUES] = {"QUEUES", "every queue is bounded"},
     [LAW_LEAKS] = {"LEAKS", "nothing is left when all is over"},
     [LAW_RECOVERY] = {"RECOVERY", "after the faults heal, calls succeed within a bound"},
@@ -74,6 +78,10 @@ uint64_t ledger_now(void) {
 uint64_t ledger_due(uint64_t at_ns) {
   uint64_t stopped_ns = book.reader->stopped_until_ns ? book.reader->stopped_until_ns() : 0;
   return at_ns > stopped_ns ? at_ns : stopped_ns;
+}
+
+uint64_t ledger_heard(gmux__transport *transport) {
+  return transport && book.reader->heard_ns ? book.reader->heard_ns(transport) : ledger_now();
 }
 
 gmux__list *ledger_channels(void) {

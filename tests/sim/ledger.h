@@ -36,6 +36,10 @@ typedef enum ledger_law_id {
   LAW_CONNECTIONS,
   LAW_DIALS,
   LAW_PINGS,
+  LAW_PLACES,
+  LAW_WAITS,
+  LAW_SILENCE,
+  LAW_RETRIES,
   LAW_QUEUES,
   LAW_LEAKS,
   LAW_RECOVERY,
@@ -64,6 +68,8 @@ typedef struct ledger_reader {
   void (*tell_replay)(void); /* the last line: the command that does it again */
   /* Loops were stopped until then: what was due before may have come so late. */
   uint64_t (*stopped_until_ns)(void);
+  /* When bytes last arrived at this transport of a client; ledger_now() where that is unknown. */
+  uint64_t (*heard_ns)(gmux__transport *transport);
   /* Loops believe from now on that they are asked from inside, or no longer: what asks a channel
    * for its story must not wait for a loop's turn. */
   void (*be_inside)(bool is_inside);
@@ -86,6 +92,23 @@ bool ledger_law_of_call(const ledger_call *call, ledger_law_id law, bool holds, 
 
 /* ---- channels (ledger_channel.c) ---- */
 
+/* What was seen of a channel's connections and of who waits, turn by turn (ledger_pool.c). */
+enum { LEDGER_LINES = 24 };
+
+typedef struct ledger_line {
+  uint64_t number, looked;                 /* of its connection; in which look it was seen last */
+  uint32_t next_id, limit;                 /* of streams */
+  unsigned shut;                           /* why it takes no calls; see ledger_pool.c */
+  uint64_t drains_since_ns, busy_since_ns; /* 0: does not drain, has no calls */
+} ledger_line;
+
+typedef struct ledger_pool {
+  uint64_t looks;
+  ledger_line lines[LEDGER_LINES];
+  const gmux_call *first; /* that waits; NULL: nobody. Not to be looked into */
+  uint64_t first_since_ns, first_attempts;
+} ledger_pool;
+
 /* What a channel is allowed, and what its application counted. Embedded; all zero is none. */
 struct ledger_channel {
   gmux__link link; /* in those that are looked at after each turn */
@@ -107,6 +130,7 @@ struct ledger_channel {
     bool is_reset_late; /* the loop was stopped then, and hears of it in its next turn */
     unsigned failures;  /* in a row, for each of which there is a backoff */
   } dials;
+  ledger_pool pool;
 };
 
 /* `options` as they were given to gmux_channel_new. */
@@ -220,7 +244,14 @@ void ledger_look_closely(gmux_loop *loop, void *unused);
 void ledger_channel_read_queues(const ledger_channel *ch);
 void ledger_server_read_queues(const ledger_server *sv);
 
+/* PLACES, WAITS and SILENCE of an open channel after a turn of its loop (ledger_pool.c); and when a
+ * call has ended, RETRIES. A part of ledger_look and of ledger_call_hear_end. */
+void ledger_pool_look(ledger_channel *ch);
+void ledger_call_look_at_end(const ledger_call *c, const gmux_call *call);
+
 /* ---- the files of the ledger among themselves ---- */
+
+uint64_t ledger_heard(gmux__transport *transport);
 
 uint64_t ledger_now(void); /* of the run */
 /* When what was due at this moment has come at the latest. */

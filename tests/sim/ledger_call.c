@@ -131,6 +131,7 @@ void ledger_call_ended(ledger_call *c, gmux_code code, gmux_evidence evidence,
 void ledger_call_hear_end(ledger_call *c, gmux_call *call, const gmux_status *status) {
   gmux_call_explanation e = ledger_call_explain(c, call);
   ledger_call_ended(c, status->code, gmux_call_get_evidence(call), &e);
+  ledger_call_look_at_end(c, call);
 }
 
 void ledger_call_settle(const ledger_call *c) {

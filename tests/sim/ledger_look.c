@@ -1,5 +1,6 @@
 /*
- * ledger_look.c: laws that can only be seen from inside the library: DIALS, CHECK and QUEUES.
+ * ledger_look.c: laws that can only be seen from inside the library: DIALS, CHECK and QUEUES. Those
+ * of a pool are in ledger_pool.c.
  *
  * What is called after each turn must cost next to nothing where nothing has happened: it compares
  * a few figures of each channel with those of the turn before.
@@ -35,6 +36,7 @@ void ledger_look(gmux_loop *loop, void *unused) {
     ledger_channel *ch = channel_of(l);
     if (ch->channel->loop != loop) continue;
     look_at_dials(ch);
+    ledger_pool_look(ch);
     inside += ch->channel->loop_only.endpoint.connector.pass.is_inside;
   }
   ledger_law(LAW_DIALS, inside <= gmux__loop_max_dialing(loop),

@@ -246,6 +246,11 @@ uint64_t sim_link_writes(const sim_link *link, sim_direction direction) {
   return link->pipes[sim_direction_writer(direction)].writes;
 }
 
+uint64_t sim_link_arrived_ns(const sim_link *link, sim_direction direction) {
+  const sim_pipe *pipe = &link->pipes[sim_direction_writer(direction)];
+  return pipe->arrived > 0 ? pipe->arrived_ns : SIM_EPOCH;
+}
+
 /* ---- broken links ---- */
 
 void sim_link_cut(sim_link *link) {

@@ -92,6 +92,8 @@ const gmux__address *sim_link_address(const sim_link *link);
 /* Bytes, and calls of write that took any, in one direction so far. */
 uint64_t sim_link_bytes(const sim_link *link, sim_direction direction);
 uint64_t sim_link_writes(const sim_link *link, sim_direction direction);
+/* When bytes last arrived in this direction; SIM_EPOCH: none did. */
+uint64_t sim_link_arrived_ns(const sim_link *link, sim_direction direction);
 
 /* A reset at both ends, now; what is under way is lost. */
 void sim_link_reset(sim_link *link);

@@ -89,12 +89,19 @@ static void catch_crashes(void) {
   }
 }
 
+/* Of what is inside of TLS nothing is known. */
+static uint64_t heard_ns(gmux__transport *transport) {
+  if (st.client_tls) return now_ns();
+  return sim_link_arrived_ns(sim_link_of(transport), SIM_TO_CLIENT) - SIM_EPOCH;
+}
+
 void storm_story_begin(bool is_live) {
   static const ledger_reader reader = {
       .now_ns = now_ns,
       .on_broken = on_broken,
       .tell_notes = tell_notes,
       .stopped_until_ns = stopped_until_ns,
+      .heard_ns = heard_ns,
       .be_inside = be_inside,
   };
   story.count = 0;

@@ -1,0 +1,220 @@
+/*
+ * ledger_pool.c: the laws of a pool, as they are seen from inside after each turn: PLACES, WAITS
+ * and SILENCE; and, when a call ends, RETRIES.
+ *
+ * What is remembered from turn to turn is a few words of each connection, and who waits first.
+ */
+#include "lib/client/call.h"
+#include "lib/client/channel.h"
+#include "lib/h2/inside.h"
+#include "tests/sim/ledger.h"
+
+typedef unsigned long long ull;
+
+/* ---- connections ---- */
+
+/* Why it takes no calls: bits. */
+enum { IS_SUSPECT = 1, IS_DRAINING = 2 };
+
+static unsigned shut_by(const gmux__line *line) {
+  bool drains = line->state == GMUX__LINE_DRAINING || line->conn->state == GMUX__CONN_DRAINING;
+  return (gmux__conn_is_suspect(line->conn) ? IS_SUSPECT : 0u) | (drains ? IS_DRAINING : 0u);
+}
+
+/* What the peer allows, now or a turn ago: it may have lowered it since. */
+static uint32_t limit_of(const gmux__conn *conn, ledger_line *seen) {
+  uint32_t before = seen->limit;
+  seen->limit =
+      nghttp2_session_get_remote_settings(conn->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+  return before > seen->limit ? before : seen->limit;
+}
+
+/* A stream that was ever opened has taken the next id. */
+static void look_at_place(const ledger_channel *ch, const gmux__line *line, ledger_line *seen) {
+  const gmux__conn *conn = line->conn;
+  if (!conn->session) return;
+  uint32_t next_id = nghttp2_session_get_next_stream_id(conn->session);
+  uint32_t limit = limit_of(conn, seen);
+  unsigned shut = shut_by(line), stays = shut & seen->shut; /* before this turn, and behind it */
+  ledger_law_of_channel(ch, LAW_PLACES, !stays || next_id == seen->next_id,
+                        "channel %d: a call was put on a connection that %s", ch->number,
+                        stays & IS_DRAINING ? "drains" : "is suspect");
+  /* Eager calls were there before anybody knew its limit. */
+  bool is_new = seen->next_id == 0;
+  ledger_law_of_channel(
+      ch, LAW_STREAMS, is_new || next_id == seen->next_id || conn->slots.taken <= limit,
+      "channel %d: a call was put on a connection with %u streams, its peer allows %u", ch->number,
+      conn->slots.taken, limit);
+  seen->shut = shut;
+  seen->next_id = next_id;
+}
+
+static void look_at_drain(const ledger_channel *ch, const gmux__line *line, ledger_line *seen) {
+  uint64_t now_ns = ledger_now(), timeout_ns = ch->options.drain_timeout_ms * GMUX__NS_PER_MS;
+  if (line->conn->state != GMUX__CONN_DRAINING) return;
+  if (seen->drains_since_ns == 0) seen->drains_since_ns = now_ns;
+  ledger_law_of_channel(
+      ch, LAW_SILENCE, timeout_ns == 0 || now_ns <= ledger_due(seen->drains_since_ns + timeout_ns),
+      "channel %d: a connection drains for %llu ms, drain_timeout_ms is %u", ch->number,
+      (ull)((now_ns - seen->drains_since_ns) / GMUX__NS_PER_MS), ch->options.drain_timeout_ms);
+}
+
+/* Bytes that arrive, and the first call, set the clock back. What the channel was told to slow down
+ * to is no shorter than what its options say. */
+static void look_at_silence(const ledger_channel *ch, const gmux__line *line, ledger_line *seen) {
+  const gmux__conn *conn = line->conn;
+  uint64_t now_ns = ledger_now(), heard_ns = ledger_heard(conn->transport);
+  if (conn->slots.taken <= conn->lingering || conn->state == GMUX__CONN_CLOSED) {
+    seen->busy_since_ns = 0;
+    return;
+  }
+  if (seen->busy_since_ns == 0) seen->busy_since_ns = now_ns;
+  uint64_t since_ns = heard_ns > seen->busy_since_ns ? heard_ns : seen->busy_since_ns;
+  uint64_t keepalive_ns = line->keepalive_ns, timeout_ns = conn->pulse.config.timeout_ns;
+  if (keepalive_ns == GMUX__PULSE_OFF || timeout_ns == 0) return;
+  uint64_t asked_ns = ledger_due(since_ns + keepalive_ns + keepalive_ns / 10);
+  ledger_law_of_channel(ch, LAW_SILENCE, now_ns <= ledger_due(asked_ns + timeout_ns),
+                        "channel %d: a connection has calls, and was silent for %llu ms; a PING "
+                        "was due for %llu",
+                        ch->number, (ull)((now_ns - since_ns) / GMUX__NS_PER_MS),
+                        (ull)((now_ns - asked_ns) / GMUX__NS_PER_MS));
+}
+
+/* A place for one that is new, in that of one that has gone: both lists are looked through in each
+ * turn, so who was not seen in this one or the last is none. NULL: there are too many. */
+static ledger_line *line_seen(ledger_pool *pool, const gmux__line *line) {
+  uint64_t number = gmux__conn_number(line->conn);
+  ledger_line *place = NULL;
+  for (size_t i = 0; i < LEDGER_LINES; i++) {
+    ledger_line *seen = &pool->lines[i];
+    if (seen->number == number) return seen;
+    if (!place && seen->looked + 1 < pool->looks) place = seen;
+  }
+  if (place) *place = (ledger_line){.number = number};
+  return place;
+}
+
+static void look_at_lines(ledger_channel *ch, const gmux__list *lines) {
+  for (const gmux__link *l = lines->first; l; l = l->next) {
+    const gmux__line *line = gmux__line_of(l);
+    ledger_line *seen = line_seen(&ch->pool, line);
+    if (!seen) continue;
+    seen->looked = ch->pool.looks;
+    look_at_place(ch, line, seen);
+    look_at_drain(ch, line, seen);
+    look_at_silence(ch, line, seen);
+  }
+}
+
+/* ---- who waits ---- */
+
+static const gmux_call *first_of(const gmux__list *calls) {
+  return calls->first ? gmux__container(calls->first, gmux_call, loop_only.link) : NULL;
+}
+
+/* The first has waited for longest. */
+static void law_of_patience(const ledger_channel *ch, const gmux_call *first) {
+  uint64_t patience_ns = ch->options.acquire_timeout_ms * GMUX__NS_PER_MS;
+  if (!first || patience_ns == 0) return;
+  uint64_t waited_ns = gmux__loop_now(ch->channel->loop) - first->loop_only.waiting_since_ns;
+  uint64_t now_ns = ledger_now();
+  ledger_law_of_channel(ch, LAW_WAITS, now_ns <= ledger_due(now_ns - waited_ns + patience_ns),
+                        "channel %d: a call waits for %llu ms, acquire_timeout_ms is %u",
+                        ch->number, (ull)(waited_ns / GMUX__NS_PER_MS),
+                        ch->options.acquire_timeout_ms);
+}
+
+static uint64_t first_attempts(const gmux_channel *channel) {
+  const gmux__channel_figures *f = &channel->shared.figures;
+  uint64_t count = gmux__counter_get(&f->attempts);
+  for (int i = 0; i < GMUX__EVIDENCES; i++)
+    count -= gmux__counter_get(&f->retries[i]);
+  return count;
+}
+
+/* Whose attempt was not the first one went before, and may. */
+static void law_of_order(ledger_channel *ch, const gmux_call *first) {
+  ledger_pool *pool = &ch->pool;
+  uint64_t attempts = first_attempts(ch->channel);
+  uint64_t since_ns = first ? first->loop_only.waiting_since_ns : 0;
+  bool waits_still = first && pool->first == first && pool->first_since_ns == since_ns;
+  ledger_law_of_channel(ch, LAW_WAITS, !waits_still || attempts == pool->first_attempts,
+                        "channel %d: a call was overtaken by one that had not waited as long",
+                        ch->number);
+  pool->first = first;
+  pool->first_since_ns = since_ns;
+  pool->first_attempts = attempts;
+}
+
+static bool somebody_is_impatient(const gmux__list *calls) {
+  for (gmux__link *l = calls->first; l; l = l->next)
+    if (!gmux__container(l, gmux_call, loop_only.link)->wait_for_ready) return true;
+  return false;
+}
+
+static void look_at_waits(ledger_channel *ch) {
+  gmux_channel *channel = ch->channel;
+  const gmux__list *again = &channel->loop_only.again, *waiting = &channel->loop_only.waiting;
+  law_of_patience(ch, first_of(again));
+  law_of_patience(ch, first_of(waiting));
+  law_of_order(ch, first_of(waiting));
+  if (channel->loop_only.is_paused || (!again->first && !waiting->first)) return;
+  if (!gmux__endpoint_is_held_back(&channel->loop_only.endpoint)) return;
+  ledger_law_of_channel(
+      ch, LAW_WAITS, !somebody_is_impatient(again) && !somebody_is_impatient(waiting),
+      "channel %d: a call waits for an attempt that must not start yet, and did not ask to",
+      ch->number);
+}
+
+void ledger_pool_look(ledger_channel *ch) {
+  const gmux__endpoint *e = &ch->channel->loop_only.endpoint;
+  ch->pool.looks++;
+  look_at_lines(ch, &e->ready);
+  look_at_lines(ch, &e->draining);
+  look_at_waits(ch);
+}
+
+/* ---- calls that end ---- */
+
+static uint32_t proven_idle(const gmux_call *call) {
+  return call->loop_only.ended_by[GMUX_EVIDENCE_REFUSED] +
+         call->loop_only.ended_by[GMUX_EVIDENCE_ABOVE_LAST];
+}
+
+/* That it cannot be sent again has a reason: it was sent in part, and not kept. */
+static bool is_kept_whole(const ledger_call *c, const gmux_call *call) {
+  const ledger_channel *ch = c->channel;
+  return gmux__method_sends_one(call->method) && ch->max_message_bytes > 0 &&
+         ch->options.retry_buffer_bytes >= ch->max_message_bytes;
+}
+
+/* Its last attempt is still as it ended: nobody has sent it again. */
+static void law_of_retry(const ledger_call *c, const gmux_call *call) {
+  const gmux__stream *stream = &call->loop_only.stream;
+  gmux_evidence last = stream->end.evidence;
+  bool was_lost = stream->end.how == GMUX__ENDING_LOST || last == GMUX_EVIDENCE_REFUSED;
+  if (!was_lost || c->code != GMUX_UNAVAILABLE || ledger_now() >= c->deadline_ns) return;
+  ledger_law_of_call(c, LAW_RETRIES, last != GMUX_EVIDENCE_NEVER_LEFT,
+                     "call %u: was lost before it had left, and not tried again", c->id);
+  if (last != GMUX_EVIDENCE_REFUSED && last != GMUX_EVIDENCE_ABOVE_LAST) return;
+  if (c->channel->options.max_refused_retries == 0 || !is_kept_whole(c, call)) return;
+  ledger_law_of_call(c, LAW_RETRIES, proven_idle(call) > 1,
+                     "call %u: the server has done nothing of it, and it was not tried again",
+                     c->id);
+}
+
+void ledger_call_look_at_end(const ledger_call *c, const gmux_call *call) {
+  const gmux__stream *stream = &call->loop_only.stream;
+  if (!c->channel) return;
+  law_of_retry(c, call);
+  ledger_law_of_call(
+      c, LAW_RETRIES,
+      stream->end.evidence != GMUX_EVIDENCE_POSSIBLE || stream->times.left_ns != 0 ||
+          stream->end.how == GMUX__ENDING_NONE,
+      "call %u: never left on its last connection, and passes for \"possibly executed\"", c->id);
+  bool failed_early = c->code == GMUX_UNAVAILABLE && c->attempts == 0;
+  ledger_law_of_call(c, LAW_WAITS,
+                     !failed_early || !call->wait_for_ready ||
+                         c->channel->options.acquire_timeout_ms > 0,
+                     "call %u: was to wait for a connection, and was not let", c->id);
+}
