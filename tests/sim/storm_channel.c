@@ -33,6 +33,9 @@ static void random_health(gmux_channel_options *o) {
   o->keepalive_timeout_ms = STORM_ANY_OF(20000, 20000, 2000, 100);
   o->keepalive_without_calls = o->keepalive_ms > 0 && storm_chance(10);
   o->suspect_after_ms = STORM_ANY_OF(0, 0, 10, 100, GMUX_NEVER_MS);
+  o->tcp_keepalive_idle_s = STORM_ANY_OF(120, 120, 1);
+  o->tcp_keepalive_interval_s = STORM_ANY_OF(20, 1);
+  o->tcp_keepalive_count = STORM_ANY_OF(3, 1);
   o->write_stall_timeout_ms = STORM_ANY_OF(60000, 1000, 0);
 }
 

@@ -42,9 +42,10 @@ static void reopen_servers(const storm_move *move) {
 
 /* ---- loops ---- */
 
-/* It goes on by itself. */
+/* It goes on by itself; some only when every timeout has passed. */
 static bool freeze_loop(const storm_move *move) {
-  sim_loop_freeze(st.loops[storm_random((uint64_t)st.loop_count)], move->for_ns);
+  uint64_t ns = storm_chance(10) ? 8 * move->for_ns : move->for_ns;
+  sim_loop_freeze(st.loops[storm_random((uint64_t)st.loop_count)], ns);
   return true;
 }
 

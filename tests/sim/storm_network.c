@@ -235,7 +235,7 @@ static void heal_names(const storm_move *move) {
 static bool change_settings(const storm_move *move) {
   (void)move;
   sim_net_settings *net = sim_net(st.sim);
-  size_t least = st.max_bytes / 200 + 1;
+  size_t least = st.max_bytes / 200 + 1; /* one by one would take a turn for each byte */
   net->latency_ns = storm_chance(30) ? 0 : storm_random(30 * STORM_MS);
   net->dns_latency_ns = storm_random(30 * STORM_MS);
   net->read_chunk = storm_chance(50) ? 0 : least + storm_random(20 * least);

@@ -22,6 +22,8 @@ static void random_bounds(gmux_server_options *o) {
   o->keepalive_ms = STORM_ANY_OF(7200000, 1000);
   o->keepalive_timeout_ms = STORM_ANY_OF(20000, 1000, 100);
   o->write_stall_timeout_ms = STORM_ANY_OF(60000, 1000);
+  o->tcp_keepalive_idle_s = STORM_ANY_OF(120, 1);
+  o->tcp_keepalive_interval_s = STORM_ANY_OF(20, 1);
 }
 
 /* What it allows in PINGs is the default, or more: see LAW_PINGS. */
