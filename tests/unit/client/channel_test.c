@@ -427,6 +427,25 @@ static void a_connection_of_no_use_holds_back_the_next_one(void) {
   CU_ASSERT_EQUAL(w_answer_all(p, "reply"), 1);
 }
 
+/* Both come in one read, so that it is READY, and of no use, before anybody can be told. */
+static void a_greeting_with_goaway_holds_back_the_next_one(void) {
+  w_options.redial_jitter_ms = 0;
+  w_open();
+  tcall *t = w_unary();
+  rawpeer *p = w_accept();
+  CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+  w_settings(p, -1);
+  rawpeer_goaway(p, 0, 0, "");
+  rawpeer_close(p);
+  w_run_ms(799);
+  CU_ASSERT_PTR_NULL(w_accept());
+  CU_ASSERT_EQUAL(w_stats().connections_made, 1);
+  w_run_ms(500);
+  CU_ASSERT_EQUAL(w_answer_all(w_greet(-1), "reply"), 1);
+  w_run();
+  ASSERT_CODE(t, GMUX_OK);
+}
+
 static void goaway_moves_new_calls_and_lets_the_old_finish(void) {
   rawpeer *p = w_connected();
   tcall *a = w_unary();
@@ -823,6 +842,7 @@ static const test_case cases[] = {
     TEST(without_calls_a_lost_connection_is_not_replaced),
     TEST(calls_that_wait_when_the_connection_is_lost_get_a_new_one_at_once),
     TEST(a_connection_of_no_use_holds_back_the_next_one),
+    TEST(a_greeting_with_goaway_holds_back_the_next_one),
     TEST(goaway_moves_new_calls_and_lets_the_old_finish),
     TEST(a_call_above_goaways_last_id_is_known_unprocessed_and_without_retries_unavailable),
     TEST(goaway_without_calls_goes_idle),
