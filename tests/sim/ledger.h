@@ -129,6 +129,10 @@ struct ledger_channel {
     uint64_t busy_ns;   /* when it was last seen with calls */
     bool is_reset_late; /* the loop was stopped then, and hears of it in its next turn */
     unsigned failures;  /* in a row, for each of which there is a backoff */
+    unsigned useless;   /* 0, or of which failure the last one has the backoff: it brought the only
+                           connection, and no call has been on that */
+    uint64_t attempts;  /* of calls, when it began */
+    bool is_alone;      /* there was no connection then */
   } dials;
   ledger_pool pool;
 };
@@ -150,6 +154,8 @@ void ledger_channel_read_stats(const ledger_channel *ch, const gmux_channel_stat
 /* DIALS, from what has changed since the last turn. */
 typedef struct ledger_dials {
   uint64_t started, failed, failed_by_us, made;
+  uint64_t attempts;    /* of calls */
+  uint32_t connections; /* now */
   bool has_calls;
 } ledger_dials;
 void ledger_channel_read_dials(ledger_channel *ch, const ledger_dials *now);

@@ -199,7 +199,8 @@ static uint64_t backoff_ns(const gmux_channel_options *o, unsigned failures) {
 /* Without a call for idle_timeout_ms a channel forgets what was. */
 static void look_at_idleness(ledger_channel *ch, bool has_calls, uint64_t now_ns) {
   uint64_t after_ns = ch->options.idle_timeout_ms * GMUX__NS_PER_MS;
-  if (after_ns > 0 && now_ns - ch->dials.busy_ns >= after_ns) ch->dials.failures = 0;
+  bool is_idle = after_ns > 0 && now_ns - ch->dials.busy_ns >= after_ns;
+  if (is_idle) ch->dials.failures = ch->dials.useless = 0;
   if (has_calls) ch->dials.busy_ns = now_ns;
 }
 
@@ -208,23 +209,41 @@ static bool is_forgiven(const ledger_channel *ch) {
   return ch->dials.at_ns <= ch->dials.reset_ns;
 }
 
-static void law_of_backoff(const ledger_channel *ch, uint64_t now_ns) {
-  uint64_t least_ns = backoff_ns(&ch->options, ch->dials.failures);
+static void law_of_backoff(const ledger_channel *ch, unsigned failures, const char *what,
+                           uint64_t now_ns) {
+  uint64_t least_ns = backoff_ns(&ch->options, failures);
   uint64_t since_ns = now_ns - ch->dials.at_ns;
-  ledger_law_of_channel(
-      ch, LAW_DIALS, since_ns >= least_ns,
-      "channel %d: an attempt to connect %llu us after the last began, which was failure number %u "
-      "in a row; the backoff is at least %llu us",
-      ch->number, (ull)(since_ns / 1000), ch->dials.failures, (ull)(least_ns / 1000));
+  ledger_law_of_channel(ch, LAW_DIALS, since_ns >= least_ns,
+                        "channel %d: an attempt to connect %llu us after the last began, which was "
+                        "%s number %u in a row; the backoff is at least %llu us",
+                        ch->number, (ull)(since_ns / 1000), what, failures, (ull)(least_ns / 1000));
 }
 
 /* While its loop was stopped the application may have asked for it, any time since the last look.
  */
-static void attempt_begins(ledger_channel *ch, uint64_t now_ns) {
+static void attempt_begins(ledger_channel *ch, const ledger_dials *now, uint64_t now_ns) {
   bool was_stopped = ledger_due(0) > ch->dials.looked_ns;
-  if (is_forgiven(ch)) ch->dials.failures = 0;
-  if (ch->dials.failures > 0) law_of_backoff(ch, now_ns);
+  if (is_forgiven(ch)) ch->dials.failures = ch->dials.useless = 0;
+  if (ch->dials.failures > 0) law_of_backoff(ch, ch->dials.failures, "failure", now_ns);
+  if (ch->dials.useless > 0 && now->connections == 0)
+    law_of_backoff(ch, ch->dials.useless, "of no use, as", now_ns);
   ch->dials.at_ns = was_stopped ? ch->dials.looked_ns : now_ns;
+  ch->dials.useless = 0;
+  ch->dials.attempts = now->attempts;
+  ch->dials.is_alone = now->connections == 0;
+}
+
+/* A peer that accepts and ends every connection at once is dialed no faster than one that refuses
+ * it. */
+static void attempt_succeeds(ledger_channel *ch) {
+  ch->dials.useless = ch->dials.is_alone && !is_forgiven(ch) ? ch->dials.failures + 1 : 0;
+  ch->dials.failures = 0;
+}
+
+/* A call has been on it, or the channel gave it up by itself. */
+static void look_at_use(ledger_channel *ch, const ledger_dials *now) {
+  bool is_given_up = now->failed_by_us != ch->dials.failed_by_us;
+  if (now->attempts != ch->dials.attempts || is_given_up) ch->dials.useless = 0;
 }
 
 /* One that the channel gave up by itself has no backoff. */
@@ -238,10 +257,11 @@ void ledger_channel_read_dials(ledger_channel *ch, const ledger_dials *now) {
   look_at_idleness(ch, now->has_calls, now_ns);
   if (ch->dials.is_reset_late) ch->dials.reset_ns = now_ns;
   ch->dials.is_reset_late = false;
-  if (now->made != ch->dials.made) ch->dials.failures = 0;
+  if (now->made != ch->dials.made) attempt_succeeds(ch);
+  look_at_use(ch, now);
   if (now->failed != ch->dials.failed)
     attempt_fails(ch, now->failed_by_us != ch->dials.failed_by_us);
-  if (now->started != ch->dials.started) attempt_begins(ch, now_ns);
+  if (now->started != ch->dials.started) attempt_begins(ch, now, now_ns);
   ch->dials.started = now->started;
   ch->dials.failed = now->failed;
   ch->dials.failed_by_us = now->failed_by_us;

@@ -24,6 +24,8 @@ static void look_at_dials(ledger_channel *ch) {
       .failed = gmux__counter_get(&f->dials_failed),
       .failed_by_us = gmux__counter_get(&f->lost[GMUX_LOSS_LOCAL]),
       .made = gmux__counter_get(&f->made),
+      .attempts = gmux__counter_get(&f->attempts),
+      .connections = (uint32_t)(gmux__counter_get(&f->ready) + gmux__counter_get(&f->draining)),
       .has_calls = gmux__counter_get(&f->running) + gmux__counter_get(&f->waiting) > 0,
   };
   ledger_channel_read_dials(ch, &now);

@@ -358,12 +358,40 @@ static void backoff_begins_anew_after_a_connection_and_when_the_application_says
   attempt_fails();
   ledger_channel_reset_backoff(&channel);
   attempt_at(1);
-  seen.made++;
+  seen.made = seen.connections = 1;
   ledger_channel_read_dials(&channel, &seen);
-  attempt_at(2);
+  attempt_at(2); /* beside it */
   attempt_fails();
   CU_ASSERT_EQUAL(broken_in_all(), 0);
   attempt_at(3);
+  CU_ASSERT_TRUE(is_broken(LAW_DIALS));
+}
+
+static void a_connection_comes(void) {
+  seen.made++;
+  seen.connections = 1;
+  ledger_channel_read_dials(&channel, &seen);
+}
+
+static void it_is_lost(void) {
+  seen.connections = 0;
+  ledger_channel_read_dials(&channel, &seen);
+}
+
+static void dials_is_broken_by_a_redial_at_once_after_a_connection_of_no_use(void) {
+  memset(&seen, 0, sizeof seen);
+  attempt_at(0);
+  a_connection_comes();
+  seen.attempts++; /* a call was on it */
+  it_is_lost();
+  attempt_at(1);
+  a_connection_comes();
+  it_is_lost();
+  attempt_at(801);
+  a_connection_comes();
+  it_is_lost();
+  CU_ASSERT_EQUAL(broken_in_all(), 0);
+  attempt_at(802);
   CU_ASSERT_TRUE(is_broken(LAW_DIALS));
 }
 
@@ -459,6 +487,7 @@ static const test_case cases[] = {
     TEST(pings_is_broken_by_a_complaint_that_changes_nothing),
     TEST(dials_is_broken_by_an_attempt_before_the_backoff_is_over),
     TEST(backoff_begins_anew_after_a_connection_and_when_the_application_says_so),
+    TEST(dials_is_broken_by_a_redial_at_once_after_a_connection_of_no_use),
     TEST(counts_is_broken_by_a_server_that_forgets_a_call),
     TEST(connections_and_streams_are_broken_by_more_than_a_server_allows),
     TEST(pings_is_broken_by_a_server_that_had_to_punish_polite_channels),
