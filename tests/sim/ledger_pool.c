@@ -69,7 +69,8 @@ static void look_at_silence(const ledger_channel *ch, const gmux__line *line, le
     return;
   }
   if (seen->busy_since_ns == 0) seen->busy_since_ns = now_ns;
-  uint64_t since_ns = heard_ns > seen->busy_since_ns ? heard_ns : seen->busy_since_ns;
+  /* What arrives at a loop that is stopped is heard when it goes on. */
+  uint64_t since_ns = ledger_due(heard_ns > seen->busy_since_ns ? heard_ns : seen->busy_since_ns);
   uint64_t keepalive_ns = line->keepalive_ns, timeout_ns = conn->pulse.config.timeout_ns;
   if (keepalive_ns == GMUX__PULSE_OFF || timeout_ns == 0) return;
   uint64_t asked_ns = ledger_due(since_ns + keepalive_ns + keepalive_ns / 10);
