@@ -114,7 +114,7 @@ static void corrupt(faults *f, proxy_way way) {
   uint64_t first = proxy_get_stats(f->proxy).count[PROXY_ACCEPTED] + 1;
   for (unsigned i = 0; i < BROKEN; i++) {
     proxy_faults broken = {.kill_per_s = 0};
-    broken.way[way].corrupt_at = FIRST_BYTE << i;
+    broken.way[way].corrupt_at = (uint64_t)FIRST_BYTE << i;
     CU_ASSERT(proxy_set_one(f->proxy, first + i, &broken, NULL));
   }
   proxy_kill_all(f->proxy);

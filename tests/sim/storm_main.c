@@ -52,7 +52,7 @@ static uint64_t number_or_fail(const char *text, const char *what) {
 
 static void set_seeds(storm_orders *o, const char *text) {
   const char *at = text;
-  uint64_t last;
+  uint64_t last = 0;
   bool is_range = take_number(&at, &o->first) && *at++ == '-' && take_number(&at, &last);
   if (!is_range || *at || last < o->first || last - o->first == UINT64_MAX)
     fail_usage("seeds are given as A-B, two whole numbers, the smaller one first", text);
