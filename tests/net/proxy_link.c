@@ -321,9 +321,9 @@ static void way_pass_end(proxy_link *l, int w, uint64_t now_ns) {
   shutdown(l->fd[!w], SHUT_WR);
 }
 
-static void way_step(proxy_link *l, int w, short happened, uint64_t now_ns) {
+static void way_step(proxy_link *l, int w, bool is_readable, uint64_t now_ns) {
   uint64_t corrupted = l->ways[w].queue.corrupted;
-  if (happened && way_wants_to_read(l, w)) way_read(l, w, now_ns);
+  if (is_readable && way_wants_to_read(l, w)) way_read(l, w, now_ns);
   l->home->count[PROXY_CORRUPTED] += l->ways[w].queue.corrupted - corrupted;
   if (way_flow(l, w) == PROXY_STALL) return;
   way_write(l, w, now_ns);
@@ -403,7 +403,8 @@ void proxy_link_step(proxy_link *l, const struct pollfd sides[2], uint64_t now_n
   if (l->state != LINK_OVER) link_idle(l, now_ns);
   for (int w = 0; w < PROXY_WAYS; w++) {
     if (sides[!w].revents & (POLLOUT | POLLERR | POLLHUP)) l->ways[w].is_blocked = false;
-    if (l->state == LINK_OPEN || l->ways[w].is_lost) way_step(l, w, sides[w].revents, now_ns);
+    if (l->state == LINK_OPEN || l->ways[w].is_lost)
+      way_step(l, w, sides[w].revents & (POLLIN | POLLERR | POLLHUP), now_ns);
   }
   if (l->state != LINK_OVER && way_is_finished(&l->ways[0]) && way_is_finished(&l->ways[1]))
     link_over(l, side_close_in_order);

@@ -302,9 +302,16 @@ static void new_connections_can_be_led_elsewhere(void) {
 
 /* ---- slow ---- */
 
+/* After this the proxy waits for something new: it will not take it for older than it is. */
+static void exchange(int from, int to) {
+  say(from, 0, 1);
+  CU_ASSERT_EQUAL(next(to), '#');
+}
+
 static void a_delay_holds_back_bytes_and_the_end_and_keeps_their_order(void) {
   start(&(proxy_faults){.way[PROXY_UP] = {.delay_ms = 80, .jitter_ms = 40}});
   ends e = join();
+  exchange(e.client, e.server);
   double began = now_s();
   for (size_t i = 0; i < 50; i++)
     say(e.client, i * 100, 100);
@@ -320,6 +327,7 @@ static void a_delay_holds_back_bytes_and_the_end_and_keeps_their_order(void) {
 static void a_narrow_way_lets_so_many_bytes_through_a_second(void) {
   start(&(proxy_faults){.way[PROXY_DOWN] = {.bytes_per_s = 100000}});
   ends e = join();
+  exchange(e.server, e.client);
   double began = now_s();
   say(e.server, 0, 30000);
   CU_ASSERT_EQUAL(hear(e.client, 0, 30000), 30000);
@@ -439,6 +447,8 @@ static void a_close_is_in_good_order_though_bytes_were_not_read(void) {
   CU_ASSERT_EQUAL(proxy_do(p, 1, PROXY_UP, PROXY_CLOSE), 1);
   CU_ASSERT_EQUAL(next(e.client), '.');
   CU_ASSERT_EQUAL(next(e.server), '.');
+  struct pollfd told = {.fd = e.client};
+  CU_ASSERT_EQUAL(poll(&told, 1, SILENCE_MS), 0); /* of no error */
   part(e);
 }
 
@@ -622,22 +632,33 @@ static void connections_are_killed_with_their_chance_each_second(void) {
   }
 }
 
-static void an_idle_connection_is_closed_or_forgotten(void) {
-  start(&(proxy_faults){.idle_ms = 50});
-  ends closed = join();
-  say(closed.client, 0, 10);
+/* Says a byte half way to the end of its patience, and returns how long after that it was closed;
+ * 0: this machine stood still, and it was closed before. */
+static double talk_then_idle(unsigned idle_ms) {
+  ends e = join();
+  poll(NULL, 0, (int)idle_ms / 2);
   double began = now_s();
-  CU_ASSERT_EQUAL(hear(closed.server, 0, 10), 10);
-  CU_ASSERT_EQUAL(next(closed.client), '.');
-  CU_ASSERT(now_s() - began >= 0.04); /* its clock began a little before ours */
-  CU_ASSERT_EQUAL(next(closed.server), '.');
-  part(closed);
-  set(&(proxy_faults){.idle_ms = 50, .idle = PROXY_FORGET});
+  bool was_heard = send(e.client, "!", 1, MSG_NOSIGNAL) == 1 && next(e.server) == '#';
+  CU_ASSERT_EQUAL(next(e.client), '.');
+  part(e);
+  return was_heard ? now_s() - began : 0;
+}
+
+static void a_connection_that_is_idle_after_its_last_byte_is_closed(void) {
+  start(&(proxy_faults){.idle_ms = 60});
+  double idle = 0;
+  for (int i = 0; i < 100 && idle == 0; i++)
+    idle = talk_then_idle(60);
+  CU_ASSERT(idle >= 0.06);
+}
+
+static void an_idle_connection_can_be_forgotten(void) {
+  start(&(proxy_faults){.idle_ms = 50, .idle = PROXY_FORGET});
   ends forgotten = join();
-  CU_ASSERT(proxy_wait(p, PROXY_IDLED, 2, WAIT_MS));
+  CU_ASSERT(proxy_wait(p, PROXY_IDLED, 1, WAIT_MS));
   say(forgotten.client, 0, 10);
   CU_ASSERT(is_silent(forgotten.server));
-  CU_ASSERT_EQUAL(count(PROXY_IDLED), 2); /* it is done once */
+  CU_ASSERT_EQUAL(count(PROXY_IDLED), 1); /* it is done once */
   part(forgotten);
 }
 
@@ -757,7 +778,8 @@ static const test_case cases[] = {TEST(bytes_and_the_end_of_each_way_go_through)
                                   TEST(a_refusing_proxy_keeps_its_port_and_comes_back),
                                   TEST(over_the_limit_a_connection_is_reset),
                                   TEST(connections_are_killed_with_their_chance_each_second),
-                                  TEST(an_idle_connection_is_closed_or_forgotten),
+                                  TEST(a_connection_that_is_idle_after_its_last_byte_is_closed),
+                                  TEST(an_idle_connection_can_be_forgotten),
                                   TEST(faults_are_for_all_or_for_new_ones_or_for_one),
                                   TEST(one_of_those_that_are_there_can_have_faults_of_its_own),
                                   TEST(what_cannot_be_is_said_in_words),
