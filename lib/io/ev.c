@@ -4,7 +4,8 @@
  * One iteration of libev is one turn of ours:
  *
  *     before_poll   work that came about outside of a turn (the application called us from a
- *                   callback of its own, or before ev_run) is done, so that it is not slept on
+ *                   callback of its own, or before ev_run) is done, so that it is not slept on;
+ *                   timers that became due meanwhile wait for turn_end
  *     poll
  *     turn_start    EV_MAXPRI: reads the clock
  *     ...           readiness of sockets, and the application's own watchers
@@ -93,7 +94,6 @@ void gmux__ev_release(gmux__ev_loop *el) {
 static void stop_decide(gmux__ev_loop *el);
 
 static void loop_end_turn(gmux__ev_loop *el) {
-  gmux__loop_run_timers(&el->common);
   if (gmux__loop_end_turn(&el->common)) {
     ev_idle_start(el->ev, &el->more);
     return;
@@ -110,9 +110,13 @@ static void on_turn_start(struct ev_loop *ev, ev_check *w, int revents) {
 
 static void on_turn_end(struct ev_loop *ev, ev_check *w, int revents) {
   (void)ev, (void)revents;
-  loop_end_turn(w->data);
+  gmux__ev_loop *el = w->data;
+  gmux__loop_run_timers(&el->common);
+  loop_end_turn(el);
 }
 
+/* No timers: when the process was busy or stopped for long, what has arrived meanwhile is read
+ * first, or a live connection would be given up for silent. */
 static void on_before_poll(struct ev_loop *ev, ev_prepare *w, int revents) {
   (void)ev, (void)revents;
   gmux__ev_loop *el = w->data;

@@ -1,8 +1,10 @@
 /* ev_test.c: a loop on libev: attached, started, woken from other threads, stopped. */
 #include "lib/base/fail.h"
 #include "lib/io/ev.h"
+#include "lib/io/socket.h"
 #include "tests/unit/harness.h"
 #include "tests/unit/io/net.h"
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -104,6 +106,47 @@ static void work_from_the_applications_callback_is_done_in_the_same_iteration(vo
   ev_run(net_ev, EVRUN_ONCE);
   CU_ASSERT_TRUE(deferred);
   CU_ASSERT_TRUE(app_posted);
+}
+
+/* A pulse that gives up who is silent, and the byte that says that he is not. */
+static struct { bool is_heard, was_heard_in_time; } listening;
+
+static void on_heard(void *owner, unsigned events) {
+  (void)events;
+  listening.is_heard = true;
+  gmux__transport_want(owner, 0);
+}
+
+static void on_patience_over(void *arg) {
+  *(bool *)arg = true;
+  listening.was_heard_in_time = listening.is_heard;
+}
+
+/* The process was stopped, or busy, until the time was up; what came meanwhile counts first. */
+static void what_has_arrived_is_read_before_timers_that_became_due_meanwhile(void) {
+  gmux__address at = net_ipv4(0);
+  net_pair pair = net_connect(&at);
+  const gmux__slice byte = {(const uint8_t *)"x", 1};
+  struct pollfd arrived = {.fd = gmux__socket_transport_fd(pair.server), .events = POLLIN};
+  bool is_over = false, deferred = false;
+  gmux__timer timer;
+  gmux__task task;
+  listening.is_heard = listening.was_heard_in_time = false;
+  pair.server->owner = pair.server;
+  pair.server->on_ready = on_heard;
+  gmux__transport_want(pair.server, GMUX__READABLE);
+  net_run_turns(1);
+  CU_ASSERT_EQUAL(gmux__transport_write(pair.client, &byte, 1), 1);
+  CU_ASSERT_EQUAL(poll(&arrived, 1, -1), 1);
+  gmux__timer_init(&timer, on_patience_over, &is_over);
+  gmux__timer_set(net_loop, &timer, gmux__loop_now(net_loop));
+  gmux__task_init(&task, raise_flag, &deferred);
+  gmux__loop_defer(net_loop, GMUX__PHASE_DONE, &task);
+  net_run_until(&is_over);
+  CU_ASSERT_TRUE(deferred);
+  CU_ASSERT_TRUE(listening.was_heard_in_time);
+  gmux__transport_close(pair.client);
+  gmux__transport_close(pair.server);
 }
 
 static void forever(void *arg) {
@@ -493,6 +536,7 @@ static const test_case cases[] = {
     TEST(work_from_outside_of_a_turn_is_done_by_the_next_ev_run),
     TEST(an_application_may_wait_for_a_callback_one_iteration_at_a_time),
     TEST(work_from_the_applications_callback_is_done_in_the_same_iteration),
+    TEST(what_has_arrived_is_read_before_timers_that_became_due_meanwhile),
     TEST(endless_work_does_not_starve_the_application),
     TEST(an_attached_loop_is_not_stopped_from_its_callbacks),
     TEST(an_attached_loop_is_not_stopped_from_another_thread),
