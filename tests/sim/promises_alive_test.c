@@ -103,6 +103,43 @@ static void a_connection_that_answers_after_all_is_trusted_again(void) {
   fleet_finish();
 }
 
+/* ---- a process that was stopped ---- */
+
+static void stall_answers(sim_link *link) {
+  sim_link_stall(link, SIM_TO_CLIENT);
+}
+
+static uint64_t connections_lost(const fleet_channel *ch) {
+  gmux_channel_stats s = fleet_figures(ch);
+  uint64_t lost = 0;
+  for (int i = 0; i < GMUX_LOSSES; i++)
+    lost += s.lost[i];
+  return lost;
+}
+
+/* Its PING was not answered when it was stopped, and the time for the ACK is long over when it goes
+ * on; but the ACK is there, and read first. */
+static void a_process_that_was_stopped_finds_its_connections_alive(void) {
+  fleet_add_loops(1, NULL);
+  fleet_server_open(0, NULL);
+  fleet_channel *ch = fleet_channel_new(0, NULL);
+  fleet_warm(ch);
+  fleet_start_many(ch, &(fleet_ask){.work_ms = 3000}, IN_FLIGHT);
+  fleet_run_for(100);
+  fleet_each_link(0, stall_answers);
+  fleet_run_for(1000);
+  CU_ASSERT_EQUAL(fleet_figures(ch).connections_suspect, 1);
+  sim_loop_freeze(ch->loop, 60 * SECOND * FLEET_MS);
+  fleet_run_for(SECOND);
+  fleet_each_link(0, heal);
+  CU_ASSERT_FALSE(fleet_run_until_ended(58 * SECOND));
+  CU_ASSERT_TRUE(fleet_run_until_ended(2 * SECOND));
+  CU_ASSERT_EQUAL(fleet_ended_with(0, GMUX_OK), IN_FLIGHT);
+  CU_ASSERT_EQUAL(connections_lost(ch), 0);
+  CU_ASSERT_EQUAL(fleet_figures(ch).connections_suspect, 0);
+  fleet_finish();
+}
+
 /* ---- a load balancer that forgets ---- */
 
 static void call_after_a_silent_drop(uint32_t connections) {
@@ -244,6 +281,7 @@ static const test_case cases[] = {
     TEST(new_calls_leave_a_black_hole_alone_and_it_is_dead_at_the_keepalive_timeout),
     TEST(one_black_hole_among_four_takes_no_call_any_more_once_it_is_suspect),
     TEST(a_connection_that_answers_after_all_is_trusted_again),
+    TEST(a_process_that_was_stopped_finds_its_connections_alive),
     TEST(a_call_after_a_silent_drop_waits_for_validation_and_one_dial),
     TEST(a_call_after_a_silent_drop_of_all_connections_waits_no_longer),
     TEST(a_day_of_default_use_is_no_annoyance_to_a_default_server),
