@@ -56,6 +56,7 @@ struct faults {
   char target[128]; /* of the load: the proxy's, if there is one */
   char direct[128]; /* of the first server itself */
   load *load;
+  load *other; /* that a scenario has started beside it, and finished; or NULL */
 };
 
 /* Each ends with one whose name is NULL. */

@@ -49,7 +49,7 @@ static void start_proxy(faults *f) {
 
 /* Of all servers, or of the proxy and what stands beside it. */
 static void set_target(faults *f) {
-  unsigned ports[FAULTS_PEERS], count = 0;
+  unsigned ports[1 + FAULTS_PEERS], count = 0;
   if (f->proxy) ports[count++] = proxy_port(f->proxy);
   if (!f->proxy || f->scenario->has_another)
     for (unsigned i = 0; i < FAULTS_PEERS && f->peers[i].pid; i++)
@@ -67,6 +67,13 @@ static void check_stats(load *l) {
   CU_ASSERT_EQUAL(stats.calls_started, load_started(l));
 }
 
+/* No server is there any more. */
+static void end_load(load *l) {
+  if (!l) return;
+  load_check(l);
+  load_free(l);
+}
+
 static void run_scenario(void) {
   faults *f = &running;
   start_peers(f);
@@ -80,8 +87,8 @@ static void run_scenario(void) {
   if (f->scenario->lossless & MAKE(f->make)) CU_ASSERT_EQUAL(load_lost(f->load), 0);
   for (unsigned i = 0; i < FAULTS_PEERS; i++)
     peer_kill(&f->peers[i]);
-  load_check(f->load);
-  load_free(f->load);
+  end_load(f->load);
+  end_load(f->other);
   proxy_stop(f->proxy);
 }
 

@@ -43,12 +43,11 @@ static void server_is_slow_to_answer(faults *f) {
 /* Straight to the server, while the slow one holds what it holds of it. */
 static void check_others_are_served(faults *f) {
   gmux_channel_options o = faults_options(f);
-  load *good = load_start(f->direct, &o, LANES);
+  load *good = f->other = load_start(f->direct, &o, LANES);
   load_await_ok(good, 3 * SOME, 10000);
   load_finish(good);
   CU_ASSERT_EQUAL(load_lost(good), 0);
   CU_ASSERT_EQUAL(load_stats(good).connections_made, load_stats(good).dials_started);
-  load_free(good);
 }
 
 static void client_is_slow_to_greet(faults *f) {
