@@ -148,7 +148,10 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, co
   gmux__conn *conn = user_data;
   /* The connection's window is given back whatever the streams do with theirs, so one slow reader
    * holds back nobody else. */
-  if (nghttp2_session_consume_connection(session, len)) return NGHTTP2_ERR_CALLBACK_FAILURE;
+  if (nghttp2_session_consume_connection(session, len)) {
+    gmux__conn_doom(conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+  }
   gmux__stream *stream = gmux__session_stream(conn, id);
   if (!stream) return 0;
   gmux__stream_on_data(stream, data, len);

@@ -279,9 +279,38 @@ static void an_answer_with_a_message_lost_to_memory_is_not_ok(void) {
   }
 }
 
+/* So much that the connection's window has to be given back. */
+static bool hear_much_with_the_nth_failing(size_t n) {
+  static const uint8_t bytes[16384];
+  pair_config(&client)->connection_window_bytes = 65535;
+  rawpeer *p = pair_ready_client();
+  party_start();
+  sim_run(pair_sim);
+  raw_response(p, 1);
+  test_alloc_fail_at(n);
+  for (int i = 0; i < 3; i++)
+    rawpeer_data(p, 1, 0, bytes, sizeof bytes, 0);
+  sim_run(pair_sim);
+  bool has_failed = test_alloc_has_failed();
+  test_alloc_fail_at(0);
+  const rawframe *goaway = rawpeer_find(p, RAW_GOAWAY, 0, 0);
+  CU_ASSERT_TRUE(!goaway || rawframe_u32(goaway, 4) != NGHTTP2_PROTOCOL_ERROR);
+  return has_failed;
+}
+
+static void a_peer_is_not_blamed_for_memory_that_ends(void) {
+  for (size_t n = 1;; n++) {
+    pair_setup();
+    bool has_failed = hear_much_with_the_nth_failing(n);
+    pair_teardown();
+    if (!has_failed) return;
+  }
+}
+
 static const test_case cases[] = {
     TEST(every_allocation_may_fail),
     TEST(an_answer_with_a_message_lost_to_memory_is_not_ok),
+    TEST(a_peer_is_not_blamed_for_memory_that_ends),
     TESTS_END,
 };
 
