@@ -42,6 +42,14 @@ static void on_refused(uint32_t id, void *user_data) {
   c->may_be_refused = true;
 }
 
+static void on_eager(uint32_t id, void *user_data) {
+  (void)user_data;
+  const storm_call *c = call_of(id);
+  if (!c) return;
+  ledger_law_of_call(&c->entry, LAW_STREAMS, c->entry.channel->options.eager_calls > 0,
+                     "call %u left before its server's limit was known, and eager_calls is 0", id);
+}
+
 /* Deeds are counted as moves of the plan. */
 static void on_fault(unruly_fault fault, void *user_data) {
   (void)user_data;
@@ -79,6 +87,7 @@ static const unruly_handlers handlers = {
     .on_executed = on_executed,
     .on_served = on_served,
     .on_refused = on_refused,
+    .on_eager = on_eager,
     .on_fault = on_fault,
     .on_breach = on_breach,
     .on_punishable = on_punishable,

@@ -110,6 +110,8 @@ typedef struct unruly_handlers {
   void (*on_served)(uint32_t id, unsigned messages, gmux_code code, void *user_data);
   /* The client is told that this attempt was not, and will not be, executed. */
   void (*on_refused)(uint32_t id, void *user_data);
+  /* It came before its client had acknowledged any SETTINGS: no limit is known to it. */
+  void (*on_eager)(uint32_t id, void *user_data);
   void (*on_fault)(unruly_fault fault, void *user_data);
   /* The client did what it must not. */
   void (*on_breach)(unruly_breach_kind kind, const char *what, void *user_data);

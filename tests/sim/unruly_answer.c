@@ -185,6 +185,8 @@ static bool waits_for_client(const unruly_stream *s) {
 /* As far as it goes now. The stream, or the connection, may be gone then. */
 static void stream_step(unruly_stream *s) {
   if (s->is_done || s->is_silent) return;
+  s->is_full = !s->conn->has_greeted; /* an eager call is answered behind our SETTINGS */
+  if (s->is_full) return;
   if (!s->has_begun) {
     if (!s->script.executes) count_fault(s);
     bool executes = s->script.executes;

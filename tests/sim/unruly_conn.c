@@ -141,8 +141,10 @@ static void conn_on_timer(void *arg) {
   is_due(c, &c->until.dripping_ns);
   is_due(c, &c->until.drip_ns);
   if (is_due(c, &c->until.silent_ns)) unruly_conn_greet(c);
-  if (is_due(c, &c->until.starving_ns)) unruly_conn_give_windows(c);
-  if (is_due(c, &c->until.without_acks_ns)) unruly_conn_ack_all(c);
+  is_due(c, &c->until.starving_ns);
+  is_due(c, &c->until.without_acks_ns);
+  unruly_conn_give_windows(c);
+  if (c->until.without_acks_ns == 0 && c->has_greeted) unruly_conn_ack_all(c);
   if (is_due(c, &c->until.narrow_ns))
     unruly_conn_settings(c, &(unruly_told){.has_limit = true, .limit = CALM_LIMIT});
   if (is_due(c, &c->away.second_ns)) unruly_goaway_last(c);
@@ -192,7 +194,7 @@ static bool has_fault(unruly_conn *c, unruly_fault fault, unsigned percent) {
 static void conn_draw_frames(unruly_conn *c) {
   uint64_t *random = &c->random;
   size_t least = c->u->options.max_bytes / 60 + 1;
-  if (has_fault(c, UNRULY_SMALL_FRAMES, 30))
+  if (4 * least <= FRAME_MAX && has_fault(c, UNRULY_SMALL_FRAMES, 30))
     c->way.frame_bytes = least + (size_t)unruly_below(random, 3 * least);
   if (has_fault(c, UNRULY_PADDING, 30))
     c->way.padding = (uint8_t)(1 + unruly_below(random, UINT8_MAX));

@@ -136,6 +136,7 @@ static void a_limit_of_zero_holds_calls_until_it_is_raised(void) {
 static void deeds_without_loss(unruly_fault deed) {
   do_under_way(deed, 1);
   CU_ASSERT_EQUAL(ended_with(GMUX_OK), 30);
+  CU_ASSERT_EQUAL(figures().connections_made, 1); /* and that one lives */
 }
 
 static void a_raised_limit_is_used(void) {

@@ -189,11 +189,26 @@ static void born_with(unruly_fault fault) {
     start_with(GMUX_BIDI_STREAMING, 6, true);
   run_ms(20000);
   CU_ASSERT_EQUAL(ended_with(GMUX_OK), 15);
+  CU_ASSERT_EQUAL(figures().connections_made, 1); /* and that one lives */
   CU_ASSERT_TRUE(w.faults[fault] >= 1);
 }
 
 static void late_settings_delay_calls(void) {
   born_with(UNRULY_LATE_GREETING);
+  CU_ASSERT_EQUAL(w.eager, 0);
+  CU_ASSERT_EQUAL(figures().dials_failed, 0);
+}
+
+static void eager_calls_do_not_wait_for_settings(void) {
+  gmux_channel_options o = channel_options();
+  o.eager_calls = 2;
+  server_open(&(unruly_options){.always = UNRULY_LATE_GREETING}, 1);
+  channel_open_with(&o);
+  start_many(5);
+  run_ms(20000);
+  CU_ASSERT_EQUAL(ended_with(GMUX_OK), 5);
+  CU_ASSERT_EQUAL(w.eager, 2);
+  CU_ASSERT_EQUAL(figures().dials_failed, 0);
 }
 
 static void late_acks_do_no_harm(void) {
@@ -250,6 +265,7 @@ static const test_case cases[] = {
     TEST(what_it_is_silent_about_is_answered_in_calm),
     TEST(without_settings_no_connection_is_used),
     TEST(late_settings_delay_calls),
+    TEST(eager_calls_do_not_wait_for_settings),
     TEST(late_acks_do_no_harm),
     TEST(a_small_window_is_respected),
     TEST(padding_is_given_back),

@@ -17,7 +17,17 @@ enum { /* RFC 9113, 6.5.2 */
        SETTING_MAX_STREAMS = 3,
        SETTING_INITIAL_WINDOW = 4
 };
-enum { H2_NO_ERROR = 0, H2_REFUSED_STREAM = 7, H2_ENHANCE_YOUR_CALM = 11, H2_CODES = 14 };
+enum { /* RFC 9113, 7 */
+       H2_NO_ERROR = 0,
+       H2_PROTOCOL_ERROR = 1,
+       H2_FLOW_CONTROL_ERROR = 3,
+       H2_STREAM_CLOSED = 5,
+       H2_FRAME_SIZE_ERROR = 6,
+       H2_REFUSED_STREAM = 7,
+       H2_COMPRESSION_ERROR = 9,
+       H2_ENHANCE_YOUR_CALM = 11,
+       H2_CODES = 14
+};
 enum { DEFAULT_WINDOW = 65535, CALM_LIMIT = 100, GRPC_PREFIX = 5, FRAME_MAX = 16384 };
 
 /* ---- chance ---- */
@@ -143,6 +153,7 @@ struct unruly_conn {
   struct { /* what the client has been told and has acknowledged */
     unruly_told told[UNRULY_TOLD];
     size_t first, count;
+    bool has_any;
     uint32_t limit; /* UINT32_MAX: none */
     uint32_t window;
   } settings;

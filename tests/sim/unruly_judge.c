@@ -1,5 +1,6 @@
 /* unruly_judge.c: the client's frames, and what is wrong with them. */
 #include "tests/sim/unruly_inside.h"
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@ static void give(unruly_conn *c, uint32_t stream, int64_t *window, uint32_t targ
 }
 
 void unruly_conn_give_windows(unruly_conn *c) {
-  if (c->until.starving_ns != 0 || !unruly_conn_is_open(c)) return;
+  if (c->until.starving_ns != 0 || !c->has_greeted || !unruly_conn_is_open(c)) return;
   give(c, 0, &c->in_window, DEFAULT_WINDOW);
   for (gmux__link *l = c->streams.first; l; l = l->next) {
     unruly_stream *s = gmux__container(l, unruly_stream, link);
@@ -54,6 +55,7 @@ static void take_settings_ack(unruly_conn *c) {
   const unruly_told *told = &c->settings.told[c->settings.first];
   c->settings.first = (c->settings.first + 1) % UNRULY_TOLD;
   c->settings.count--;
+  c->settings.has_any = true;
   if (told->has_limit) c->settings.limit = told->limit;
   if (!told->has_window) return;
   int64_t change = (int64_t)told->window - c->settings.window;
@@ -82,11 +84,20 @@ static uint32_t settings_window(const unruly_conn *c, const rawview *frame) {
 }
 
 void unruly_conn_ack_all(unruly_conn *c) {
+  assert(c->has_greeted);
   for (size_t i = 0; i < c->held.settings_count; i++)
     settings_take_effect(c, c->held.windows[i]);
   for (size_t i = 0; i < c->held.ping_count; i++)
     unruly_conn_frame(c, RAW_PING, RAW_ACK, 0, c->held.pings[i], RAW_PING_BYTES);
   c->held.settings_count = c->held.ping_count = 0;
+}
+
+/* ACKs come when they may, and at last when there is no more room for what waits for them. Nothing
+ * goes before our SETTINGS. */
+static void ack(unruly_conn *c) {
+  bool is_full = c->held.settings_count == UNRULY_HELD || c->held.ping_count == UNRULY_HELD;
+  if (is_full) unruly_conn_greet(c);
+  if (is_full || (c->until.without_acks_ns == 0 && c->has_greeted)) unruly_conn_ack_all(c);
 }
 
 static void take_settings(unruly_conn *c, const rawview *frame) {
@@ -96,8 +107,7 @@ static void take_settings(unruly_conn *c, const rawview *frame) {
   }
   uint32_t window = settings_window(c, frame);
   c->held.windows[c->held.settings_count++] = window;
-  bool is_full = c->held.settings_count == UNRULY_HELD;
-  if (c->until.without_acks_ns == 0 || is_full) unruly_conn_ack_all(c);
+  ack(c);
 }
 
 /* ---- PING ---- */
@@ -143,7 +153,7 @@ static void take_ping(unruly_conn *c, const rawview *frame) {
   }
   judge_ping(c);
   memcpy(c->held.pings[c->held.ping_count++], frame->payload, RAW_PING_BYTES);
-  if (c->until.without_acks_ns == 0 || c->held.ping_count == UNRULY_HELD) unruly_conn_ack_all(c);
+  ack(c);
 }
 
 /* ---- requests ---- */
@@ -198,6 +208,7 @@ static void on_block(void *owner, uint32_t number, uint8_t flags) {
     return;
   }
   c->some_id = c->block.id;
+  if (!c->settings.has_any) c->u->options.handlers->on_eager(c->some_id, c->u->options.user_data);
   if (!unruly_conn_is_open(c)) return;
   unruly_stream_new(c, number, c->block.id, (gmux_method_kind)c->block.kind,
                     (flags & RAW_END_STREAM) != 0);
@@ -253,6 +264,20 @@ static void take_reset(unruly_conn *c, const rawview *frame) {
   if (s) unruly_stream_free(s);
 }
 
+/*
+ * All that is done here is legal, so a client that ends the connection over it is wrong. But for
+ * one thing: nghttp2 bears 8 CONTINUATION frames of one block, and counts each read in which it
+ * waits for the rest of one's first 9 bytes, and those of blocks that it ignores without end.
+ */
+static void take_goaway(unruly_conn *c, const rawview *frame) {
+  uint32_t code = frame->len >= 8 ? raw_get_u32(frame->payload + 4) : H2_PROTOCOL_ERROR;
+  bool is_accusation = code == H2_PROTOCOL_ERROR || code == H2_FLOW_CONTROL_ERROR ||
+                       code == H2_STREAM_CLOSED || code == H2_FRAME_SIZE_ERROR ||
+                       code == H2_COMPRESSION_ERROR;
+  if (is_accusation && !c->way.cuts_blocks)
+    unruly_breach(c, UNRULY_BREACH_WIRE, "the client finds fault, and sends GOAWAY %u", code);
+}
+
 /* ---- frames ---- */
 
 /* SETTINGS; or the end of a client that had no memory even for those. */
@@ -281,6 +306,9 @@ static void on_frame(void *owner, const rawview *frame) {
     return;
   case RAW_PING:
     take_ping(c, frame);
+    return;
+  case RAW_GOAWAY:
+    take_goaway(c, frame);
     return;
   case RAW_WINDOW_UPDATE:
     take_window_update(c, frame);

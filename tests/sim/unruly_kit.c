@@ -47,6 +47,11 @@ static void on_refused(uint32_t id, void *user_data) {
   if (id <= CALLS) w.calls[id].refused++;
 }
 
+static void on_eager(uint32_t id, void *user_data) {
+  (void)id, (void)user_data;
+  w.eager++;
+}
+
 static void on_fault(unruly_fault fault, void *user_data) {
   (void)user_data;
   w.faults[fault]++;
@@ -69,6 +74,7 @@ static const unruly_handlers handlers = {
     .on_executed = on_executed,
     .on_served = on_served,
     .on_refused = on_refused,
+    .on_eager = on_eager,
     .on_fault = on_fault,
     .on_breach = on_breach,
     .on_punishable = on_punishable,

@@ -31,7 +31,7 @@ typedef struct unruly_kit {
   line calls[CALLS + 1]; /* by id, from 1 */
   uint32_t count;
   uint64_t faults[UNRULY_FAULTS];
-  unsigned breaches, punishable;
+  unsigned breaches, punishable, eager;
   char last_breach[160];
   bool is_breach_expected;
 } unruly_kit;
