@@ -218,10 +218,12 @@ static uint32_t setup_credit(const gmux__call_setup *setup, const gmux_call_opti
 
 /* Zeroed, but for the room of a reply, which is a good part of it. */
 static gmux_call *call_alloc(gmux_channel *channel) {
-  gmux_call *call = gmux_loop_is_inside(channel->loop)
-                        ? gmux__slab_get_raw(&channel->loop_only.calls)
-                        : gmux__malloc(sizeof(gmux_call));
-  if (call) memset(call, 0, offsetof(gmux_call, reply_inline));
+  bool is_inside = gmux_loop_is_inside(channel->loop);
+  gmux_call *call =
+      is_inside ? gmux__slab_get_raw(&channel->loop_only.calls) : gmux__malloc(sizeof(gmux_call));
+  if (!call) return NULL;
+  memset(call, 0, offsetof(gmux_call, reply_inline));
+  call->is_slabs = is_inside;
   return call;
 }
 
@@ -248,7 +250,11 @@ void gmux__call_destroy(gmux__exchange *exchange) {
   gmux_call *call = gmux__container(exchange, gmux_call, exchange);
   gmux_channel *channel = call->channel;
   call_deinit(call);
-  gmux__slab_put(&channel->loop_only.calls, call);
+  /* Where all calls come from other threads nobody would ever take them out of the slab. */
+  if (call->is_slabs)
+    gmux__slab_put(&channel->loop_only.calls, call);
+  else
+    gmux__free(call);
   gmux__channel_release(channel);
 }
 

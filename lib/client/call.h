@@ -77,6 +77,7 @@ struct gmux_call {
   bool wait_for_ready;
   bool is_idempotent;
   bool starts_with_message; /* START brings the one message of a unary call */
+  bool is_slabs;            /* its memory is of the channel's slab */
 
   struct {
     gmux__call_state state;

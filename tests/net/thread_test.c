@@ -389,12 +389,37 @@ static void two_attached_loops_of_one_thread_talk_to_each_other(void) {
   }
 }
 
+/* ---- memory ---- */
+
+/* How many blocks live when the loop has done with the calls so far. */
+static size_t live_after_calls(gmux_channel *channel, unsigned calls) {
+  char text[64];
+  for (unsigned i = 0; i < calls; i++)
+    CU_ASSERT(kit_echo(channel));
+  gmux_channel_describe(channel, text, sizeof text); /* is told on the loop, after all of that */
+  return test_alloc_live();
+}
+
+static void calls_of_other_threads_leave_no_memory_in_the_channel(void) {
+  kit_server server;
+  CU_ASSERT_FATAL(kit_server_start(&server, NULL, kit_address(KIT_TCP), NULL));
+  gmux_channel_options o = kit_channel_options(NULL);
+  kit_client client;
+  kit_client_start(&client, server.target, &o);
+  size_t before = live_after_calls(client.channel, 100); /* HTTP/2 has its tables by then */
+  size_t after = live_after_calls(client.channel, 400);
+  CU_ASSERT(after < before + 100);
+  kit_client_stop(&client);
+  kit_server_stop(&server);
+}
+
 static const test_case cases[] = {
     TEST(a_thousand_calls_of_eight_threads_run_at_once_on_one_connection),
     TEST(eight_threads_wait_for_their_calls),
     TEST(eight_threads_meddle_with_a_channel_that_they_call),
     TEST(threads_that_drain_a_channel_wait_for_its_calls),
     TEST(of_eight_threads_that_end_a_channel_one_is_told),
+    TEST(calls_of_other_threads_leave_no_memory_in_the_channel),
     TEST(waiting_is_refused_on_the_loops_own_thread_and_harms_nothing),
     TEST(a_loop_with_a_channel_is_not_stopped),
     TEST(what_is_freed_is_gone_when_its_loop_is_stopped),
