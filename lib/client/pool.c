@@ -264,6 +264,10 @@ static bool line_has_moved(const gmux__line *line) {
 }
 
 void gmux__pool_on_ready(gmux__endpoint *e, gmux__line *line) {
+  if (gmux__conn_get_state(line->conn) != GMUX__CONN_READY) {
+    gmux__endpoint_changed(e); /* GOAWAY came with its SETTINGS: it takes nobody's place */
+    return;
+  }
   uint32_t max_age_ms = e->config.options->max_age_ms;
   if (max_age_ms)
     line->old_ns = line->ready_ns + gmux__jitter_around(max_age_ms * GMUX__NS_PER_MS, 10,
