@@ -25,6 +25,7 @@ static const struct {
     [LAW_WAITS] = {"WAITS", "nobody who waits is overtaken, waits in vain or must not wait"},
     [LAW_SILENCE] = {"SILENCE", "no connection outlives its silence, or the time to drain"},
     [LAW_RETRIES] = {"RETRIES", "what is proven unprocessed is tried again"},
+    [LAW_RESETS] = {"RESETS", "streams are reset at a pace that peers bear"},
     [LAW_QUEUES] = {"QUEUES", "every queue is bounded"},
     [LAW_LEAKS] = {"LEAKS", "nothing is left when all is over"},
     [LAW_RECOVERY] = {"RECOVERY", "after the faults heal, calls succeed within a bound"},

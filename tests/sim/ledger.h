@@ -40,6 +40,7 @@ typedef enum ledger_law_id {
   LAW_WAITS,
   LAW_SILENCE,
   LAW_RETRIES,
+  LAW_RESETS,
   LAW_QUEUES,
   LAW_LEAKS,
   LAW_RECOVERY,
@@ -100,10 +101,12 @@ typedef struct ledger_line {
   uint32_t next_id, limit;                 /* of streams */
   unsigned shut;                           /* why it takes no calls; see ledger_pool.c */
   uint64_t drains_since_ns, busy_since_ns; /* 0: does not drain, has no calls */
+  uint64_t events, refilled_ns;            /* of its ring that were seen; and of the bucket: */
+  int64_t resets;                          /* thousandths of one that it may send */
 } ledger_line;
 
 typedef struct ledger_pool {
-  uint64_t looks;
+  uint64_t looks, cut_off; /* how often; connections that ended without a GOAWAY */
   ledger_line lines[LEDGER_LINES];
   const gmux_call *first; /* that waits; NULL: nobody. Not to be looked into */
   uint64_t first_since_ns, first_attempts;
@@ -212,6 +215,8 @@ typedef struct ledger_server {
   bool is_default_police;   /* what it allows in PINGs is the default, or more */
   size_t max_message_bytes; /* as of a channel */
   uint64_t executed, ended; /* calls that its handlers saw, and saw end */
+  int64_t grace_ms;         /* of its drain, and when that is over; 0: has none */
+  uint64_t ends_by_ns;
 } ledger_server;
 
 /* One execution of a call. */

@@ -15,6 +15,27 @@ static ledger_channel *channel_of(gmux__link *link) {
   return gmux__container(link, ledger_channel, link);
 }
 
+static ledger_server *server_of(gmux__link *link) {
+  return gmux__container(link, ledger_server, link);
+}
+
+/* ---- a server's drain ---- */
+
+/* It may be made shorter while it lasts. */
+static void look_at_server(ledger_server *sv) {
+  const gmux_server *server = sv->server;
+  int64_t grace_ms = atomic_load(&server->shared.grace_ms);
+  if (server->loop_only.state != GMUX__SERVER_DRAINING || grace_ms == INT64_MAX) return;
+  if (sv->ends_by_ns == 0 || grace_ms < sv->grace_ms) {
+    uint64_t by_ns = ledger_now() + (uint64_t)grace_ms * GMUX__NS_PER_MS;
+    sv->ends_by_ns = sv->ends_by_ns && sv->ends_by_ns < by_ns ? sv->ends_by_ns : by_ns;
+    sv->grace_ms = grace_ms;
+  }
+  ledger_law(LAW_SILENCE, ledger_now() <= ledger_due(sv->ends_by_ns),
+             "server %d drains longer than the %lld ms that it was given", sv->number,
+             (long long)grace_ms);
+}
+
 /* ---- DIALS ---- */
 
 static void look_at_dials(ledger_channel *ch) {
@@ -41,6 +62,8 @@ void ledger_look(gmux_loop *loop, void *unused) {
     ledger_pool_look(ch);
     inside += ch->channel->loop_only.endpoint.connector.pass.is_inside;
   }
+  for (gmux__link *l = ledger_servers()->first; l; l = l->next)
+    if (server_of(l)->server->loop == loop) look_at_server(server_of(l));
   ledger_law(LAW_DIALS, inside <= gmux__loop_max_dialing(loop),
              "%zu handshakes at once on a loop, max_dialing is %u", inside,
              gmux__loop_max_dialing(loop));
@@ -49,10 +72,6 @@ void ledger_look(gmux_loop *loop, void *unused) {
 /* ---- CHECK ---- */
 
 #ifdef GMUX_DEBUG
-static ledger_server *server_of(gmux__link *link) {
-  return gmux__container(link, ledger_server, link);
-}
-
 static void check_lines(const gmux__list *lines) {
   for (const gmux__link *l = lines->first; l; l = l->next)
     gmux__conn_check(gmux__line_of(l)->conn);

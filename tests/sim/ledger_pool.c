@@ -49,6 +49,67 @@ static void look_at_place(const ledger_channel *ch, const gmux__line *line, ledg
   seen->next_id = next_id;
 }
 
+/* Connections that ended without a GOAWAY, so that nobody knew before. */
+static uint64_t cut_off(const gmux_channel *channel) {
+  uint64_t count = 0;
+  for (int k = 0; k < GMUX_LOSSES; k++)
+    if (k != GMUX_LOSS_GOAWAY) count += gmux__counter_get(&channel->shared.figures.lost[k]);
+  return count;
+}
+
+/* One that is to be replaced has gone over to draining: the other is there, or was until it was cut
+ * off. A channel without calls may close them all; a temporary one needs no other. */
+static void look_at_replacement(const ledger_channel *ch, const gmux__line *line,
+                                const ledger_line *seen) {
+  const gmux_channel *channel = ch->channel;
+  bool has_drained = (shut_by(line) & IS_DRAINING) && seen->next_id && !(seen->shut & IS_DRAINING);
+  bool is_ours = line->recycle != GMUX__RECYCLE_NO && !line->is_temporary &&
+                 !line->conn->has_goaway && line->conn->state == GMUX__CONN_DRAINING;
+  if (!has_drained || !is_ours || !gmux__channel_has_calls(channel)) return;
+  ledger_law_of_channel(
+      ch, LAW_CONNECTIONS,
+      channel->loop_only.endpoint.ready.count > 0 || ch->pool.cut_off != cut_off(channel),
+      "channel %d: a connection was recycled before another was ready", ch->number);
+}
+
+/* RST_STREAM that we wanted, not nghttp2, that left since the last turn. */
+static unsigned resets_since(const gmux__conn *conn, ledger_line *seen) {
+  unsigned count = 0;
+  uint64_t from = conn->ring.written - gmux__ring_count(&conn->ring);
+  if (from < seen->events) from = seen->events;
+  for (; from < conn->ring.written; from++) {
+    const gmux__event *e = &conn->ring.events[from % GMUX__RING_EVENTS];
+    bool is_ours = e->b == GMUX__H2_CANCEL || e->b == GMUX__H2_NO_ERROR;
+    count += e->kind == GMUX__EVENT_RST_SENT && is_ours;
+  }
+  seen->events = from;
+  return count;
+}
+
+/* A bucket of our own, in thousandths of a reset: reset_burst at once, and behind them
+ * reset_rate_per_s. What was let through may have waited for the socket, so it may come short by as
+ * much again. */
+static void look_at_resets(const ledger_channel *ch, const gmux__line *line, ledger_line *seen) {
+  uint64_t now_ns = ledger_now();
+  int64_t full = 1000 * (int64_t)ch->options.reset_burst;
+  int64_t refill = (int64_t)((now_ns - seen->refilled_ns) / GMUX__NS_PER_MS) *
+                   (int64_t)ch->options.reset_rate_per_s;
+  unsigned sent = resets_since(line->conn, seen);
+  if (full == 0) return;
+  if (seen->next_id == 0 || seen->resets + refill > full)
+    seen->resets = full;
+  else
+    seen->resets += refill;
+  seen->refilled_ns = now_ns - now_ns % GMUX__NS_PER_MS;
+  seen->resets -= 1000 * (int64_t)sent;
+  ledger_law_of_channel(
+      ch, LAW_RESETS, seen->resets >= -full,
+      "channel %d: %u streams of a connection were reset at once, and %lld before "
+      "them; reset_burst is %u, %u a second",
+      ch->number, sent, (long long)((full - seen->resets) / 1000 - sent), ch->options.reset_burst,
+      ch->options.reset_rate_per_s);
+}
+
 static void look_at_drain(const ledger_channel *ch, const gmux__line *line, ledger_line *seen) {
   uint64_t now_ns = ledger_now(), timeout_ns = ch->options.drain_timeout_ms * GMUX__NS_PER_MS;
   if (line->conn->state != GMUX__CONN_DRAINING) return;
@@ -101,6 +162,8 @@ static void look_at_lines(ledger_channel *ch, const gmux__list *lines) {
     ledger_line *seen = line_seen(&ch->pool, line);
     if (!seen) continue;
     seen->looked = ch->pool.looks;
+    look_at_replacement(ch, line, seen);
+    look_at_resets(ch, line, seen);
     look_at_place(ch, line, seen);
     look_at_drain(ch, line, seen);
     look_at_silence(ch, line, seen);
@@ -172,6 +235,7 @@ void ledger_pool_look(ledger_channel *ch) {
   ch->pool.looks++;
   look_at_lines(ch, &e->ready);
   look_at_lines(ch, &e->draining);
+  ch->pool.cut_off = cut_off(ch->channel);
   look_at_waits(ch);
 }
 

@@ -1,8 +1,8 @@
 /*
  * ledger_test.c: each law can be broken. Records are made up, so that the library need not be.
  *
- * Laws that look into the library (PLACES, WAITS, SILENCE, RETRIES, QUEUES, CHECK) are broken by
- * tests/sim/mutants instead.
+ * Laws that look into the library (PLACES, WAITS, SILENCE, RETRIES, RESETS, QUEUES, CHECK) are
+ * broken by tests/sim/mutants instead.
  */
 #include "tests/sim/ledger.h"
 #include "tests/unit/harness.h"
