@@ -29,9 +29,12 @@ void gmux__endpoint_reset_backoff(gmux__endpoint *e) {
   e->not_before_ns = 0;
 }
 
+/* What holds back the next attempt stays: it is a connection that was lost while this one was on
+ * its way. Else a peer that greets and hangs up would be dialed again and again without a pause,
+ * where each connection brings the next (max_connections, min_connections). */
 uint64_t gmux__endpoint_succeed(gmux__endpoint *e) {
   uint64_t redial_ns = e->backoff.next_at_ns;
-  gmux__endpoint_reset_backoff(e);
+  gmux__backoff_reset(&e->backoff);
   e->has_failed = false;
   e->has_overflowed = false;
   e->is_successor_wanted = false;

@@ -427,6 +427,23 @@ static void a_connection_of_no_use_holds_back_the_next_one(void) {
   CU_ASSERT_EQUAL(w_answer_all(p, "reply"), 1);
 }
 
+/* Where each brings the next, the loss of one holds back the one after that. */
+static void a_connection_of_no_use_holds_back_also_behind_one_that_was_on_its_way(void) {
+  w_options.min_connections = 2;
+  w_options.redial_jitter_ms = 0;
+  w_open();
+  gmux_channel_get_state(w_channel, true);
+  rawpeer *p = w_greet(-1);
+  rawpeer_reset(p);
+  w_run();
+  w_greet(-1);
+  CU_ASSERT_EQUAL(w_stats().connections_made, 2);
+  w_run_ms(799);
+  CU_ASSERT_EQUAL(w_stats().dials_started, 2);
+  w_run_ms(500);
+  CU_ASSERT_EQUAL(w_stats().dials_started, 3);
+}
+
 /* Both come in one read, so that it is READY, and of no use, before anybody can be told. */
 static void a_greeting_with_goaway_holds_back_the_next_one(void) {
   w_options.redial_jitter_ms = 0;
@@ -842,6 +859,7 @@ static const test_case cases[] = {
     TEST(without_calls_a_lost_connection_is_not_replaced),
     TEST(calls_that_wait_when_the_connection_is_lost_get_a_new_one_at_once),
     TEST(a_connection_of_no_use_holds_back_the_next_one),
+    TEST(a_connection_of_no_use_holds_back_also_behind_one_that_was_on_its_way),
     TEST(a_greeting_with_goaway_holds_back_the_next_one),
     TEST(goaway_moves_new_calls_and_lets_the_old_finish),
     TEST(a_call_above_goaways_last_id_is_known_unprocessed_and_without_retries_unavailable),
