@@ -135,6 +135,7 @@ struct ledger_channel {
     unsigned useless;   /* 0, or of which failure the last one has the backoff: it brought the only
                            connection, and no call has been on that */
     uint64_t attempts;  /* of calls, when it began */
+    uint64_t beside_ns; /* when one began beside a connection that was lost in the same turn */
     bool is_alone;      /* there was no connection then */
   } dials;
   ledger_pool pool;

@@ -219,13 +219,24 @@ static void law_of_backoff(const ledger_channel *ch, unsigned failures, const ch
                         ch->number, (ull)(since_ns / 1000), what, failures, (ull)(least_ns / 1000));
 }
 
+/* In one turn a connection can come, bring the next attempt where there may be several, and be
+ * lost. Once in a backoff: after that its loss is known. */
+static bool began_beside(ledger_channel *ch, const ledger_dials *now, uint64_t now_ns) {
+  uint32_t most = ch->options.max_connections + ch->options.burst_connections;
+  if (most == 1 || now->made == ch->dials.made) return false;
+  uint64_t last_ns = ch->dials.beside_ns;
+  if (last_ns && now_ns < last_ns + backoff_ns(&ch->options, 1)) return false;
+  ch->dials.beside_ns = now_ns;
+  return true;
+}
+
 /* While its loop was stopped the application may have asked for it, any time since the last look.
  */
 static void attempt_begins(ledger_channel *ch, const ledger_dials *now, uint64_t now_ns) {
   bool was_stopped = ledger_due(0) > ch->dials.looked_ns;
   if (is_forgiven(ch)) ch->dials.failures = ch->dials.useless = 0;
   if (ch->dials.failures > 0) law_of_backoff(ch, ch->dials.failures, "failure", now_ns);
-  if (ch->dials.useless > 0 && now->connections == 0)
+  if (ch->dials.useless > 0 && now->connections == 0 && !began_beside(ch, now, now_ns))
     law_of_backoff(ch, ch->dials.useless, "of no use, as", now_ns);
   ch->dials.at_ns = was_stopped ? ch->dials.looked_ns : now_ns;
   ch->dials.useless = 0;
