@@ -58,6 +58,7 @@ static void on_headers(gmux_call *call, const gmux_metadata *metadata, void *use
   law_of_handlers(c, 'H');
   fuzz_law(c->headers++ == 0, "call %u: on_headers twice", c->number);
   fuzz_law(c->received == 0, "call %u: on_headers after a message", c->number);
+  fuzz_law(gmux_call_peer(call)[0] != 0, "call %u: headers of nobody", c->number);
   tell(c, call, 'H');
 }
 

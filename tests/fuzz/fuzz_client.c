@@ -2,9 +2,9 @@
  * fuzz_client.c: a channel whose server says the bytes of the input.
  *
  * The first two bytes say how: byte 0, bit 0: the rest is a script (else it is the server's bytes,
- * as they are); bits 1-2 how much a read returns; bit 3 small windows; bit 4 eager calls; bit 5 no
- * credit; bit 6 a pool; bit 7 a pause between the pieces. Byte 1: which calls run (bits 0-3 by
- * kind, 4 a whole unary one, 5 wait for ready, 6 idempotent, 7 short deadlines).
+ * as they are); bits 1-2 how much a read returns; bit 3 small windows, few resets; bit 4 eager
+ * calls; bit 5 no credit; bit 6 a pool; bit 7 a pause between the pieces. Byte 1: which calls run
+ * (bits 0-3 by kind, 4 a whole unary one, 5 wait for ready, 6 idempotent, 7 short deadlines).
  */
 #include "tests/fuzz/caller.h"
 #include "tests/fuzz/oracle.h"
@@ -74,6 +74,10 @@ static void channel_open(gmux_loop *loop, uint8_t how) {
   o.write_queue_bytes = 1024;
   o.initial_backoff_ms = 100;
   o.max_backoff_ms = 2000;
+  if (how & 8) {
+    o.reset_burst = 2;
+    o.reset_rate_per_s = 1;
+  }
   if (how & 16) o.eager_calls = 2;
   if (how & 64) {
     o.max_connections = 3;

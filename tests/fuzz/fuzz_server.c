@@ -141,6 +141,10 @@ static void server_open(uint8_t how) {
   o.stream_window_bytes = o.connection_window_bytes = how & 8 ? 65535 : 262144;
   o.write_queue_bytes = how & 8 ? 1024 : 8192;
   o.connection_queue_bytes = 65536;
+  if (how & 8) {
+    o.reset_burst = 2;
+    o.reset_rate_per_s = 1;
+  }
   if (how & 16) o.max_concurrent_streams = 2;
   if (how & 32) {
     o.handshake_timeout_ms = 1000;

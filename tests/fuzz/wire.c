@@ -1,6 +1,8 @@
 /* wire.c: frames of every kind, with content from the input. */
 #include "tests/fuzz/wire.h"
+#include "tests/sim/world.h"
 #include <string.h>
+#include <zlib.h>
 
 enum { BLOCK_BYTES = 4096, FIELDS_MAX = 16 };
 
@@ -253,6 +255,38 @@ static void say_bulk(rawpeer *p, fuzz_input *in) {
     rawpeer_data(p, stream, 0, zeros, sizeof zeros, 0);
 }
 
+/* A compressed message that becomes `len` zeros, with its prefix. */
+typedef struct squeezed {
+  uint8_t framed[5 + 400];
+  size_t len; /* 0: not made yet */
+} squeezed;
+
+static void squeeze(squeezed *s, size_t len) {
+  static const uint8_t zeros[1 << 18];
+  z_stream z = {.next_in = (z_const Bytef *)(uintptr_t)zeros,
+                .avail_in = (uInt)len,
+                .next_out = s->framed + 5,
+                .avail_out = sizeof s->framed - 5};
+  bool is_made = deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK &&
+                 deflate(&z, Z_FINISH) == Z_STREAM_END && deflateEnd(&z) == Z_OK;
+  if (!is_made) sim_die("zlib does not compress %zu zeros", len);
+  s->framed[0] = 1;
+  s->framed[3] = (uint8_t)(z.total_out >> 8);
+  s->framed[4] = (uint8_t)z.total_out;
+  s->len = 5 + z.total_out;
+}
+
+/* The largest are over every limit. Made once: they are always the same. */
+static void say_gzip(rawpeer *p, fuzz_input *in) {
+  static const size_t lens[] = {0, 5, 1000, 90000, 100001, 1 << 18};
+  static squeezed all[COUNT(lens)];
+  uint32_t stream = stream_of(in);
+  size_t which = input_below(in, COUNT(lens));
+  squeezed *s = &all[which];
+  if (s->len == 0) squeeze(s, lens[which]);
+  rawpeer_data(p, stream, fuzz_u8(in) & RAW_END_STREAM, s->framed, s->len, 0);
+}
+
 static void say_flood(rawpeer *p, fuzz_input *in) {
   uint8_t type = fuzz_u8(in) % 10, flags = fuzz_u8(in);
   uint32_t stream = stream_of(in);
@@ -340,6 +374,9 @@ void wire_say(rawpeer *p, const wire_role *role, unsigned what, fuzz_input *in) 
       say_data(p, in);
     else
       say_bulk(p, in);
+    return;
+  case 17:
+    say_gzip(p, in);
     return;
   default:
     say_flood(p, in);

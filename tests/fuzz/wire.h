@@ -19,7 +19,7 @@ typedef struct wire_role {
 extern const wire_role wire_client, wire_server;
 
 /* How many things there are to say: `what` is one of 0..WIRE_THINGS-1. */
-enum { WIRE_THINGS = 18 };
+enum { WIRE_THINGS = 19 };
 void wire_say(rawpeer *p, const wire_role *role, unsigned what, fuzz_input *in);
 
 #endif
