@@ -190,35 +190,74 @@ static void weather_of_names(unsigned how) {
   }
 }
 
+static sim_direction direction_of(unsigned how) {
+  return how & 1 ? SIM_TO_SERVER : SIM_TO_CLIENT;
+}
+
+/* What befalls the links of an address, those that there are or those to come. */
+static void weather_of_links(const gmux__address *at, fuzz_input *in) {
+  uint8_t how = fuzz_u8(in);
+  sim_link *link = link_of(in);
+  switch (how % 8) {
+  case 0:
+    if (link) sim_link_reset(link);
+    return;
+  case 1:
+    if (link) sim_link_stall(link, how / 8 % 4u);
+    return;
+  case 2:
+    if (link) sim_link_half_close(link, direction_of(how / 8));
+    return;
+  case 3:
+  case 4:
+    if (link)
+      sim_link_fate(link, direction_of(how / 8), (sim_fate)(how / 16 % SIM_FATES), fuzz_u16(in));
+    return;
+  case 5:
+    if (link) sim_link_drip(link, how / 8 % 4u, 100u * fuzz_u8(in));
+    return;
+  default:
+    sim_net_fate(api.sim, at, direction_of(how / 8), (sim_fate)(how / 16 % SIM_FATES),
+                 fuzz_u16(in) % 512u, 1);
+    return;
+  }
+}
+
+static void weather_of_address(const gmux__address *at, fuzz_input *in) {
+  uint8_t how = fuzz_u8(in);
+  switch (how % 4) {
+  case 0:
+    sim_net_dial_fate(api.sim, at, (sim_dial_fate)(how / 4 % 4));
+    return;
+  case 1:
+    sim_net_blackhole(api.sim, at, how / 4 % 4u);
+    return;
+  case 2:
+    sim_net_latency_of(api.sim, at, (uint64_t)fuzz_u8(in) * API_MS);
+    return;
+  default:
+    sim_net_dial_delay(api.sim, at, (uint64_t)fuzz_u8(in) * 20 * API_MS);
+    return;
+  }
+}
+
 void api_weather(fuzz_input *in) {
   uint8_t what = fuzz_u8(in);
   gmux__address at = server_address(what / 16);
-  sim_link *link;
   switch (what % 8) {
   case 0:
-    sim_net_refuse(api.sim, &at, what & 128);
-    return;
   case 1:
-    sim_net_blackhole(api.sim, &at, what / 32 % 4u);
+    weather_of_address(&at, in);
     return;
   case 2:
-    sim_net_latency_of(api.sim, &at, (uint64_t)fuzz_u8(in) * API_MS);
-    return;
-  case 3:
-    if ((link = link_of(in))) sim_link_reset(link);
-    return;
-  case 4:
-    if ((link = link_of(in))) sim_link_stall(link, what / 32 % 4u);
-    return;
-  case 5:
-    if ((link = link_of(in))) sim_link_half_close(link, what & 128 ? SIM_TO_SERVER : SIM_TO_CLIENT);
-    return;
-  case 6:
     weather_of_names(what / 8);
     return;
-  default:
+  case 3:
     sim_net(api.sim)->read_chunk = fuzz_u8(in);
     sim_net(api.sim)->write_chunk = fuzz_u8(in);
+    return;
+  default:
+    weather_of_links(&at, in);
     return;
   }
 }
@@ -226,11 +265,14 @@ void api_weather(fuzz_input *in) {
 void api_weather_heal(void) {
   for (unsigned i = 0; i < 2; i++) {
     gmux__address at = server_address(i);
-    sim_net_refuse(api.sim, &at, false);
+    sim_net_dial_fate(api.sim, &at, SIM_DIAL_CONNECTS);
+    sim_net_dial_delay(api.sim, &at, 0);
     sim_net_blackhole(api.sim, &at, 0);
   }
-  for (sim_link *link = sim_link_first(api.sim); link; link = sim_link_next(link))
+  for (sim_link *link = sim_link_first(api.sim); link; link = sim_link_next(link)) {
     sim_link_stall(link, 0);
+    sim_link_drip(link, SIM_BOTH_WAYS, 0);
+  }
   sim_net(api.sim)->read_chunk = sim_net(api.sim)->write_chunk = 0;
   weather_of_names(0);
 }

@@ -7,6 +7,8 @@
  * to it. Then a program for the machine of api.h; the last third of the input is for the steps in
  * handlers.
  */
+#include "lib/client/channel.h"
+#include "lib/server/server.h"
 #include "tests/fuzz/api.h"
 #include <gmux/error.h>
 #include <string.h>
@@ -165,6 +167,15 @@ static void go_on(fuzz_input *in) {
   sim_run_for(api.sim, ms * API_MS);
 }
 
+/* The library recounts itself; where threads are played its posts may be under way. */
+static void check_all(void) {
+  if (api.is_threaded) return;
+  for (size_t i = 0; i < API_CHANNELS; i++)
+    if (api.channels[i].handle) gmux__channel_check(api.channels[i].handle);
+  for (size_t i = 0; i < API_SERVERS; i++)
+    if (api.servers[i].handle) gmux__server_check(api.servers[i].handle);
+}
+
 /* ---- the world ---- */
 
 static void on_log(gmux_log_level level, const char *room, const char *text, void *user_data) {
@@ -240,6 +251,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
   for (unsigned n = 0; n < STEPS && api.in.len > 0; n++) {
     step(&api.in);
     go_on(&api.in);
+    check_all();
   }
   close_world();
   return 0;

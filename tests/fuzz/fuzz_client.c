@@ -6,6 +6,7 @@
  * calls; bit 5 no credit; bit 6 a pool; bit 7 a pause between the pieces. Byte 1: which calls run
  * (bits 0-3 by kind, 4 a whole unary one, 5 wait for ready, 6 idempotent, 7 short deadlines).
  */
+#include "lib/client/channel.h"
 #include "tests/fuzz/caller.h"
 #include "tests/fuzz/oracle.h"
 #include "tests/fuzz/wire.h"
@@ -63,6 +64,7 @@ static void settle(void) {
   sim_run(t.sim);
   accept_all();
   sim_run(t.sim);
+  gmux__channel_check(t.channel);
 }
 
 static void channel_open(gmux_loop *loop, uint8_t how) {

@@ -7,6 +7,7 @@
  * timeouts; bit 6 connections begin in good order (preface, SETTINGS), else without; bit 7 a pause
  * between the pieces.
  */
+#include "lib/server/server.h"
 #include "tests/fuzz/caller.h"
 #include "tests/fuzz/served.h"
 #include "tests/fuzz/wire.h"
@@ -300,6 +301,7 @@ static void play_step(fuzz_input *in) {
       wire_say(p, &wire_client, what, in);
   }
   if (!(op & 0x80)) sim_run(t.sim);
+  gmux__server_check(t.server);
 }
 
 static void play_script(fuzz_input *in) {
