@@ -134,7 +134,10 @@ static void look_at_silence(const ledger_channel *ch, const gmux__line *line, le
   uint64_t since_ns = ledger_due(heard_ns > seen->busy_since_ns ? heard_ns : seen->busy_since_ns);
   uint64_t keepalive_ns = line->keepalive_ns, timeout_ns = conn->pulse.config.timeout_ns;
   if (keepalive_ns == GMUX__PULSE_OFF || timeout_ns == 0) return;
-  uint64_t asked_ns = ledger_due(since_ns + keepalive_ns + keepalive_ns / 10);
+  /* A PING that bytes followed, but no ACK (a link that stopped in the middle of one), is waited
+   * for before the next is sent: pulse.h. */
+  uint64_t after_ns = keepalive_ns + keepalive_ns / 10;
+  uint64_t asked_ns = ledger_due(since_ns + (after_ns > timeout_ns ? after_ns : timeout_ns));
   ledger_law_of_channel(ch, LAW_SILENCE, now_ns <= ledger_due(asked_ns + timeout_ns),
                         "channel %d: a connection has calls, and was silent for %llu ms; a PING "
                         "was due for %llu",
