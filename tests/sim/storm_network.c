@@ -214,20 +214,28 @@ static bool break_names(const storm_move *move) {
   return true;
 }
 
-/* Where nobody listens, alone or before the right one; or the right one before it. */
+/* Where no server ever is. */
+static gmux__address wrong_address(void) {
+  return sim_address("127.0.0.99", storm_server_address(0).port);
+}
+
+/* One or two in any order: the right one, some server's, and one where dials are refused or not
+ * even answered. */
 static bool change_names(const storm_move *move) {
   (void)move;
-  gmux__address right = storm_server_address(0), wrong = sim_address("127.0.0.2", 0);
-  gmux__address addresses[3] = {wrong, right, wrong};
-  size_t first = storm_random(2), count = 1 + storm_random(2);
+  gmux__address right = storm_server_address(0), wrong = wrong_address(), other = random_address();
+  const gmux__address addresses[4] = {wrong, right, other, wrong};
+  size_t first = storm_random(3), count = 1 + storm_random(2);
   sim_dns_set(st.sim, NAME, addresses + first, count);
+  sim_net_dial_fate(st.sim, &wrong, storm_chance(50) ? SIM_DIAL_UNANSWERED : SIM_DIAL_CONNECTS);
   return true;
 }
 
 static void heal_names(const storm_move *move) {
   (void)move;
-  gmux__address at = storm_server_address(0);
+  gmux__address at = storm_server_address(0), wrong = wrong_address();
   sim_dns_set(st.sim, NAME, &at, 1);
+  sim_net_dial_fate(st.sim, &wrong, SIM_DIAL_CONNECTS);
 }
 
 /* ---- the whole network ---- */
