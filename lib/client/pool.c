@@ -132,6 +132,14 @@ static void endpoint_start(gmux__endpoint *e) {
             keepalive_ms);
 }
 
+/* One of them has ended, or goes away, and has not said so yet. It will in this turn, and only then
+ * is known how long the next attempt has to wait. */
+static bool pool_has_news(const gmux__endpoint *e) {
+  for (gmux__link *l = e->ready.first; l; l = l->next)
+    if (gmux__conn_get_state(gmux__line_of(l)->conn) != GMUX__CONN_READY) return true;
+  return false;
+}
+
 void gmux__endpoint_drive(gmux__endpoint *e, const gmux__demand *demand) {
   assert(!e->is_closed);
   uint64_t now_ns = gmux__loop_now(e->loop);
@@ -145,7 +153,7 @@ void gmux__endpoint_drive(gmux__endpoint *e, const gmux__demand *demand) {
     gmux__timer_set(e->loop, &e->dial_timer, pool_burst_ns(e, &facts, demand));
   } else if (now_ns < e->not_before_ns) {
     gmux__timer_set(e->loop, &e->dial_timer, e->not_before_ns);
-  } else {
+  } else if (!pool_has_news(e)) {
     gmux__timer_clear(e->loop, &e->dial_timer);
     e->is_burst = wish == GMUX__POOL_DIAL_BURST;
     gmux__endpoint_dial(e);

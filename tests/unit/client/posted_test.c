@@ -198,6 +198,22 @@ static void a_deadline_counts_from_the_moment_of_the_start(void) {
   w_free(late);
 }
 
+/* The loss and the call come in the same turn, and the call is heard first. The connection had
+ * carried no call, so that the next attempt waits as after a failure: 1 s, less 20 %. */
+static void a_call_that_comes_with_a_loss_does_not_dial_before_the_backoff(void) {
+  rawpeer *p = w_connected();
+  size_t before = sim_net_dials(w_sim, &w_address);
+  gmux_call_options o = w_patient();
+  sim_set_outside(w_loop, true);
+  rawpeer_close(p);
+  tcall *t = w_start(GMUX_UNARY, &o);
+  w_run_ms(700);
+  CU_ASSERT_EQUAL(sim_net_dials(w_sim, &w_address), before);
+  w_run_ms(600);
+  CU_ASSERT_EQUAL(sim_net_dials(w_sim, &w_address), before + 1);
+  w_free(t);
+}
+
 static void close_cancel_and_free_do_not_allocate(void) {
   w_open();
   sim_set_outside(w_loop, true);
@@ -312,6 +328,7 @@ static const test_case cases[] = {
     TEST(a_posted_close_comes_to_the_same),
     TEST(asking_to_connect_and_resetting_the_backoff_are_posted),
     TEST(a_deadline_counts_from_the_moment_of_the_start),
+    TEST(a_call_that_comes_with_a_loss_does_not_dial_before_the_backoff),
     TEST(close_cancel_and_free_do_not_allocate),
     TEST(a_call_whose_channel_closed_before_its_start_came_is_cancelled),
     TEST(a_call_cancelled_before_its_start_came_is_cancelled),
