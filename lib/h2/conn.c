@@ -28,7 +28,7 @@
 static const char *const conn_states[] = {"DIALING", "SECURING", "GREETING",
                                           "READY",   "DRAINING", "CLOSED"};
 static const uint16_t conn_edges[] = {
-    [GMUX__CONN_DIALING] = GMUX__TO(GMUX__CONN_SECURING) | GMUX__TO(GMUX__CONN_CLOSED),
+    [GMUX__CONN_DIALING] = GMUX__TO(GMUX__CONN_SECURING),
     [GMUX__CONN_SECURING] = GMUX__TO(GMUX__CONN_GREETING) | GMUX__TO(GMUX__CONN_CLOSED),
     [GMUX__CONN_GREETING] = GMUX__TO(GMUX__CONN_READY) | GMUX__TO(GMUX__CONN_CLOSED),
     [GMUX__CONN_READY] = GMUX__TO(GMUX__CONN_DRAINING) | GMUX__TO(GMUX__CONN_CLOSED),

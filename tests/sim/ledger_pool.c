@@ -94,14 +94,12 @@ static void look_at_resets(const ledger_channel *ch, const gmux__line *line, led
   int64_t full = 1000 * (int64_t)ch->options.reset_burst;
   int64_t refill = (int64_t)((now_ns - seen->refilled_ns) / GMUX__NS_PER_MS) *
                    (int64_t)ch->options.reset_rate_per_s;
+  bool is_new = seen->next_id == 0; /* what eager calls did before is not looked at */
   unsigned sent = resets_since(line->conn, seen);
   if (full == 0) return;
-  if (seen->next_id == 0 || seen->resets + refill > full)
-    seen->resets = full;
-  else
-    seen->resets += refill;
+  seen->resets = is_new || seen->resets + refill > full ? full : seen->resets + refill;
   seen->refilled_ns = now_ns - now_ns % GMUX__NS_PER_MS;
-  seen->resets -= 1000 * (int64_t)sent;
+  if (!is_new) seen->resets -= 1000 * (int64_t)sent;
   ledger_law_of_channel(
       ch, LAW_RESETS, seen->resets >= -full,
       "channel %d: %u streams of a connection were reset at once, and %lld before "
