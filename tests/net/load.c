@@ -12,6 +12,7 @@ enum {
   CALLS_MAX = 100000, /* more than any test makes */
   STREAM_MESSAGES = 3,
   TICK_MS = 10,     /* how often it is looked whether what is awaited is so */
+  REST_MS = 50,     /* of lanes whose call was refused, lest they turn idly: at most so long */
   LATE_MS = 1500,   /* law L7's bound: what a busy machine may take */
   FINISH_MS = 20000 /* law L1's: all deadlines are shorter, and connections die sooner */
 };
@@ -29,14 +30,13 @@ typedef struct load_call {
 
 struct load {
   struct ev_loop *ev;
-  ev_timer tick;
+  ev_timer tick, rest;
   gmux_loop *loop;
   gmux_channel *channel;
   gmux_method *enter, *talk;
   uint64_t began_ns;
   unsigned lanes, started, running, ended, succeeded, lost;
   unsigned mark, succeeded_since; /* of calls from calls[mark] on */
-  unsigned impatient_ms;
   bool is_paused;
   uint32_t first_number;
   load_call *calls;
@@ -60,24 +60,22 @@ static bool is_stream(const load_call *c) {
   return c->number % 7 == 3;
 }
 
-static int64_t timeout_of(const load *l, unsigned index) {
+static int64_t timeout_of(unsigned index) {
   static const unsigned timeouts_ms[] = {0, 10000, 1000, 250};
-  unsigned ms = l->impatient_ms ? l->impatient_ms : timeouts_ms[index / 4 % 4];
+  unsigned ms = timeouts_ms[index / 4 % 4];
   return ms ? kit_ms(ms) : GMUX_NO_TIMEOUT;
 }
 
-/* What follows a call that could not be had waits, lest the lane turn idly. */
-static gmux_call_options options_of(const load *l, unsigned index, const load_call *before) {
+static gmux_call_options options_of(unsigned index) {
   gmux_call_options o;
   gmux_call_options_init(&o, sizeof o);
-  o.timeout_ms = timeout_of(l, index);
+  o.timeout_ms = timeout_of(index);
   o.idempotent = index % 2 == 0;
-  o.wait_for_ready = !l->impatient_ms && index % 3 != 0;
-  if (before && before->code == GMUX_UNAVAILABLE) o.wait_for_ready = true;
+  o.wait_for_ready = index % 3 != 0;
   return o;
 }
 
-static void start_call(load *l, const load_call *before);
+static void start_call(load *l);
 
 static void check_message(load_call *c, const gmux_bytes *message) {
   c->messages++;
@@ -104,7 +102,7 @@ static void call_end(gmux_call *call, load_call *c, const gmux_status *status) {
   if (c->code == GMUX_OK) l->succeeded++;
   if (c->code == GMUX_OK && c >= l->calls + l->mark) l->succeeded_since++;
   if (is_lost(c)) l->lost++;
-  if (!l->is_paused) start_call(l, c);
+  if (!l->is_paused && (c->code == GMUX_OK || c->code == GMUX_DEADLINE_EXCEEDED)) start_call(l);
 }
 
 static void on_entered(gmux_call *call, const gmux_status *status, gmux_bytes *reply,
@@ -150,10 +148,10 @@ static void start_unary(load *l, load_call *c, const gmux_call_options *o) {
       gmux_call_unary_start(NULL, l->channel, l->enter, o, &request, on_entered, c), 0);
 }
 
-static void start_call(load *l, const load_call *before) {
+static void start_call(load *l) {
   CU_ASSERT_FATAL(l->started < CALLS_MAX);
   load_call *c = &l->calls[l->started];
-  gmux_call_options o = options_of(l, l->started, before);
+  gmux_call_options o = options_of(l->started);
   *c = (load_call){.load = l,
                    .number = l->first_number + l->started++,
                    .is_idempotent = o.idempotent,
@@ -172,6 +170,12 @@ static void on_tick(struct ev_loop *ev, ev_timer *timer, int events) {
   (void)ev, (void)timer, (void)events;
 }
 
+static void on_rest(struct ev_loop *ev, ev_timer *timer, int events) {
+  (void)ev, (void)events;
+  load *l = timer->data;
+  if (!l->is_paused) load_go_on(l);
+}
+
 load *load_start(const char *target, const gmux_channel_options *options, unsigned lanes) {
   load *l = calloc(1, sizeof *l);
   CU_ASSERT_PTR_NOT_NULL_FATAL(l);
@@ -184,6 +188,9 @@ load *load_start(const char *target, const gmux_channel_options *options, unsign
   l->talk = kit_method(WIRE_TALK, GMUX_BIDI_STREAMING);
   ev_timer_init(&l->tick, on_tick, TICK_MS / 1000.0, TICK_MS / 1000.0);
   ev_timer_start(l->ev, &l->tick);
+  ev_timer_init(&l->rest, on_rest, REST_MS / 1000.0, REST_MS / 1000.0);
+  l->rest.data = l;
+  ev_timer_start(l->ev, &l->rest);
   l->first_number = loads++ * CALLS_MAX;
   l->began_ns = now_ns();
   l->lanes = lanes;
@@ -198,11 +205,7 @@ void load_pause(load *l) {
 void load_go_on(load *l) {
   l->is_paused = false;
   while (l->running < l->lanes)
-    start_call(l, NULL);
-}
-
-void load_set_impatient(load *l, unsigned timeout_ms) {
-  l->impatient_ms = timeout_ms;
+    start_call(l);
 }
 
 gmux_channel *load_channel(load *l) {
@@ -291,6 +294,7 @@ void load_free(load *l) {
   gmux_channel_free(l->channel);
   CU_ASSERT_EQUAL(gmux_loop_stop(l->loop), 0);
   ev_timer_stop(l->ev, &l->tick);
+  ev_timer_stop(l->ev, &l->rest);
   ev_loop_destroy(l->ev);
   free(l->calls);
   free(l);

@@ -1,10 +1,11 @@
 /*
  * load.h: calls of every kind on a channel, so many at any time, and what became of each of them.
  *
- * A lane is a call at a time, each of which brings the next. Their kind follows from their number:
- * unary and streaming, idempotent and not, that wait for a connection and that do not, with
- * deadlines from none to short. All is on one thread, that of the test, which runs the loop while
- * it awaits something: so a test may start servers in between, and reads what it likes.
+ * A lane is a call at a time, each of which brings the next, after a rest if it failed. Their kind
+ * follows from their number: unary and streaming, idempotent and not, that wait for a connection
+ * and that do not, with deadlines from none to short. All is on one thread, that of the test, which
+ * runs the loop while it awaits something: so a test may start servers in between, and reads what
+ * it likes.
  */
 #ifndef TESTS_NET_LOAD_H
 #define TESTS_NET_LOAD_H
@@ -28,8 +29,6 @@ bool load_await_ends(load *l, unsigned more, unsigned ms);
 /* For no event but time itself. */
 void load_run_for(load *l, unsigned ms);
 
-/* New calls have `timeout_ms` and no other deadline, and do not wait; 0: as before. */
-void load_set_impatient(load *l, unsigned timeout_ms);
 /* Lanes end with their call; until load_go_on. */
 void load_pause(load *l);
 void load_go_on(load *l);
