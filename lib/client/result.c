@@ -66,6 +66,14 @@ static void result_of_http(gmux__result *result, const gmux__head *head) {
                    "not a gRPC answer: HTTP status %d, %s", head->http_status, type);
 }
 
+/* An answer that is none cannot mean OK. */
+static void result_doubt_ok(gmux__result *result, const gmux__head *head) {
+  if (result->code != GMUX_OK || (head->http_status == 200 && head->is_grpc)) return;
+  gmux__result_set(result, GMUX_INTERNAL,
+                   "the server said OK with HTTP status %d and content-type \"%s\"",
+                   head->http_status, head->content_type);
+}
+
 bool gmux__result_of_headers(gmux__result *result, gmux__head *head, uint32_t limit) {
   if (result_of_damage(result, head, limit)) return true;
   if (head->http_status == 200 && head->is_grpc) return false;
@@ -73,11 +81,7 @@ bool gmux__result_of_headers(gmux__result *result, gmux__head *head, uint32_t li
     result_of_status(result, head);
   else
     result_of_http(result, head);
-  /* An answer that is none cannot mean OK, and its body would never be read. */
-  if (result->code == GMUX_OK)
-    gmux__result_set(result, GMUX_INTERNAL,
-                     "the server said OK with HTTP status %d and content-type \"%s\"",
-                     head->http_status, head->content_type);
+  result_doubt_ok(result, head); /* its body would never be read */
   return true;
 }
 
@@ -107,6 +111,8 @@ static void result_of_finish(gmux__result *result, const gmux__result_facts *fac
     return;
   }
   result_of_status(result, &stream->tail);
+  bool is_trailers_only = stream->tail.http_status != 0;
+  if (is_trailers_only) result_doubt_ok(result, &stream->tail);
 }
 
 static void result_of_breach(gmux__result *result, const gmux__stream *stream) {

@@ -187,6 +187,28 @@ static void ok_in_headers_that_are_no_grpc_is_not_ok(void) {
   CU_ASSERT_EQUAL(result.code, GMUX_INTERNAL);
 }
 
+static void ok_in_trailers_only_that_are_no_grpc_is_not_ok(void) {
+  add(&stream.tail, ":status", "200");
+  add(&stream.tail, "grpc-status", "0");
+  end_with(GMUX__ENDING_FINISHED, 0, false, false);
+  ASSERT_RESULT(GMUX_INTERNAL, "the server said OK with HTTP status 200 and content-type \"\"");
+  teardown();
+  setup();
+  add(&stream.tail, ":status", "503");
+  add(&stream.tail, "content-type", "application/grpc");
+  add(&stream.tail, "grpc-status", "0");
+  end_with(GMUX__ENDING_FINISHED, 0, false, false);
+  ASSERT_RESULT(GMUX_INTERNAL,
+                "the server said OK with HTTP status 503 and content-type \"application/grpc\"");
+}
+
+static void ok_in_trailers_only_of_grpc_is_ok(void) {
+  good_head(&stream.tail);
+  add(&stream.tail, "grpc-status", "0");
+  end_with(GMUX__ENDING_FINISHED, 0, false, false);
+  ASSERT_RESULT(GMUX_OK, "");
+}
+
 static void no_trailers_is_internal(void) {
   good_head(&stream.head);
   end_with(GMUX__ENDING_FINISHED, 1, true, false);
@@ -369,6 +391,8 @@ static const test_case cases[] = {
     TEST(a_content_type_cannot_bring_control_characters_into_the_words),
     TEST(a_grpc_status_in_headers_that_are_no_grpc_wins),
     TEST(ok_in_headers_that_are_no_grpc_is_not_ok),
+    TEST(ok_in_trailers_only_that_are_no_grpc_is_not_ok),
+    TEST(ok_in_trailers_only_of_grpc_is_ok),
     TEST(no_trailers_is_internal),
     TEST(trailers_without_status_are_unknown),
     TEST(trailers_only_without_status_are_unknown),
