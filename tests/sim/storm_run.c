@@ -236,12 +236,14 @@ static void settle(void) {
     ledger_call_settle(&st.started[i]->entry);
 }
 
-/* Until it has ended, or for PROBE_TRY_S: then another is tried beside it. */
-static bool probe_succeeds(storm_call *c) {
+/* Until it has ended, or for PROBE_TRY_S: then another is tried beside it. Where they fail at once
+ * the pauses grow, so that there are enough of them for the whole bound. */
+static bool probe_succeeds(storm_call *c, unsigned nth) {
+  uint64_t pause_ms = (uint64_t)PROBE_STEP_MS << (nth < 6 ? nth : 6);
   for (int k = 0; k < PROBE_TRY_S * 1000 / PROBE_STEP_MS && c->entry.ends == 0; k++)
     calm_for(PROBE_STEP_MS * STORM_MS);
   if (c->entry.ends == 0) return false;
-  if (c->entry.code != GMUX_OK) calm_for(PROBE_STEP_MS * STORM_MS);
+  if (c->entry.code != GMUX_OK) calm_for(pause_ms * STORM_MS);
   return c->entry.code == GMUX_OK;
 }
 
@@ -251,7 +253,7 @@ static storm_call *probe(int i, uint64_t end_ns) {
   for (unsigned nth = 0; nth < STORM_PROBES && sim_now(st.sim) <= end_ns; nth++) {
     storm_call *c = storm_probe_start(i, nth);
     if (c) last = c;
-    if (c && probe_succeeds(c)) break;
+    if (c && probe_succeeds(c, nth)) break;
   }
   return last;
 }
