@@ -172,9 +172,6 @@ static void line_on_ready(gmux__conn *conn, void *owner) {
   e->peer_limit = gmux__conn_peer_limit(conn);
   line->redial_ns = gmux__endpoint_succeed(e);
   line_become_ready(line);
-  /* It goes away already: GOAWAY has come with the SETTINGS, or the end. What is told to the owner
-   * before that (on_draining) must not bring the next attempt at once, and so on for ever. */
-  if (gmux__conn_get_state(conn) != GMUX__CONN_READY) gmux__endpoint_spread_redial(e, line);
   gmux__connector_win(&e->connector, t);
   gmux__pool_on_ready(e, line);
 }
