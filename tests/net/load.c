@@ -208,10 +208,6 @@ void load_go_on(load *l) {
     start_call(l);
 }
 
-gmux_channel *load_channel(load *l) {
-  return l->channel;
-}
-
 gmux_channel_stats load_stats(load *l) {
   return kit_stats(l->channel);
 }

@@ -33,7 +33,6 @@ void load_run_for(load *l, unsigned ms);
 void load_pause(load *l);
 void load_go_on(load *l);
 
-gmux_channel *load_channel(load *l);
 gmux_channel_stats load_stats(load *l);
 unsigned load_started(const load *l);
 /* Calls that failed though they had left, or were to wait; deadlines are not counted. */
