@@ -106,7 +106,7 @@ typedef struct ledger_line {
 } ledger_line;
 
 typedef struct ledger_pool {
-  uint64_t looks, cut_off; /* how often; connections that ended without a GOAWAY */
+  uint64_t looks, made; /* how often; connections */
   ledger_line lines[LEDGER_LINES];
   const gmux_call *first; /* that waits; NULL: nobody. Not to be looked into */
   uint64_t first_since_ns, first_attempts;

@@ -49,16 +49,12 @@ static void look_at_place(const ledger_channel *ch, const gmux__line *line, ledg
   seen->next_id = next_id;
 }
 
-/* Connections that ended without a GOAWAY, so that nobody knew before. */
-static uint64_t cut_off(const gmux_channel *channel) {
-  uint64_t count = 0;
-  for (int k = 0; k < GMUX_LOSSES; k++)
-    if (k != GMUX_LOSS_GOAWAY) count += gmux__counter_get(&channel->shared.figures.lost[k]);
-  return count;
+static uint64_t made(const gmux_channel *channel) {
+  return gmux__counter_get(&channel->shared.figures.made);
 }
 
-/* One that is to be replaced has gone over to draining: the other is there, or was until it was cut
- * off. A channel without calls may close them all; a temporary one needs no other. */
+/* One that is to be replaced has gone over to draining: the other is there, or was in this turn. A
+ * channel without calls may close them all; a temporary one needs no other. */
 static void look_at_replacement(const ledger_channel *ch, const gmux__line *line,
                                 const ledger_line *seen) {
   const gmux_channel *channel = ch->channel;
@@ -68,7 +64,7 @@ static void look_at_replacement(const ledger_channel *ch, const gmux__line *line
   if (!has_drained || !is_ours || !gmux__channel_has_calls(channel)) return;
   ledger_law_of_channel(
       ch, LAW_CONNECTIONS,
-      channel->loop_only.endpoint.ready.count > 0 || ch->pool.cut_off != cut_off(channel),
+      channel->loop_only.endpoint.ready.count > 0 || ch->pool.made != made(channel),
       "channel %d: a connection was recycled before another was ready", ch->number);
 }
 
@@ -236,7 +232,7 @@ void ledger_pool_look(ledger_channel *ch) {
   ch->pool.looks++;
   look_at_lines(ch, &e->ready);
   look_at_lines(ch, &e->draining);
-  ch->pool.cut_off = cut_off(ch->channel);
+  ch->pool.made = made(ch->channel);
   look_at_waits(ch);
 }
 

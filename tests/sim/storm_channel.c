@@ -45,7 +45,8 @@ static void random_dialing(gmux_channel_options *o) {
   o->connect_timeout_ms = 100 + (uint32_t)storm_random(3000);
   o->redial_jitter_ms = STORM_ANY_OF(0, 100, 500);
   o->dns_cache_ms = STORM_ANY_OF(30000, 0);
-  o->eager_calls = STORM_ANY_OF(0, 0, 0, 5);
+  o->eager_calls = STORM_ANY_OF(0, 0, 5);
+  o->happy_eyeballs_ms = STORM_ANY_OF(250, 100);
 }
 
 static void random_bounds(gmux_channel_options *o) {

@@ -225,7 +225,7 @@ static bool change_names(const storm_move *move) {
   (void)move;
   gmux__address right = storm_server_address(0), wrong = wrong_address(), other = random_address();
   const gmux__address addresses[4] = {wrong, right, other, wrong};
-  size_t first = storm_random(3), count = 1 + storm_random(2);
+  size_t first = storm_random(3), count = storm_chance(70) ? 2 : 1;
   sim_dns_set(st.sim, NAME, addresses + first, count);
   sim_net_dial_fate(st.sim, &wrong, storm_chance(50) ? SIM_DIAL_UNANSWERED : SIM_DIAL_CONNECTS);
   return true;
