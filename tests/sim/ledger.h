@@ -101,8 +101,8 @@ typedef struct ledger_line {
   uint32_t next_id, limit;                 /* of streams */
   unsigned shut;                           /* why it takes no calls; see ledger_pool.c */
   uint64_t drains_since_ns, busy_since_ns; /* 0: does not drain, has no calls */
-  uint64_t events, refilled_ns;            /* of its ring that were seen; and of the bucket: */
-  int64_t resets;                          /* thousandths of one that it may send */
+  uint64_t events, since_ns;               /* of its ring that were seen; of that: */
+  uint64_t resets;                         /* sent by us */
 } ledger_line;
 
 typedef struct ledger_pool {

@@ -82,26 +82,22 @@ static unsigned resets_since(const gmux__conn *conn, ledger_line *seen) {
   return count;
 }
 
-/* A bucket of our own, in thousandths of a reset: reset_burst at once, and behind them
- * reset_rate_per_s. What was let through may have waited for the socket, so it may come short by as
- * much again. */
+/* Since it was first seen never more than reset_burst, and reset_rate_per_s behind them. What was
+ * let through may have waited for the socket and leave together, so there is no bound for a shorter
+ * time; and eager calls may have been reset before. */
 static void look_at_resets(const ledger_channel *ch, const gmux__line *line, ledger_line *seen) {
   uint64_t now_ns = ledger_now();
-  int64_t full = 1000 * (int64_t)ch->options.reset_burst;
-  int64_t refill = (int64_t)((now_ns - seen->refilled_ns) / GMUX__NS_PER_MS) *
-                   (int64_t)ch->options.reset_rate_per_s;
-  bool is_new = seen->next_id == 0; /* what eager calls did before is not looked at */
   unsigned sent = resets_since(line->conn, seen);
-  if (full == 0) return;
-  seen->resets = is_new || seen->resets + refill > full ? full : seen->resets + refill;
-  seen->refilled_ns = now_ns - now_ns % GMUX__NS_PER_MS;
-  if (!is_new) seen->resets -= 1000 * (int64_t)sent;
+  if (seen->next_id == 0) seen->since_ns = now_ns;
+  if (seen->next_id != 0) seen->resets += sent;
+  uint64_t paced = (now_ns - seen->since_ns) * ch->options.reset_rate_per_s / GMUX__NS_PER_S;
   ledger_law_of_channel(
-      ch, LAW_RESETS, seen->resets >= -full,
-      "channel %d: %u streams of a connection were reset at once, and %lld before "
-      "them; reset_burst is %u, %u a second",
-      ch->number, sent, (long long)((full - seen->resets) / 1000 - sent), ch->options.reset_burst,
-      ch->options.reset_rate_per_s);
+      ch, LAW_RESETS,
+      ch->options.reset_burst == 0 || seen->resets <= ch->options.reset_burst + paced + 1,
+      "channel %d: %llu streams of a connection were reset within %llu ms; "
+      "reset_burst is %u, reset_rate_per_s %u",
+      ch->number, (ull)seen->resets, (ull)((now_ns - seen->since_ns) / GMUX__NS_PER_MS),
+      ch->options.reset_burst, ch->options.reset_rate_per_s);
 }
 
 static void look_at_drain(const ledger_channel *ch, const gmux__line *line, ledger_line *seen) {
