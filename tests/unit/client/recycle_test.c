@@ -50,6 +50,25 @@ static void a_busy_connection_too_old_is_replaced_too(void) {
   (void)q;
 }
 
+static void one_that_greets_and_goes_replaces_nobody(void) {
+  w_options.max_age_ms = 10000;
+  rawpeer *p = w_connected();
+  start(1);
+  w_run_ms(11000);
+  rawpeer *q = w_accept();
+  w_settings(q, -1);
+  rawpeer_goaway(q, 0, 0, "going"); /* it arrives with them */
+  w_run();
+  CU_ASSERT_EQUAL(w_state(), GMUX_CHANNEL_READY);
+  CU_ASSERT_EQUAL(w_stats().recycled_age, 0);
+  start(1);
+  CU_ASSERT_EQUAL(requests(p), 2);
+  w_run_ms(1000); /* redial_jitter_ms, or the backoff: then another is tried */
+  w_greet(-1);
+  CU_ASSERT_EQUAL(w_stats().recycled_age, 1);
+  CU_ASSERT_EQUAL(w_state(), GMUX_CHANNEL_READY);
+}
+
 static void ages_are_jittered_and_replaced_one_at_a_time(void) {
   w_options.max_age_ms = 100000;
   w_options.min_connections = 4;
@@ -225,6 +244,7 @@ static void a_connection_whose_address_left_dns_is_replaced(void) {
 static const test_case cases[] = {
     TEST(a_connection_too_old_is_replaced_before_it_drains),
     TEST(a_busy_connection_too_old_is_replaced_too),
+    TEST(one_that_greets_and_goes_replaces_nobody),
     TEST(ages_are_jittered_and_replaced_one_at_a_time),
     TEST(a_connection_that_has_carried_max_calls_is_replaced),
     TEST(a_connection_whose_ids_are_nearly_used_up_is_replaced),
