@@ -1,0 +1,18 @@
+/*
+ * interop_flags.h: the values of flags as interop programs write them. Each function says on stderr
+ * what is wrong and returns false.
+ */
+#ifndef TESTS_INTEROP_INTEROP_FLAGS_H
+#define TESTS_INTEROP_INTEROP_FLAGS_H
+
+#include <gmux/api.h>
+#include <stdbool.h>
+
+bool interop_flag_wrong(const char *format, ...) GMUX_PRINTF(1, 2);
+/* A decimal number and nothing else. */
+bool interop_flag_number(const char *name, const char *text, uint32_t min, uint32_t max,
+                         uint32_t *out);
+/* "true" or "false"; NULL, the flag alone, is true. */
+bool interop_flag_bool(const char *name, const char *text, bool *out);
+
+#endif

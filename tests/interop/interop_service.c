@@ -1,0 +1,372 @@
+/* interop_service.c: everything runs on the thread of the loop. */
+#include "tests/interop/interop_service.h"
+#include "tests/interop/interop.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* More than any test asks for; what one request can make us spend. */
+enum { MAX_BODY_BYTES = 64 * 1024 * 1024, MAX_ASKED = 100000 };
+
+/* A response that a client asked for. */
+typedef struct asked {
+  int32_t size;
+  int32_t interval_us;
+  bool fill_peer;
+} asked;
+
+/* What a streaming call remembers. */
+typedef struct dialogue {
+  gmux_server_call *call;
+  struct ev_loop *ev;
+  ev_timer pause; /* before the next response */
+  bool has_paused;
+  bool is_half_closed;
+  asked *list; /* responses still to be given: list[next..count) */
+  size_t next, count, room;
+  int64_t received_bytes; /* StreamingInputCall */
+} dialogue;
+
+/* ---- metadata goes back ---- */
+
+/* A metadata with what the client sent under `key`; NULL when there is none. */
+static gmux_metadata *echoed(const gmux_server_call *call, const char *key) {
+  size_t len;
+  const char *value = gmux_metadata_get(gmux_server_call_metadata(call), key, &len);
+  gmux_metadata *back = NULL;
+  if (!value || gmux_metadata_new(&back)) return NULL;
+  bool is_binary = strcmp(key, INTEROP_ECHO_TRAILING) == 0;
+  int error = is_binary ? gmux_metadata_add_bin(back, key, value, len)
+                        : gmux_metadata_add(back, key, value);
+  if (error == 0) return back;
+  gmux_metadata_free(back);
+  return NULL;
+}
+
+static void echo_initial(gmux_server_call *call) {
+  gmux_metadata *initial = echoed(call, INTEROP_ECHO_INITIAL);
+  /* Without any they leave with the first message, or not at all: then the client gets a
+   * Trailers-Only answer. */
+  if (initial) gmux_server_call_send_headers(call, initial);
+  gmux_metadata_free(initial);
+}
+
+/* A call that is over in the meantime refuses this, and nobody minds. */
+static void finish(gmux_server_call *call, const gmux_status *status) {
+  gmux_metadata *trailers = echoed(call, INTEROP_ECHO_TRAILING);
+  gmux_server_call_finish(call, status, trailers);
+  gmux_metadata_free(trailers);
+}
+
+/* Ends the call as the request demands; false when it demands nothing. */
+static bool finish_with_echo(gmux_server_call *call, const EchoStatus *wanted) {
+  if (!wanted || wanted->code == GMUX_OK) return false;
+  gmux_status status = gmux_status_make((gmux_code)wanted->code, wanted->message, NULL);
+  finish(call, &status);
+  gmux_status_clear(&status);
+  return true;
+}
+
+/* ---- messages ---- */
+
+/* NULL: the call has been ended. */
+static void *unpack(gmux_server_call *call, const ProtobufCMessageDescriptor *type,
+                    const gmux_bytes *bytes) {
+  ProtobufCMessage *message;
+  if (gmux_protobuf_unpack(&message, type, bytes) == 0) return message;
+  gmux_server_call_fail(call, GMUX_INTERNAL, "the request is no such message");
+  return NULL;
+}
+
+/* As gmux_server_call_write. */
+static int write_message(gmux_server_call *call, const ProtobufCMessage *message) {
+  gmux_bytes bytes;
+  int error = gmux_protobuf_pack(&bytes, message);
+  if (error) return error;
+  int result = gmux_server_call_write(call, &bytes);
+  gmux_bytes_release(&bytes); /* does nothing when the call has taken them */
+  return result;
+}
+
+static bool check_size(gmux_server_call *call, int32_t size) {
+  if (size >= 0 && size <= MAX_BODY_BYTES) return true;
+  gmux_server_call_fail(call, GMUX_INVALID_ARGUMENT, "a size that nobody can mean");
+  return false;
+}
+
+/* The library does not compress: what was asked for is not to be had. */
+static bool check_compression(gmux_server_call *call, const Grpc__Testing__BoolValue *asked_for) {
+  if (!asked_for || !asked_for->value) return true;
+  gmux_server_call_fail(call, GMUX_UNIMPLEMENTED, "compression is not part of this server");
+  return false;
+}
+
+/* A payload of zeros, to be freed by its body.data. */
+static bool payload_init(Payload *payload, int32_t size) {
+  grpc__testing__payload__init(payload);
+  payload->body.len = (size_t)size;
+  payload->body.data = calloc(1, payload->body.len + 1);
+  return payload->body.data != NULL;
+}
+
+/* ---- unary calls ---- */
+
+static void empty_call(gmux_server_call *call, gmux_bytes *bytes, void *user_data) {
+  (void)bytes, (void)user_data;
+  Empty empty = GRPC__TESTING__EMPTY__INIT;
+  echo_initial(call);
+  write_message(call, &empty.base);
+  finish(call, NULL);
+}
+
+static void answer_unary(gmux_server_call *call, const SimpleRequest *request,
+                         interop_service *service) {
+  if (finish_with_echo(call, request->response_status)) return;
+  if (!check_compression(call, request->expect_compressed) ||
+      !check_compression(call, request->response_compressed) ||
+      !check_size(call, request->response_size))
+    return;
+  Payload payload;
+  if (!payload_init(&payload, request->response_size)) {
+    gmux_server_call_fail(call, GMUX_RESOURCE_EXHAUSTED, "out of memory");
+    return;
+  }
+  SimpleResponse response = GRPC__TESTING__SIMPLE_RESPONSE__INIT;
+  response.payload = &payload;
+  response.hostname = service->hostname;
+  if (request->fill_server_id) response.server_id = service->server_id;
+  write_message(call, &response.base);
+  free(payload.body.data);
+  finish(call, NULL);
+}
+
+static void unary_call(gmux_server_call *call, gmux_bytes *bytes, void *user_data) {
+  SimpleRequest *request = unpack(call, &grpc__testing__simple_request__descriptor, bytes);
+  if (!request) return;
+  echo_initial(call);
+  answer_unary(call, request, user_data);
+  gmux_protobuf_free(&request->base);
+}
+
+/* ---- a streaming call's life ---- */
+
+static void go_on(dialogue *d);
+
+static void on_pause_over(struct ev_loop *ev, ev_timer *timer, int events) {
+  (void)ev, (void)events;
+  go_on(timer->data);
+}
+
+static void on_call(gmux_server_call *call, void *user_data) {
+  interop_service *service = user_data;
+  dialogue *d = calloc(1, sizeof *d);
+  gmux_server_call_set_data(call, d);
+  if (!d) {
+    gmux_server_call_fail(call, GMUX_RESOURCE_EXHAUSTED, "out of memory");
+    return;
+  }
+  d->call = call;
+  d->ev = service->ev;
+  ev_timer_init(&d->pause, on_pause_over, 0, 0);
+  d->pause.data = d;
+  gmux_server_call_set_manual_credit(call); /* one request after the other */
+  echo_initial(call);
+}
+
+static void on_end(gmux_server_call *call, gmux_code code, void *user_data) {
+  (void)code, (void)user_data;
+  dialogue *d = gmux_server_call_get_data(call);
+  if (!d) return;
+  ev_timer_stop(d->ev, &d->pause);
+  free(d->list);
+  free(d);
+}
+
+/* ---- StreamingInputCall ---- */
+
+static void input_message(gmux_server_call *call, gmux_bytes *bytes, void *user_data) {
+  (void)user_data;
+  dialogue *d = gmux_server_call_get_data(call);
+  InputRequest *request =
+      unpack(call, &grpc__testing__streaming_input_call_request__descriptor, bytes);
+  if (!request) return;
+  if (check_compression(call, request->expect_compressed)) {
+    if (request->payload) d->received_bytes += (int64_t)request->payload->body.len;
+    gmux_server_call_request(call, 1);
+  }
+  gmux_protobuf_free(&request->base);
+}
+
+static void input_end(gmux_server_call *call, void *user_data) {
+  (void)user_data;
+  dialogue *d = gmux_server_call_get_data(call);
+  InputResponse response = GRPC__TESTING__STREAMING_INPUT_CALL_RESPONSE__INIT;
+  response.aggregated_payload_size = (int32_t)d->received_bytes;
+  write_message(call, &response.base);
+  finish(call, NULL);
+}
+
+/* ---- responses of StreamingOutputCall, FullDuplexCall and HalfDuplexCall ---- */
+
+/* Appends; false: the call has been ended. */
+static bool remember(dialogue *d, const ResponseParameters *wanted) {
+  if (!check_size(d->call, wanted->size) || !check_compression(d->call, wanted->compressed))
+    return false;
+  if (d->count == d->room) {
+    size_t room = d->room == 0 ? 16 : 2 * d->room;
+    asked *grown = room <= 2 * MAX_ASKED ? realloc(d->list, room * sizeof *grown) : NULL;
+    if (!grown) {
+      gmux_server_call_fail(d->call, GMUX_RESOURCE_EXHAUSTED, "too many responses asked for");
+      return false;
+    }
+    d->list = grown;
+    d->room = room;
+  }
+  d->list[d->count++] = (asked){.size = wanted->size,
+                                .interval_us = wanted->interval_us,
+                                .fill_peer = wanted->fill_peer_socket_address};
+  return true;
+}
+
+/* Takes the request in; false: the call has been ended. */
+static bool take_request(gmux_server_call *call, const gmux_bytes *bytes) {
+  OutputRequest *request =
+      unpack(call, &grpc__testing__streaming_output_call_request__descriptor, bytes);
+  if (!request) return false;
+  bool ok = !finish_with_echo(call, request->response_status);
+  for (size_t i = 0; ok && i < request->n_response_parameters; i++)
+    ok = remember(gmux_server_call_get_data(call), request->response_parameters[i]);
+  gmux_protobuf_free(&request->base);
+  return ok;
+}
+
+/* True while a pause must be waited for. Pauses add up, as each begins after the response before.
+ */
+static bool is_pausing(dialogue *d, const asked *next) {
+  if (ev_is_active(&d->pause)) return true;
+  if (next->interval_us <= 0 || d->has_paused) return false;
+  d->has_paused = true;
+  ev_timer_set(&d->pause, next->interval_us / 1e6, 0);
+  ev_timer_start(d->ev, &d->pause);
+  return true;
+}
+
+static int respond(dialogue *d, const asked *wanted) {
+  Payload payload;
+  if (!payload_init(&payload, wanted->size)) return GMUX_ERR_NOMEM;
+  OutputResponse response = GRPC__TESTING__STREAMING_OUTPUT_CALL_RESPONSE__INIT;
+  response.payload = &payload;
+  char peer[128];
+  snprintf(peer, sizeof peer, "%s", gmux_server_call_peer(d->call));
+  if (wanted->fill_peer) response.peer_socket_address = peer;
+  int result = write_message(d->call, &response.base);
+  free(payload.body.data);
+  return result;
+}
+
+static void go_on(dialogue *d) {
+  for (; d->next < d->count; d->next++) {
+    if (is_pausing(d, &d->list[d->next])) return;
+    int result = respond(d, &d->list[d->next]);
+    if (result == GMUX_ERR_NOMEM)
+      gmux_server_call_fail(d->call, GMUX_RESOURCE_EXHAUSTED, "out of memory");
+    if (result < 0) return; /* full: on_writable goes on; or over */
+    d->has_paused = false;
+  }
+  d->next = d->count = 0;
+  if (d->is_half_closed)
+    finish(d->call, NULL);
+  else
+    gmux_server_call_request(d->call, 1);
+}
+
+static void on_writable(gmux_server_call *call, void *user_data) {
+  (void)user_data;
+  dialogue *d = gmux_server_call_get_data(call);
+  if (d->next < d->count) go_on(d);
+}
+
+static void output_message(gmux_server_call *call, gmux_bytes *bytes, void *user_data) {
+  (void)user_data;
+  dialogue *d = gmux_server_call_get_data(call);
+  d->is_half_closed = true; /* there is but one request */
+  if (take_request(call, bytes)) go_on(d);
+}
+
+static void full_duplex_message(gmux_server_call *call, gmux_bytes *bytes, void *user_data) {
+  (void)user_data;
+  if (take_request(call, bytes)) go_on(gmux_server_call_get_data(call));
+}
+
+static void half_duplex_message(gmux_server_call *call, gmux_bytes *bytes, void *user_data) {
+  (void)user_data;
+  if (take_request(call, bytes)) gmux_server_call_request(call, 1);
+}
+
+static void duplex_end(gmux_server_call *call, void *user_data) {
+  (void)user_data;
+  dialogue *d = gmux_server_call_get_data(call);
+  d->is_half_closed = true;
+  go_on(d);
+}
+
+/* ---- the service; UnimplementedCall is missing on purpose ---- */
+
+typedef struct stream_method {
+  const char *path;
+  gmux_method_kind kind;
+  gmux_server_handlers handlers;
+} stream_method;
+
+static const stream_method stream_methods[] = {
+    {INTEROP_SERVICE "StreamingInputCall",
+     GMUX_CLIENT_STREAMING,
+     {.on_call = on_call,
+      .on_message = input_message,
+      .on_half_close = input_end,
+      .on_end = on_end}},
+    {INTEROP_SERVICE "StreamingOutputCall",
+     GMUX_SERVER_STREAMING,
+     {.on_call = on_call,
+      .on_message = output_message,
+      .on_writable = on_writable,
+      .on_end = on_end}},
+    {INTEROP_SERVICE "FullDuplexCall",
+     GMUX_BIDI_STREAMING,
+     {.on_call = on_call,
+      .on_message = full_duplex_message,
+      .on_half_close = duplex_end,
+      .on_writable = on_writable,
+      .on_end = on_end}},
+    {INTEROP_SERVICE "HalfDuplexCall",
+     GMUX_BIDI_STREAMING,
+     {.on_call = on_call,
+      .on_message = half_duplex_message,
+      .on_half_close = duplex_end,
+      .on_writable = on_writable,
+      .on_end = on_end}},
+};
+
+static const struct {
+  const char *path;
+  gmux_server_unary_fn run;
+} unary_methods[] = {
+    {INTEROP_SERVICE "EmptyCall", empty_call},
+    {INTEROP_SERVICE "UnaryCall", unary_call},
+    {INTEROP_SERVICE "CacheableUnaryCall", unary_call},
+};
+
+int interop_service_add(interop_service *service, struct ev_loop *ev, gmux_server *server) {
+  service->ev = ev;
+  snprintf(service->server_id, sizeof service->server_id, "gmux-%ld", (long)getpid());
+  if (gethostname(service->hostname, sizeof service->hostname - 1)) service->hostname[0] = '\0';
+  int error = 0;
+  for (size_t i = 0; !error && i < sizeof unary_methods / sizeof *unary_methods; i++)
+    error = gmux_server_add_unary(server, unary_methods[i].path, unary_methods[i].run, service);
+  for (size_t i = 0; !error && i < sizeof stream_methods / sizeof *stream_methods; i++) {
+    const stream_method *m = &stream_methods[i];
+    error = gmux_server_add_method(server, m->path, m->kind, &m->handlers, service);
+  }
+  return error;
+}

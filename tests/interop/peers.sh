@@ -1,0 +1,103 @@
+# shellcheck shell=sh disable=SC2034
+# peers.sh: what run-interop and run-matrix share: peers of another make, certificates, a server
+# that runs. Sourced after tap.sh. Who sources it defines server_of PEER, which prints a command.
+
+# shellcheck disable=SC2154 # tap.sh's
+sources=$srcdir/tests/interop
+programs=$builddir/tests/interop
+slow=${GMUX_TEST_SLOW:-1}
+# Longer than anything takes that goes well. No case depends on it.
+limit=$((60 * slow))
+
+# Proxies are for the world outside; Python leaves nothing behind in the source tree.
+unset http_proxy https_proxy grpc_proxy HTTP_PROXY HTTPS_PROXY
+PYTHONDONTWRITEBYTECODE=1
+NODE_PATH=${GMUX_INTEROP_JS:-$sources/js}/node_modules
+export PYTHONDONTWRITEBYTECODE NODE_PATH
+
+# The system's own Python first: that is the one which Debian's python3-grpcio is for.
+python=
+for candidate in ${PYTHON:-} /usr/bin/python3 python3; do
+  if "$candidate" -c 'import grpc' 2>/dev/null; then
+    python=$candidate
+    break
+  fi
+done
+node=
+for candidate in ${NODE:-} node nodejs; do
+  if "$candidate" -e 'require("@grpc/grpc-js")' 2>/dev/null; then
+    node=$candidate
+    break
+  fi
+done
+
+why_not() {
+  case $1 in
+    grpcio) [ -n "$python" ] || echo 'no Python with grpcio (./bootstrap --peers)' ;;
+    grpc-js) [ -n "$node" ] || echo 'no node with @grpc/grpc-js (./bootstrap --peers)' ;;
+  esac
+}
+
+#
+# Certificates, made for this run
+#
+# certificate NAME SUBJECT REQ-OPTION...: $scratch/NAME.pem and .key
+certificate() {
+  name=$1 subject=$2
+  shift 2
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
+    -keyout "$scratch/$name.key" -out "$scratch/$name.pem" -subj "/CN=$subject" "$@"
+}
+
+certificates() {
+  certificate ca 'interop CA' -addext 'keyUsage=critical,keyCertSign' &&
+    certificate stranger 'another CA' -addext 'keyUsage=critical,keyCertSign' &&
+    certificate server interop-server -CA "$scratch/ca.pem" -CAkey "$scratch/ca.key" \
+      -addext 'basicConstraints=critical,CA:FALSE' \
+      -addext 'subjectAltName=IP:127.0.0.1,DNS:localhost' &&
+    certificate client interop-client -CA "$scratch/ca.pem" -CAkey "$scratch/ca.key" \
+      -addext 'basicConstraints=critical,CA:FALSE'
+}
+
+#
+# A server runs under timeout(1), so that whatever happens it ends, and we end it if need be. In the
+# foreground, as timeout calls it: else it passes a signal on twice, and the second one may find a
+# server that is just about to exit.
+#
+server_pid=
+trap 'stop_server; rm -rf "$scratch"' EXIT
+
+# start_server PEER OPTION...: where it listens is in $target.
+start_server() {
+  peer=$1
+  shift
+  mkfifo "$scratch/port"
+  # shellcheck disable=SC2046 # a command and its argument
+  timeout --foreground "$limit" $(server_of "$peer") "$@" >"$scratch/port" 2>"$scratch/server.log" &
+  server_pid=$!
+  # Ends when the server does, too.
+  port=
+  read -r _ port <"$scratch/port"
+  rm -f "$scratch/port"
+  case $* in
+    *unix:*) target=unix:$scratch/socket ;;
+    *) target=ipv4:127.0.0.1:$port ;;
+  esac
+  [ -n "$port" ]
+}
+
+stop_server() {
+  [ -n "$server_pid" ] || return 0
+  kill "$server_pid" 2>/dev/null
+  wait "$server_pid" 2>/dev/null
+  server_pid=
+}
+
+# For a server that was asked to drain: how it ended.
+await_server() {
+  wait "$server_pid"
+  status=$?
+  server_pid=
+  return $status
+}
+
