@@ -259,11 +259,12 @@ void gmux__call_destroy(gmux__exchange *exchange) {
 }
 
 /* From the moment at which the application asks for the call: a loop that is busy with others, or
- * stands still, may hear of it later. */
+ * stands still, may hear of it later. 0 is over in any turn, also in one that had begun before the
+ * call was asked for. */
 static uint64_t deadline_after(gmux_loop *loop, int64_t timeout_ms) {
   if (timeout_ms == GMUX_NO_TIMEOUT) return GMUX__NEVER;
+  if (timeout_ms <= 0) return 0;
   uint64_t now_ns = gmux_loop_is_inside(loop) ? gmux__loop_now(loop) : gmux__loop_clock(loop);
-  if (timeout_ms <= 0) return now_ns;
   uint64_t most_ms = (GMUX__NEVER - 1 - now_ns) / GMUX__NS_PER_MS;
   uint64_t ms = (uint64_t)timeout_ms;
   return now_ns + (ms < most_ms ? ms : most_ms) * GMUX__NS_PER_MS;

@@ -307,6 +307,49 @@ static void waiting_is_refused_on_the_loops_own_thread_and_harms_nothing(void) {
   kit_server_stop(&server);
 }
 
+typedef struct busy_turn {
+  sem_t has_begun, may_end;
+} busy_turn;
+
+static void hold_the_turn(void *arg) {
+  busy_turn *turn = arg;
+  sem_post(&turn->has_begun);
+  kit_wait(&turn->may_end);
+}
+
+/* The turn takes up the call with a time that it read before the call was asked for. */
+static void a_call_without_time_never_leaves(void) {
+  kit_server server;
+  CU_ASSERT_FATAL(kit_server_start(&server, NULL, kit_address(KIT_TCP), NULL));
+  gmux_channel_options o = kit_channel_options(NULL);
+  kit_client client;
+  kit_client_start(&client, server.target, &o);
+  CU_ASSERT(kit_echo(client.channel)); /* connected: the next could leave at once */
+  gmux_method *method = kit_method(KIT_ECHO, GMUX_UNARY);
+  busy_turn turn;
+  sem_init(&turn.has_begun, 0, 0);
+  sem_init(&turn.may_end, 0, 0);
+  CU_ASSERT_EQUAL_FATAL(gmux_loop_post(client.loop, hold_the_turn, &turn), 0);
+  kit_wait(&turn.has_begun);
+  gmux_call_options without_time;
+  gmux_call_options_init(&without_time, sizeof without_time);
+  without_time.timeout_ms = 0;
+  gmux_call *call;
+  int error = gmux_call_start(&call, client.channel, method, &without_time, NULL, NULL);
+  CU_ASSERT_EQUAL_FATAL(error, 0);
+  sem_post(&turn.may_end);
+  gmux_status status = gmux_call_end_wait(call, NULL);
+  CU_ASSERT_EQUAL(status.code, GMUX_DEADLINE_EXCEEDED);
+  CU_ASSERT_EQUAL(kit_stats(client.channel).attempts, 1);
+  gmux_status_clear(&status);
+  gmux_call_free(call);
+  gmux_method_free(method);
+  sem_destroy(&turn.has_begun);
+  sem_destroy(&turn.may_end);
+  kit_client_stop(&client);
+  kit_server_stop(&server);
+}
+
 static void a_loop_with_a_channel_is_not_stopped(void) {
   gmux_channel_options o = kit_channel_options(NULL);
   kit_client client;
@@ -421,6 +464,7 @@ static const test_case cases[] = {
     TEST(of_eight_threads_that_end_a_channel_one_is_told),
     TEST(calls_of_other_threads_leave_no_memory_in_the_channel),
     TEST(waiting_is_refused_on_the_loops_own_thread_and_harms_nothing),
+    TEST(a_call_without_time_never_leaves),
     TEST(a_loop_with_a_channel_is_not_stopped),
     TEST(what_is_freed_is_gone_when_its_loop_is_stopped),
     TEST(two_attached_loops_of_one_thread_talk_to_each_other),
