@@ -55,23 +55,25 @@ static bool result_of_damage(gmux__result *result, const gmux__head *head, uint3
 }
 
 /* An answer of something that does not speak gRPC. */
-static void result_of_http(gmux__result *result, const gmux__head *head) {
+static void result_set_http(gmux__result *result, gmux_code code, const char *what,
+                            const gmux__head *head) {
   char type[sizeof head->content_type + 16] = "no content-type";
   if (head->has_content_type) {
     int n = snprintf(type, sizeof type, "content-type %s", head->content_type);
     for (int i = 0; i < n; i++)
       if (type[i] < 0x20 || type[i] > 0x7e) type[i] = '?';
   }
-  gmux__result_set(result, gmux__status_from_http(head->http_status),
-                   "not a gRPC answer: HTTP status %d, %s", head->http_status, type);
+  gmux__result_set(result, code, "%s: HTTP status %d, %s", what, head->http_status, type);
+}
+
+static void result_of_http(gmux__result *result, const gmux__head *head) {
+  result_set_http(result, gmux__status_from_http(head->http_status), "not a gRPC answer", head);
 }
 
 /* An answer that is none cannot mean OK. */
 static void result_doubt_ok(gmux__result *result, const gmux__head *head) {
   if (result->code != GMUX_OK || (head->http_status == 200 && head->is_grpc)) return;
-  gmux__result_set(result, GMUX_INTERNAL,
-                   "the server said OK with HTTP status %d and content-type \"%s\"",
-                   head->http_status, head->content_type);
+  result_set_http(result, GMUX_INTERNAL, "OK in what is not a gRPC answer", head);
 }
 
 bool gmux__result_of_headers(gmux__result *result, gmux__head *head, uint32_t limit) {

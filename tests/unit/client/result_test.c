@@ -170,6 +170,10 @@ static void a_content_type_cannot_bring_control_characters_into_the_words(void) 
   add(&stream.head, "content-type", "text/\x01\xff");
   CU_ASSERT_TRUE(gmux__result_of_headers(&result, &stream.head, LIMIT));
   ASSERT_RESULT(GMUX_UNKNOWN, "not a gRPC answer: HTTP status 200, content-type text/?\?");
+  add(&stream.head, "grpc-status", "0");
+  CU_ASSERT_TRUE(gmux__result_of_headers(&result, &stream.head, LIMIT));
+  ASSERT_RESULT(GMUX_INTERNAL,
+                "OK in what is not a gRPC answer: HTTP status 200, content-type text/?\?");
 }
 
 static void a_grpc_status_in_headers_that_are_no_grpc_wins(void) {
@@ -191,7 +195,7 @@ static void ok_in_trailers_only_that_are_no_grpc_is_not_ok(void) {
   add(&stream.tail, ":status", "200");
   add(&stream.tail, "grpc-status", "0");
   end_with(GMUX__ENDING_FINISHED, 0, false, false);
-  ASSERT_RESULT(GMUX_INTERNAL, "the server said OK with HTTP status 200 and content-type \"\"");
+  ASSERT_RESULT(GMUX_INTERNAL, "OK in what is not a gRPC answer: HTTP status 200, no content-type");
   teardown();
   setup();
   add(&stream.tail, ":status", "503");
@@ -199,7 +203,7 @@ static void ok_in_trailers_only_that_are_no_grpc_is_not_ok(void) {
   add(&stream.tail, "grpc-status", "0");
   end_with(GMUX__ENDING_FINISHED, 0, false, false);
   ASSERT_RESULT(GMUX_INTERNAL,
-                "the server said OK with HTTP status 503 and content-type \"application/grpc\"");
+                "OK in what is not a gRPC answer: HTTP status 503, content-type application/grpc");
 }
 
 static void ok_in_trailers_only_of_grpc_is_ok(void) {
