@@ -59,7 +59,7 @@ enum {
 typedef struct gmux_method gmux_method;
 
 /* A method, made once and used for many calls on any channels and loops. `path` is
- * "/package.Service/Method", copied. GMUX_ERR_INVALID, GMUX_ERR_NOMEM. */
+ * "/package.Service/Method", at most 1024 bytes, copied. GMUX_ERR_INVALID, GMUX_ERR_NOMEM. */
 GMUX_API int gmux_method_new(gmux_method **out, const char *path, gmux_method_kind kind,
                              unsigned flags);
 /* Lets go of it; calls that use it keep what they need. Takes NULL. */

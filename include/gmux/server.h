@@ -139,9 +139,10 @@ GMUX_API int gmux_server_new(gmux_server **out, gmux_loop *loop,
                              const gmux_server_options *options);
 
 /*
- * Adds a method. `path` is "/package.Service/Method", copied; `handlers` must live as long as the
- * server. `user_data` goes to each handler. Not on a server that listens already (GMUX_ERR_STATE).
- * GMUX_ERR_EXISTS, GMUX_ERR_INVALID, GMUX_ERR_NOMEM. Any thread, before listening.
+ * Adds a method. `path` is "/package.Service/Method", at most 1024 bytes, copied; `handlers` must
+ * live as long as the server. `user_data` goes to each handler. Not on a server that listens
+ * already (GMUX_ERR_STATE). GMUX_ERR_EXISTS, GMUX_ERR_INVALID, GMUX_ERR_NOMEM. Any thread, before
+ * listening.
  */
 GMUX_API int gmux_server_add_method(gmux_server *server, const char *path, gmux_method_kind kind,
                                     const gmux_server_handlers *handlers, void *user_data);
