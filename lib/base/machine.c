@@ -1,4 +1,4 @@
+/* machine.c: who hears of the steps of state machines. */
 #include "lib/base/machine.h"
-#include <stddef.h>
 
 gmux__machine_observer *gmux__machine_observe;
