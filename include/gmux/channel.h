@@ -213,6 +213,12 @@ typedef struct gmux_channel_options {
    * 65536..2^31-1; a connection's not more than the channel's. */
   uint32_t connection_queue_bytes;
   uint32_t channel_queue_bytes;
+  /* How many frames that carry nothing (PING, SETTINGS, WINDOW_UPDATE, RST_STREAM, empty DATA, 1xx)
+   * a server may send at once before its connection is closed, and a second after that; each frame
+   * of HEADERS or DATA that is sent to it allows four more. Defaults 10000, 100..1000000, or 0: no
+   * bound; and 1000, 1..1000000. */
+  uint32_t chatter_burst;
+  uint32_t chatter_rate_per_s;
 } gmux_channel_options;
 
 /* Fills in the defaults. `size` is sizeof *options of the caller. Any thread. */
@@ -363,6 +369,9 @@ typedef struct gmux_channel_stats {
   uint64_t resets_sent, resets_delayed, resets_received; /* RST_STREAM */
   uint64_t bytes_sent, bytes_received;                   /* on transports, above TLS */
   uint32_t keepalive_ms;                                 /* the interval as it is now; 0: off */
+  /* Connections ended for too many frames that carry nothing (chatter_burst); for metadata far over
+   * max_recv_metadata_bytes; because the server makes us answer and does not read. */
+  uint64_t ended_chatter, ended_metadata, ended_unread;
 } gmux_channel_stats;
 
 /* Fills *stats (its `size` set by the caller). GMUX_ERR_INVALID. The figures are of one moment only

@@ -111,6 +111,27 @@ typedef struct gmux_server_options {
    * 268435456, 65536..2^31-1; a connection's not more than the server's. */
   uint32_t connection_queue_bytes;
   uint32_t server_queue_bytes;
+
+  /* ---- hostile clients (doc/security.md) ---- */
+
+  /* Calls of one connection that are over and held still (gmux_server_call_ref): a client that
+   * resets what it starts frees its streams, but not the threads that work on them. With as many as
+   * these and max_concurrent_streams together, the next request is refused (REFUSED_STREAM).
+   * Default 400, 0..1000000. More where calls are kept for long after their end. */
+  uint32_t max_held_calls;
+  /* How many calls a client may reset at once before it is ended with GOAWAY ENHANCE_YOUR_CALM, and
+   * a second after that. Counted are calls that began less than a second ago, and had spent less
+   * than half of their time, and streams that it makes the server reset by breaking HTTP/2's rules.
+   * Defaults 1000, 1..1000000, or 0: no bound; and 200, 1..1000000. More for clients that hedge, or
+   * race calls against each other. */
+  uint32_t client_reset_burst;
+  uint32_t client_reset_rate_per_s;
+  /* How many frames that carry nothing (PING, SETTINGS, WINDOW_UPDATE, PRIORITY, RST_STREAM, empty
+   * DATA, refused requests) a client may send at once before it is ended in the same way, and a
+   * second after that; each frame of HEADERS or DATA that is sent to it allows four more. Defaults
+   * 10000, 100..1000000, or 0: no bound; and 1000, 1..1000000. */
+  uint32_t chatter_burst;
+  uint32_t chatter_rate_per_s;
 } gmux_server_options;
 
 /* Fills in the defaults. `size` is sizeof *options of the caller. Any thread. */
@@ -213,6 +234,12 @@ typedef struct gmux_server_stats {
   /* RST_STREAM; delayed: those that could not leave at once (reset_burst). */
   uint64_t resets_sent, resets_delayed, resets_received;
   uint64_t bytes_sent, bytes_received; /* on transports, above TLS */
+  uint64_t calls_refused;              /* over max_concurrent_streams, or max_held_calls */
+  uint32_t calls_held;                 /* now: that are over, and the application has still */
+  /* Connections ended with ENHANCE_YOUR_CALM: for resets (client_reset_burst); for frames that
+   * carry nothing (chatter_burst); for metadata far over max_recv_metadata_bytes; because the
+   * client makes the server answer and does not read. */
+  uint64_t ended_resets, ended_chatter, ended_metadata, ended_unread;
 } gmux_server_stats;
 /* Fills *stats (its `size` set by the caller). GMUX_ERR_INVALID. The figures are of one moment only
  * when called on the loop's thread. */

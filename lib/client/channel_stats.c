@@ -72,6 +72,9 @@ static void stats_of_h2(gmux_channel_stats *s, const gmux__h2_figures *f) {
   s->resets_received = gmux__counter_get(&f->resets_received);
   s->bytes_sent = gmux__counter_get(&f->bytes_sent);
   s->bytes_received = gmux__counter_get(&f->bytes_received);
+  s->ended_chatter = gmux__counter_get(&f->abuses[GMUX__ABUSE_CHATTER]);
+  s->ended_metadata = gmux__counter_get(&f->abuses[GMUX__ABUSE_HEADERS]);
+  s->ended_unread = gmux__counter_get(&f->abuses[GMUX__ABUSE_UNREAD]);
 }
 
 int gmux_channel_get_stats(gmux_channel *channel, gmux_channel_stats *stats) {

@@ -46,6 +46,8 @@ static const gmux_channel_options channel_defaults = {
     .reset_rate_per_s = 25,
     .connection_queue_bytes = 4194304,
     .channel_queue_bytes = 67108864,
+    .chatter_burst = 10000,
+    .chatter_rate_per_s = 1000,
 };
 
 static const gmux_call_options call_defaults = {
@@ -129,6 +131,8 @@ static const gmux__options_range channel_ranges[] = {
     RANGE(reset_rate_per_s, 1, 1000000),
     RANGE(connection_queue_bytes, 65536, INT32_MAX),
     RANGE(channel_queue_bytes, 65536, INT32_MAX),
+    RANGE_OR_0(chatter_burst, 100, 1000000),
+    RANGE(chatter_rate_per_s, 1, 1000000),
 };
 
 /* Printable ASCII, with or without spaces: what may stand in a header's value. */

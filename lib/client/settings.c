@@ -25,6 +25,7 @@ void gmux__settings_h2(gmux__h2_config *out, const gmux_channel_options *o) {
               .suspect_ns = suspect_ns(o->suspect_after_ms),
               .without_calls = o->keepalive_without_calls,
           },
+      .abuse = {.chatter_burst = o->chatter_burst, .chatter_rate_per_s = o->chatter_rate_per_s},
       .reset_burst = o->reset_burst,
       .reset_rate_per_s = o->reset_rate_per_s,
       .eager_streams = o->eager_calls,

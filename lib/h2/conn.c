@@ -364,6 +364,7 @@ int gmux__conn_new(gmux__conn **out, gmux__h2 *h2, const gmux__conn_handlers *ha
   gmux__slots_init(&conn->slots, h2->config.max_streams);
   gmux__backlog_init(&conn->backlog, h2->config.connection_queue_bytes);
   gmux__resets_init(conn);
+  gmux__conn_abuse_init(conn);
   gmux__task_init(&conn->write_task, gmux__conn_on_write_task, conn);
   gmux__task_init(&conn->deliver_task, on_deliver_task, conn);
   gmux__task_init(&conn->free_task, on_free_task, conn);

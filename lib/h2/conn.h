@@ -20,6 +20,7 @@
 #include "lib/base/machine.h"
 #include "lib/h2/stream.h"
 #include "lib/io/loop.h"
+#include "lib/policy/abuse.h"
 #include "lib/policy/pulse.h"
 #include "lib/policy/strikes.h"
 #include "lib/watch/counter.h"
@@ -53,6 +54,7 @@ typedef struct gmux__h2_config {
   gmux__pulse_config pulse;               /* keepalive, suspicion; of connections made from now on;
                                              timeout_ns 0: no PINGs at all */
   gmux__strikes_config strikes;           /* server */
+  gmux__abuse_config abuse;               /* resets: server */
   uint32_t reset_burst, reset_rate_per_s; /* RST_STREAM of ours; 0, 0: not paced */
   uint32_t eager_streams;                 /* client: may be opened in GREETING */
   uint64_t drain_ns;                      /* client: how long DRAINING may last; 0: no bound */
@@ -63,6 +65,15 @@ typedef struct gmux__h2_config {
   size_t queue_bytes;            /* of all streams together, also waiting ones; 0: no bound */
 } gmux__h2_config;
 
+/* What a connection is ended for by us, with ENHANCE_YOUR_CALM. PINGs have a law of their own. */
+typedef enum gmux__abuse_kind {
+  GMUX__ABUSE_RESETS = 0, /* server: calls that are started and taken back, streams made to break */
+  GMUX__ABUSE_CHATTER,    /* frames that carry nothing */
+  GMUX__ABUSE_HEADERS,    /* metadata far over the limit, or in too many frames */
+  GMUX__ABUSE_UNREAD,     /* it makes us answer and does not read */
+  GMUX__ABUSES
+} gmux__abuse_kind;
+
 /* Sums over all connections, dead ones included. */
 typedef struct gmux__h2_figures {
   gmux__counter pings_sent, pings_acked; /* ours: keepalive, suspicion, validation */
@@ -72,6 +83,8 @@ typedef struct gmux__h2_figures {
   gmux__counter goaways[GMUX_H2_CODES]; /* received */
   gmux__counter resets_sent, resets_delayed, resets_received;
   gmux__counter resets_waiting; /* now: streams that hold a slot until their RST_STREAM may leave */
+  gmux__counter streams_refused;      /* server: with REFUSED_STREAM */
+  gmux__counter abuses[GMUX__ABUSES]; /* connections that we ended for it */
   gmux__counter bytes_sent, bytes_received;
 } gmux__h2_figures;
 

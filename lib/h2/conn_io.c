@@ -111,21 +111,29 @@ static void conn_time_block(gmux__conn *conn) {
     conn->due.block_ns = gmux__conn_due(conn, conn->h2->config.header_block_ns);
 }
 
+static void conn_end_abuse(gmux__conn *conn, gmux__abuse_kind kind) {
+  gmux__conn_close(conn, GMUX_ERR_PROTOCOL, NGHTTP2_ENHANCE_YOUR_CALM,
+                   gmux__conn_note_abuse(conn, kind));
+}
+
 static bool conn_feed(gmux__conn *conn, const uint8_t *data, size_t len) {
   gmux__conn_on_bytes(conn);
   ssize_t n = nghttp2_session_mem_recv(conn->session, data, len);
   gmux__conn_deliver(conn);
   if (conn->state == GMUX__CONN_CLOSED) return false;
   if (is_flooded(conn)) {
-    gmux__conn_close(conn, GMUX_ERR_PROTOCOL, NGHTTP2_ENHANCE_YOUR_CALM,
-                     "the peer makes us answer and does not read");
+    conn_end_abuse(conn, GMUX__ABUSE_UNREAD);
     return false;
   }
   conn_time_block(conn);
   gmux__conn_set_alarm(conn);
   gmux__conn_want_write(conn);
   if (n >= 0) return true;
-  if (n == NGHTTP2_ERR_NOMEM)
+  if (n == NGHTTP2_ERR_FLOODED)
+    conn_end_abuse(conn, GMUX__ABUSE_CHATTER);
+  else if (n == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS)
+    conn_end_abuse(conn, GMUX__ABUSE_HEADERS);
+  else if (n == NGHTTP2_ERR_NOMEM)
     gmux__conn_close(conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
   else if (n == NGHTTP2_ERR_BAD_CLIENT_MAGIC)
     gmux__conn_close(conn, GMUX_ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR,

@@ -74,7 +74,12 @@ struct gmux__conn {
   gmux__task write_task, deliver_task, free_task;
   gmux__timer drain_timer;
   gmux__pulse pulse;
-  gmux__strikes strikes;  /* server */
+  gmux__strikes strikes; /* server */
+  gmux__abuse abuse;
+  struct {                            /* server: ids of requests, see abuse.c */
+    int32_t highest;                  /* that has come; -1: none */
+    int32_t skipped_from, skipped_to; /* what it passed over last; 0, -1: nothing */
+  } ids;
   uint32_t ping_number;   /* of the pulse's last PING */
   gmux__timer alarm;      /* for the pulse and for what is due; see conn_pulse.c */
   struct {                /* GMUX__NEVER: nothing of the kind is under way, or it has no bound */
@@ -86,6 +91,7 @@ struct gmux__conn {
   struct {            /* the header block that has begun */
     int32_t id;       /* 0: none */
     gmux__seat *seat; /* its stream's; NULL: it has none (any more) */
+    uint64_t bytes;   /* decoded so far, as RFC 9113 section 6.5.2 counts */
   } block;
   uint64_t settings_sent_ns;
   uint32_t goaway_sent_code; /* of ours, or nghttp2's; 0: none, or NO_ERROR */
@@ -221,6 +227,26 @@ bool gmux__stream_is_finished(const gmux__stream *stream);
 void gmux__stream_on_headers_leave(gmux__stream *stream); /* client: the first frame of them */
 /* Moves `len` bytes of what is queued to the connection's output. */
 int gmux__stream_frame(gmux__stream *stream, gmux__outq *out, size_t len);
+
+/* abuse.c: what a peer may cost us. Those with a result are for nghttp2's callbacks: 0, or what
+ * they are to return because the connection is to be closed. */
+void gmux__conn_abuse_init(gmux__conn *conn);
+/* It is ended for this: the words for gmux__conn_doom, or gmux__conn_close. Counts it. */
+const char *gmux__conn_note_abuse(gmux__conn *conn, gmux__abuse_kind kind);
+/* The head of a frame is here. */
+int gmux__conn_on_frame_begun(gmux__conn *conn, const nghttp2_frame_hd *head);
+/* One of the frames that carry nothing. */
+int gmux__conn_on_chatter(gmux__conn *conn);
+/* Server: a request is refused, and no call of ours. */
+int gmux__conn_on_refused(gmux__conn *conn);
+/* A field of the block that has begun. */
+int gmux__conn_on_field(gmux__conn *conn, size_t name_len, size_t value_len);
+/* Server: the client has reset this stream, which is not over yet. */
+int gmux__conn_on_peer_reset(gmux__conn *conn, const gmux__stream *stream);
+/* nghttp2 has reset a stream by itself. */
+void gmux__conn_on_breach(gmux__conn *conn);
+/* A frame of ours has left. */
+void gmux__conn_on_served(gmux__conn *conn, const nghttp2_frame *frame);
 
 /* backlog.c */
 void gmux__backlog_init(gmux__backlog *backlog, size_t limit);

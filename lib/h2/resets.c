@@ -214,6 +214,7 @@ void gmux__resets_on_sent(gmux__conn *conn, gmux__seat *seat) {
   gmux__counter_add(&conn->h2->figures.resets_sent, 1);
   if (seat) seat->is_unheard = !nghttp2_session_get_stream_remote_close(conn->session, seat->id);
   if (seat && seat->is_paid) return;
+  if (seat && seat->state != GMUX__SEAT_RESET) gmux__conn_on_breach(conn);
   if (is_paced(&conn->h2->config))
     gmux__bucket_force(&conn->resets, gmux__loop_now(conn->h2->loop));
 }

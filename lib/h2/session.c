@@ -9,10 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A block may run this far over the limit before we stop decoding for that peer: HPACK can make
- * megabytes of one read (the "HPACK bomb"). */
-enum { HEADER_FLOOD_FACTOR = 2, HEADER_FLOOD_FLOOR = 64 * 1024 };
-
 static gmux__seat *seat_of(gmux__conn *conn, int32_t id) {
   return id ? nghttp2_session_get_stream_user_data(conn->session, id) : NULL;
 }
@@ -52,10 +48,16 @@ static bool may_take_request(const gmux__conn *conn) {
   return conn->open_streams <= conn->h2->config.max_streams && !conn->is_last_id_fixed;
 }
 
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head, void *user_data) {
+  (void)session;
+  return gmux__conn_on_frame_begun(user_data, head);
+}
+
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user_data) {
   gmux__conn *conn = user_data;
   conn->block.id = frame->hd.stream_id;
   conn->block.seat = NULL;
+  conn->block.bytes = 0;
   conn->due.block_ns = GMUX__NEVER; /* it has a time of its own, if it does not end in this read */
   if (!is_request(conn, frame)) {
     conn->block.seat = seat_of(conn, frame->hd.stream_id);
@@ -68,18 +70,14 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
   if (!stream) {
     gmux__seat_drop(conn->h2, seat);
     gmux__session_reset_stream(conn, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
-    return 0;
+    return gmux__conn_on_refused(conn);
   }
   gmux__stream_attach(stream, conn, frame->hd.stream_id);
+  stream->times.opened_ns = gmux__loop_now(conn->h2->loop);
   gmux__seat_take(seat, stream, conn, frame->hd.stream_id);
   nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, seat);
   conn->block.seat = seat;
   return 0;
-}
-
-static bool is_header_flood(const gmux__conn *conn, const gmux__head *head) {
-  uint64_t limit = (uint64_t)conn->h2->config.max_header_bytes * HEADER_FLOOD_FACTOR;
-  return head->bytes > (limit > HEADER_FLOOD_FLOOR ? limit : HEADER_FLOOD_FLOOR);
 }
 
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
@@ -89,36 +87,32 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
   (void)frame;
   gmux__conn *conn = user_data;
   gmux__stream *stream = stream_of_block(conn);
-  if (!stream) return 0;
-  gmux__head *head = head_in_progress(stream);
-  gmux__head_field(head, conn->h2->config.max_header_bytes, name, name_len, value, value_len);
-  if (is_header_flood(conn, head)) {
-    gmux__conn_doom(conn, GMUX_ERR_PROTOCOL, NGHTTP2_ENHANCE_YOUR_CALM,
-                    "the peer sent far more metadata than was announced");
-    return NGHTTP2_ERR_CALLBACK_FAILURE;
-  }
-  return 0;
+  if (stream)
+    gmux__head_field(head_in_progress(stream), conn->h2->config.max_header_bytes, name, name_len,
+                     value, value_len);
+  return gmux__conn_on_field(conn, name_len, value_len);
 }
 
 static bool is_informational(const gmux__head *head) {
   return head->http_status >= 100 && head->http_status < 200;
 }
 
-static void on_head(gmux__conn *conn, gmux__stream *stream, bool is_end) {
+static int on_head(gmux__conn *conn, gmux__stream *stream, bool is_end) {
   if (stream->times.left_ns)
     gmux__pulse_on_reply(&conn->pulse, gmux__loop_now(conn->h2->loop) - stream->times.left_ns);
   if (is_informational(&stream->head)) {
     gmux__head_deinit(&stream->head);
-    return;
+    return gmux__conn_on_chatter(conn); /* HTTP does not bound their number */
   }
   gmux__stream_set_recv(stream, GMUX__RECV_BODY);
   if (!conn->h2->config.is_server) gmux__stream_commit(stream);
   if (is_end && !conn->h2->config.is_server) {
     gmux__head_move(&stream->tail, &stream->head); /* Trailers-Only */
-    return;
+    return 0;
   }
   stream->has_head_event = true;
   gmux__stream_want_deliver(stream);
+  return 0;
 }
 
 static void on_peer_end(gmux__conn *conn, gmux__stream *stream) {
@@ -131,13 +125,14 @@ static void on_peer_end(gmux__conn *conn, gmux__stream *stream) {
   gmux__stream_want_deliver(stream);
 }
 
-static void on_headers_frame(gmux__conn *conn, const nghttp2_frame *frame) {
+static int on_headers_frame(gmux__conn *conn, const nghttp2_frame *frame) {
   gmux__pulse_on_answer(&conn->pulse);
   gmux__stream *stream = stream_of_block(conn);
-  if (!stream) return;
+  if (!stream) return 0;
   bool is_end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
-  if (stream->recv.state == GMUX__RECV_HEAD) on_head(conn, stream, is_end);
+  int rc = stream->recv.state == GMUX__RECV_HEAD ? on_head(conn, stream, is_end) : 0;
   if (is_end) on_peer_end(conn, stream);
+  return rc;
 }
 
 /* ---- data ---- */
@@ -158,11 +153,13 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, co
   return 0;
 }
 
-static void on_data_frame(gmux__conn *conn, const nghttp2_frame *frame) {
+static int on_data_frame(gmux__conn *conn, const nghttp2_frame *frame) {
   gmux__pulse_on_answer(&conn->pulse);
-  if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) return;
+  if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+    return frame->hd.length > frame->data.padlen ? 0 : gmux__conn_on_chatter(conn);
   gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
   if (stream) on_peer_end(conn, stream);
+  return 0;
 }
 
 /* ---- the connection's own frames ---- */
@@ -187,16 +184,17 @@ static void on_settings(gmux__conn *conn, const nghttp2_frame *frame) {
   gmux__conn_set_state(conn, GMUX__CONN_READY);
 }
 
-static void on_rst_stream(gmux__conn *conn, const nghttp2_frame *frame) {
+static int on_rst_stream(gmux__conn *conn, const nghttp2_frame *frame) {
   uint32_t code = frame->rst_stream.error_code;
   gmux__counter_add(&conn->h2->figures.resets_received, 1);
   gmux__conn_note(conn, GMUX__EVENT_RST_RECEIVED, frame->hd.stream_id, code);
   gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
   /* After our trailers a client's reset says nothing new: it has, or could have had, the whole
    * answer. */
-  if (!stream || (conn->h2->config.is_server && stream->send.state == GMUX__SEND_CLOSED)) return;
+  if (!stream || (conn->h2->config.is_server && stream->send.state == GMUX__SEND_CLOSED)) return 0;
   if (stream->end.how == GMUX__ENDING_NONE) stream->end.h2_code = code;
   gmux__stream_set_end(stream, GMUX__ENDING_RESET, 0, "");
+  return gmux__conn_on_peer_reset(conn, stream);
 }
 
 static void on_ping(gmux__conn *conn, const nghttp2_frame *frame) {
@@ -210,18 +208,19 @@ static void on_ping(gmux__conn *conn, const nghttp2_frame *frame) {
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user_data) {
   (void)session;
   gmux__conn *conn = user_data;
+  int rc = 0;
   switch (frame->hd.type) {
   case NGHTTP2_HEADERS:
-    on_headers_frame(conn, frame);
+    rc = on_headers_frame(conn, frame);
     break;
   case NGHTTP2_DATA:
-    on_data_frame(conn, frame);
+    rc = on_data_frame(conn, frame);
     break;
   case NGHTTP2_SETTINGS:
     on_settings(conn, frame);
     break;
   case NGHTTP2_RST_STREAM:
-    on_rst_stream(conn, frame);
+    rc = on_rst_stream(conn, frame);
     break;
   case NGHTTP2_GOAWAY:
     gmux__conn_on_goaway(conn, &frame->goaway);
@@ -233,7 +232,7 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     break;
   }
   end_block(conn); /* a block is followed by nothing but its own end */
-  return 0;
+  return rc;
 }
 
 /* nghttp2 will reset the stream, or end the connection, by itself. */
@@ -242,6 +241,7 @@ static int on_invalid_frame_recv(nghttp2_session *session, const nghttp2_frame *
   (void)session;
   gmux__conn *conn = user_data;
   end_block(conn);
+  if (error == NGHTTP2_ERR_REFUSED_STREAM) return gmux__conn_on_refused(conn);
   gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
   if (stream)
     gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, GMUX_ERR_PROTOCOL, nghttp2_strerror(error));
@@ -302,6 +302,7 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
   (void)session;
   gmux__conn *conn = user_data;
   bool is_server = conn->h2->config.is_server;
+  gmux__conn_on_served(conn, frame);
   switch (frame->hd.type) {
   case NGHTTP2_DATA:
     gmux__strikes_clear(&conn->strikes);
@@ -394,6 +395,7 @@ void gmux__session_reset_stream(gmux__conn *conn, int32_t id, uint32_t h2_code) 
 int gmux__session_callbacks_new(nghttp2_session_callbacks **out) {
   nghttp2_session_callbacks *c;
   if (nghttp2_session_callbacks_new(&c)) return gmux__fail_code(GMUX_ERR_NOMEM);
+  nghttp2_session_callbacks_set_on_begin_frame_callback(c, on_begin_frame);
   nghttp2_session_callbacks_set_on_begin_headers_callback(c, on_begin_headers);
   nghttp2_session_callbacks_set_on_header_callback(c, on_header);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, on_data_chunk);
@@ -413,6 +415,9 @@ int gmux__session_option_new(nghttp2_option **out, const gmux__h2_config *config
   if (nghttp2_option_new(&o)) return gmux__fail_code(GMUX_ERR_NOMEM);
   nghttp2_option_set_no_auto_window_update(o, 1);
   nghttp2_option_set_no_closed_streams(o, 1);
+  /* Its bucket counts every RST_STREAM of a client, by the clock of the machine: gRPC's cancels
+   * would empty it. Ours is in lib/policy/abuse.h. */
+  nghttp2_option_set_stream_reset_rate_limit(o, UINT64_MAX, UINT64_MAX);
   /* Our own slots are the limit; nghttp2 must not queue behind a lower one of its own before
    * SETTINGS. */
   if (!config->is_server) nghttp2_option_set_peer_max_concurrent_streams(o, config->max_streams);

@@ -164,7 +164,7 @@ struct gmux__stream {
   bool has_half_close_event;
   bool has_draining_event;
   char *why_memory;         /* what end.why points to, when it had to be made */
-  gmux__stream_times times; /* client */
+  gmux__stream_times times; /* server: opened_ns alone */
 };
 
 /* `max_recv_bytes` limits each message. The stream holds `credit` at first. */

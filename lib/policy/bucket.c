@@ -31,6 +31,10 @@ void gmux__bucket_force(gmux__bucket *b, uint64_t now_ns) {
   b->full_ns = gmux__number_add(now_ns, missing_ns);
 }
 
+void gmux__bucket_give(gmux__bucket *b, uint32_t tokens) {
+  b->full_ns = gmux__number_subtract(b->full_ns, tokens * b->token_ns);
+}
+
 uint64_t gmux__bucket_next_ns(const gmux__bucket *b, uint64_t now_ns) {
   uint64_t empty_by_one_ns = b->depth_ns - b->token_ns;
   return gmux__number_max(now_ns, gmux__number_subtract(b->full_ns, empty_by_one_ns));

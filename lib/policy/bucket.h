@@ -2,7 +2,8 @@
  * bucket.h: at most `burst` at once, and `rate` a second in the long run (a token bucket).
  *
  * It keeps one number, the moment at which the bucket will be full again, so a bucket that nobody
- * asks costs nothing. Used for RST_STREAM that we send (promise 18) and for dials (promise 7).
+ * asks costs nothing. Used for RST_STREAM that we send (promise 18), for dials (promise 7) and for
+ * what peers may ask of us (abuse.h).
  */
 #ifndef GMUX__POLICY_BUCKET_H
 #define GMUX__POLICY_BUCKET_H
@@ -22,6 +23,8 @@ void gmux__bucket_init(gmux__bucket *b, uint32_t burst, uint32_t rate_per_s);
 bool gmux__bucket_take(gmux__bucket *b, uint64_t now_ns);
 /* Takes one that is needed whatever the bucket says; it may owe up to `burst` of them. */
 void gmux__bucket_force(gmux__bucket *b, uint64_t now_ns);
+/* Puts tokens back, as far as there is room. */
+void gmux__bucket_give(gmux__bucket *b, uint32_t tokens);
 /* When there will be one: now_ns if there is one now. */
 uint64_t gmux__bucket_next_ns(const gmux__bucket *b, uint64_t now_ns);
 

@@ -94,12 +94,14 @@ void gmux__server_conn_call_begun(gmux__server_conn *c) {
 void gmux__server_conn_call_over(gmux__server_conn *c) {
   assert(c->running > 0);
   c->running--;
+  gmux__server_count(&c->server->stats.calls_held);
   if (c->running == 0) c->idle_since_ns = gmux__loop_now(conn_loop(c));
 }
 
 void gmux__server_conn_call_gone(gmux__server_conn *c) {
   assert(c->calls > c->running);
   c->calls--;
+  gmux__counter_add(&c->server->stats.calls_held, (uint64_t)-1);
   conn_maybe_free(c);
 }
 
@@ -186,9 +188,15 @@ static void conn_on_ready(gmux__conn *conn, void *owner) {
   gmux__conn_log(conn, GMUX_LOG_INFO, "server", "ready");
 }
 
+/* A reset frees a stream; whoever works on its call may not have noticed. */
+static bool conn_has_room(const gmux__server_conn *c) {
+  const gmux_server_options *o = &c->server->options;
+  return c->calls < (size_t)o->max_concurrent_streams + o->max_held_calls;
+}
+
 static gmux__stream *conn_on_stream(gmux__conn *conn, void *owner) {
   (void)conn;
-  gmux_server_call *call = gmux__server_call_new(owner);
+  gmux_server_call *call = conn_has_room(owner) ? gmux__server_call_new(owner) : NULL;
   return call ? &call->loop.stream : NULL;
 }
 

@@ -27,6 +27,11 @@ static const gmux_server_options defaults = {
     .reset_rate_per_s = 25,
     .connection_queue_bytes = 4194304,
     .server_queue_bytes = 268435456,
+    .max_held_calls = 400,
+    .client_reset_burst = 1000,
+    .client_reset_rate_per_s = 200,
+    .chatter_burst = 10000,
+    .chatter_rate_per_s = 1000,
 };
 
 static const gmux__options_kind kind = {
@@ -67,6 +72,11 @@ static const gmux__options_range ranges[] = {
     RANGE(reset_rate_per_s, 1, 1000000),
     RANGE(connection_queue_bytes, 65536, INT32_MAX),
     RANGE(server_queue_bytes, 65536, INT32_MAX),
+    RANGE(max_held_calls, 0, 1000000),
+    ZERO_OR(client_reset_burst, 1, 1000000),
+    RANGE(client_reset_rate_per_s, 1, 1000000),
+    ZERO_OR(chatter_burst, 100, 1000000),
+    RANGE(chatter_rate_per_s, 1, 1000000),
 };
 
 /* What is right by itself, and wrong together. */
@@ -138,6 +148,10 @@ gmux__h2_config gmux__server_h2_config(const gmux_server_options *o) {
       .strikes = {.min_interval_ns = ns_of_ms(o->min_ping_interval_ms),
                   .permit_without_calls = o->permit_pings_without_calls,
                   .max_strikes = o->max_ping_strikes},
+      .abuse = {.reset_burst = o->client_reset_burst,
+                .reset_rate_per_s = o->client_reset_rate_per_s,
+                .chatter_burst = o->chatter_burst,
+                .chatter_rate_per_s = o->chatter_rate_per_s},
       .reset_burst = o->reset_burst,
       .reset_rate_per_s = o->reset_rate_per_s,
       .settings_ack_ns = ns_of_ms(settings_ack_ms),

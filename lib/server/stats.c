@@ -40,6 +40,7 @@ static void stats_fill_own(gmux_server_stats *s, const gmux_server *server) {
   s->connections_overdue = gmux__counter_get(&server->stats.connections_overdue);
   s->ended_idle = gmux__counter_get(&server->stats.ended_idle);
   s->ended_age = gmux__counter_get(&server->stats.ended_age);
+  s->calls_held = (uint32_t)gmux__counter_get(&server->stats.calls_held);
 }
 
 static void stats_fill_h2(gmux_server_stats *s, const gmux__h2_figures *f) {
@@ -53,6 +54,11 @@ static void stats_fill_h2(gmux_server_stats *s, const gmux__h2_figures *f) {
   s->resets_received = gmux__counter_get(&f->resets_received);
   s->bytes_sent = gmux__counter_get(&f->bytes_sent);
   s->bytes_received = gmux__counter_get(&f->bytes_received);
+  s->calls_refused = gmux__counter_get(&f->streams_refused);
+  s->ended_resets = gmux__counter_get(&f->abuses[GMUX__ABUSE_RESETS]);
+  s->ended_chatter = gmux__counter_get(&f->abuses[GMUX__ABUSE_CHATTER]);
+  s->ended_metadata = gmux__counter_get(&f->abuses[GMUX__ABUSE_HEADERS]);
+  s->ended_unread = gmux__counter_get(&f->abuses[GMUX__ABUSE_UNREAD]);
 }
 
 int gmux_server_get_stats(gmux_server *server, gmux_server_stats *stats) {

@@ -45,7 +45,9 @@ static const size_t fields[] = {FIELD(max_recv_message_bytes),
                                 FIELD(reset_burst),
                                 FIELD(reset_rate_per_s),
                                 FIELD(connection_queue_bytes),
-                                FIELD(channel_queue_bytes)};
+                                FIELD(channel_queue_bytes),
+                                FIELD(chatter_burst),
+                                FIELD(chatter_rate_per_s)};
 
 static gmux_channel_options random_options(fuzz_input *in) {
   gmux_channel_options o;

@@ -27,7 +27,12 @@ static const size_t fields[] = {FIELD(max_recv_message_bytes),
                                 FIELD(reset_burst),
                                 FIELD(reset_rate_per_s),
                                 FIELD(connection_queue_bytes),
-                                FIELD(server_queue_bytes)};
+                                FIELD(server_queue_bytes),
+                                FIELD(max_held_calls),
+                                FIELD(client_reset_burst),
+                                FIELD(client_reset_rate_per_s),
+                                FIELD(chatter_burst),
+                                FIELD(chatter_rate_per_s)};
 
 static gmux_server_options random_options(fuzz_input *in) {
   gmux_server_options o;

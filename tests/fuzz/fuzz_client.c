@@ -79,6 +79,7 @@ static void channel_open(gmux_loop *loop, uint8_t how) {
   if (how & 8) {
     o.reset_burst = 2;
     o.reset_rate_per_s = 1;
+    o.chatter_burst = 100;
   }
   if (how & 16) o.eager_calls = 2;
   if (how & 64) {

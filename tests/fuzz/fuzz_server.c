@@ -145,6 +145,9 @@ static void server_open(uint8_t how) {
   if (how & 8) {
     o.reset_burst = 2;
     o.reset_rate_per_s = 1;
+    o.client_reset_burst = 2;
+    o.chatter_burst = 100;
+    o.max_held_calls = 1;
   }
   if (how & 16) o.max_concurrent_streams = 2;
   if (how & 32) {

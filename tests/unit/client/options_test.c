@@ -53,6 +53,8 @@ static void defaults_are_those_of_the_header(void) {
   CU_ASSERT_EQUAL(o.reset_rate_per_s, 25);
   CU_ASSERT_EQUAL(o.connection_queue_bytes, 4194304);
   CU_ASSERT_EQUAL(o.channel_queue_bytes, 67108864);
+  CU_ASSERT_EQUAL(o.chatter_burst, 10000);
+  CU_ASSERT_EQUAL(o.chatter_rate_per_s, 1000);
   gmux_call_options c;
   gmux_call_options_init(&c, sizeof c);
   CU_ASSERT_EQUAL(c.timeout_ms, GMUX_NO_TIMEOUT);
@@ -166,6 +168,7 @@ static const bound bounds[] = {
     BOUND(reset_rate_per_s, 1, 1000000),
     BOUND(connection_queue_bytes, 65536, 67108864), /* its maximum here: channel_queue_bytes */
     BOUND(channel_queue_bytes, 4194304, INT32_MAX), /* its minimum here: connection_queue_bytes */
+    BOUND(chatter_rate_per_s, 1, 1000000),
 };
 
 static int check_with(const bound *b, uint32_t value, char *why, size_t len) {
@@ -261,6 +264,8 @@ static void each_number_arrives_where_it_belongs(void) {
   o.suspect_after_ms = 7007;
   o.reset_burst = 8;
   o.reset_rate_per_s = 9;
+  o.chatter_burst = 108;
+  o.chatter_rate_per_s = 109;
   o.eager_calls = 10;
   o.drain_timeout_ms = 11011;
   o.write_stall_timeout_ms = 12012;
@@ -289,6 +294,9 @@ static void each_number_arrives_where_it_belongs(void) {
   CU_ASSERT_EQUAL(h2.pulse.suspect_ns, 7007 * MS);
   CU_ASSERT_EQUAL(h2.reset_burst, 8);
   CU_ASSERT_EQUAL(h2.reset_rate_per_s, 9);
+  CU_ASSERT_EQUAL(h2.abuse.reset_burst, 0); /* a server resets no more than was asked of it */
+  CU_ASSERT_EQUAL(h2.abuse.chatter_burst, 108);
+  CU_ASSERT_EQUAL(h2.abuse.chatter_rate_per_s, 109);
   CU_ASSERT_EQUAL(h2.eager_streams, 10);
   CU_ASSERT_EQUAL(h2.drain_ns, 11011 * MS);
   CU_ASSERT_EQUAL(h2.write_stall_ns, 12012 * MS);

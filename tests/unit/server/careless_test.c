@@ -78,6 +78,8 @@ static void let_go(void) {
 
 static void calls_that_are_held_for_ever_take_no_place_once_they_are_over(void) {
   kit.options.max_concurrent_streams = 10;
+  kit.options.max_held_calls = HELD_MAX; /* beyond that abuse_test.c looks */
+  kit.options.client_reset_burst = HELD_MAX;
   kit.act = act_hold;
   kit_serve();
   kit_connect();

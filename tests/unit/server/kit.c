@@ -1,5 +1,6 @@
 /* kit.c: a server, its handlers that write down, and raw clients. */
 #include "tests/unit/server/kit.h"
+#include "lib/wire/status.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -166,6 +167,20 @@ rawpeer *kit_connect(void) {
 
 bool kit_is_gone(const rawpeer *peer) {
   return rawpeer_state(peer) != 0;
+}
+
+bool kit_is_ended_with(uint32_t code, const char *words) {
+  size_t count = rawpeer_count(kit.peer, RAW_GOAWAY, 0);
+  if (count == 0 || !kit_is_gone(kit.peer)) return false;
+  const rawframe *goaway = rawpeer_find(kit.peer, RAW_GOAWAY, 0, count - 1);
+  char text[300] = "";
+  if (goaway->len < 8 || goaway->len - 8 >= sizeof text) return false;
+  memcpy(text, goaway->payload + 8, goaway->len - 8);
+  return rawframe_u32(goaway, 4) == code && strstr(text, words);
+}
+
+bool kit_is_calmed(const char *words) {
+  return kit_is_ended_with(GMUX__H2_ENHANCE_YOUR_CALM, words);
 }
 
 void kit_request(uint32_t stream, const char *path, bool is_end, const char *const *more) {

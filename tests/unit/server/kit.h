@@ -81,6 +81,9 @@ rawpeer *kit_connect_silent(void);
 void kit_greet(rawpeer *peer);
 /* The peer's connection has ended, or is ending. */
 bool kit_is_gone(const rawpeer *peer);
+/* kit.peer's has, and its last GOAWAY had this code, and these words in its debug text. */
+bool kit_is_ended_with(uint32_t code, const char *words);
+bool kit_is_calmed(const char *words); /* the same with ENHANCE_YOUR_CALM */
 
 /* HEADERS of a request on kit.peer; `more` (may be NULL): name, value, ..., NULL. */
 void kit_request(uint32_t stream, const char *path, bool is_end, const char *const *more);

@@ -40,6 +40,7 @@ static void the_defaults_are_those_of_the_header_and_are_valid(void) {
   CU_ASSERT_EQUAL(o.reset_rate_per_s, 25);
   CU_ASSERT_EQUAL(o.connection_queue_bytes, 4194304);
   CU_ASSERT_EQUAL(o.server_queue_bytes, 268435456);
+  CU_ASSERT_EQUAL(o.max_held_calls, 400);
   CU_ASSERT_EQUAL(gmux_server_options_check(&o, NULL, 0), 0);
 }
 
@@ -79,6 +80,11 @@ static const struct row {
     ROW(reset_rate_per_s, 1, 1000000),
     ROW(connection_queue_bytes, 65536, 2147483647),
     ROW(server_queue_bytes, 65536, 2147483647),
+    ROW(max_held_calls, 0, 1000000),
+    ROW_OR_ZERO(client_reset_burst, 1, 1000000),
+    ROW(client_reset_rate_per_s, 1, 1000000),
+    ROW_OR_ZERO(chatter_burst, 100, 1000000),
+    ROW(chatter_rate_per_s, 1, 1000000),
 };
 
 /* The rest of it such that no value contradicts another. */
@@ -152,6 +158,10 @@ static void h2_is_told_all_that_it_enforces(void) {
   CU_ASSERT_EQUAL(c.strikes.min_interval_ns, 300 * GMUX__NS_PER_S);
   CU_ASSERT_TRUE(c.strikes.permit_without_calls);
   CU_ASSERT_EQUAL(c.strikes.max_strikes, 2);
+  CU_ASSERT_EQUAL(c.abuse.reset_burst, 1000);
+  CU_ASSERT_EQUAL(c.abuse.reset_rate_per_s, 200);
+  CU_ASSERT_EQUAL(c.abuse.chatter_burst, 10000);
+  CU_ASSERT_EQUAL(c.abuse.chatter_rate_per_s, 1000);
   CU_ASSERT_EQUAL(c.reset_burst, 500);
   CU_ASSERT_EQUAL(c.reset_rate_per_s, 25);
   CU_ASSERT_EQUAL(c.settings_ack_ns, 60 * GMUX__NS_PER_S);

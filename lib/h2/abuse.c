@@ -1,0 +1,139 @@
+/*
+ * abuse.c: what a peer may cost us beyond what nghttp2 bounds by itself; doc/security.md has the
+ * whole. A connection that goes too far is doomed, which ends it with GOAWAY ENHANCE_YOUR_CALM as
+ * soon as nghttp2 has returned; what came behind in the same read is not looked at.
+ *
+ * Frames of a kind that nobody knows, and those of streams that are closed already, are passed over
+ * by nghttp2 without a word. They cost no more than reading them.
+ */
+#include "lib/h2/inside.h"
+
+/* A block may run this far over the limit before we stop decoding for that peer: HPACK can make
+ * megabytes of one read (the "HPACK bomb"). */
+enum { HEADER_FLOOD_FACTOR = 2, HEADER_FLOOD_FLOOR = 64 * 1024, FIELD_OVERHEAD = 32 };
+
+/* A shorter frame that left more behind was cut by a window: the peer opened that by a crumb, to
+ * have a whole frame for it. */
+enum { CRUMB_BYTES = 1024 };
+
+static const char *const words[] = {
+    [GMUX__ABUSE_RESETS] = "too many calls were reset before they were of use (client_reset_burst)",
+    [GMUX__ABUSE_CHATTER] = "the peer sends too many frames that carry nothing (chatter_burst)",
+    [GMUX__ABUSE_HEADERS] = "the peer sent far more metadata than was announced",
+    [GMUX__ABUSE_UNREAD] = "the peer makes us answer and does not read",
+};
+
+void gmux__conn_abuse_init(gmux__conn *conn) {
+  gmux__abuse_init(&conn->abuse, &conn->h2->config.abuse);
+  conn->ids.highest = conn->ids.skipped_to = -1;
+}
+
+const char *gmux__conn_note_abuse(gmux__conn *conn, gmux__abuse_kind kind) {
+  gmux__counter_add(&conn->h2->figures.abuses[kind], 1);
+  return words[kind];
+}
+
+static uint64_t conn_now(const gmux__conn *conn) {
+  return gmux__loop_now(conn->h2->loop);
+}
+
+static bool is_over(const gmux__conn *conn) {
+  return conn->doom_error || conn->state == GMUX__CONN_CLOSED;
+}
+
+static int conn_punish(gmux__conn *conn, gmux__abuse_kind kind) {
+  if (!is_over(conn))
+    gmux__conn_doom(conn, GMUX_ERR_PROTOCOL, NGHTTP2_ENHANCE_YOUR_CALM,
+                    gmux__conn_note_abuse(conn, kind));
+  return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+/* ---- frames that carry nothing ---- */
+
+int gmux__conn_on_chatter(gmux__conn *conn) {
+  if (!gmux__abuse_chatter(&conn->abuse, conn_now(conn))) return 0;
+  return conn_punish(conn, GMUX__ABUSE_CHATTER);
+}
+
+int gmux__conn_on_refused(gmux__conn *conn) {
+  gmux__counter_add(&conn->h2->figures.streams_refused, 1);
+  return gmux__conn_on_chatter(conn);
+}
+
+/* More was queued than the window let pass. */
+static bool is_crumb(gmux__conn *conn, const nghttp2_frame *frame) {
+  if (frame->hd.type != NGHTTP2_DATA || frame->hd.length >= CRUMB_BYTES) return false;
+  const gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
+  return stream && stream->send.queued_bytes > 0;
+}
+
+void gmux__conn_on_served(gmux__conn *conn, const nghttp2_frame *frame) {
+  if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return;
+  if (!is_crumb(conn, frame)) gmux__abuse_served(&conn->abuse);
+}
+
+/* ---- ids of requests ---- */
+
+/*
+ * An id lower than one that has come is a stream that is closed, and nghttp2 ignores what still
+ * comes for it: trailers may have crossed our reset. Of a stream that never was it must not be
+ * ignored (RFC 9113 section 5.1.1). Clients that skip ids are rare, so the last gap is all that is
+ * remembered.
+ */
+static int conn_check_id(gmux__conn *conn, int32_t id) {
+  if (id > conn->ids.highest) {
+    if (id > conn->ids.highest + 2) {
+      conn->ids.skipped_from = conn->ids.highest + 2;
+      conn->ids.skipped_to = id - 2;
+    }
+    conn->ids.highest = id;
+    return 0;
+  }
+  if (id < conn->ids.skipped_from || id > conn->ids.skipped_to) return 0;
+  gmux__conn_doom(conn, GMUX_ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR,
+                  "the client began a stream with a lower id than one before");
+  return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+int gmux__conn_on_frame_begun(gmux__conn *conn, const nghttp2_frame_hd *head) {
+  switch (head->type) {
+  case NGHTTP2_DATA: /* an empty one is known when its padding is; see on_data_frame */
+    return 0;
+  case NGHTTP2_HEADERS:
+    return conn->h2->config.is_server ? conn_check_id(conn, head->stream_id) : 0;
+  case NGHTTP2_CONTINUATION: /* nghttp2 bounds them */
+    return 0;
+  default:
+    return gmux__conn_on_chatter(conn);
+  }
+}
+
+/* ---- metadata ---- */
+
+int gmux__conn_on_field(gmux__conn *conn, size_t name_len, size_t value_len) {
+  uint64_t limit = (uint64_t)conn->h2->config.max_header_bytes * HEADER_FLOOD_FACTOR;
+  if (limit < HEADER_FLOOD_FLOOR) limit = HEADER_FLOOD_FLOOR;
+  conn->block.bytes += name_len + value_len + FIELD_OVERHEAD;
+  return conn->block.bytes > limit ? conn_punish(conn, GMUX__ABUSE_HEADERS) : 0;
+}
+
+/* ---- resets ---- */
+
+/* Before that a reset has cost the application nothing. */
+static bool is_known_to_application(const gmux__stream *stream) {
+  return stream->recv.state != GMUX__RECV_HEAD && !stream->has_head_event;
+}
+
+int gmux__conn_on_peer_reset(gmux__conn *conn, const gmux__stream *stream) {
+  if (!conn->h2->config.is_server || !is_known_to_application(stream)) return 0;
+  uint64_t now_ns = conn_now(conn);
+  bool is_too_many = gmux__abuse_reset(&conn->abuse, now_ns, now_ns - stream->times.opened_ns,
+                                       stream->head.timeout_ns);
+  return is_too_many ? conn_punish(conn, GMUX__ABUSE_RESETS) : 0;
+}
+
+/* From within a send, so nothing is returned: it ends when this turn's bytes have left. */
+void gmux__conn_on_breach(gmux__conn *conn) {
+  if (!conn->h2->config.is_server) return;
+  if (gmux__abuse_breach(&conn->abuse, conn_now(conn))) (void)conn_punish(conn, GMUX__ABUSE_RESETS);
+}
