@@ -77,7 +77,8 @@ class Client:
     def open(self):
         args = self.args
         target = f"{args.server_host}:{args.server_port}"
-        options = [("grpc.enable_http_proxy", 0)]
+        # A new channel has a connection of its own.
+        options = [("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1)]
         if args.server_host_override:
             options.append(("grpc.ssl_target_name_override", args.server_host_override))
         if args.use_tls != "true":

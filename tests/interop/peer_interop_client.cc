@@ -1,0 +1,387 @@
+// peer_interop_client.cc: gRPC's interop tests by gRPC C++; flags and output as interop_client's.
+
+#include "grpc/testing/test.grpc.pb.h"
+#include "peer_interop.h"
+#include <chrono>
+#include <functional>
+#include <future>
+#include <grpcpp/grpcpp.h>
+#include <set>
+#include <stdexcept>
+#include <vector>
+
+using namespace grpc::testing;
+using grpc::ClientContext;
+using grpc::Status;
+using grpc::StatusCode;
+
+namespace {
+
+const std::vector<size_t> request_sizes = {27182, 8, 1828, 45904};
+const std::vector<size_t> response_sizes = {31415, 9, 2653, 58979};
+const char initial_key[] = "x-grpc-test-echo-initial";
+const char initial_value[] = "test_initial_metadata_value";
+const char trailing_key[] = "x-grpc-test-echo-trailing-bin";
+const char trailing_value[] = "\xab\xab\xab";
+
+template <class T> void expect(const char *what, const T &got, const T &wanted) {
+  if (got == wanted) return;
+  std::ostringstream why;
+  why << what << ": " << wanted << " was wanted, " << got << " came";
+  throw std::runtime_error(why.str());
+}
+
+void expect_status(const Status &status, StatusCode code) {
+  if (status.error_code() == code) return;
+  throw std::runtime_error("status " + std::to_string(code) + " was wanted, " +
+                           std::to_string(status.error_code()) +
+                           " came: " + status.error_message());
+}
+
+std::chrono::system_clock::time_point patience() {
+  const char *slow = getenv("GMUX_TEST_SLOW");
+  return std::chrono::system_clock::now() +
+         std::chrono::seconds(20 * std::max(1, slow ? atoi(slow) : 1));
+}
+
+// A call that should end by itself.
+struct PatientContext : ClientContext {
+  PatientContext() { set_deadline(patience()); }
+};
+
+SimpleRequest large_request(size_t request_size = 271828, int32_t response_size = 314159) {
+  SimpleRequest request;
+  request.mutable_payload()->set_body(std::string(request_size, '\0'));
+  request.set_response_size(response_size);
+  return request;
+}
+
+StreamingOutputCallRequest output_request(size_t request_size,
+                                          const std::vector<size_t> &sizes = {}) {
+  StreamingOutputCallRequest request;
+  request.mutable_payload()->set_body(std::string(request_size, '\0'));
+  for (size_t size : sizes)
+    request.add_response_parameters()->set_size(static_cast<int32_t>(size));
+  return request;
+}
+
+class Client {
+public:
+  explicit Client(const Flags &given) : flags(given), stub(open()) {}
+  void run(const std::string &name) {
+    auto found = cases.find(name);
+    if (found == cases.end()) throw std::runtime_error("there is no such case");
+    (this->*found->second)();
+  }
+
+private:
+  using Duplex = grpc::ClientReaderWriter<StreamingOutputCallRequest, StreamingOutputCallResponse>;
+
+  std::shared_ptr<grpc::Channel> open_channel() {
+    std::string target = flags["--server_host"] + ":" + flags["--server_port"];
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+    // A new channel has a connection of its own.
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    if (!flags.is_true("--use_tls"))
+      return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
+    if (!flags["--server_host_override"].empty())
+      arguments.SetSslTargetNameOverride(flags["--server_host_override"]);
+    grpc::SslCredentialsOptions options;
+    options.pem_root_certs = read_file(flags["--ca_file"]);
+    return grpc::CreateCustomChannel(target, grpc::SslCredentials(options), arguments);
+  }
+
+  std::unique_ptr<TestService::Stub> open() {
+    return TestService::NewStub(channel = open_channel());
+  }
+
+  // Plain calls
+
+  void empty_unary() {
+    PatientContext context;
+    Empty response;
+    expect_status(stub->EmptyCall(&context, Empty(), &response), StatusCode::OK);
+    expect("size", response.ByteSizeLong(), size_t{0});
+  }
+
+  void large_unary() {
+    PatientContext context;
+    SimpleResponse response;
+    expect_status(stub->UnaryCall(&context, large_request(), &response), StatusCode::OK);
+    expect("size", response.payload().body().size(), size_t{314159});
+  }
+
+  void client_streaming() {
+    PatientContext context;
+    StreamingInputCallResponse response;
+    auto writer = stub->StreamingInputCall(&context, &response);
+    for (size_t size : request_sizes) {
+      StreamingInputCallRequest request;
+      request.mutable_payload()->set_body(std::string(size, '\0'));
+      expect("written", writer->Write(request), true);
+    }
+    writer->WritesDone();
+    expect_status(writer->Finish(), StatusCode::OK);
+    expect("sum", response.aggregated_payload_size(), 74922);
+  }
+
+  void server_streaming() {
+    PatientContext context;
+    auto reader = stub->StreamingOutputCall(&context, output_request(0, response_sizes));
+    size_t count = 0;
+    for (StreamingOutputCallResponse response; reader->Read(&response); count++)
+      expect("size", response.payload().body().size(), response_sizes.at(count));
+    expect("responses", count, response_sizes.size());
+    expect_status(reader->Finish(), StatusCode::OK);
+  }
+
+  // Writes a request and reads its response.
+  void exchange(Duplex *call, size_t request_size, size_t response_size) {
+    StreamingOutputCallResponse response;
+    expect("written", call->Write(output_request(request_size, {response_size})), true);
+    expect("read", call->Read(&response), true);
+    expect("size", response.payload().body().size(), response_size);
+  }
+
+  // No more is written, and nothing more comes.
+  void finish(Duplex *call, StatusCode code) {
+    StreamingOutputCallResponse response;
+    call->WritesDone();
+    expect("read", call->Read(&response), false);
+    expect_status(call->Finish(), code);
+  }
+
+  void ping_pong() {
+    PatientContext context;
+    auto call = stub->FullDuplexCall(&context);
+    for (size_t i = 0; i < request_sizes.size(); i++)
+      exchange(call.get(), request_sizes[i], response_sizes[i]);
+    finish(call.get(), StatusCode::OK);
+  }
+
+  void empty_stream() {
+    PatientContext context;
+    finish(stub->FullDuplexCall(&context).get(), StatusCode::OK);
+  }
+
+  // Metadata and status
+
+  static void add_metadata(ClientContext *context) {
+    context->AddMetadata(initial_key, initial_value);
+    context->AddMetadata(trailing_key, trailing_value);
+  }
+
+  static void check_metadata(const ClientContext &context) {
+    auto initial = context.GetServerInitialMetadata().find(initial_key);
+    expect("initial metadata", initial != context.GetServerInitialMetadata().end(), true);
+    expect("initial metadata", initial->second == initial_value, true);
+    auto trailing = context.GetServerTrailingMetadata().find(trailing_key);
+    expect("trailing metadata", trailing != context.GetServerTrailingMetadata().end(), true);
+    expect("trailing metadata", trailing->second == trailing_value, true);
+  }
+
+  void custom_metadata() {
+    PatientContext unary, duplex;
+    SimpleResponse response;
+    add_metadata(&unary);
+    expect_status(stub->UnaryCall(&unary, large_request(), &response), StatusCode::OK);
+    check_metadata(unary);
+    add_metadata(&duplex);
+    auto call = stub->FullDuplexCall(&duplex);
+    exchange(call.get(), 271828, 314159);
+    finish(call.get(), StatusCode::OK);
+    check_metadata(duplex);
+  }
+
+  void unary_status(const std::string &text) {
+    PatientContext context;
+    SimpleRequest request;
+    SimpleResponse response;
+    request.mutable_response_status()->set_code(StatusCode::UNKNOWN);
+    request.mutable_response_status()->set_message(text);
+    Status status = stub->UnaryCall(&context, request, &response);
+    expect_status(status, StatusCode::UNKNOWN);
+    expect("message", status.error_message(), text);
+  }
+
+  void status_code_and_message() {
+    const std::string text = "test status message";
+    unary_status(text);
+    PatientContext context;
+    StreamingOutputCallRequest request;
+    StreamingOutputCallResponse response;
+    request.mutable_response_status()->set_code(StatusCode::UNKNOWN);
+    request.mutable_response_status()->set_message(text);
+    auto call = stub->FullDuplexCall(&context);
+    call->Write(request);
+    call->WritesDone();
+    expect("read", call->Read(&response), false);
+    Status status = call->Finish();
+    expect_status(status, StatusCode::UNKNOWN);
+    expect("message", status.error_message(), text);
+  }
+
+  void special_status_message() {
+    unary_status("\t\ntest with whitespace\r\nand Unicode BMP \u263a and non-BMP \U0001f608\t\n");
+  }
+
+  void unimplemented_method() {
+    PatientContext context;
+    Empty response;
+    expect_status(stub->UnimplementedCall(&context, Empty(), &response), StatusCode::UNIMPLEMENTED);
+  }
+
+  void unimplemented_service() {
+    PatientContext context;
+    Empty response;
+    auto other = UnimplementedService::NewStub(channel);
+    expect_status(other->UnimplementedCall(&context, Empty(), &response),
+                  StatusCode::UNIMPLEMENTED);
+  }
+
+  // Giving up
+
+  void cancel_after_begin() {
+    PatientContext context;
+    StreamingInputCallResponse response;
+    auto writer = stub->StreamingInputCall(&context, &response);
+    context.TryCancel();
+    expect_status(writer->Finish(), StatusCode::CANCELLED);
+  }
+
+  void cancel_after_first_response() {
+    PatientContext context;
+    auto call = stub->FullDuplexCall(&context);
+    exchange(call.get(), 27182, 31415);
+    context.TryCancel();
+    expect_status(call->Finish(), StatusCode::CANCELLED);
+  }
+
+  void timeout_on_sleeping_server() {
+    ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(1));
+    StreamingOutputCallResponse response;
+    auto call = stub->FullDuplexCall(&context);
+    call->Write(output_request(27182));
+    call->Read(&response);
+    expect_status(call->Finish(), StatusCode::DEADLINE_EXCEEDED);
+  }
+
+  // Connections, and many calls
+
+  void pick_first_unary() {
+    SimpleRequest request;
+    request.set_response_size(1);
+    request.set_fill_server_id(true);
+    std::set<std::string> ids;
+    for (int i = 0; i < 100; i++) {
+      PatientContext context;
+      SimpleResponse response;
+      expect_status(stub->UnaryCall(&context, request, &response), StatusCode::OK);
+      ids.insert(response.server_id());
+    }
+    expect("servers", ids.size(), size_t{1});
+    expect("nameless servers", ids.count(""), size_t{0});
+  }
+
+  // Calls of a soak have no deadline.
+  void soak(bool is_channel_new) {
+    const auto size = static_cast<size_t>(flags.number("--soak_request_size"));
+    const int32_t response_size = flags.number("--soak_response_size");
+    const SimpleRequest request = large_request(size, response_size);
+    const auto limit =
+        std::chrono::milliseconds(flags.number("--soak_per_iteration_max_acceptable_latency_ms"));
+    for (int i = 0; i < flags.number("--soak_iterations"); i++) {
+      auto start = std::chrono::steady_clock::now();
+      if (is_channel_new) stub = open();
+      ClientContext context;
+      SimpleResponse response;
+      expect_status(stub->UnaryCall(&context, request, &response), StatusCode::OK);
+      expect("size", response.payload().body().size(), static_cast<size_t>(response_size));
+      expect("in time", std::chrono::steady_clock::now() - start <= limit, true);
+    }
+  }
+  void rpc_soak() { soak(false); }
+  void channel_soak() { soak(true); }
+
+  void concurrent_large_unary() {
+    struct Call {
+      PatientContext context;
+      SimpleResponse response;
+      std::promise<Status> end;
+    };
+    const SimpleRequest request = large_request();
+    std::vector<Call> calls(1000);
+    for (Call &call : calls)
+      stub->async()->UnaryCall(&call.context, &request, &call.response,
+                               [&call](Status status) { call.end.set_value(status); });
+    std::vector<Status> ends;
+    for (Call &call : calls)
+      ends.push_back(call.end.get_future().get());
+    for (const Status &end : ends)
+      expect_status(end, StatusCode::OK);
+    for (const Call &call : calls)
+      expect("size", call.response.payload().body().size(), size_t{314159});
+  }
+
+  const Flags &flags;
+  std::shared_ptr<grpc::Channel> channel;
+  std::unique_ptr<TestService::Stub> stub;
+  const std::map<std::string, void (Client::*)()> cases = {
+      {"empty_unary", &Client::empty_unary},
+      {"large_unary", &Client::large_unary},
+      {"client_streaming", &Client::client_streaming},
+      {"server_streaming", &Client::server_streaming},
+      {"ping_pong", &Client::ping_pong},
+      {"empty_stream", &Client::empty_stream},
+      {"custom_metadata", &Client::custom_metadata},
+      {"status_code_and_message", &Client::status_code_and_message},
+      {"special_status_message", &Client::special_status_message},
+      {"unimplemented_method", &Client::unimplemented_method},
+      {"unimplemented_service", &Client::unimplemented_service},
+      {"cancel_after_begin", &Client::cancel_after_begin},
+      {"cancel_after_first_response", &Client::cancel_after_first_response},
+      {"timeout_on_sleeping_server", &Client::timeout_on_sleeping_server},
+      {"pick_first_unary", &Client::pick_first_unary},
+      {"rpc_soak", &Client::rpc_soak},
+      {"channel_soak", &Client::channel_soak},
+      {"long_lived_channel", &Client::rpc_soak},
+      {"concurrent_large_unary", &Client::concurrent_large_unary},
+  };
+};
+
+bool run_case(Client *client, const std::string &name) {
+  try {
+    client->run(name);
+    std::cout << "ok " << name << std::endl;
+    return true;
+  } catch (const std::exception &error) {
+    std::cout << "failed " << name << ": " << error.what() << std::endl;
+    return false;
+  }
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  Flags flags(argc, argv,
+              {{"--server_host", "localhost"},
+               {"--server_port", "0"},
+               {"--server_host_override", ""},
+               {"--test_case", "large_unary"},
+               {"--use_tls", "false"},
+               {"--use_test_ca", "false"},
+               {"--ca_file", ""},
+               {"--soak_iterations", "10"},
+               {"--soak_per_iteration_max_acceptable_latency_ms", "1000"},
+               {"--soak_overall_timeout_seconds", "10"},
+               {"--soak_request_size", "271828"},
+               {"--soak_response_size", "314159"}});
+  Client client(flags);
+  bool ok = true;
+  std::istringstream names(flags["--test_case"]);
+  for (std::string name; std::getline(names, name, ',');)
+    ok &= run_case(&client, name);
+  return ok ? 0 : 1;
+}
