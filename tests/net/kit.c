@@ -2,7 +2,7 @@
 #include "tests/net/kit.h"
 #include "tests/net/ledger.h"
 #include "tests/unit/certs.h"
-#include <dirent.h>
+#include "tests/unit/fds.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,18 +21,8 @@ static gmux_tls *server_tls, *client_tls;
 
 /* ---- around a case ---- */
 
-static size_t count_fds(void) {
-  DIR *dir = opendir("/proc/self/fd");
-  size_t count = 0;
-  if (!dir) return 0;
-  while (readdir(dir))
-    count++;
-  closedir(dir);
-  return count;
-}
-
 void kit_setup(void) {
-  fds_before = count_fds();
+  fds_before = test_count_fds();
   snprintf(kit_dir, sizeof kit_dir, "%s/gmux-test-XXXXXX", P_tmpdir);
   CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(kit_dir));
   kit.gate = 0;
@@ -57,7 +47,7 @@ void kit_teardown(void) {
   sem_destroy(&kit.flood_ended);
   CU_ASSERT_FALSE(atomic_load(&kit.is_out_of_order));
   CU_ASSERT_EQUAL(rmdir(kit_dir), 0); /* else somebody left a file there */
-  CU_ASSERT_EQUAL(count_fds(), fds_before);
+  CU_ASSERT_EQUAL(test_count_fds(), fds_before);
 }
 
 void kit_wait(sem_t *sem) {

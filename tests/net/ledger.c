@@ -8,7 +8,7 @@
 
 static struct ledger {
   atomic_uint executed[LEDGER_ENTRIES];
-  atomic_uint to_hold, client_port;
+  atomic_uint to_hold;
   sem_t held;
 } * ledger;
 static unsigned entries; /* so far */
@@ -38,17 +38,11 @@ static void answer(gmux_server_call *call) {
   gmux_server_call_reply(call, &message);
 }
 
-static unsigned port_of(const char *peer) {
-  const char *colon = strrchr(peer, ':');
-  return colon ? (unsigned)strtoul(colon + 1, NULL, 10) : 0;
-}
-
 static void on_enter(gmux_server_call *call, gmux_bytes *request, void *user_data) {
   (void)user_data;
   unsigned number;
   memcpy(&number, request->data, sizeof number);
   atomic_fetch_add(&ledger->executed[number], 1);
-  atomic_store(&ledger->client_port, port_of(gmux_server_call_peer(call)));
   if (atomic_load(&ledger->to_hold) == 0) {
     answer(call);
     return;
@@ -77,10 +71,6 @@ void ledger_answer_held(void) {
     answer(call);
     gmux_server_call_unref(call);
   }
-}
-
-unsigned ledger_client_port(void) {
-  return atomic_load(&ledger->client_port);
 }
 
 /* ---- the client ---- */

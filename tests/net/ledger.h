@@ -46,7 +46,4 @@ void ledger_hold(unsigned count);
 void ledger_await_held(unsigned count);
 void ledger_answer_held(void);
 
-/* The port that the last call came from. */
-unsigned ledger_client_port(void);
-
 #endif

@@ -2,8 +2,8 @@
 #include "tests/net/proxy.h"
 #include "tests/net/proxy_where.h"
 #include "tests/net/proxy_words.h"
+#include "tests/unit/fds.h"
 #include "tests/unit/harness.h"
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -24,16 +24,6 @@ static const proxy_faults no_faults;
 static proxy *p;
 static int listener = -1; /* the server's */
 static size_t fds_before;
-
-static size_t count_fds(void) {
-  DIR *dir = opendir("/proc/self/fd");
-  size_t count = 0;
-  if (!dir) return 0;
-  while (readdir(dir))
-    count++;
-  closedir(dir);
-  return count;
-}
 
 static int socket_at(proxy_where *where, const char *address) {
   CU_ASSERT_FATAL(proxy_where_parse(where, address, NULL));
@@ -66,12 +56,12 @@ static void stop(void) {
 }
 
 static void setup(void) {
-  fds_before = count_fds();
+  fds_before = test_count_fds();
 }
 
 static void teardown(void) {
   stop();
-  CU_ASSERT_EQUAL(count_fds(), fds_before);
+  CU_ASSERT_EQUAL(test_count_fds(), fds_before);
 }
 
 /* ---- sockets ---- */
@@ -621,9 +611,9 @@ static void over_the_limit_a_connection_is_reset(void) {
 static void connections_are_killed_with_their_chance_each_second(void) {
   start(&(proxy_faults){.kill_per_s = 1});
   ends all[8];
+  double began = now_s();
   for (int i = 0; i < 8; i++)
     all[i] = join();
-  double began = now_s();
   CU_ASSERT(proxy_wait(p, PROXY_KILLED, 8, WAIT_MS));
   CU_ASSERT(now_s() - began >= 0.2); /* not all at once */
   for (int i = 0; i < 8; i++) {

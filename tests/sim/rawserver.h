@@ -18,7 +18,7 @@ enum {
   RAWSERVER_LIMITS = 32,
   RAWSERVER_REQUEST = 5 + FLEET_REQUEST_BYTES
 };
-enum { RAW_NO_ERROR = 0, RAW_INTERNAL_ERROR = 2, RAW_REFUSED_STREAM = 7, RAW_CALM = 11 };
+enum { RAW_NO_ERROR = 0, RAW_REFUSED_STREAM = 7, RAW_CALM = 11 };
 
 /* A request that did not come whole: the window was too small for it. */
 typedef struct rawpart {

@@ -4,10 +4,10 @@
  * A storm is one world made from one number: servers, channels, calls that misbehave in every way
  * the headers allow, and a network that breaks. storm_plan.c draws what will happen, storm_run.c
  * lets it happen, heals it and reads the laws; storm_world.c makes the world, storm_channel.c makes
- * channels, storm_client.c starts calls and hears of them, storm_served.c
- * answers them, storm_server.c has the servers, storm_unruly.c has servers that are none of the
- * library's, storm_faults.c breaks and heals, storm_memory.c knows what memory
- * is for, storm_story.c tells. The laws are ledger.h's.
+ * channels, storm_client.c starts calls and hears of them, storm_served.c answers them,
+ * storm_server.c has the servers, storm_unruly.c has servers that are none of the library's,
+ * storm_faults.c and storm_network.c break and heal, storm_memory.c knows what memory is for,
+ * storm_story.c tells. The laws are ledger.h's.
  *
  * All that is random comes from the seed. Who draws says on whose behalf (storm_on_behalf), because
  * each move, call and channel has a stream of its own: see storm_plan.h.

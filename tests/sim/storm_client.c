@@ -53,6 +53,15 @@ static void call_write(storm_call *c, gmux_call *call) {
   call_after(c, call, rv, c->shares_little ? GMUX_ERR_AGAIN : 0);
 }
 
+/* All that is planned, as far as the queue takes it. */
+static void call_write_all(storm_call *c, gmux_call *call) {
+  unsigned before;
+  do {
+    before = c->written;
+    if (!c->is_memory_short && c->entry.ends == 0) call_write(c, call);
+  } while (c->written > before);
+}
+
 static void call_half_close(storm_call *c, gmux_call *call) {
   if (c->is_half_closed || !storm_may_speak(c->loop, c->is_of_loop)) return;
   int rv = STORM_API(gmux_call_half_close(call));
@@ -118,12 +127,7 @@ void storm_call_complete(storm_call *c) {
   if (!c->handle || c->entry.ends > 0) return;
   if (c->credit != UINT64_MAX && !c->is_unary_form)
     call_request(c, c->handle, GMUX_CREDIT_UNLIMITED);
-  while (c->written < c->to_write && !c->is_full && !c->is_half_closed && c->entry.ends == 0 &&
-         !c->is_memory_short && c->written < 8) {
-    unsigned before = c->written;
-    call_write(c, c->handle);
-    if (c->written == before) break;
-  }
+  call_write_all(c, c->handle);
   if (!c->is_full) call_half_close(c, c->handle);
 }
 
@@ -190,12 +194,7 @@ static void on_writable(gmux_call *call, void *user_data) {
   ledger_law_of_call(&c->entry, LAW_CALLBACKS, c->is_full,
                      "call %u: on_writable, and it was not full", c->id);
   c->is_full = false;
-  while (c->written < c->to_write && !c->is_full && !c->is_half_closed && !c->is_memory_short &&
-         c->entry.ends == 0) {
-    unsigned before = c->written;
-    call_write(c, call);
-    if (c->written == before) break;
-  }
+  call_write_all(c, call);
   handler_mischief(c, call);
 }
 

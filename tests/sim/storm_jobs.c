@@ -13,20 +13,20 @@
 
 /* A storm takes some milliseconds; one that takes so long goes in a circle. Times GMUX_TEST_SLOW.
  */
-enum { STORM_SECONDS = 60, JOBS_MAX = 64 };
+enum { STORM_SECONDS = 60 };
 
 /* Memory that a worker shares with its parent. */
 typedef struct worker {
   pid_t pid;
   FILE *said; /* what it prints */
-  uint64_t seed, done;
+  uint64_t seed;
   storm_outcome outcome;
   cover covered;
   uint64_t readings[LEDGER_LAWS]; /* of each law */
 } worker;
 
 static struct {
-  worker *workers; /* JOBS_MAX of them, and one for storm_apart */
+  worker *workers; /* STORM_JOBS_MAX of them, and one for storm_apart */
   atomic_bool *is_over;
 } jobs;
 
@@ -41,7 +41,7 @@ static void *shared(size_t size) {
 
 static void jobs_open(void) {
   if (jobs.workers) return;
-  jobs.workers = shared((JOBS_MAX + 1) * sizeof *jobs.workers);
+  jobs.workers = shared((STORM_JOBS_MAX + 1) * sizeof *jobs.workers);
   jobs.is_over = shared(sizeof *jobs.is_over);
 }
 
@@ -111,7 +111,7 @@ static int wait_for(pid_t pid) {
 
 storm_outcome storm_apart(const storm_plan *plan) {
   jobs_open();
-  worker *w = &jobs.workers[JOBS_MAX];
+  worker *w = &jobs.workers[STORM_JOBS_MAX];
   w->outcome = (storm_outcome){0};
   pid_t pid = fork_or_exit();
   if (pid > 0) return outcome_of_status(w, wait_for(pid));
@@ -138,7 +138,6 @@ static void worker_run(worker *w, const storm_orders *orders, uint64_t from) {
     plan_of(&plan, orders, w->seed);
     w->outcome = storm_here(&plan, orders->tells);
     storm_ended(w, orders);
-    w->done++;
     if (w->outcome.is_broken) return;
   }
 }
@@ -253,7 +252,7 @@ static void covered_print(const cover *sum, bool is_whole) {
 
 bool storm_jobs_run(const storm_orders *orders) {
   jobs_open();
-  memset(jobs.workers, 0, (JOBS_MAX + 1) * sizeof *jobs.workers);
+  memset(jobs.workers, 0, (STORM_JOBS_MAX + 1) * sizeof *jobs.workers);
   atomic_store(jobs.is_over, false);
   bool is_well = orders->count == 1 ? run_single(orders) : run_forked(orders);
   static cover sum;

@@ -10,10 +10,12 @@
 
 #include "tests/sim/storm_plan.h"
 
+enum { STORM_JOBS_MAX = 64 };
+
 typedef struct storm_orders {
   const storm_scenario *scenario;
   uint64_t first, count;   /* of seeds */
-  unsigned jobs;           /* processes at once */
+  unsigned jobs;           /* processes at once, at most STORM_JOBS_MAX */
   const char *without;     /* moves that are left out; "": none */
   bool tells, is_covering; /* the story while it happens; the table of what was covered */
   bool digests;            /* a line a seed, by which two runs can be compared */

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { EXIT_BROKEN = 1, EXIT_USAGE = 2, JOBS_MOST = 64 };
+enum { EXIT_BROKEN = 1, EXIT_USAGE = 2 };
 
 static const char usage[] =
     "gmux-sim: whole gmux channels and servers in a storm that one seed decides\n"
@@ -64,7 +64,10 @@ static void set_fresh(storm_orders *o, const char *text) {
   uint32_t first;
   o->count = number_or_fail(text, "not a number of seeds");
   if (o->count == 0) fail_usage("no seed at all", text);
-  if (getrandom(&first, sizeof first, 0) != sizeof first) first = 1;
+  if (getrandom(&first, sizeof first, 0) != sizeof first) {
+    perror("gmux-sim: no fresh seed");
+    exit(EXIT_BROKEN);
+  }
   o->first = first;
   printf("# fresh seeds %llu-%llu\n", (unsigned long long)o->first,
          (unsigned long long)(o->first + o->count - 1));
@@ -77,7 +80,7 @@ static void set_scenario(storm_orders *o, const char *name) {
 
 static void set_jobs(storm_orders *o, const char *text) {
   uint64_t jobs = number_or_fail(text, "not a number of jobs");
-  if (jobs == 0 || jobs > JOBS_MOST) fail_usage("jobs are from 1 to 64", text);
+  if (jobs == 0 || jobs > STORM_JOBS_MAX) fail_usage("jobs are from 1 to 64", text);
   o->jobs = (unsigned)jobs;
 }
 

@@ -127,7 +127,6 @@ void storm_unruly_drain(storm_server *sv) {
 }
 
 void storm_unruly_free(storm_server *sv) {
-  ledger_law(LAW_WIRE, true, "a breach is told when it comes");
   be_inside(sv, true);
   unruly_close(sv->unruly);
   be_inside(sv, false);

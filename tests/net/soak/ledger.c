@@ -1,7 +1,7 @@
 /* ledger.c: see ledger.h. */
 #include "tests/net/soak/ledger.h"
 #include "tests/net/laws.h"
-#include <dirent.h>
+#include "tests/unit/fds.h"
 #include <inttypes.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -124,16 +124,6 @@ void soak_settle_all(soak_shared *s) {
 
 static size_t fds_before;
 
-static size_t count_fds(void) {
-  DIR *dir = opendir("/proc/self/fd");
-  size_t count = 0;
-  if (!dir) return 0;
-  while (readdir(dir))
-    count++;
-  closedir(dir);
-  return count;
-}
-
 static void *counted(void *ptr, soak_self *self) {
   if (!ptr) return NULL;
   atomic_fetch_add(&self->live_blocks, 1);
@@ -174,7 +164,7 @@ void soak_self_begin(soak_self *self) {
   atomic_store(&self->live_blocks, 0); /* of the process that was here before */
   atomic_store(&self->live_bytes, 0);
   atomic_store(&self->is_done, false);
-  fds_before = count_fds();
+  fds_before = test_count_fds();
   if (gmux_set_allocator(&allocator)) abort();
 }
 
@@ -183,7 +173,7 @@ void soak_self_trim(void) {
 }
 
 void soak_self_end(soak_self *self) {
-  size_t fds = count_fds();
+  size_t fds = test_count_fds();
   atomic_store(&self->left_blocks, (unsigned)atomic_load(&self->live_blocks));
   atomic_store(&self->left_fds, (unsigned)(fds > fds_before ? fds - fds_before : 0));
   atomic_store(&self->is_done, true);

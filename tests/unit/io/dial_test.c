@@ -2,6 +2,7 @@
 #include "lib/base/fail.h"
 #include "lib/io/sockaddr.h"
 #include "lib/io/socket.h"
+#include "tests/unit/fds.h"
 #include "tests/unit/harness.h"
 #include "tests/unit/io/net.h"
 #include <netinet/tcp.h>
@@ -216,11 +217,11 @@ static void listen_and_dial(void *arg) {
 }
 
 static void want_of_memory_leaves_nothing(void) {
-  size_t fds = net_count_fds();
+  size_t fds = test_count_fds();
   gmux__address tcp = net_ipv4(0), un = net_unix("x");
   CU_ASSERT_EQUAL(test_alloc_torture(listen_and_dial, &tcp), 5);
   CU_ASSERT_EQUAL(test_alloc_torture(listen_and_dial, &un), 5);
-  CU_ASSERT_EQUAL(net_count_fds(), fds);
+  CU_ASSERT_EQUAL(test_count_fds(), fds);
 }
 
 static const test_case cases[] = {

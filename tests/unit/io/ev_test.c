@@ -2,6 +2,7 @@
 #include "lib/base/fail.h"
 #include "lib/io/ev.h"
 #include "lib/io/socket.h"
+#include "tests/unit/fds.h"
 #include "tests/unit/harness.h"
 #include "tests/unit/io/net.h"
 #include <poll.h>
@@ -418,7 +419,7 @@ static void a_started_loop_in_use_goes_on(void) {
 }
 
 static void starting_and_stopping_a_hundred_times_leaves_nothing(void) {
-  size_t fds = net_count_fds();
+  size_t fds = test_count_fds();
   for (int i = 0; i < 100; i++) {
     gmux_loop *loop;
     bool posted = false;
@@ -427,7 +428,7 @@ static void starting_and_stopping_a_hundred_times_leaves_nothing(void) {
     CU_ASSERT_EQUAL(gmux_loop_stop(loop), 0);
     CU_ASSERT_TRUE(posted);
   }
-  CU_ASSERT_EQUAL(net_count_fds(), fds);
+  CU_ASSERT_EQUAL(test_count_fds(), fds);
 }
 
 static gmux_loop *timer_loop;
@@ -524,9 +525,9 @@ static void attach_and_start(void *arg) {
 }
 
 static void want_of_memory_leaves_nothing(void) {
-  size_t fds = net_count_fds();
+  size_t fds = test_count_fds();
   CU_ASSERT_EQUAL(test_alloc_torture(attach_and_start, NULL), 5);
-  CU_ASSERT_EQUAL(net_count_fds(), fds);
+  CU_ASSERT_EQUAL(test_count_fds(), fds);
 }
 
 static const test_case cases[] = {

@@ -2,8 +2,8 @@
 #include "tests/unit/io/net.h"
 #include "lib/base/fail.h"
 #include "lib/io/sockaddr.h"
+#include "tests/unit/fds.h"
 #include "tests/unit/harness.h"
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,16 +17,6 @@ char net_dir[128];
 
 static size_t fds_before;
 static rlim_t fd_limit;
-
-size_t net_count_fds(void) {
-  DIR *dir = opendir("/proc/self/fd");
-  size_t count = 0;
-  if (!dir) return 0;
-  while (readdir(dir))
-    count++;
-  closedir(dir);
-  return count;
-}
 
 void net_exhaust_fds(void) {
   int free_fd = dup(0); /* the lowest: all below it are taken */
@@ -46,7 +36,7 @@ void net_restore_fds(void) {
 }
 
 void net_setup(void) {
-  fds_before = net_count_fds();
+  fds_before = test_count_fds();
   snprintf(net_dir, sizeof net_dir, "%s/gmux-test-XXXXXX", P_tmpdir);
   CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(net_dir));
   net_ev = ev_loop_new(EVFLAG_AUTO);
@@ -58,7 +48,7 @@ void net_teardown(void) {
   CU_ASSERT_EQUAL(gmux_loop_stop(net_loop), 0);
   ev_loop_destroy(net_ev);
   CU_ASSERT_EQUAL(rmdir(net_dir), 0); /* else somebody left a file there */
-  CU_ASSERT_EQUAL(net_count_fds(), fds_before);
+  CU_ASSERT_EQUAL(test_count_fds(), fds_before);
 }
 
 void net_run_until(const bool *flag) {

@@ -16,7 +16,6 @@ void net_teardown(void);
 void net_run_until(const bool *flag);
 void net_run_turns(int count); /* without waiting */
 
-size_t net_count_fds(void);
 /* No new descriptor can be opened until _restore. */
 void net_exhaust_fds(void);
 void net_restore_fds(void);

@@ -2,6 +2,7 @@
 #include "lib/base/fail.h"
 #include "lib/io/resolver.h"
 #include "lib/io/sockaddr.h"
+#include "tests/unit/fds.h"
 #include "tests/unit/harness.h"
 #include "tests/unit/io/net.h"
 #include <stdio.h>
@@ -322,10 +323,10 @@ static void many_look_ups_run_at_once(void) {
 }
 
 static void nothing_is_kept_open_behind_the_last_answer(void) {
-  size_t fds = net_count_fds();
+  size_t fds = test_count_fds();
   ask("two.test");
   net_run_turns(1);
-  CU_ASSERT_EQUAL(net_count_fds(), fds);
+  CU_ASSERT_EQUAL(test_count_fds(), fds);
   CU_ASSERT_FALSE(gmux__loop_needs_turn(net_loop));
   ev_io_stop(net_ev, &dns.on_udp);
   ev_io_stop(net_ev, &dns.on_tcp);
@@ -347,7 +348,7 @@ static gmux__resolve *start(const char *host, gmux__resolved_fn fn, void *arg) {
 }
 
 static void a_look_up_can_be_given_up_at_any_time(void) {
-  size_t fds = net_count_fds();
+  size_t fds = test_count_fds();
   gmux__resolve_cancel(start("1.2.3.4", never, NULL));
   gmux__resolve_cancel(start("localhost", never, NULL));
   gmux__resolve_cancel(start("two.test", never, NULL));
@@ -357,7 +358,7 @@ static void a_look_up_can_be_given_up_at_any_time(void) {
   gmux__resolve_cancel(silent);
   gmux__resolve_cancel(NULL);
   net_run_turns(5);
-  CU_ASSERT_EQUAL(net_count_fds(), fds);
+  CU_ASSERT_EQUAL(test_count_fds(), fds);
 }
 
 static void giving_one_up_leaves_the_others(void) {
