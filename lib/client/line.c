@@ -59,16 +59,19 @@ int gmux__line_new(gmux__line **out, gmux__endpoint *e, gmux__try *t) {
   return 0;
 }
 
+/* Eager calls count, too, as soon as it is READY. */
+static void line_mark_worn(gmux__line *line) {
+  uint32_t max_calls = line->endpoint->config.options->max_calls;
+  if (max_calls == 0 || line->calls < max_calls || line->state != GMUX__LINE_READY) return;
+  gmux__line_mark(line, GMUX__RECYCLE_CALLS);
+  gmux__endpoint_changes(line->endpoint);
+}
+
 void gmux__line_take_call(gmux__line *line) {
-  gmux__endpoint *e = line->endpoint;
-  uint32_t max_calls = e->config.options->max_calls;
   line->calls++;
   line->holds++;
   line->idle_since_ns = GMUX__NEVER;
-  if (line->calls == max_calls && line->state == GMUX__LINE_READY) {
-    gmux__line_mark(line, GMUX__RECYCLE_CALLS);
-    gmux__endpoint_changes(e);
-  }
+  line_mark_worn(line);
 }
 
 void gmux__line_discount_call(gmux__line *line) {
@@ -174,6 +177,7 @@ static void line_on_ready(gmux__conn *conn, void *owner) {
   line_become_ready(line);
   gmux__connector_win(&e->connector, t);
   gmux__pool_on_ready(e, line);
+  line_mark_worn(line); /* not before: it does not replace itself */
 }
 
 static void line_on_slots(gmux__conn *conn, void *owner) {

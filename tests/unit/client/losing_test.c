@@ -185,6 +185,28 @@ static void eager_calls_leave_before_the_servers_settings(void) {
   CU_ASSERT_EQUAL(w_stats().calls_succeeded, 5);
 }
 
+/* They count though their connection was not READY when they were put on it. */
+static void eager_calls_wear_out_a_connection_like_others(void) {
+  w_options.eager_calls = 3;
+  w_options.max_calls = 2;
+  w_open();
+  start(3);
+  rawpeer *p = w_accept();
+  CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+  w_run();
+  CU_ASSERT_EQUAL(requests(p), 3);
+  w_settings(p, -1);
+  w_run();
+  rawpeer *q = w_accept();
+  CU_ASSERT_PTR_NOT_NULL_FATAL(q);
+  w_settings(q, -1);
+  w_run();
+  CU_ASSERT_EQUAL(w_stats().recycled_calls, 1);
+  CU_ASSERT_EQUAL(w_answer_all(p, "reply"), 3);
+  w_run();
+  CU_ASSERT_EQUAL(w_stats().calls_succeeded, 3);
+}
+
 static void eager_calls_heed_the_limit_that_the_peer_had_before(void) {
   w_options.eager_calls = 3;
   rawpeer *p = w_connected();
@@ -285,6 +307,7 @@ static const test_case cases[] = {
     TEST(other_reasons_to_calm_down_change_no_interval),
     TEST(an_interval_that_few_servers_allow_is_worth_a_line_in_the_log),
     TEST(eager_calls_leave_before_the_servers_settings),
+    TEST(eager_calls_wear_out_a_connection_like_others),
     TEST(eager_calls_heed_the_limit_that_the_peer_had_before),
     TEST(an_eager_call_lost_before_the_settings_is_possibly_executed),
     TEST(eager_calls_on_an_address_that_loses_the_race_may_finish),
