@@ -95,11 +95,15 @@ static void stream_wake(gmux__stream *stream) {
 
 static ssize_t on_data_wanted(nghttp2_session *session, int32_t id, uint8_t *buf, size_t room,
                               uint32_t *flags, nghttp2_data_source *source, void *user_data) {
-  (void)session, (void)id, (void)buf, (void)user_data;
+  (void)session, (void)id, (void)buf;
+  const gmux__conn *conn = user_data;
   const gmux__seat *seat = source->ptr;
   gmux__stream *stream = seat->stream;
   /* Reset by us: RST_STREAM will end the stream, now or when it may leave. */
   if (!stream) return NGHTTP2_ERR_DEFERRED;
+  /* Behind a client's farewell nobody waits for it; and where memory has ended in the middle of
+   * the peer's SETTINGS, it would leave by a window that was never acknowledged. */
+  if (conn->error && !conn->h2->config.is_server) return NGHTTP2_ERR_DEFERRED;
   size_t n = stream->send.queued_bytes;
   if (n <= room && stream->send.state == GMUX__SEND_CLOSING) {
     if (stream->h2->config.is_server) {
