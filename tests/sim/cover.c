@@ -100,7 +100,7 @@ static void print_faults(const cover *sum, const cover_faults *faults, FILE *out
     fprintf(out, "%12" PRIu64 "  %s\n", sum->faults[i], faults->str(i));
 }
 
-static void print_missing(const cover *sum, const cover_faults *faults, FILE *out) {
+void cover_print_missing(const cover *sum, const cover_faults *faults, FILE *out) {
   fprintf(out, "never in these seeds:%s\n", cover_missing(sum, faults) ? "" : " nothing");
   for (size_t i = 0; i < faults->count; i++)
     if (sum->faults[i] == 0) fprintf(out, "  fault: %s\n", faults->str(i));
@@ -115,7 +115,7 @@ void cover_print(const cover *sum, const cover_faults *faults, FILE *out) {
   fprintf(out, "steps of the library's states:\n");
   for (size_t m = 0; m < COVER_MACHINES; m++)
     visit_steps_of(sum, m, print_step, out);
-  print_missing(sum, faults, out);
+  cover_print_missing(sum, faults, out);
 }
 
 size_t cover_missing(const cover *sum, const cover_faults *faults) {

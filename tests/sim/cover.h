@@ -35,6 +35,8 @@ void cover_add(cover *sum, const cover *more);
 
 /* Each kind of fault and each step with its count, then what never happened. */
 void cover_print(const cover *sum, const cover_faults *faults, FILE *out);
+/* What never happened alone. */
+void cover_print_missing(const cover *sum, const cover_faults *faults, FILE *out);
 /* What has never happened, though it can: kinds of faults, and steps. */
 size_t cover_missing(const cover *sum, const cover_faults *faults);
 

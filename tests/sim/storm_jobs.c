@@ -15,6 +15,9 @@
  */
 enum { STORM_SECONDS = 60 };
 
+/* What did not happen in so many storms is worth a word, also to who has not asked. */
+enum { TELLING_SEEDS = 10000 };
+
 /* Memory that a worker shares with its parent. */
 typedef struct worker {
   pid_t pid;
@@ -248,6 +251,8 @@ static void covered_print(const cover *sum, bool is_whole) {
     count += sum->faults[i];
   printf("# %llu seeds, %llu calls, %llu faults\n", (unsigned long long)sum->seeds,
          (unsigned long long)sum->calls, (unsigned long long)count);
+  if (sum->seeds >= TELLING_SEEDS && cover_missing(sum, &faults) > 0)
+    cover_print_missing(sum, &faults, stdout);
 }
 
 bool storm_jobs_run(const storm_orders *orders) {

@@ -141,11 +141,12 @@ void storm_plan_make(storm_plan *plan, const storm_scenario *scenario, uint64_t 
   plan->is_over_tls = storm_draw(&stream, 100) < scenario->tls_percent;
   plan->fails_memory = storm_draw(&stream, 100) < scenario->memory_percent;
   plan->unruly_percent = draw_unruly_percent(scenario, &stream);
-  size_t faults = storm_draw(&stream, 10) < 3 ? 40 : 20;
-  add_moves(plan, STORM_START, 50 + storm_draw(&stream, storm_draw(&stream, 4) == 0 ? 110 : 20));
+  size_t faults = storm_draw(&stream, 10) < 3 ? 36 : 16;
+  /* Some cannot be started, for want of memory, and some faults find nothing to break. */
+  add_moves(plan, STORM_START, 54 + storm_draw(&stream, storm_draw(&stream, 4) == 0 ? 106 : 16));
   add_moves(plan, STORM_POKE, storm_draw(&stream, 200));
   add_moves(plan, STORM_TOUCH, storm_draw(&stream, 20));
-  if (scenario->has_faults) add_moves(plan, STORM_BREAK, 5 + storm_draw(&stream, faults));
+  if (scenario->has_faults) add_moves(plan, STORM_BREAK, 10 + storm_draw(&stream, faults));
   shuffle(plan, &stream);
   uint64_t at_ns = 0;
   for (size_t i = 0; i < plan->count; i++) {
