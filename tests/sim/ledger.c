@@ -24,6 +24,7 @@ static const struct {
     [LAW_PLACES] = {"PLACES", "no call is put on a connection that drains or is suspect"},
     [LAW_WAITS] = {"WAITS", "nobody who waits is overtaken, waits in vain or must not wait"},
     [LAW_SILENCE] = {"SILENCE", "no connection outlives its silence, or the time to drain"},
+    [LAW_UPKEEP] = {"UPKEEP", "who is old, worn or idle goes, and what is to be kept is there"},
     [LAW_RETRIES] = {"RETRIES", "what is proven unprocessed is tried again"},
     [LAW_RESETS] = {"RESETS", "streams are reset at a pace that peers bear"},
     [LAW_QUEUES] = {"QUEUES", "every queue is bounded"},

@@ -39,6 +39,7 @@ typedef enum ledger_law_id {
   LAW_PLACES,
   LAW_WAITS,
   LAW_SILENCE,
+  LAW_UPKEEP,
   LAW_RETRIES,
   LAW_RESETS,
   LAW_QUEUES,
@@ -106,11 +107,28 @@ typedef struct ledger_line {
 } ledger_line;
 
 typedef struct ledger_pool {
-  uint64_t looks, made; /* how often; connections */
+  uint64_t looks, changes; /* how often; connections that were made, or lost */
   ledger_line lines[LEDGER_LINES];
   const gmux_call *first; /* that waits; NULL: nobody. Not to be looked into */
   uint64_t first_since_ns, first_attempts;
 } ledger_pool;
+
+/* What is to be done with a channel's connections (ledger_upkeep.c). */
+typedef enum ledger_overdue {
+  LEDGER_OLD,
+  LEDGER_WORN,
+  LEDGER_ROTATED,
+  LEDGER_IDLE,
+  LEDGER_FEW,
+  LEDGER_OVERDUE
+} ledger_overdue;
+
+typedef struct ledger_upkeep {
+  unsigned overdue[LEDGER_OVERDUE]; /* for how many turns */
+  uint64_t rotated_ns;              /* when the application last said so, by the loop's clock */
+  bool is_paused, was_paused;       /* the application has said so; and it was in the last look */
+  uint64_t attempts;                /* of calls, then */
+} ledger_upkeep;
 
 /* What a channel is allowed, and what its application counted. Embedded; all zero is none. */
 struct ledger_channel {
@@ -139,6 +157,7 @@ struct ledger_channel {
     bool is_alone;      /* there was no connection then */
   } dials;
   ledger_pool pool;
+  ledger_upkeep upkeep;
 };
 
 /* `options` as they were given to gmux_channel_new. */
@@ -148,6 +167,9 @@ void ledger_channel_open(ledger_channel *ch, int number, gmux_channel *channel,
 void ledger_channel_leave(ledger_channel *ch);
 /* The application says gmux_channel_reset_backoff. */
 void ledger_channel_reset_backoff(ledger_channel *ch);
+/* The application says gmux_channel_pause, or _resume; gmux_channel_rotate. */
+void ledger_channel_pause(ledger_channel *ch, bool is_paused);
+void ledger_channel_rotate(ledger_channel *ch);
 /* A call of it was started, and has ended. */
 void ledger_channel_started(ledger_channel *ch);
 void ledger_channel_ended(ledger_channel *ch, gmux_code code, gmux_evidence evidence,
@@ -207,6 +229,16 @@ bool ledger_evidence_excludes_execution(gmux_evidence evidence);
 
 /* ---- servers (ledger_server.c) ---- */
 
+/* A connection of a server, turn by turn (ledger_upkeep.c). */
+enum { LEDGER_CLIENTS = 24 };
+
+typedef struct ledger_client {
+  uint64_t number, looked; /* of its connection; in which look it was seen last */
+  uint64_t since_ns;       /* when it came, or has served since, by the loop's clock */
+  bool serves;
+  unsigned overdue; /* for how many turns */
+} ledger_client;
+
 /* One server from listening to its end. Embedded; all zero is none. */
 typedef struct ledger_server {
   gmux__link link; /* in those that are looked at after each turn */
@@ -218,6 +250,8 @@ typedef struct ledger_server {
   uint64_t executed, ended; /* calls that its handlers saw, and saw end */
   int64_t grace_ms;         /* of its drain, and when that is over; 0: has none */
   uint64_t ends_by_ns;
+  uint64_t looks;
+  ledger_client clients[LEDGER_CLIENTS];
 } ledger_server;
 
 /* One execution of a call. */
@@ -259,7 +293,11 @@ void ledger_server_read_queues(const ledger_server *sv);
 /* PLACES, WAITS and SILENCE of an open channel after a turn of its loop (ledger_pool.c); and when a
  * call has ended, RETRIES. A part of ledger_look and of ledger_call_hear_end. */
 void ledger_pool_look(ledger_channel *ch);
-void ledger_call_look_at_end(const ledger_call *c, const gmux_call *call);
+void ledger_call_look_at_end(const ledger_call *c, gmux_call *call);
+/* UPKEEP of an open channel and an open server after a turn of their loop: a part of ledger_look.
+ */
+void ledger_upkeep_look(ledger_channel *ch);
+void ledger_upkeep_look_at_server(ledger_server *sv);
 
 /* ---- the files of the ledger among themselves ---- */
 

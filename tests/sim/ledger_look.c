@@ -60,10 +60,14 @@ void ledger_look(gmux_loop *loop, void *unused) {
     if (ch->channel->loop != loop) continue;
     look_at_dials(ch);
     ledger_pool_look(ch);
+    ledger_upkeep_look(ch);
     inside += ch->channel->loop_only.endpoint.connector.pass.is_inside;
   }
   for (gmux__link *l = ledger_servers()->first; l; l = l->next)
-    if (server_of(l)->server->loop == loop) look_at_server(server_of(l));
+    if (server_of(l)->server->loop == loop) {
+      look_at_server(server_of(l));
+      ledger_upkeep_look_at_server(server_of(l));
+    }
   ledger_law(LAW_DIALS, inside <= gmux__loop_max_dialing(loop),
              "%zu handshakes at once on a loop, max_dialing is %u", inside,
              gmux__loop_max_dialing(loop));

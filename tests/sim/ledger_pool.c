@@ -49,12 +49,17 @@ static void look_at_place(const ledger_channel *ch, const gmux__line *line, ledg
   seen->next_id = next_id;
 }
 
-static uint64_t made(const gmux_channel *channel) {
-  return gmux__counter_get(&channel->shared.figures.made);
+/* Connections that were made, or have ended. */
+static uint64_t changes(const gmux_channel *channel) {
+  const gmux__channel_figures *f = &channel->shared.figures;
+  uint64_t count = gmux__counter_get(&f->made);
+  for (int k = 0; k < GMUX_LOSSES; k++)
+    count += gmux__counter_get(&f->lost[k]);
+  return count;
 }
 
-/* One that is to be replaced has gone over to draining: the other is there, or was in this turn. A
- * channel without calls may close them all; a temporary one needs no other. */
+/* One that is to be replaced has gone over to draining: the other is there, or came or went in this
+ * turn. A channel without calls may close them all; a temporary one needs no other. */
 static void look_at_replacement(const ledger_channel *ch, const gmux__line *line,
                                 const ledger_line *seen) {
   const gmux_channel *channel = ch->channel;
@@ -64,7 +69,7 @@ static void look_at_replacement(const ledger_channel *ch, const gmux__line *line
   if (!has_drained || !is_ours || !gmux__channel_has_calls(channel)) return;
   ledger_law_of_channel(
       ch, LAW_CONNECTIONS,
-      channel->loop_only.endpoint.ready.count > 0 || ch->pool.made != made(channel),
+      channel->loop_only.endpoint.ready.count > 0 || ch->pool.changes != changes(channel),
       "channel %d: a connection was recycled before another was ready", ch->number);
 }
 
@@ -228,7 +233,7 @@ void ledger_pool_look(ledger_channel *ch) {
   ch->pool.looks++;
   look_at_lines(ch, &e->ready);
   look_at_lines(ch, &e->draining);
-  ch->pool.made = made(ch->channel);
+  ch->pool.changes = changes(ch->channel);
   look_at_waits(ch);
 }
 
@@ -261,10 +266,27 @@ static void law_of_retry(const ledger_call *c, const gmux_call *call) {
                      c->id);
 }
 
-void ledger_call_look_at_end(const ledger_call *c, const gmux_call *call) {
+/* The first that is sent again after it was refused does not wait; the next 100 ms, then twice as
+ * long each time, to 5 s; less a fifth. What came of the last refusal may be nothing. */
+static void law_of_pace(const ledger_call *c, gmux_call *call) {
+  enum { LEAST_MS = 80, MOST_MS = 4000 };
+  gmux_call_explanation e = {.size = sizeof e};
+  uint64_t least_ms = 0, step_ms = LEAST_MS;
+  for (uint32_t n = proven_idle(call); n > 2; n--) {
+    least_ms += step_ms;
+    step_ms = 2 * step_ms < MOST_MS ? 2 * step_ms : MOST_MS;
+  }
+  if (least_ms == 0 || gmux_call_explain(call, &e)) return;
+  ledger_law_of_call(c, LAW_RETRIES, e.retry_ns >= least_ms * GMUX__NS_PER_MS,
+                     "call %u: refused %u times, and rested for %llu ms only", c->id,
+                     proven_idle(call), (ull)(e.retry_ns / GMUX__NS_PER_MS));
+}
+
+void ledger_call_look_at_end(const ledger_call *c, gmux_call *call) {
   const gmux__stream *stream = &call->loop_only.stream;
   if (!c->channel) return;
   law_of_retry(c, call);
+  law_of_pace(c, call);
   ledger_law_of_call(
       c, LAW_RETRIES,
       stream->end.evidence != GMUX_EVIDENCE_POSSIBLE || stream->times.left_ns != 0 ||

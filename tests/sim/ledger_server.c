@@ -1,5 +1,6 @@
 /* ledger_server.c: the laws of a server and of what it executes: L3, L7, COUNTS, CONNECTIONS,
  * PINGS. */
+#include "lib/client/call.h"
 #include "tests/sim/ledger.h"
 
 typedef unsigned long long ull;
@@ -45,6 +46,25 @@ void ledger_executed_elsewhere(ledger_call *call) {
                      call->id, gmux_evidence_str(call->evidence));
 }
 
+/* What the wire says of a duration is never less, and more by less than a hundred thousandth. */
+static bool is_within(int64_t timeout_ms, uint64_t most_ns) {
+  uint64_t told_ns = (uint64_t)timeout_ms * GMUX__NS_PER_MS;
+  return told_ns <= most_ns + most_ns / 100000 + 2 * GMUX__NS_PER_MS;
+}
+
+/* A server knows of a deadline, and of no more time than was left when the call was put on its
+ * connection. An idempotent one may be on another by now. */
+static void law_of_told_time(const ledger_call *c, int64_t timeout_ms) {
+  const gmux_call *call = c->handle && !c->is_idempotent ? *c->handle : NULL;
+  if (c->deadline_ns == GMUX__NEVER || c->deadline_ns < c->started_ns) return;
+  uint64_t most_ns = c->deadline_ns - c->started_ns;
+  if (call && c->ends == 0 && call->loop_only.state == GMUX__CALL_RUNNING)
+    most_ns = call->loop_only.deadline_ns - call->loop_only.stream.times.opened_ns;
+  ledger_law_of_call(c, LAW_L7, timeout_ms != GMUX_NO_TIMEOUT && is_within(timeout_ms, most_ns),
+                     "call %u: its server was told of %lld ms, it has %llu us", c->id,
+                     (long long)timeout_ms, (ull)(most_ns / 1000));
+}
+
 void ledger_executed(ledger_execution *x, ledger_call *call, ledger_server *sv,
                      int64_t timeout_ms) {
   *x = (ledger_execution){.call = call, .server = sv, .deadline_ns = GMUX__NEVER};
@@ -52,6 +72,7 @@ void ledger_executed(ledger_execution *x, ledger_call *call, ledger_server *sv,
     x->deadline_ns = ledger_now() + (uint64_t)timeout_ms * GMUX__NS_PER_MS;
   if (sv) sv->executed++;
   ledger_executed_elsewhere(call);
+  law_of_told_time(call, timeout_ms);
 }
 
 static void law_of_deadline(const ledger_execution *x) {

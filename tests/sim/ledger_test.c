@@ -1,8 +1,8 @@
 /*
  * ledger_test.c: each law can be broken. Records are made up, so that the library need not be.
  *
- * Laws that look into the library (PLACES, WAITS, SILENCE, RETRIES, RESETS, QUEUES, CHECK) are
- * broken by tests/sim/mutants instead.
+ * Laws that look into the library (PLACES, WAITS, SILENCE, UPKEEP, RETRIES, RESETS, QUEUES, CHECK)
+ * are broken by tests/sim/mutants instead.
  */
 #include "tests/sim/ledger.h"
 #include "tests/unit/harness.h"
@@ -171,6 +171,20 @@ static void l7_is_broken_by_a_server_that_goes_on_after_its_last_words(void) {
   now_ns += 2 * GMUX__NS_PER_MS;
   ledger_execution_over(&x);
   CU_ASSERT_TRUE(is_broken(LAW_L7));
+}
+
+static void l7_is_broken_by_a_server_that_was_not_told_or_told_of_more_time(void) {
+  static const int64_t told_ms[] = {GMUX_NO_TIMEOUT, 1003, 2000};
+  for (int i = 0; i < 3; i++) {
+    ledger_execution x;
+    ledger_call_begin(&call, 1, &channel, false, 1000);
+    ledger_executed(&x, &call, &server, told_ms[i]);
+    CU_ASSERT_TRUE(is_broken(LAW_L7));
+  }
+  ledger_execution x;
+  ledger_call_begin(&call, 1, &channel, false, 1000);
+  ledger_executed(&x, &call, &server, 999);
+  CU_ASSERT_EQUAL(broken_in_all(), 0);
 }
 
 static void story_is_broken_by_times_that_do_not_add_up(void) {
@@ -473,6 +487,7 @@ static const test_case cases[] = {
     TEST(l5_is_broken_by_an_execution_after_the_end),
     TEST(l7_is_broken_a_nanosecond_after_the_deadline),
     TEST(l7_is_broken_by_a_server_that_goes_on_after_its_last_words),
+    TEST(l7_is_broken_by_a_server_that_was_not_told_or_told_of_more_time),
     TEST(story_is_broken_by_times_that_do_not_add_up),
     TEST(story_is_broken_by_more_time_than_it_took),
     TEST(story_is_broken_by_silence),

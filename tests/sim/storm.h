@@ -226,6 +226,7 @@ void storm_channel_close(int i);
 void storm_channel_drain(int i);
 /* Something that an application might do to a channel at any time. */
 void storm_channel_poke(int i);
+void storm_channel_resume(int i);
 /* Of a channel that drains, too. */
 void storm_channels_let_go(void);
 

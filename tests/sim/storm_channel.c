@@ -219,6 +219,11 @@ static void channel_warm(storm_channel *ch) {
   ledger_law(LAW_ANSWERS, storm_is_fine(error, 0), "a channel cannot be warmed: %d", error);
 }
 
+void storm_channel_resume(int i) {
+  ledger_channel_pause(st.channels[i].book, false);
+  gmux_channel_resume(st.channels[i].channel);
+}
+
 /* A pause is not for long: nothing else happens in one. */
 static void channel_do(storm_channel *ch) {
   gmux_channel *channel = ch->channel;
@@ -231,14 +236,17 @@ static void channel_do(storm_channel *ch) {
     channel_watch(ch);
     return;
   case 2:
+    ledger_channel_pause(ch->book, true);
     gmux_channel_pause(channel);
     return;
   case 3:
   case 4:
   case 5:
+    ledger_channel_pause(ch->book, false);
     gmux_channel_resume(channel);
     return;
   case 6:
+    ledger_channel_rotate(ch->book);
     gmux_channel_rotate(channel);
     return;
   case 7:

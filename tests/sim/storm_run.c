@@ -168,7 +168,7 @@ static void heal(void) {
     if (st.servers[i].unruly) storm_unruly_calm(&st.servers[i]);
   }
   for (int i = 0; i < st.channel_count; i++)
-    if (st.channels[i].channel) gmux_channel_resume(st.channels[i].channel);
+    if (st.channels[i].channel) storm_channel_resume(i);
 }
 
 /* Everybody does what is left to do. */
