@@ -122,26 +122,25 @@ static void on_closed_twice(void *user_data) {
   fuzz_law(false, "a channel's second on_closed came");
 }
 
+typedef void closed_fn(void *user_data);
+
+static closed_fn *end_handler(bool is_second, const api_promise *promise) {
+  if (is_second) return on_closed_twice;
+  return promise ? on_closed : NULL;
+}
+
 static void channel_close(api_channel *ch) {
   bool is_second = ch->is_ended;
   api_promise *promise = end_promise(ch);
   fuzz_note("channel %td: close", ch - api.channels);
-  FUZZ_VOID(gmux_channel_close(ch->handle,
-                               is_second ? on_closed_twice
-                               : promise ? on_closed
-                                         : NULL,
-                               promise));
+  FUZZ_VOID(gmux_channel_close(ch->handle, end_handler(is_second, promise), promise));
 }
 
 static void channel_drain(api_channel *ch, int64_t grace_ms) {
   bool is_second = ch->is_ended;
   api_promise *promise = end_promise(ch);
   fuzz_note("channel %td: drain %lld", ch - api.channels, (long long)grace_ms);
-  FUZZ_VOID(gmux_channel_drain(ch->handle, grace_ms,
-                               is_second ? on_closed_twice
-                               : promise ? on_closed
-                                         : NULL,
-                               promise));
+  FUZZ_VOID(gmux_channel_drain(ch->handle, grace_ms, end_handler(is_second, promise), promise));
 }
 
 static void channel_free(api_channel *ch) {

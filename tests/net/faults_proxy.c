@@ -21,7 +21,8 @@ static void set_timeouts(gmux_channel_options *o) {
   o->suspect_after_ms = 0; /* as measured */
 }
 
-/* Ten times the calls take as long as the few: each waits for the network, and none for another. */
+/* Ten times the calls take about as long as the few: each waits for the network, and none for
+ * another. If they did, it would be ten times as long; half of that is left to a busy machine. */
 static void far_away(faults *f) {
   faults_await_ok(f, 1);
   unsigned many_ms = time_of(f->load, MANY_LANES * CALLS_A_LANE);
@@ -37,7 +38,7 @@ static void far_away(faults *f) {
   load_await_ok(few, FEW_LANES, 10000);
   unsigned few_ms = time_of(few, FEW_LANES * CALLS_A_LANE);
   load_finish(few);
-  CU_ASSERT(many_ms < 2 * few_ms);
+  CU_ASSERT(many_ms < 5 * few_ms);
 }
 
 /* ---- one in a hundred is killed, each second ---- */

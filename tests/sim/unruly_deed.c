@@ -332,10 +332,9 @@ void unruly_conn_drain(unruly_conn *c) {
 }
 
 void unruly_conn_calm(unruly_conn *c) {
-  uint64_t second_ns = c->away.second_ns, closed_ns = c->until.closed_ns;
+  uint64_t closed_ns = c->until.closed_ns;
   memset(&c->until, 0, sizeof c->until);
   c->until.closed_ns = closed_ns;
-  c->away.second_ns = second_ns;
   c->way.frame_bytes = FRAME_MAX;
   c->way.window = DEFAULT_WINDOW;
   unruly_conn_greet(c);
