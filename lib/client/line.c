@@ -62,7 +62,8 @@ int gmux__line_new(gmux__line **out, gmux__endpoint *e, gmux__try *t) {
 /* Eager calls count, too, as soon as it is READY. */
 static void line_mark_worn(gmux__line *line) {
   uint32_t max_calls = line->endpoint->config.options->max_calls;
-  if (max_calls == 0 || line->calls < max_calls || line->state != GMUX__LINE_READY) return;
+  bool is_worn = max_calls > 0 && line->calls >= max_calls && line->state == GMUX__LINE_READY;
+  if (!is_worn || line->recycle != GMUX__RECYCLE_NO) return;
   gmux__line_mark(line, GMUX__RECYCLE_CALLS);
   gmux__endpoint_changes(line->endpoint);
 }
