@@ -203,7 +203,7 @@ static void check_transparent(void) {
 }
 
 static void bytes_and_the_end_of_each_way_go_through(void) {
-  char dir[] = "/tmp/gmux-proxy-XXXXXX", front[64], back[64];
+  char dir[] = P_tmpdir "/gmux-proxy-XXXXXX", front[64], back[64];
   CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
   snprintf(front, sizeof front, "unix:%s/front", dir);
   snprintf(back, sizeof back, "unix:%s/back", dir);
