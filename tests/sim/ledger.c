@@ -21,6 +21,7 @@ static const struct {
     [LAW_CONNECTIONS] = {"CONNECTIONS", "never more connections than the options allow"},
     [LAW_DIALS] = {"DIALS", "never more or earlier dials than options and backoff allow"},
     [LAW_PINGS] = {"PINGS", "no PING that a server with default settings would punish"},
+    [LAW_CALM] = {"CALM", "nobody who keeps the rules is taken for a hostile peer"},
     [LAW_PLACES] = {"PLACES", "no call is put on a connection that drains or is suspect"},
     [LAW_WAITS] = {"WAITS", "nobody who waits is overtaken, waits in vain or must not wait"},
     [LAW_SILENCE] = {"SILENCE", "no connection outlives its silence, or the time to drain"},

@@ -36,6 +36,7 @@ typedef enum ledger_law_id {
   LAW_CONNECTIONS,
   LAW_DIALS,
   LAW_PINGS,
+  LAW_CALM,
   LAW_PLACES,
   LAW_WAITS,
   LAW_SILENCE,

@@ -1,4 +1,4 @@
-/* ledger_channel.c: the laws of a channel: COUNTS, CONNECTIONS, PINGS and DIALS. */
+/* ledger_channel.c: the laws of a channel: COUNTS, CONNECTIONS, PINGS, CALM and DIALS. */
 #include "tests/sim/ledger.h"
 
 typedef unsigned long long ull;
@@ -169,6 +169,15 @@ static void law_of_pings(const ledger_channel *ch, const gmux_channel_stats *s) 
       s->keepalive_ms, ch->options.keepalive_ms, (ull)times);
 }
 
+/* Unruly servers break rules, but are not that busy. */
+static void law_of_calm(const ledger_channel *ch, const gmux_channel_stats *s) {
+  ledger_law_of_channel(ch, LAW_CALM, s->ended_chatter + s->ended_metadata + s->ended_unread == 0,
+                        "channel %d has ended connections: %llu for chatter, %llu for metadata, "
+                        "%llu that were not read",
+                        ch->number, (ull)s->ended_chatter, (ull)s->ended_metadata,
+                        (ull)s->ended_unread);
+}
+
 void ledger_channel_read_stats(const ledger_channel *ch, const gmux_channel_stats *s) {
   law_of_calls(ch, s);
   law_of_retries(ch, s);
@@ -176,6 +185,7 @@ void ledger_channel_read_stats(const ledger_channel *ch, const gmux_channel_stat
   law_of_parts(ch, s);
   law_of_connections(ch, s);
   law_of_pings(ch, s);
+  law_of_calm(ch, s);
 }
 
 void ledger_channel_read(const ledger_channel *ch) {

@@ -1,5 +1,5 @@
 /* ledger_server.c: the laws of a server and of what it executes: L3, L7, COUNTS, CONNECTIONS,
- * PINGS. */
+ * PINGS, CALM. */
 #include "lib/client/call.h"
 #include "tests/sim/ledger.h"
 
@@ -138,10 +138,21 @@ static void law_of_pings(const ledger_server *sv, const gmux_server_stats *s) {
              (ull)s->pings_received, (ull)s->pings_bad, (ull)s->too_many_pings);
 }
 
+/* Its clients are channels, whatever befalls them on the way. */
+static void law_of_calm(const ledger_server *sv, const gmux_server_stats *s) {
+  ledger_law(
+      LAW_CALM, s->ended_resets + s->ended_chatter + s->ended_metadata + s->ended_unread == 0,
+      "server %d has ended connections: %llu for resets, %llu for chatter, %llu for metadata, "
+      "%llu that were not read",
+      sv->number, (ull)s->ended_resets, (ull)s->ended_chatter, (ull)s->ended_metadata,
+      (ull)s->ended_unread);
+}
+
 void ledger_server_read_stats(const ledger_server *sv, const gmux_server_stats *s) {
   law_of_calls(sv, s);
   law_of_connections(sv, s);
   law_of_pings(sv, s);
+  law_of_calm(sv, s);
 }
 
 void ledger_server_read(const ledger_server *sv) {

@@ -328,6 +328,12 @@ static void pings_is_broken_by_a_complaint_about_default_settings(void) {
   CU_ASSERT_EQUAL(broken_in_all(), 0);
 }
 
+static void calm_is_broken_by_a_server_that_is_taken_for_hostile(void) {
+  gmux_channel_stats s = figures();
+  s.ended_chatter = 1;
+  CU_ASSERT_TRUE(breaks(LAW_CALM, &s));
+}
+
 static void pings_is_broken_by_a_complaint_that_changes_nothing(void) {
   gmux_channel_stats s = figures();
   channel.may_be_accused = true;
@@ -500,6 +506,7 @@ static const test_case cases[] = {
     TEST(dials_is_broken_by_two_attempts_at_once),
     TEST(pings_is_broken_by_a_complaint_about_default_settings),
     TEST(pings_is_broken_by_a_complaint_that_changes_nothing),
+    TEST(calm_is_broken_by_a_server_that_is_taken_for_hostile),
     TEST(dials_is_broken_by_an_attempt_before_the_backoff_is_over),
     TEST(backoff_begins_anew_after_a_connection_and_when_the_application_says_so),
     TEST(dials_is_broken_by_a_redial_at_once_after_a_connection_of_no_use),
