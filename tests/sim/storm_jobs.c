@@ -200,7 +200,9 @@ static bool run_forked(const storm_orders *orders) {
     worker_start(&jobs.workers[j], orders, j);
   for (unsigned left = orders->jobs; left > 0;) {
     int status;
-    worker *w = worker_by_pid(waitpid(-1, &status, 0), orders->jobs);
+    pid_t pid = waitpid(-1, &status, 0);
+    if (pid < 0 && errno != EINTR) return false; /* somebody else has asked after our workers */
+    worker *w = worker_by_pid(pid, orders->jobs);
     if (!w) continue;
     is_well &= worker_end(w, orders, status);
     left--;
