@@ -80,6 +80,19 @@ static bool ping_pong(interop_client *client) {
   return interop_finish(client, call, ok);
 }
 
+/* All requests before the first response. */
+static bool half_duplex(interop_client *client) {
+  static const int32_t responses[] = {31415, 9, 2653, 58979};
+  gmux_call *call = interop_start(client, "HalfDuplexCall", GMUX_BIDI_STREAMING, NULL);
+  bool ok = call != NULL;
+  for (size_t i = 0; ok && i < 4; i++)
+    ok = interop_ask(client, call, 0, responses[i]);
+  if (ok) gmux_call_half_close(call);
+  for (size_t i = 0; ok && i < 4; i++)
+    ok = interop_expect_size(client, call, responses[i]);
+  return interop_finish(client, call, ok);
+}
+
 static bool empty_stream(interop_client *client) {
   return interop_finish(client, interop_duplex(client, NULL), true);
 }
@@ -324,6 +337,7 @@ const interop_case interop_cases[] = {
     {"server_streaming", server_streaming, NULL},
     {"server_compressed_streaming", NULL, NO_COMPRESSION},
     {"ping_pong", ping_pong, NULL},
+    {"half_duplex", half_duplex, NULL},
     {"empty_stream", empty_stream, NULL},
     {"custom_metadata", custom_metadata, NULL},
     {"status_code_and_message", status_code_and_message, NULL},

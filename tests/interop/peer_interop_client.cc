@@ -160,6 +160,21 @@ private:
     finish(call.get(), StatusCode::OK);
   }
 
+  void half_duplex() {
+    PatientContext context;
+    StreamingOutputCallResponse response;
+    auto call = stub->HalfDuplexCall(&context);
+    for (size_t size : response_sizes)
+      expect("written", call->Write(output_request(0, {size})), true);
+    call->WritesDone();
+    for (size_t size : response_sizes) {
+      expect("read", call->Read(&response), true);
+      expect("size", response.payload().body().size(), size);
+    }
+    expect("read", call->Read(&response), false);
+    expect_status(call->Finish(), StatusCode::OK);
+  }
+
   void empty_stream() {
     PatientContext context;
     finish(stub->FullDuplexCall(&context).get(), StatusCode::OK);
@@ -334,6 +349,7 @@ private:
       {"client_streaming", &Client::client_streaming},
       {"server_streaming", &Client::server_streaming},
       {"ping_pong", &Client::ping_pong},
+      {"half_duplex", &Client::half_duplex},
       {"empty_stream", &Client::empty_stream},
       {"custom_metadata", &Client::custom_metadata},
       {"status_code_and_message", &Client::status_code_and_message},

@@ -187,6 +187,14 @@ const cases = {
     await call.finish();
   },
 
+  async half_duplex() {
+    const call = new Stream(client.HalfDuplexCall(new grpc.Metadata(), patient()));
+    for (const size of RESPONSE_SIZES) call.call.write(outputRequest(0, size));
+    call.call.end();
+    for (const size of RESPONSE_SIZES) await call.expectSize(size);
+    await call.finish();
+  },
+
   async empty_stream() {
     await duplex().finish();
   },

@@ -154,6 +154,13 @@ class Client:
         requests.close()
         expect("the rest", list(call), [])
 
+    def case_half_duplex(self):
+        response = messages_pb2.StreamingOutputCallResponse
+        method = self.method(self.channel.stream_stream, TEST + "HalfDuplexCall", response)
+        requests = [output_request(0, size) for size in RESPONSE_SIZES]
+        responses = method(iter(requests), timeout=PATIENCE_S)
+        expect("sizes", [len(response.payload.body) for response in responses], RESPONSE_SIZES)
+
     def case_empty_stream(self):
         expect("responses", list(self.duplex([])), [])
 
