@@ -94,6 +94,9 @@ typedef struct gmux_call_options {
   uint32_t initial_credit;
   /* Default false. True: as GMUX_METHOD_IDEMPOTENT, for this call alone. */
   bool idempotent;
+  /* With what this call's messages are compressed, by name; "identity": not. NULL (default): as the
+   * channel says. One that the channel does not know is GMUX_ERR_INVALID. */
+  const char *compression;
 } gmux_call_options;
 
 /* Fills in the defaults. `size` is sizeof *options of the caller. Any thread. */
@@ -182,6 +185,15 @@ enum { GMUX_WRITE_FULL = 1 };
  * GMUX_ERR_NOMEM, GMUX_ERR_INVALID.
  */
 GMUX_API int gmux_call_write(gmux_call *call, gmux_bytes *message);
+
+/* Whether the messages that are written from now on are compressed, where the call has a
+ * compression at all. True at first; false leaves out one that is compressed in itself, or holds a
+ * secret. Of the thread that writes. */
+GMUX_API void gmux_call_set_message_compression(gmux_call *call, bool is_wanted);
+
+/* Whether the message that on_message is told of came compressed; when the whole reply is told of
+ * at the end, that one. Loop's thread only. */
+GMUX_API bool gmux_call_was_compressed(const gmux_call *call);
 
 /* No more messages will be written; allowed while the queue is full. A client-streaming or
  * bidirectional call needs it: without, most servers wait for more until the deadline, and without

@@ -25,6 +25,7 @@
 #define GMUX_SERVER_H
 
 #include <gmux/call.h>
+#include <gmux/codec.h>
 #include <gmux/loop.h>
 #include <gmux/metadata.h>
 #include <gmux/status.h>
@@ -132,6 +133,15 @@ typedef struct gmux_server_options {
    * 10000, 100..1000000, or 0: no bound; and 1000, 1..1000000. */
   uint32_t chatter_burst;
   uint32_t chatter_rate_per_s;
+
+  /* ---- compression ---- */
+
+  /* With what replies are compressed for clients that understand it, unless a call chooses its own;
+   * as in channel.h. NULL (default) and "identity": not. Copied. */
+  const char *compression;
+  /* Algorithms beside those that are built in, up to 8; copied. NULL (default): none. */
+  const gmux_codec *codecs;
+  uint32_t codec_count; /* default 0, 0..8 */
 } gmux_server_options;
 
 /* Fills in the defaults. `size` is sizeof *options of the caller. Any thread. */
@@ -275,6 +285,15 @@ GMUX_API void *gmux_server_call_get_data(const gmux_server_call *call);
  * and one that a client may retry. GMUX_ERR_STATE when they are sent, GMUX_ERR_TOO_LARGE (60 KiB),
  * GMUX_ERR_NOMEM. */
 GMUX_API int gmux_server_call_send_headers(gmux_server_call *call, const gmux_metadata *metadata);
+
+/* With what this call's replies are compressed, by name; NULL and "identity": not. Before headers
+ * or messages are sent, else GMUX_ERR_STATE. GMUX_ERR_UNSUPPORTED when the client did not say that
+ * it understands it: the call is then as it was. GMUX_ERR_INVALID: the server does not know it. */
+GMUX_API int gmux_server_call_set_compression(gmux_server_call *call, const char *name);
+/* As gmux_call_set_message_compression. */
+GMUX_API void gmux_server_call_set_message_compression(gmux_server_call *call, bool is_wanted);
+/* As gmux_call_was_compressed: the message that on_message, or the unary function, is told of. */
+GMUX_API bool gmux_server_call_was_compressed(const gmux_server_call *call);
 
 /* As gmux_call_write; GMUX_ERR_STATE also for a second message of a unary or client-streaming
  * method, which answer with one. */

@@ -22,8 +22,11 @@ static size_t attempt_fields(gmux_call *call, char timeout[GMUX__TIMEOUT_TEXT],
   bool has_deadline = deadline_ns != GMUX__NEVER;
   if (has_deadline)
     gmux__timeout_format(timeout, deadline_ns - gmux__loop_now(call->exchange.loop));
+  gmux__encoding encoding = gmux__exchange_fix_encoding(&call->exchange);
+  const char *name = gmux__codecs_name(&call->channel->codecs, encoding);
   return gmux__request_fields(&call->channel->request, call->method, has_deadline ? timeout : NULL,
-                              call->metadata, fields);
+                              encoding == GMUX__ENCODING_IDENTITY ? NULL : name, call->metadata,
+                              fields);
 }
 
 static void attempt_count(const gmux_call *call, const gmux__line *line) {

@@ -298,12 +298,24 @@ static void call_init(gmux_call *call, const gmux__call_setup *setup,
   gmux__stream_keep(&call->loop_only.stream, o->retry_buffer_bytes);
 }
 
+static int call_set_compression(gmux_call *call, const char *name) {
+  const gmux_channel *channel = call->channel;
+  call->exchange.codecs = &channel->codecs;
+  gmux__encoding encoding = name ? gmux__codecs_named(&channel->codecs, name) : channel->encoding;
+  if (encoding == GMUX__ENCODING_UNKNOWN)
+    return gmux__fail(GMUX_ERR_INVALID,
+                      "compression \"%.40s\" is neither built in nor in the channel's codecs",
+                      name);
+  return gmux__exchange_set_encoding(&call->exchange, encoding);
+}
+
 static int call_new(gmux_call **out, const gmux__call_setup *setup,
                     const gmux_call_options *options) {
   gmux_call *call = call_alloc(setup->channel);
   if (!call) return gmux__fail_code(GMUX_ERR_NOMEM);
   call_init(call, setup, options);
-  int error = gmux__metadata_copy(&call->metadata, options->metadata);
+  int error = call_set_compression(call, options->compression);
+  if (!error) error = gmux__metadata_copy(&call->metadata, options->metadata);
   if (!error && !setup->handlers && !setup->on_done) error = gmux__mailbox_new(&call->exchange.box);
   if (error) {
     call_discard(call);
@@ -314,7 +326,7 @@ static int call_new(gmux_call **out, const gmux__call_setup *setup,
 }
 
 /* The message that START will bring counts as written, and as the last one. */
-static int call_set_request(gmux_call *call, const gmux_bytes *request) {
+static int call_set_request(gmux_call *call, gmux__op *op, const gmux_bytes *request) {
   uint32_t limit = call->exchange.max_send_bytes;
   if (!request->data && request->len)
     return gmux__fail(GMUX_ERR_INVALID, "request has a length of %zu but no data", request->len);
@@ -322,8 +334,10 @@ static int call_set_request(gmux_call *call, const gmux_bytes *request) {
     return gmux__fail(GMUX_ERR_TOO_LARGE,
                       "request of %zu bytes is over the limit of %u (max_send_message_bytes)",
                       request->len, limit);
+  int error = gmux__exchange_encode(&call->exchange, op, request);
+  if (error) return error;
   call->starts_with_message = true;
-  atomic_store(&call->exchange.shared.queued_bytes, request->len ? request->len : 1);
+  atomic_store(&call->exchange.shared.queued_bytes, op->message.len ? op->message.len : 1);
   atomic_store(&call->exchange.shared.is_write_closed, true);
   return 0;
 }
@@ -338,17 +352,14 @@ int gmux__call_start(gmux_call **out, const gmux__call_setup *setup) {
   error = call_new(&call, setup, &options);
   if (error) return error;
   gmux__op op = {.kind = GMUX__OP_START};
-  if (setup->request) {
-    error = call_set_request(call, setup->request);
-    if (!error) op.message = *setup->request;
-  }
+  if (setup->request) error = call_set_request(call, &op, setup->request);
   if (!error && out) gmux__exchange_hold(&call->exchange); /* the application's */
   if (!error) error = gmux__exchange_do(&call->exchange, &op);
+  if (call->starts_with_message) gmux__exchange_encoded(&op, setup->request, error);
   if (error) {
     call_discard(call);
     return error;
   }
-  if (setup->request) *setup->request = op.message; /* empty: it has changed hands */
   if (out) *out = call;
   return 0;
 }

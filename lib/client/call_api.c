@@ -10,7 +10,9 @@ static gmux_call *call_of(gmux__exchange *exchange) {
 
 static int apply_start(gmux_call *call, gmux__op *op, bool was_posted) {
   gmux__stream *stream = &call->loop_only.stream;
-  int error = call->starts_with_message ? gmux__stream_write(stream, &op->message) : 0;
+  int error = 0;
+  if (call->starts_with_message)
+    error = gmux__stream_write_coded(stream, &op->message, op->is_compressed);
   if (error && !was_posted) return error;
   if (call->starts_with_message) gmux__stream_half_close(stream);
   gmux__channel_submit(call->channel, call, error);
@@ -21,7 +23,7 @@ static int apply_start(gmux_call *call, gmux__op *op, bool was_posted) {
 static int apply_write(gmux_call *call, gmux__op *op, bool was_posted) {
   if (call->loop_only.state >= GMUX__CALL_ENDING)
     return gmux__fail(GMUX_ERR_STATE, "the call is over; nothing more can be written");
-  int error = gmux__stream_write(&call->loop_only.stream, &op->message);
+  int error = gmux__stream_write_coded(&call->loop_only.stream, &op->message, op->is_compressed);
   if (!error && op->count) gmux__stream_half_close(&call->loop_only.stream);
   /* Who wrote on another thread has been told that it is on its way. */
   if (error == GMUX_ERR_NOMEM && was_posted)
@@ -119,6 +121,14 @@ int gmux_call_unary_start(gmux_call **out, gmux_channel *channel, gmux_method *m
 int gmux_call_write(gmux_call *call, gmux_bytes *message) {
   if (!call) return gmux__fail(GMUX_ERR_INVALID, "gmux_call_write: call is NULL");
   return gmux__exchange_write(&call->exchange, message, gmux__method_sends_one(call->method));
+}
+
+void gmux_call_set_message_compression(gmux_call *call, bool is_wanted) {
+  if (call) atomic_store(&call->exchange.shared.is_plain, !is_wanted);
+}
+
+bool gmux_call_was_compressed(const gmux_call *call) {
+  return call && call->loop_only.stream.recv.was_compressed;
 }
 
 int gmux_call_half_close(gmux_call *call) {

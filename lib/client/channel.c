@@ -219,6 +219,14 @@ static void channel_on_free_task(void *arg) {
 
 /* ---- making one ---- */
 
+static void channel_set_codecs(gmux_channel *channel) {
+  gmux_channel_options *o = &channel->options;
+  gmux__codecs_init(&channel->codecs, o->codecs, o->codec_count);
+  channel->encoding = gmux__codecs_named(&channel->codecs, o->compression);
+  o->codecs = NULL;
+  o->compression = NULL;
+}
+
 /* What the options point to is copied or held; none of their pointers is looked at again. */
 static int channel_set_options(gmux_channel *channel, const gmux_channel_options *options) {
   int error = gmux__channel_options_read(&channel->options, options);
@@ -230,6 +238,7 @@ static int channel_set_options(gmux_channel *channel, const gmux_channel_options
     error = gmux_tls_client_new(&channel->tls, NULL);
   if (error) return error;
 
+  channel_set_codecs(channel);
   const char *tls_host = o->tls_host ? o->tls_host : channel->target.host;
   const char *authority = o->authority  ? o->authority
                           : o->tls_host ? o->tls_host
@@ -238,7 +247,7 @@ static int channel_set_options(gmux_channel *channel, const gmux_channel_options
   channel->authority = gmux__strdup(authority);
   if (!channel->tls_host || !channel->authority) return gmux__fail_code(GMUX_ERR_NOMEM);
   error = gmux__request_init(&channel->request, channel->tls != NULL, channel->authority,
-                             o->user_agent);
+                             o->user_agent, channel->codecs.accept);
   o->tls = NULL;
   o->tls_host = o->authority = o->user_agent = NULL;
   return error;
@@ -252,6 +261,7 @@ static int channel_new_h2(gmux_channel *channel) {
   gmux__slab_init(&channel->loop_only.replies, GMUX__CALL_REPLY_SLAB, REPLIES_KEPT);
   gmux__h2_config config;
   gmux__settings_h2(&config, o);
+  config.codecs = &channel->codecs;
   return gmux__h2_new(&channel->h2, channel->loop, &config);
 }
 

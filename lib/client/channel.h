@@ -30,6 +30,8 @@ struct gmux_channel {
   gmux__target target;
   gmux_tls *tls; /* NULL: cleartext */
   char *authority, *tls_host;
+  gmux__codecs codecs;
+  gmux__encoding encoding; /* of calls that do not say */
   gmux__request request;
   gmux__h2 *h2;
 

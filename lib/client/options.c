@@ -3,6 +3,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/options.h"
 #include "lib/io/tls.h"
+#include "lib/wire/codec.h"
 
 /* What servers usually allow at least (RFC 9113 section 6.5.2 recommends no less). */
 enum { IDEAL_STREAMS = 100 };
@@ -224,6 +225,7 @@ static int channel_options_check(const gmux_channel_options *o) {
   if (!error) error = channel_times_check(o);
   if (!error) error = channel_bounds_check(o);
   if (!error) error = channel_security_check(o);
+  if (!error) error = gmux__codecs_check(o->codecs, o->codec_count, o->compression);
   return error ? error : channel_texts_check(o);
 }
 

@@ -25,12 +25,13 @@ static char *user_agent_new(const char *app) {
 }
 
 int gmux__request_init(gmux__request *request, bool is_secure, const char *authority,
-                       const char *app) {
+                       const char *app, const char *accept) {
   char *user_agent = user_agent_new(app);
   if (!user_agent) return gmux__fail_code(GMUX_ERR_NOMEM);
   request->scheme = field_text(":scheme", is_secure ? "https" : "http");
   request->authority = field_text(":authority", authority);
   request->user_agent = field_text("user-agent", user_agent);
+  request->accept_encoding = field_text("grpc-accept-encoding", accept);
   request->user_agent_text = user_agent;
   return 0;
 }
@@ -41,8 +42,8 @@ void gmux__request_deinit(gmux__request *request) {
 }
 
 size_t gmux__request_fields(const gmux__request *request, const gmux_method *method,
-                            const char *timeout, const gmux_metadata *metadata,
-                            gmux__field *fields) {
+                            const char *timeout, const char *encoding,
+                            const gmux_metadata *metadata, gmux__field *fields) {
   size_t n = 0;
   fields[n++] = field_text(":method", "POST");
   fields[n++] = request->scheme;
@@ -52,6 +53,7 @@ size_t gmux__request_fields(const gmux__request *request, const gmux_method *met
   fields[n++] = field_text("te", "trailers");
   fields[n++] = field_text("content-type", "application/grpc");
   fields[n++] = request->user_agent;
-  fields[n++] = field_text("grpc-accept-encoding", "identity,gzip,deflate");
+  if (encoding) fields[n++] = field_text("grpc-encoding", encoding);
+  fields[n++] = request->accept_encoding;
   return n + gmux__metadata_fields(metadata, fields + n, gmux_metadata_count(metadata));
 }

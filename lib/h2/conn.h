@@ -63,6 +63,7 @@ typedef struct gmux__h2_config {
   uint64_t write_stall_ns;  /* for how long a transport may take nothing; 0: no bound */
   size_t connection_queue_bytes; /* see gmux__stream_handlers.on_queue; 0: no bound */
   size_t queue_bytes;            /* of all streams together, also waiting ones; 0: no bound */
+  const gmux__codecs *codecs;    /* borrowed; NULL: what is built in */
 } gmux__h2_config;
 
 /* What a connection is ended for by us, with ENHANCE_YOUR_CALM. PINGs have a law of their own. */

@@ -93,6 +93,42 @@ void gmux__exchange_cancel(gmux__exchange *x) {
   gmux__loop_post(x->loop, &x->cancel_post);
 }
 
+/* ---- compression ---- */
+
+#define ENCODING_IS_FIXED 0x80000000u
+
+int gmux__exchange_set_encoding(gmux__exchange *x, gmux__encoding encoding) {
+  unsigned old = atomic_load(&x->shared.encoding);
+  do {
+    if (old & ENCODING_IS_FIXED)
+      return gmux__fail(GMUX_ERR_STATE, "compression can be chosen only before anything is sent");
+  } while (!atomic_compare_exchange_weak(&x->shared.encoding, &old, (unsigned)encoding));
+  return 0;
+}
+
+gmux__encoding gmux__exchange_fix_encoding(gmux__exchange *x) {
+  unsigned old = atomic_fetch_or(&x->shared.encoding, ENCODING_IS_FIXED);
+  return (gmux__encoding)(old & ~ENCODING_IS_FIXED);
+}
+
+int gmux__exchange_encode(gmux__exchange *x, gmux__op *op, const gmux_bytes *message) {
+  op->message = *message;
+  gmux__encoding encoding = gmux__exchange_fix_encoding(x);
+  if (encoding == GMUX__ENCODING_IDENTITY || atomic_load(&x->shared.is_plain)) return 0;
+  if (message->len < GMUX__COMPRESS_MIN) return 0;
+  int rc = gmux__codecs_compress(x->codecs, encoding, &op->message, message);
+  if (rc < 0) return rc;
+  op->is_compressed = rc != GMUX__IN_VAIN;
+  return 0;
+}
+
+void gmux__exchange_encoded(gmux__op *op, gmux_bytes *message, int rc) {
+  if (!op->is_compressed)
+    *message = op->message;
+  else
+    gmux_bytes_release(rc ? &op->message : message);
+}
+
 /* ---- writing ---- */
 
 static int check_message(const gmux__exchange *x, const gmux_bytes *message) {
@@ -148,23 +184,28 @@ static size_t queued_size(size_t len) {
   return len ? len : 1;
 }
 
+static int write_message(gmux__exchange *x, gmux_bytes *message, bool close) {
+  gmux__op op = {.kind = GMUX__OP_WRITE, .count = close};
+  int rc = gmux__exchange_encode(x, &op, message);
+  if (rc) return rc;
+  size_t size = queued_size(op.message.len);
+  atomic_fetch_add(&x->shared.queued_bytes, size);
+  rc = gmux__exchange_do(x, &op);
+  if (rc) atomic_fetch_sub(&x->shared.queued_bytes, size);
+  gmux__exchange_encoded(&op, message, rc);
+  return rc;
+}
+
 int gmux__exchange_write(gmux__exchange *x, gmux_bytes *message, bool close) {
   int rc = check_message(x, message);
   if (!rc) rc = check_writable(x);
   if (rc) return rc;
   if (close && atomic_exchange(&x->shared.is_write_closed, true))
     return gmux__fail(GMUX_ERR_STATE, "the last message was written already");
-  size_t size = queued_size(message->len);
-  atomic_fetch_add(&x->shared.queued_bytes, size);
-  gmux__op op = {.kind = GMUX__OP_WRITE, .message = *message, .count = close};
-  rc = gmux__exchange_do(x, &op);
-  *message = op.message;
-  if (rc) {
-    atomic_fetch_sub(&x->shared.queued_bytes, size);
-    if (close) atomic_store(&x->shared.is_write_closed, false);
-    return rc;
-  }
-  return note_queued(x);
+  rc = write_message(x, message, close);
+  if (!rc) return note_queued(x);
+  if (close) atomic_store(&x->shared.is_write_closed, false);
+  return rc;
 }
 
 int gmux__exchange_close_writing(gmux__exchange *x) {

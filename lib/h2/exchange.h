@@ -16,6 +16,7 @@
 
 #include "lib/io/loop.h"
 #include "lib/io/mailbox.h"
+#include "lib/wire/codec.h"
 #include <gmux/bytes.h>
 #include <gmux/call.h>
 #include <stdatomic.h>
@@ -35,6 +36,7 @@ typedef enum gmux__op_kind {
 typedef struct gmux__op {
   gmux__op_kind kind;
   uint32_t count;
+  bool is_compressed; /* the message */
   gmux_bytes message; /* owned or borrowed; apply takes it or leaves it, what is left is released */
   void *data;
 } gmux__op;
@@ -56,7 +58,8 @@ struct gmux__exchange {
       *box; /* blocking form; NULL: callback form. Set before it is shared, never changed after */
   size_t write_queue_bytes;
   uint32_t max_send_bytes;
-  struct { /* the loop's thread */
+  const gmux__codecs *codecs; /* borrowed */
+  struct {                    /* the loop's thread */
     gmux__task free_task;
     gmux__task writable_task;
   } loop_only;
@@ -70,6 +73,8 @@ struct gmux__exchange {
     atomic_bool is_write_closed;  /* half-closed or finished: no more writes */
     atomic_bool is_over;          /* nobody will hear more: the end has been told, or is to be */
     atomic_bool is_cancel_posted;
+    atomic_uint encoding;    /* of what is written: a gmux__encoding, and whether it may change */
+    atomic_bool is_plain;    /* messages are not compressed now */
     atomic_uint owed_credit; /* blocking form: messages read and not yet granted again */
   } shared;
 };
@@ -86,6 +91,20 @@ void gmux__exchange_release(gmux__exchange *exchange); /* any thread */
 /* Applies `op` here or posts it. On success the op's message and data have changed hands (message
  * is left empty). GMUX_ERR_NOMEM: nothing happened. Any thread. */
 int gmux__exchange_do(gmux__exchange *exchange, gmux__op *op);
+
+/* ---- compression ----
+ * Identity at first. It may be chosen until the first message is written, or header fields that
+ * name it leave: then both say the same, whichever threads they come from. */
+
+/* GMUX_ERR_STATE when it is too late. */
+int gmux__exchange_set_encoding(gmux__exchange *exchange, gmux__encoding encoding);
+/* What it is, from now on for good. */
+gmux__encoding gmux__exchange_fix_encoding(gmux__exchange *exchange);
+/* The message as it goes on the wire, in op->message; gmux__exchange_encoded must follow when `op`
+ * has been done or not (`rc`), so that *message has changed hands or not. GMUX_ERR_NOMEM: nothing
+ * happened. */
+int gmux__exchange_encode(gmux__exchange *exchange, gmux__op *op, const gmux_bytes *message);
+void gmux__exchange_encoded(gmux__op *op, gmux_bytes *message, int rc);
 
 /* The rules of gmux_call_write in front of gmux__exchange_do. Any thread. `close` ends writing with
  * this message. */

@@ -14,6 +14,12 @@ void gmux__head_init(gmux__head *head) {
   head->timeout_ns = UINT64_MAX;
 }
 
+static void head_clear(gmux__head *head) {
+  const gmux__codecs *codecs = head->codecs;
+  gmux__head_init(head);
+  head->codecs = codecs;
+}
+
 static void copy_cut(char *out, size_t room, const uint8_t *text, size_t len) {
   size_t n = len < room ? len : room - 1;
   memcpy(out, text, n);
@@ -45,7 +51,7 @@ void gmux__head_deinit(gmux__head *head) {
   gmux__buf_deinit(&head->message);
   gmux_bytes_release(&head->details);
   gmux_metadata_free(head->metadata);
-  gmux__head_init(head);
+  head_clear(head);
 }
 
 /* A string that lies in its head's own text moves with it. */
@@ -58,7 +64,7 @@ void gmux__head_move(gmux__head *to, gmux__head *from) {
   *to = *from;
   to->path = moved_string(to, from, from->path);
   to->authority = moved_string(to, from, from->authority);
-  gmux__head_init(from);
+  head_clear(from);
 }
 
 static void take_path(gmux__head *head, const uint8_t *value, size_t len) {
@@ -101,8 +107,12 @@ static void take_timeout(gmux__head *head, const uint8_t *value, size_t len) {
 }
 
 static void take_encoding(gmux__head *head, const uint8_t *value, size_t len) {
-  head->encoding = gmux__encoding_parse(value, len);
+  head->encoding = gmux__codecs_find(head->codecs, value, len);
   copy_cut(head->encoding_name, sizeof head->encoding_name, value, len);
+}
+
+static void take_accept_encoding(gmux__head *head, const uint8_t *value, size_t len) {
+  head->accepts |= gmux__codecs_parse(head->codecs, value, len);
 }
 
 static void take_status(gmux__head *head, const uint8_t *value, size_t len) {
@@ -170,6 +180,7 @@ static const known_field known_fields[] = {
     KNOWN("content-type", take_content_type),
     KNOWN("grpc-timeout", take_timeout),
     KNOWN("grpc-encoding", take_encoding),
+    KNOWN("grpc-accept-encoding", take_accept_encoding),
     KNOWN("grpc-status", take_status),
     KNOWN("grpc-message", take_message),
     KNOWN("grpc-status-details-bin", take_details),

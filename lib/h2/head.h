@@ -11,7 +11,7 @@
 #define GMUX__H2_HEAD_H
 
 #include "lib/base/buf.h"
-#include "lib/wire/gzip.h"
+#include "lib/wire/codec.h"
 #include "lib/wire/metadata.h"
 #include "lib/wire/status.h"
 #include <gmux/metadata.h>
@@ -20,6 +20,7 @@
 enum { GMUX__HEAD_TEXT = 128 };
 
 typedef struct gmux__head {
+  const gmux__codecs *codecs; /* who knows names of encodings; NULL: the built-in ones; kept */
   /* of a request */
   char *path, *authority; /* NULL: absent; with a zero at the end; in `text` when they fit */
   uint64_t timeout_ns;    /* UINT64_MAX: none */
@@ -36,6 +37,7 @@ typedef struct gmux__head {
   char content_type[64]; /* cut; for the text of an error */
   gmux__encoding encoding;
   char encoding_name[32];  /* cut; for the text of an error */
+  uint32_t accepts;        /* grpc-accept-encoding: gmux__encoding_bit of each that we know */
   gmux_metadata *metadata; /* NULL: none */
   uint32_t bytes;          /* decoded size so far */
   bool is_too_large;       /* over the limit: what came after was dropped */

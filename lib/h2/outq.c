@@ -10,7 +10,7 @@ static size_t copy_room(const gmux_bytes *bytes) {
   return bytes->release ? 0 : bytes->len;
 }
 
-gmux__outmsg *gmux__outmsg_new(gmux__slab *slab, gmux_bytes *bytes) {
+gmux__outmsg *gmux__outmsg_new(gmux__slab *slab, gmux_bytes *bytes, bool is_compressed) {
   size_t room = copy_room(bytes);
   bool is_small = room <= slab->size - sizeof(gmux__outmsg);
   gmux__outmsg *msg = is_small ? gmux__slab_get_raw(slab) : gmux__malloc(sizeof *msg + room);
@@ -20,7 +20,7 @@ gmux__outmsg *gmux__outmsg_new(gmux__slab *slab, gmux_bytes *bytes) {
     memcpy(msg->inline_bytes, bytes->data, room);
     msg->bytes.data = msg->inline_bytes;
   }
-  gmux__prefix_write(msg->prefix, false, (uint32_t)bytes->len);
+  gmux__prefix_write(msg->prefix, is_compressed, (uint32_t)bytes->len);
   if (bytes->release) *bytes = (gmux_bytes){0};
   return msg;
 }

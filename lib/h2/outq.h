@@ -39,7 +39,7 @@ typedef struct gmux__outmsg {
 
 /* Owned bytes are taken (*bytes is then empty), borrowed ones copied, into the slab's object when
  * they fit. NULL: out of memory. */
-gmux__outmsg *gmux__outmsg_new(gmux__slab *slab, gmux_bytes *bytes);
+gmux__outmsg *gmux__outmsg_new(gmux__slab *slab, gmux_bytes *bytes, bool is_compressed);
 static inline size_t gmux__outmsg_left(const gmux__outmsg *msg) {
   return GMUX__PREFIX_LEN + msg->bytes.len - msg->framed;
 }

@@ -30,6 +30,7 @@ void gmux__stream_init(gmux__stream *stream, gmux__h2 *h2, const gmux__stream_ha
   *stream = (gmux__stream){.handlers = handlers, .h2 = h2};
   gmux__head_init(&stream->head);
   gmux__head_init(&stream->tail);
+  stream->head.codecs = h2->config.codecs;
   gmux__deframer_init(&stream->recv.deframer, max_recv_bytes);
   stream->recv.credit = credit;
   stream->end.why = "";

@@ -157,8 +157,9 @@ struct gmux__stream {
     gmux__buf pending; /* bytes held back: no credit for them yet */
     gmux__slice pieces[GMUX__STREAM_PIECES];
     uint8_t piece_count;
-    uint32_t credit; /* messages; GMUX_CREDIT_UNLIMITED */
-    bool is_bad;     /* on_bad_message was told: nothing is read any more */
+    uint32_t credit;     /* messages; GMUX_CREDIT_UNLIMITED */
+    bool is_bad;         /* on_bad_message was told: nothing is read any more */
+    bool was_compressed; /* the last message that was delivered */
   } recv;
   bool has_head_event; /* on_headers is due */
   bool has_half_close_event;
@@ -188,6 +189,8 @@ int gmux__stream_respond(gmux__stream *stream, const gmux__field *fields, size_t
 /* Queues one message, as gmux_call_write does with its bytes; no bound here, that is the owner's.
  * GMUX_ERR_NOMEM, GMUX_ERR_STATE. On a server after gmux__stream_respond. */
 int gmux__stream_write(gmux__stream *stream, gmux_bytes *message);
+/* The same; `is_compressed`: in the encoding that the stream's header fields name. */
+int gmux__stream_write_coded(gmux__stream *stream, gmux_bytes *message, bool is_compressed);
 
 /* Client: END_STREAM after the last message. Idempotent. */
 void gmux__stream_half_close(gmux__stream *stream);

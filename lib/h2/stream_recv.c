@@ -73,8 +73,8 @@ static int inflate(gmux__stream *stream, gmux_bytes *message) {
     return gmux__fail(GMUX_ERR_PROTOCOL, "a message is marked compressed, but no grpc-encoding "
                                          "was given");
   gmux_bytes plain;
-  int rc = gmux__decompress(&plain, head->encoding, message->data, message->len,
-                            stream->recv.deframer.limit);
+  int rc = gmux__codecs_decompress(head->codecs, head->encoding, &plain, message,
+                                   stream->recv.deframer.limit);
   if (rc) return rc;
   gmux_bytes_release(message);
   *message = plain;
@@ -118,6 +118,7 @@ static bool deliver_some(gmux__stream *stream) {
   }
   if (rc == GMUX__DEFRAMED_MESSAGE) {
     if (stream->recv.credit != GMUX_CREDIT_UNLIMITED) stream->recv.credit--;
+    stream->recv.was_compressed = is_compressed;
     stream->handlers->on_message(stream, &message);
   }
   gmux_bytes_release(&message);

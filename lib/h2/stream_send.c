@@ -202,13 +202,17 @@ int gmux__stream_respond(gmux__stream *stream, const gmux__field *fields, size_t
 }
 
 int gmux__stream_write(gmux__stream *stream, gmux_bytes *message) {
+  return gmux__stream_write_coded(stream, message, false);
+}
+
+int gmux__stream_write_coded(gmux__stream *stream, gmux_bytes *message, bool is_compressed) {
   if (stream->send.state != GMUX__SEND_OPEN)
     return gmux__fail(GMUX_ERR_STATE, "nothing more can be written: the stream is half-closed");
   if (stream->end.how != GMUX__ENDING_NONE && !gmux__stream_can_rewind(stream))
     return gmux__fail(GMUX_ERR_STATE, "nothing more can be written: the stream is over");
   bool is_short = message->release || message->len <= GMUX__OUTMSG_INLINE;
   gmux__slab *slab = is_short ? &stream->h2->messages : &stream->h2->large_messages;
-  gmux__outmsg *msg = gmux__outmsg_new(slab, message);
+  gmux__outmsg *msg = gmux__outmsg_new(slab, message, is_compressed);
   if (!msg) return gmux__fail_code(GMUX_ERR_NOMEM);
   gmux__list_append(&stream->send.queue, &msg->link);
   gmux__backlog_written(stream, gmux__outmsg_left(msg));

@@ -91,8 +91,8 @@ static const char *code_digits(gmux_code code) {
   return digits[code];
 }
 
-static gmux__field encodings_field(void) {
-  return field_of_text("grpc-accept-encoding", "identity,gzip,deflate");
+static gmux__field encodings_field(const char *accept) {
+  return field_of_text("grpc-accept-encoding", accept);
 }
 
 static bool answer_has_words(const gmux__answer *answer) {
@@ -110,7 +110,7 @@ static bool answer_names_methods(const gmux__answer *answer) {
 
 size_t gmux__answer_count(const gmux__answer *answer, bool is_trailers_only) {
   size_t count = 1 + (size_t)answer_has_words(answer) + (size_t)answer_has_details(answer) +
-                 (size_t)answer->offers_encodings;
+                 (size_t)(answer->accept != NULL);
   if (is_trailers_only) count += 2 + (size_t)answer_names_methods(answer);
   if (answer->extras) count += gmux_metadata_count(answer->extras->metadata);
   return count;
@@ -136,7 +136,7 @@ size_t gmux__answer_fields(const gmux__answer *answer, bool is_trailers_only, gm
   size_t n = is_trailers_only ? http_fields(answer, fields) : 0;
   fields[n++] = field_of_text("grpc-status", code_digits(answer->code));
   if (answer_has_words(answer)) fields[n++] = words_field(answer);
-  if (answer->offers_encodings) fields[n++] = encodings_field();
+  if (answer->accept) fields[n++] = encodings_field(answer->accept);
   if (!answer->extras) return n;
   const gmux__extras *extras = answer->extras;
   if (answer_has_details(answer))
@@ -147,20 +147,21 @@ size_t gmux__answer_fields(const gmux__answer *answer, bool is_trailers_only, gm
 
 enum { RESPONSE_OWN_FIELDS = 3 };
 
-static const gmux_metadata *extras_metadata(const gmux__extras *extras) {
-  return extras ? extras->metadata : NULL;
+static const gmux_metadata *response_metadata(const gmux__response *response) {
+  return response->extras ? response->extras->metadata : NULL;
 }
 
-size_t gmux__response_count(const gmux__extras *extras) {
-  return RESPONSE_OWN_FIELDS + gmux_metadata_count(extras_metadata(extras));
+size_t gmux__response_count(const gmux__response *response) {
+  return RESPONSE_OWN_FIELDS + (size_t)(response->encoding != NULL) +
+         gmux_metadata_count(response_metadata(response));
 }
 
-size_t gmux__response_fields(const gmux__extras *extras, gmux__field *fields, size_t room) {
-  assert(room >= gmux__response_count(extras));
-  fields[0] = field_of_text(":status", "200");
-  fields[1] = field_of_text("content-type", "application/grpc");
-  fields[2] = encodings_field();
-  return RESPONSE_OWN_FIELDS + gmux__metadata_fields(extras_metadata(extras),
-                                                     fields + RESPONSE_OWN_FIELDS,
-                                                     room - RESPONSE_OWN_FIELDS);
+size_t gmux__response_fields(const gmux__response *response, gmux__field *fields, size_t room) {
+  assert(room >= gmux__response_count(response));
+  size_t n = 0;
+  fields[n++] = field_of_text(":status", "200");
+  fields[n++] = field_of_text("content-type", "application/grpc");
+  if (response->encoding) fields[n++] = field_of_text("grpc-encoding", response->encoding);
+  fields[n++] = encodings_field(response->accept);
+  return n + gmux__metadata_fields(response_metadata(response), fields + n, room - n);
 }

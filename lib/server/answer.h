@@ -26,7 +26,7 @@ typedef struct gmux__answer {
   gmux_code code;
   const char *http_status; /* of a Trailers-Only response; NULL: "200" */
   const char *words;       /* without extras: static, of characters that need no coding; or NULL */
-  bool offers_encodings;   /* says which encodings the client may use */
+  const char *accept;      /* says which encodings the client may use; or NULL; borrowed */
   gmux__extras *extras;    /* owned; or NULL */
 } gmux__answer;
 
@@ -36,9 +36,15 @@ size_t gmux__answer_fields(const gmux__answer *answer, bool is_trailers_only, gm
                            size_t room);
 void gmux__answer_deinit(gmux__answer *answer);
 
-/* The fields in front of the first message; `extras` (may be NULL) has the metadata. */
-size_t gmux__response_count(const gmux__extras *extras);
-size_t gmux__response_fields(const gmux__extras *extras, gmux__field *fields, size_t room);
+/* The fields in front of the first message. What they point to is borrowed. */
+typedef struct gmux__response {
+  const char *accept;         /* the encodings that the client may use */
+  const char *encoding;       /* of our messages; NULL: none */
+  const gmux__extras *extras; /* has the metadata; may be NULL */
+} gmux__response;
+
+size_t gmux__response_count(const gmux__response *response);
+size_t gmux__response_fields(const gmux__response *response, gmux__field *fields, size_t room);
 
 /* The most that extras may count (name + value + 32 each): nghttp2 does not
  * send a block of 64 KiB. */

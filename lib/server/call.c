@@ -106,7 +106,7 @@ static void call_refuse(gmux_server_call *call, const gmux__verdict *verdict) {
       .code = verdict->code,
       .http_status = verdict->http_status,
       .words = "refused; the server has no memory to say why",
-      .offers_encodings = verdict->offers_encodings,
+      .accept = verdict->offers_encodings ? call->server->codecs.accept : NULL,
   };
   gmux_status status = {.code = verdict->code, .message = verdict->text};
   gmux__extras_new(&answer->extras, &status, NULL); /* failing it leaves the words above */
@@ -124,8 +124,15 @@ static void call_grant_credit(gmux_server_call *call) {
     gmux__stream_credit(&call->loop.stream, GMUX_CREDIT_UNLIMITED);
 }
 
+bool gmux__server_call_accepts(const gmux_server_call *call, gmux__encoding encoding) {
+  return encoding == GMUX__ENCODING_IDENTITY ||
+         (call->loop.stream.head.accepts & gmux__encoding_bit(encoding)) != 0;
+}
+
 static void call_accept(gmux_server_call *call, const gmux__method *method) {
   call->method = method;
+  if (gmux__server_call_accepts(call, call->server->encoding))
+    gmux__exchange_set_encoding(&call->exchange, call->server->encoding); /* nothing was sent */
   call_set_state(call, GMUX__SERVER_CALL_RUNNING);
   call_set_deadline(call, call->loop.stream.head.timeout_ns);
   if (method->handlers->on_call) {
@@ -266,12 +273,22 @@ static const gmux__stream_handlers stream_handlers = {
 
 enum { FIELDS_ON_STACK = 16 };
 
+static gmux__response call_response(gmux_server_call *call, const gmux__extras *extras) {
+  const gmux__codecs *codecs = &call->server->codecs;
+  gmux__encoding encoding = gmux__exchange_fix_encoding(&call->exchange);
+  const char *name = gmux__codecs_name(codecs, encoding);
+  return (gmux__response){.accept = codecs->accept,
+                          .encoding = encoding == GMUX__ENCODING_IDENTITY ? NULL : name,
+                          .extras = extras};
+}
+
 static int call_respond(gmux_server_call *call, const gmux__extras *extras) {
   gmux__field on_stack[FIELDS_ON_STACK];
-  size_t count = gmux__response_count(extras);
+  const gmux__response response = call_response(call, extras);
+  size_t count = gmux__response_count(&response);
   gmux__field *fields = count <= FIELDS_ON_STACK ? on_stack : gmux__malloc(count * sizeof *fields);
   if (!fields) return gmux__fail_code(GMUX_ERR_NOMEM);
-  gmux__response_fields(extras, fields, count);
+  gmux__response_fields(&response, fields, count);
   int error = gmux__stream_respond(&call->loop.stream, fields, count);
   if (fields != on_stack) gmux__free(fields);
   return error;
@@ -304,7 +321,7 @@ static int call_apply_finish(gmux_server_call *call, gmux__op *op) {
 static int call_apply_write(gmux_server_call *call, gmux__op *op) {
   gmux__stream *stream = &call->loop.stream;
   int error = stream->send.has_headers ? 0 : call_respond(call, NULL);
-  if (!error) error = gmux__stream_write(stream, &op->message);
+  if (!error) error = gmux__stream_write_coded(stream, &op->message, op->is_compressed);
   if (error) return error;
   call->loop.responses++;
   if (op->count) call_answer(call); /* what stands in call->loop.answer is OK */
@@ -383,6 +400,7 @@ gmux_server_call *gmux__server_call_new(gmux__server_conn *connection) {
   gmux__stream_init(&call->loop.stream, server->h2, &stream_handlers, o->max_recv_message_bytes, 1);
   gmux__timer_init(&call->loop.deadline, call_on_deadline, call);
   call->loop.deadline_ns = GMUX__NEVER;
+  call->exchange.codecs = &server->codecs;
   call->server = server;
   call->connection = connection;
   gmux__server_conn_call_begun(connection);

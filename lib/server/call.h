@@ -62,4 +62,7 @@ struct gmux_server_call {
 /* For a request that begins on `connection`; from inside nghttp2. NULL: out of memory. */
 gmux_server_call *gmux__server_call_new(gmux__server_conn *connection);
 
+/* Its client understands it (grpc-accept-encoding). Any thread, from RUNNING on. */
+bool gmux__server_call_accepts(const gmux_server_call *call, gmux__encoding encoding);
+
 #endif

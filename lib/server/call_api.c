@@ -131,12 +131,33 @@ int gmux_server_call_send_headers(gmux_server_call *call, const gmux_metadata *m
     gmux__extras_free(extras);
     return gmux__fail(GMUX_ERR_STATE, "the response headers were sent already");
   }
+  gmux__exchange_fix_encoding(&call->exchange);
   gmux__op op = {.kind = GMUX__OP_HEADERS, .data = extras};
   rv = gmux__exchange_do(&call->exchange, &op);
   if (!rv) return 0;
   atomic_store(&call->shared.has_headers, false);
   gmux__extras_free(op.data);
   return rv;
+}
+
+int gmux_server_call_set_compression(gmux_server_call *call, const char *name) {
+  int rv = call_check(call, "gmux_server_call_set_compression");
+  if (rv) return rv;
+  gmux__encoding encoding = gmux__codecs_named(&call->server->codecs, name);
+  if (encoding == GMUX__ENCODING_UNKNOWN)
+    return gmux__fail(GMUX_ERR_INVALID, "\"%.40s\" is neither built in nor in the server's codecs",
+                      name);
+  if (!gmux__server_call_accepts(call, encoding))
+    return gmux__fail(GMUX_ERR_UNSUPPORTED, "the client does not accept %s", name);
+  return gmux__exchange_set_encoding(&call->exchange, encoding);
+}
+
+void gmux_server_call_set_message_compression(gmux_server_call *call, bool is_wanted) {
+  if (call) atomic_store(&call->exchange.shared.is_plain, !is_wanted);
+}
+
+bool gmux_server_call_was_compressed(const gmux_server_call *call) {
+  return call && call->loop.stream.recv.was_compressed;
 }
 
 int gmux_server_call_request(gmux_server_call *call, uint32_t count) {

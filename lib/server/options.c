@@ -2,6 +2,7 @@
 #include "lib/server/options.h"
 #include "lib/base/fail.h"
 #include "lib/base/options.h"
+#include "lib/wire/codec.h"
 
 static const gmux_server_options defaults = {
     .size = sizeof(gmux_server_options),
@@ -103,6 +104,7 @@ int gmux__server_options_read(gmux_server_options *out, const gmux_server_option
   int error = gmux__options_read(&kind, &o, options);
   if (!error) error = gmux__options_check_ranges(&kind, &o, ranges, sizeof ranges / sizeof *ranges);
   if (!error) error = options_check_together(&o);
+  if (!error) error = gmux__codecs_check(o.codecs, o.codec_count, o.compression);
   if (error) return error;
   *out = o;
   return 0;

@@ -184,6 +184,14 @@ static void server_on_free_post(gmux__post *post) {
 
 /* ---- the application's side ---- */
 
+static void server_set_codecs(gmux_server *server) {
+  gmux_server_options *o = &server->options;
+  gmux__codecs_init(&server->codecs, o->codecs, o->codec_count);
+  server->encoding = gmux__codecs_named(&server->codecs, o->compression);
+  o->codecs = NULL;
+  o->compression = NULL;
+}
+
 int gmux_server_new(gmux_server **out, gmux_loop *loop, const gmux_server_options *options) {
   if (!out || !loop)
     return gmux__fail(GMUX_ERR_INVALID, "gmux_server_new: %s is NULL", out ? "loop" : "out");
@@ -194,7 +202,9 @@ int gmux_server_new(gmux_server **out, gmux_loop *loop, const gmux_server_option
   if (!server) return gmux__fail_code(GMUX_ERR_NOMEM);
   server->loop = loop;
   server->options = o;
+  server_set_codecs(server);
   gmux__h2_config config = gmux__server_h2_config(&o);
+  config.codecs = &server->codecs;
   gmux__slab_init(&server->loop_only.call_slab, sizeof(gmux_server_call), SERVER_KEEP_CALLS);
   error = gmux__h2_new(&server->h2, loop, &config);
   if (error) {

@@ -33,7 +33,9 @@ extern const gmux__machine gmux__server_machine;
 struct gmux_server {
   gmux_loop *loop;
   gmux_server_options options;
-  gmux__methods methods; /* not changed any more once it listens */
+  gmux__codecs codecs;
+  gmux__encoding encoding; /* of replies, to who understands it */
+  gmux__methods methods;   /* not changed any more once it listens */
   gmux__h2 *h2;
   struct { /* the loop's thread */
     gmux__server_state state;

@@ -10,7 +10,8 @@ typedef enum gmux__encoding {
   GMUX__ENCODING_IDENTITY = 0,
   GMUX__ENCODING_GZIP,    /* RFC 1952, one member */
   GMUX__ENCODING_DEFLATE, /* zlib format, RFC 1950, as HTTP names it */
-  GMUX__ENCODING_UNKNOWN
+  GMUX__ENCODING_UNKNOWN,
+  GMUX__ENCODING_CUSTOM /* and on: the application's own, see codec.h */
 } gmux__encoding;
 
 const char *gmux__encoding_str(gmux__encoding encoding); /* the header's word; "unknown" */
@@ -25,5 +26,15 @@ gmux__encoding gmux__encoding_parse(const uint8_t *text, size_t len);
  */
 int gmux__decompress(gmux_bytes *out, gmux__encoding encoding, const uint8_t *data, size_t len,
                      size_t limit);
+
+enum { GMUX__IN_VAIN = 1 };
+
+/*
+ * Owned bytes in *out, fewer than `len`; GMUX__IN_VAIN (> 0) when it would not get shorter: then as
+ * little memory was spent. zlib's context lives until this returns; it takes the memory that the
+ * message is worth: 6 KiB for 512 bytes, and for 32 KiB and more its usual 264 KiB. GMUX_ERR_NOMEM;
+ * GMUX_ERR_UNSUPPORTED as gmux__decompress.
+ */
+int gmux__compress(gmux_bytes *out, gmux__encoding encoding, const uint8_t *data, size_t len);
 
 #endif

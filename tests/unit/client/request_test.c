@@ -20,7 +20,8 @@ static void the_order_is_that_of_the_protocol(void) {
   gmux__request r;
   gmux_method *m;
   gmux_metadata *md;
-  CU_ASSERT_EQUAL_FATAL(gmux__request_init(&r, true, "greeter.example", "my-app/2"), 0);
+  CU_ASSERT_EQUAL_FATAL(gmux__request_init(&r, true, "greeter.example", "my-app/2", "identity,lz"),
+                        0);
   CU_ASSERT_EQUAL_FATAL(gmux_method_new(&m, "/pkg.Greeter/Hi", GMUX_UNARY, 0), 0);
   CU_ASSERT_EQUAL_FATAL(gmux_metadata_new(&md), 0);
   gmux_metadata_add(md, "x-b", "2");
@@ -28,7 +29,7 @@ static void the_order_is_that_of_the_protocol(void) {
   gmux_metadata_add_bin(md, "x-bin", "\x00\xff\x10", 3);
   gmux_metadata_add(md, "x-b", "3");
   gmux__field fields[GMUX__REQUEST_FIELDS + 4];
-  size_t count = gmux__request_fields(&r, m, "1500m", md, fields);
+  size_t count = gmux__request_fields(&r, m, "1500m", "lz", md, fields);
   CU_ASSERT_EQUAL(count, GMUX__REQUEST_FIELDS + 4);
   CU_ASSERT_STRING_EQUAL(shown(fields, count), ":method: POST\n"
                                                ":scheme: https\n"
@@ -38,7 +39,8 @@ static void the_order_is_that_of_the_protocol(void) {
                                                "te: trailers\n"
                                                "content-type: application/grpc\n"
                                                "user-agent: my-app/2 grpc-c-gmux/" GMUX_VERSION "\n"
-                                               "grpc-accept-encoding: identity,gzip,deflate\n"
+                                               "grpc-encoding: lz\n"
+                                               "grpc-accept-encoding: identity,lz\n"
                                                "x-b: 2\n"
                                                "x-a: 1\n"
                                                "x-bin: AP8Q\n"
@@ -51,10 +53,10 @@ static void the_order_is_that_of_the_protocol(void) {
 static void what_was_not_asked_for_is_not_sent(void) {
   gmux__request r;
   gmux_method *m;
-  CU_ASSERT_EQUAL_FATAL(gmux__request_init(&r, false, "localhost", NULL), 0);
+  CU_ASSERT_EQUAL_FATAL(gmux__request_init(&r, false, "localhost", NULL, "identity"), 0);
   CU_ASSERT_EQUAL_FATAL(gmux_method_new(&m, "/s/m", GMUX_UNARY, 0), 0);
   gmux__field fields[GMUX__REQUEST_FIELDS];
-  size_t count = gmux__request_fields(&r, m, NULL, NULL, fields);
+  size_t count = gmux__request_fields(&r, m, NULL, NULL, NULL, fields);
   CU_ASSERT_STRING_EQUAL(shown(fields, count), ":method: POST\n"
                                                ":scheme: http\n"
                                                ":path: /s/m\n"
@@ -62,7 +64,7 @@ static void what_was_not_asked_for_is_not_sent(void) {
                                                "te: trailers\n"
                                                "content-type: application/grpc\n"
                                                "user-agent: grpc-c-gmux/" GMUX_VERSION "\n"
-                                               "grpc-accept-encoding: identity,gzip,deflate\n");
+                                               "grpc-accept-encoding: identity\n");
   gmux_method_free(m);
   gmux__request_deinit(&r);
 }

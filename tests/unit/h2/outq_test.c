@@ -48,7 +48,7 @@ static void on_release(void *arg, const uint8_t *data, size_t len) {
 
 static gmux__outmsg *message(const void *data, size_t len) {
   gmux_bytes bytes = gmux_bytes_wrap(data, len, on_release, NULL);
-  gmux__outmsg *msg = gmux__outmsg_new(&slab, &bytes);
+  gmux__outmsg *msg = gmux__outmsg_new(&slab, &bytes, false);
   CU_ASSERT_PTR_NOT_NULL_FATAL(msg);
   return msg;
 }
@@ -158,7 +158,7 @@ static void what_is_left_is_given_back(void) {
 static void borrowed_bytes_are_copied(void) {
   char text[] = "abc";
   gmux_bytes bytes = gmux_bytes_borrow(text, 3);
-  gmux__outmsg *msg = gmux__outmsg_new(&slab, &bytes);
+  gmux__outmsg *msg = gmux__outmsg_new(&slab, &bytes, false);
   CU_ASSERT_PTR_NOT_NULL_FATAL(msg);
   CU_ASSERT_EQUAL(bytes.len, 3); /* to be used again */
   text[0] = 'X';
@@ -169,7 +169,7 @@ static void borrowed_bytes_are_copied(void) {
 static void without_memory_the_caller_keeps_its_bytes(void) {
   gmux_bytes bytes = gmux_bytes_wrap("abc", 3, on_release, NULL);
   test_alloc_fail_at(1);
-  CU_ASSERT_PTR_NULL(gmux__outmsg_new(&slab, &bytes));
+  CU_ASSERT_PTR_NULL(gmux__outmsg_new(&slab, &bytes, false));
   test_alloc_fail_at(0);
   CU_ASSERT_EQUAL(bytes.len, 3);
   CU_ASSERT_EQUAL(released, 0);

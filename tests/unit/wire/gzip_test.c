@@ -246,6 +246,62 @@ static void out_of_memory_is_told_and_leaks_nothing(void) {
   free(p.data);
 }
 
+/* ---- compressing ---- */
+
+static void what_is_compressed_comes_back_at_all_sizes(void) {
+  static const size_t sizes[] = {100, 255, 256, 257, 511, 512, 513, 1025, 5000, sizeof sample};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+    for (gmux__encoding e = GMUX__ENCODING_GZIP; e <= GMUX__ENCODING_DEFLATE; e++) {
+      gmux_bytes coded = {0};
+      CU_ASSERT_EQUAL(gmux__compress(&coded, e, sample, sizes[i]), 0);
+      CU_ASSERT_TRUE(coded.len < sizes[i]);
+      CU_ASSERT_EQUAL(unpack(e, coded.data, coded.len, sizes[i], sizes[i]), 0);
+      gmux_bytes_release(&coded);
+    }
+}
+
+static void what_would_not_get_shorter_is_left_alone(void) {
+  uint8_t noise[3000];
+  uint32_t random = 7;
+  for (size_t i = 0; i < sizeof noise; i++, random = random * 1664525 + 1013904223)
+    noise[i] = (uint8_t)(random >> 24);
+  gmux_bytes out = gmux_bytes_borrow("untouched", 9);
+  CU_ASSERT_EQUAL(gmux__compress(&out, GMUX__ENCODING_GZIP, noise, sizeof noise), GMUX__IN_VAIN);
+  CU_ASSERT_EQUAL(gmux__compress(&out, GMUX__ENCODING_GZIP, sample, 5), GMUX__IN_VAIN);
+  CU_ASSERT_EQUAL(gmux__compress(&out, GMUX__ENCODING_DEFLATE, NULL, 0), GMUX__IN_VAIN);
+  CU_ASSERT_EQUAL(gmux__compress(&out, GMUX__ENCODING_IDENTITY, sample, 500), GMUX_ERR_UNSUPPORTED);
+  CU_ASSERT_EQUAL(out.len, 9);
+}
+
+/* gzip.h says so. */
+static void compressing_takes_the_memory_that_a_message_is_worth(void) {
+  static const struct {
+    size_t len, most;
+  } rows[] = {{100, 16384}, {512, 16384}, {4096, 65536}, {20000, 320000}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    if (test_alloc_bytes() == 0 && test_alloc_peak() == 0) return; /* it cannot be asked here */
+    size_t before = test_alloc_bytes();
+    test_alloc_peak();
+    gmux_bytes coded = {0};
+    CU_ASSERT_EQUAL(gmux__compress(&coded, GMUX__ENCODING_GZIP, sample, rows[i].len), 0);
+    CU_ASSERT_TRUE(test_alloc_peak() - before <= rows[i].most);
+    gmux_bytes_release(&coded);
+    CU_ASSERT_EQUAL(test_alloc_bytes(), before);
+  }
+}
+
+static void compress_sample(void *arg) {
+  (void)arg;
+  gmux_bytes out = {0};
+  int error = gmux__compress(&out, GMUX__ENCODING_GZIP, sample, sizeof sample);
+  CU_ASSERT_EQUAL(error, test_alloc_has_failed() ? GMUX_ERR_NOMEM : 0);
+  gmux_bytes_release(&out);
+}
+
+static void compressing_without_memory_is_told_and_leaks_nothing(void) {
+  CU_ASSERT_TRUE(test_alloc_torture(compress_sample, NULL) > 4);
+}
+
 static const test_case cases[] = {TEST(encodings_have_the_headers_words),
                                   TEST(only_exact_words_are_encodings),
                                   TEST(both_formats_come_back_at_all_sizes),
@@ -257,5 +313,9 @@ static const test_case cases[] = {TEST(encodings_have_the_headers_words),
                                   TEST(each_encoding_takes_only_its_own_format),
                                   TEST(more_than_a_prefix_can_announce_is_too_large),
                                   TEST(out_of_memory_is_told_and_leaks_nothing),
+                                  TEST(what_is_compressed_comes_back_at_all_sizes),
+                                  TEST(what_would_not_get_shorter_is_left_alone),
+                                  TEST(compressing_takes_the_memory_that_a_message_is_worth),
+                                  TEST(compressing_without_memory_is_told_and_leaks_nothing),
                                   TESTS_END};
 const test_suite wire_gzip_suite = {"gzip", cases, setup, NULL};
