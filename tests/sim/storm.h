@@ -163,6 +163,8 @@ void storm_world_end(void);
 void storm_message_text(uint32_t id, int direction, unsigned number, const uint8_t **data,
                         size_t *len);
 gmux_bytes storm_message(uint32_t id, int direction, unsigned number);
+/* With what a call's messages are compressed; NULL: nobody says. */
+const char *storm_compression(uint32_t id, int direction);
 bool storm_message_is(const gmux_bytes *message, uint32_t id, int direction, unsigned number);
 /* Whether all calls of the plan may have more to say than their connection may queue: then a write
  * may find the queue full that others have filled since the last one. */

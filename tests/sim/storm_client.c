@@ -37,6 +37,7 @@ static void call_write(storm_call *c, gmux_call *call) {
   if (c->written >= c->to_write || c->is_half_closed || c->is_full) return;
   if (!storm_may_speak(c->loop, c->is_of_loop)) return;
   gmux_bytes message = storm_message(c->id, STORM_TO_SERVER, c->written);
+  gmux_call_set_message_compression(call, c->written % 3 < 2);
   int rv = STORM_API(gmux_call_write(call, &message));
   gmux_bytes_release(&message);
   if (rv >= 0) {
@@ -355,6 +356,7 @@ static storm_call *call_new(uint32_t id, int channel, gmux_method_kind kind, boo
 static storm_call *call_start_with(storm_call *c, gmux_call_options *options) {
   gmux_metadata *metadata = call_metadata(c->id);
   options->metadata = metadata;
+  options->compression = storm_compression(c->id, STORM_TO_SERVER);
   storm_call *started = metadata ? call_start(c, options) : NULL;
   gmux_metadata_free(metadata);
   if (!started) c->id = 0;

@@ -252,6 +252,14 @@ static void served_plan(storm_served *s) {
   }
 }
 
+/* Every client of ours accepts all that there is. */
+static void served_choose_compression(storm_served *s) {
+  const char *name = storm_compression(s->asked->id, STORM_TO_CLIENT);
+  int error = STORM_API(gmux_server_call_set_compression(s->call, name));
+  ledger_law_of_call(&s->asked->entry, LAW_ANSWERS, error == 0,
+                     "server, call %u: no compression: %d", s->asked->id, error);
+}
+
 static void on_call_of(gmux_server_call *call, storm_life *life, gmux_method_kind kind) {
   storm_served *s = served_new(call, life, kind);
   if (!s) return;
@@ -270,6 +278,7 @@ static void on_call_of(gmux_server_call *call, storm_life *life, gmux_method_kin
     if (!s->is_held) gmux_server_call_ref(call);
     s->is_held = true;
   }
+  served_choose_compression(s);
   if (storm_chance(10)) served_send_headers(s);
   if (s->is_early) served_advance(s);
   handler_mischief(s);
