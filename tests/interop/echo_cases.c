@@ -435,7 +435,7 @@ static bool concurrent(echo_client *client) {
   return crowd_wait(client, &c) && ok;
 }
 
-/* ---- compressed replies ---- */
+/* ---- compressed both ways ---- */
 
 static bool compressed(echo_client *client, const char *encoding) {
   gmux_call_options options = echo_options(client);
@@ -443,6 +443,7 @@ static bool compressed(echo_client *client, const char *encoding) {
   if (gmux_metadata_new(&m) || gmux_metadata_add(m, "x-compress", encoding))
     return echo_fail(client, "%s", gmux_last_error());
   options.metadata = m;
+  options.compression = encoding;
   gmux_call *call = echo_start(client, "Bidi", GMUX_BIDI_STREAMING, &options);
   uint8_t *bytes = body(MIB, 1);
   bool ok = call != NULL;

@@ -67,6 +67,8 @@ static void on_call(gmux_server_call *call, void *user_data) {
   gmux_server_call_set_data(call, m);
   gmux_server_call_set_manual_credit(call);
   const gmux_metadata *metadata = gmux_server_call_metadata(call);
+  const char *encoding = gmux_metadata_get(metadata, "x-compress", NULL);
+  if (encoding) must(gmux_server_call_set_compression(call, encoding));
   m->trailers = metadata_with_prefix(metadata, "x-trailing");
   gmux_metadata *initial = metadata_with_prefix(metadata, "x-initial");
   /* Without any they go with the first message, or, where there is none, not at all: then the

@@ -323,7 +323,7 @@ static bool connection_scaling(interop_client *client) {
   return ok;
 }
 
-#define NO_COMPRESSION "gmux does not compress what it sends"
+#define NO_COMPRESSION "these programs do not ask for compression"
 #define CLOUD          "needs credentials of a cloud"
 
 const interop_case interop_cases[] = {

@@ -95,7 +95,7 @@ static bool check_size(gmux_server_call *call, int32_t size) {
   return false;
 }
 
-/* The library does not compress: what was asked for is not to be had. */
+/* This program does not use the library's compression: what was asked for is not to be had. */
 static bool check_compression(gmux_server_call *call, const Grpc__Testing__BoolValue *asked_for) {
   if (!asked_for || !asked_for->value) return true;
   gmux_server_call_fail(call, GMUX_UNIMPLEMENTED, "compression is not part of this server");

@@ -157,9 +157,11 @@ async function tooLarge() {
   await stillWorks();
 }
 
-async function compressed(algorithm) {
+async function compressed(algorithm, name) {
   const client = connect({ 'grpc.default_compression_algorithm': algorithm });
-  const stream = bidi('Bidi', { client });
+  const metadata = new grpc.Metadata();
+  metadata.set('x-compress', name);
+  const stream = bidi('Bidi', { client, metadata });
   for (let size = 1; size <= MIB; size *= 32) {
     await stream.write(pattern(1, size));
     await stream.expect(pattern(1, size));
@@ -298,8 +300,8 @@ const byName = {
   long_stream: () => serverStreamOf(400, 20000),
   too_large: tooLarge,
   concurrent,
-  gzip: () => compressed(grpc.compressionAlgorithms.gzip),
-  deflate: () => compressed(grpc.compressionAlgorithms.deflate),
+  gzip: () => compressed(grpc.compressionAlgorithms.gzip, 'gzip'),
+  deflate: () => compressed(grpc.compressionAlgorithms.deflate, 'deflate'),
   async peer_name() {
     const name = String(await unary('PeerName', ''));
     assert(name.includes('interop-client'), `the server knows us as "${name}"`);

@@ -267,18 +267,20 @@ class Client:
             expect("the rest", list(call), [])
         expect("connections", len({call.result() for call in crowd}), 1)
 
-    # Compressed requests
+    # Compressed both ways
 
-    def compressed(self, compression):
+    def compressed(self, compression, name):
         requests = [pattern(1, 32**i) for i in range(5)]
-        replies = list(self.bidi("Bidi", iter(requests), compression=compression))
+        metadata = [("x-compress", name)]
+        call = self.bidi("Bidi", iter(requests), compression=compression, metadata=metadata)
+        replies = list(call)
         expect("same", replies == requests, True)
 
     def case_gzip(self):
-        self.compressed(grpc.Compression.Gzip)
+        self.compressed(grpc.Compression.Gzip, "gzip")
 
     def case_deflate(self):
-        self.compressed(grpc.Compression.Deflate)
+        self.compressed(grpc.Compression.Deflate, "deflate")
 
     # Who is who, and the end
 
