@@ -108,13 +108,11 @@ static void result_of_finish(gmux__result *result, const gmux__result_facts *fac
     result_without_status(result, stream);
     return;
   }
-  if (stream->tail.status == GMUX_OK && facts->needs_message && facts->messages == 0) {
-    gmux__result_set(result, GMUX_INTERNAL, "no message came with OK");
-    return;
-  }
   result_of_status(result, &stream->tail);
   bool is_trailers_only = stream->tail.http_status != 0;
   if (is_trailers_only) result_doubt_ok(result, &stream->tail);
+  if (result->code == GMUX_OK && facts->needs_message && facts->messages == 0)
+    gmux__result_set(result, GMUX_INTERNAL, "no message came with OK");
 }
 
 static void result_of_breach(gmux__result *result, const gmux__stream *stream) {

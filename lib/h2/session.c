@@ -236,6 +236,18 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
 }
 
 /* nghttp2 will reset the stream, or end the connection, by itself. */
+/* nghttp2's own words do not say who did it. */
+static const char *invalid_frame_words(int error) {
+  switch (error) {
+  case NGHTTP2_ERR_HTTP_HEADER:
+    return "the peer sent a header field that HTTP/2 does not allow";
+  case NGHTTP2_ERR_HTTP_MESSAGING:
+    return "the peer sent headers or data in an order that HTTP/2 does not allow";
+  default:
+    return nghttp2_strerror(error);
+  }
+}
+
 static int on_invalid_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, int error,
                                  void *user_data) {
   (void)session;
@@ -244,7 +256,8 @@ static int on_invalid_frame_recv(nghttp2_session *session, const nghttp2_frame *
   if (error == NGHTTP2_ERR_REFUSED_STREAM) return gmux__conn_on_refused(conn);
   gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
   if (stream)
-    gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, GMUX_ERR_PROTOCOL, nghttp2_strerror(error));
+    gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, GMUX_ERR_PROTOCOL,
+                         invalid_frame_words(error));
   return 0;
 }
 

@@ -72,6 +72,11 @@ static int inflate(gmux__stream *stream, gmux_bytes *message) {
   if (head->encoding == GMUX__ENCODING_IDENTITY)
     return gmux__fail(GMUX_ERR_PROTOCOL, "a message is marked compressed, but no grpc-encoding "
                                          "was given");
+  if (head->encoding == GMUX__ENCODING_UNKNOWN)
+    return gmux__fail(GMUX_ERR_UNSUPPORTED,
+                      "a message is compressed with \"%s\", which is not "
+                      "supported",
+                      head->encoding_name);
   gmux_bytes plain;
   int rc = gmux__codecs_decompress(head->codecs, head->encoding, &plain, message,
                                    stream->recv.deframer.limit);
@@ -92,14 +97,14 @@ static void drop_input(gmux__stream *stream) {
 
 /* Where a status that says more has come already, it is that which is told, and nothing must be
  * left in front of it. */
-static void refuse_message(gmux__stream *stream, int error) {
+static void refuse_message(gmux__stream *stream, int error, const char *why) {
   if (!stream->handlers->on_bad_message) {
-    gmux__stream_break(stream, error, rst_code_for(error), gmux_last_error());
+    gmux__stream_break(stream, error, rst_code_for(error), why);
     drop_input(stream);
     return;
   }
   stream->recv.is_bad = true; /* what comes behind it is not to be made sense of */
-  stream->handlers->on_bad_message(stream, error, gmux_last_error());
+  stream->handlers->on_bad_message(stream, error, why);
 }
 
 /* One message or as much of one as there is. False: nothing more can be done now. */
@@ -123,7 +128,7 @@ static bool deliver_some(gmux__stream *stream) {
   }
   gmux_bytes_release(&message);
   if (rc < 0) {
-    if (stream->conn) refuse_message(stream, rc);
+    if (stream->conn) refuse_message(stream, rc, gmux_last_error());
     return false;
   }
   if (!stream->conn) return false; /* reset by the handler */
@@ -133,11 +138,10 @@ static bool deliver_some(gmux__stream *stream) {
 
 /* The last byte is here and nobody will get the rest: an end in the middle of a message. */
 static void check_truncation(gmux__stream *stream) {
-  if (stream->recv.state != GMUX__RECV_CLOSED || next_input(stream).len ||
+  if (stream->recv.state != GMUX__RECV_CLOSED || stream->recv.is_bad || next_input(stream).len ||
       !gmux__deframer_is_partial(&stream->recv.deframer))
     return;
-  gmux__stream_break(stream, GMUX_ERR_PROTOCOL, NGHTTP2_INTERNAL_ERROR,
-                     "the stream ended in the middle of a message");
+  refuse_message(stream, GMUX_ERR_PROTOCOL, "the stream ended in the middle of a message");
 }
 
 /* Everything there is credit for has been delivered and nothing waits. */
