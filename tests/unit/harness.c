@@ -9,6 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* The command was not understood. */
+enum { EXIT_USAGE = 2 };
+
 size_t test_alloc_torture(void (*scenario)(void *arg), void *arg) {
   for (size_t n = 1;; n++) {
     size_t live = test_alloc_live();
@@ -181,7 +184,7 @@ int test_main(const char *room, const test_suite *const *suites, unsigned second
   }
   if (total == 0) {
     printf("Bail out! %s: no test's name contains what was asked for\n", room);
-    return 1;
+    return EXIT_USAGE;
   }
   printf("1..%d\n", total);
   CU_set_test_start_handler(on_test_start);

@@ -32,7 +32,8 @@ typedef struct test_suite {
 #define TESTS_END                                                                                  \
   { NULL, NULL }
 
-/* Runs `suites` (ends with NULL) of one room; returns the exit code: 0, or 1 when a test failed.
+/* Runs `suites` (ends with NULL) of one room; returns the exit code: 0, 1 when a test failed,
+ * 2 when no test is called as the arguments say.
  * The whole program is killed after `seconds`, with the running test named. Under a sanitizer or
  * valgrind (environment GMUX_TEST_SLOW=factor) the time is multiplied. */
 int test_main(const char *room, const test_suite *const *suites, unsigned seconds, int argc,
