@@ -231,6 +231,10 @@ static void call_ended(storm_call *c, gmux_call *call, const gmux_status *status
   bool may_be_refused = st.plan.fails_memory || c->may_be_refused;
   ledger_law_of_call(entry, LAW_STREAMS, entry->evidence != GMUX_EVIDENCE_REFUSED || may_be_refused,
                      "call %u: refused by a server whose limit is known", c->id);
+  /* Either side's words: of a message that is corrupt, or marked compressed without being so. */
+  bool is_damaged = status->message && strstr(status->message, "compressed");
+  ledger_law_of_call(entry, LAW_L6, !is_damaged || st.plan.unruly_percent > 0,
+                     "call %u: a message was not understood: %s", c->id, status->message);
 }
 
 /* Nothing more comes, so a handle may go; and what is done to a call that is over must be harmless.
