@@ -1,0 +1,239 @@
+/* gateway.c: nginx, haproxy and nghttpx as processes. */
+#include "tests/net/gateway.h"
+#include "tests/net/kit.h"
+#include <ftw.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+  PATH_BYTES = 256,
+  START_MS = 10000, /* until it listens: far more than it takes */
+  MANY_REQUESTS = 1000000
+};
+
+static char dir[PATH_BYTES];
+
+/* ---- configs ---- */
+
+/* gRPC wants HTTP/2 both ways. The temporary paths are only made, for HTTP/1.1's sake: bodies of
+ * gRPC are passed on as they come. */
+static void write_nginx(FILE *f, const gateway *g) {
+  static const char *const paths[] = {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"};
+  fprintf(f, "daemon off;\nworker_processes 1;\npid %s/pid;\nerror_log %s/log;\n", dir, dir);
+  if (geteuid() == 0) fprintf(f, "user root;\n"); /* who may enter the directory */
+  fprintf(f, "events { worker_connections 512; }\nhttp {\n  access_log off;\n");
+  for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+    fprintf(f, "  %s_temp_path %s/%s;\n", paths[i], dir, paths[i]);
+  fprintf(f, "  upstream servers { server 127.0.0.1:%u; keepalive 8; }\n", g->server_port);
+  fprintf(f, "  server {\n    listen 127.0.0.1:%u http2%s;\n", g->port, g->is_tls ? " ssl" : "");
+  fprintf(f, "    ssl_certificate %s/bundle.pem;\n    ssl_certificate_key %s/bundle.pem;\n", dir,
+          dir);
+  fprintf(f, "    keepalive_timeout %us;\n    keepalive_requests %u;\n", g->idle_s,
+          g->max_requests);
+  fprintf(f, "    client_max_body_size 0;\n");
+  fprintf(f, "    location / { grpc_pass grpc://servers; }\n  }\n}\n");
+}
+
+static void write_haproxy(FILE *f, const gateway *g) {
+  fprintf(f, "global\n  log stderr local0 emerg\n  hard-stop-after 20s\n");
+  fprintf(f, "defaults\n  mode http\n  timeout connect 2s\n  timeout server 60s\n");
+  fprintf(f, "  timeout client 60s\n  timeout http-keep-alive %us\n", g->idle_s);
+  fprintf(f, "frontend clients\n  bind 127.0.0.1:%u ", g->port);
+  if (g->is_tls)
+    fprintf(f, "ssl crt %s/bundle.pem alpn h2\n", dir);
+  else
+    fprintf(f, "proto h2\n");
+  fprintf(f, "  default_backend servers\n");
+  fprintf(f, "backend servers\n  server one 127.0.0.1:%u proto h2\n", g->server_port);
+}
+
+/* By default it may leave a server alone for two minutes that was down. */
+static void write_nghttpx(FILE *f, const gateway *g) {
+  fprintf(f, "frontend=127.0.0.1,%u%s\n", g->port, g->is_tls ? "" : ";no-tls");
+  fprintf(f, "backend=127.0.0.1,%u;;proto=h2\nbackend-max-backoff=1s\n", g->server_port);
+  fprintf(f, "private-key-file=%s/bundle.pem\ncertificate-file=%s/bundle.pem\n", dir, dir);
+  fprintf(f, "no-ocsp=yes\nworkers=1\nerrorlog-file=%s/log\naccesslog-file=/dev/null\n", dir);
+  fprintf(f, "frontend-http2-read-timeout=%us\nfrontend-max-requests=%u\n", g->idle_s,
+          g->max_requests);
+}
+
+/* ---- makes ---- */
+
+static const struct make {
+  const char *name, *program;
+  void (*write_config)(FILE *file, const gateway *g);
+  int reload, leave; /* signals */
+  const char *args[8];
+} makes[GATEWAY_MAKES] = {
+    [GATEWAY_NGINX] = {"nginx",
+                       "/usr/sbin/nginx",
+                       write_nginx,
+                       SIGHUP,
+                       SIGQUIT,
+                       {"-e", "stderr", "-p", dir, "-c"}},
+    [GATEWAY_HAPROXY] =
+        {"haproxy", "/usr/sbin/haproxy", write_haproxy, SIGUSR2, SIGUSR1, {"-W", "-db", "-f"}},
+    [GATEWAY_NGHTTPX] =
+        {"nghttpx", "/usr/sbin/nghttpx", write_nghttpx, SIGHUP, SIGQUIT, {"--conf"}},
+};
+
+const char *gateway_make_str(gateway_make make) {
+  return makes[make].name;
+}
+
+const char *gateway_why_not(gateway_make make) {
+  static char why[64];
+  if (access(makes[make].program, X_OK) == 0) return NULL;
+  snprintf(why, sizeof why, "no %s (./bootstrap --peers)", makes[make].program);
+  return why;
+}
+
+/* ---- around a case ---- */
+
+static const char *path_in_dir(const char *name) {
+  static char path[PATH_BYTES + 32];
+  snprintf(path, sizeof path, "%s/%s", dir, name);
+  return path;
+}
+
+static FILE *create(const char *name) {
+  FILE *file = fopen(path_in_dir(name), "we");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+  return file;
+}
+
+static void write_certificate(void) {
+  FILE *file = create("bundle.pem");
+  fprintf(file, "%s%s", kit_cert_pem(), kit_key_pem());
+  CU_ASSERT_EQUAL(fclose(file), 0);
+}
+
+static struct sockaddr_in loopback(unsigned port) {
+  struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+  a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return a;
+}
+
+/* A socket that is bound and does not listen keeps the kernel from giving the port to somebody
+ * else, and with these options does not keep the gateway from listening there. */
+static void find_port(gateway *g) {
+  struct sockaddr_in a = loopback(0);
+  socklen_t len = sizeof a;
+  g->held = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  CU_ASSERT_FATAL(g->held >= 0);
+  CU_ASSERT_EQUAL(setsockopt(g->held, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)), 0);
+  CU_ASSERT_EQUAL(setsockopt(g->held, SOL_SOCKET, SO_REUSEPORT, &(int){1}, sizeof(int)), 0);
+  CU_ASSERT_EQUAL_FATAL(bind(g->held, (struct sockaddr *)&a, len), 0);
+  CU_ASSERT_EQUAL_FATAL(getsockname(g->held, (struct sockaddr *)&a, &len), 0);
+  g->port = ntohs(a.sin_port);
+}
+
+void gateway_init(gateway *g) {
+  snprintf(dir, sizeof dir, "%s/gateway", kit_dir);
+  CU_ASSERT_EQUAL_FATAL(mkdir(dir, 0700), 0);
+  write_certificate();
+  find_port(g);
+  if (!g->max_requests) g->max_requests = MANY_REQUESTS;
+  FILE *config = create("config");
+  makes[g->make].write_config(config, g);
+  CU_ASSERT_EQUAL(fclose(config), 0);
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where) {
+  (void)info, (void)kind, (void)where;
+  return remove(path);
+}
+
+void gateway_free(gateway *g) {
+  if (g->pid) gateway_terminate(g);
+  while (!gateway_is_gone(g))
+    poll(NULL, 0, 5);
+  close(g->held);
+  CU_ASSERT_EQUAL(nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+/* ---- life ---- */
+
+/* Does not outlive us: SIGTERM, so that it takes its workers along. */
+static _Noreturn void become(const struct make *make) {
+  const char *args[12];
+  char config[PATH_BYTES + 32];
+  int n = 0;
+  snprintf(config, sizeof config, "%s", path_in_dir("config"));
+  args[n++] = make->program;
+  for (const char *const *arg = make->args; *arg; arg++)
+    args[n++] = *arg;
+  args[n++] = config;
+  args[n] = NULL;
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (freopen(path_in_dir("said"), "we", stderr) && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0)
+    execv(args[0], (char *const *)(uintptr_t)args);
+  _exit(127);
+}
+
+void gateway_start(gateway *g) {
+  g->pid = fork();
+  if (g->pid == 0) become(&makes[g->make]);
+  CU_ASSERT_FATAL(g->pid > 0);
+}
+
+bool gateway_is_up(const gateway *g) {
+  struct sockaddr_in a = loopback(g->port);
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  bool is_up = connect(fd, (struct sockaddr *)&a, sizeof a) == 0;
+  close(fd);
+  return is_up;
+}
+
+/* What it has said goes into the test's own report. */
+static void tell(const char *name) {
+  char line[256];
+  FILE *file = fopen(path_in_dir(name), "re");
+  while (file && fgets(line, sizeof line, file))
+    printf("# %s", line);
+  if (file) fclose(file);
+}
+
+void gateway_await(const gateway *g) {
+  for (unsigned ms = 0; ms < kit_ms(START_MS); ms += 5) {
+    if (gateway_is_up(g)) return;
+    poll(NULL, 0, 5);
+  }
+  tell("said");
+  tell("log");
+  CU_FAIL_FATAL("the gateway does not listen");
+}
+
+static void send_signal(const gateway *g, int signal) {
+  CU_ASSERT_EQUAL(kill(g->pid, signal), 0);
+}
+
+void gateway_reload(gateway *g) {
+  send_signal(g, makes[g->make].reload);
+}
+
+void gateway_leave(gateway *g) {
+  send_signal(g, makes[g->make].leave);
+}
+
+void gateway_terminate(gateway *g) {
+  send_signal(g, SIGTERM);
+}
+
+bool gateway_is_gone(gateway *g) {
+  if (g->pid == 0) return true;
+  pid_t pid = waitpid(g->pid, NULL, WNOHANG);
+  if (pid == 0) return false;
+  CU_ASSERT_EQUAL(pid, g->pid);
+  g->pid = 0;
+  return true;
+}
