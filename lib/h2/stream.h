@@ -51,9 +51,10 @@ typedef struct gmux__stream_handlers {
   void (*on_headers)(gmux__stream *stream);
   /* One message, decompressed; borrowed unless taken. Costs one credit. */
   void (*on_message)(gmux__stream *stream, gmux_bytes *message);
-  /* A message cannot be had: too large, corrupt, in an encoding that nobody knows. None follows;
-   * the owner may still answer (gmux__stream_finish), which tells a client more than a reset does.
-   * `why` is borrowed. May be NULL: then the stream is BROKEN and reset. */
+  /* A message cannot be had: too large, corrupt, cut short by the end, in an encoding that nobody
+   * knows. Neither a message nor on_half_close follows; the owner may still answer
+   * (gmux__stream_finish), which tells a client more than a reset does. `why` is borrowed. May be
+   * NULL: then the stream is BROKEN and reset. */
   void (*on_bad_message)(gmux__stream *stream, int error, const char *why);
   /* Server: the client has sent all; comes after the last message. Client: never. May be NULL
    * there. */

@@ -144,6 +144,11 @@ static void check_truncation(gmux__stream *stream) {
   refuse_message(stream, GMUX_ERR_PROTOCOL, "the stream ended in the middle of a message");
 }
 
+/* All that came has been told as messages. */
+static bool is_read_out(const gmux__stream *stream) {
+  return stream->end.how != GMUX__ENDING_BROKEN && !stream->recv.is_bad && !next_input(stream).len;
+}
+
 /* Everything there is credit for has been delivered and nothing waits. */
 static bool is_drained(const gmux__stream *stream) {
   if (stream->h2->config.is_server || stream->end.how != GMUX__ENDING_FINISHED) return true;
@@ -191,8 +196,8 @@ void gmux__stream_deliver(gmux__stream *stream) {
     stream->handlers->on_draining(stream);
   deliver_body(stream);
   if (stream->conn) check_truncation(stream);
-  if (stream->end.how != GMUX__ENDING_BROKEN && !next_input(stream).len &&
-      take_event(stream, &stream->has_half_close_event) && stream->handlers->on_half_close)
+  if (is_read_out(stream) && take_event(stream, &stream->has_half_close_event) &&
+      stream->handlers->on_half_close)
     stream->handlers->on_half_close(stream);
   if (stream->conn) deliver_closed(stream);
   if (stream->conn) gmux__stream_keep_pieces(stream);

@@ -683,6 +683,27 @@ static void a_bad_message_is_told_once_whatever_credit_is_granted(void) {
   sim_run(pair_sim);
 }
 
+static void a_message_cut_short_by_the_end_is_bad_and_told_once(void) {
+  rawpeer *p = pair_ready_server();
+  raw_request(p, 1, 0);
+  sim_run(pair_sim);
+  party *s = last_party(&server);
+  gmux__stream_handlers handlers = *s->stream.handlers;
+  handlers.on_bad_message = on_bad_message;
+  s->stream.handlers = &handlers;
+  bad_messages = 0;
+  rawpeer_data(p, 1, RAW_END_STREAM, "\0\0\0\0\5he", 7, 0);
+  sim_run(pair_sim);
+  CU_ASSERT_EQUAL(bad_messages, 1);
+  gmux__stream_credit(&s->stream, 1);
+  sim_run(pair_sim);
+  CU_ASSERT_EQUAL(bad_messages, 1);
+  ASSERT_LOG(s, "H");            /* no half-close, which would say that all has come */
+  CU_ASSERT_FALSE(s->is_closed); /* it may still be answered */
+  gmux__stream_reset(&s->stream, 8);
+  sim_run(pair_sim);
+}
+
 /* A field that nghttp2 cannot send: it stops at 64 KiB a block. */
 static const uint8_t huge_value[70000] = {[0 ... 69999] = 'v'};
 
@@ -775,6 +796,7 @@ static const test_case cases[] = {
     TEST(works_when_a_write_takes_one_byte),
     TEST(a_peer_that_does_not_read_stops_the_writer),
     TEST(a_bad_message_is_told_once_whatever_credit_is_granted),
+    TEST(a_message_cut_short_by_the_end_is_bad_and_told_once),
     TEST(a_request_too_large_for_http2_leaves_nothing_on_the_wire),
     TEST(trailers_too_large_for_http2_end_their_stream),
     TEST(a_peer_that_makes_us_answer_and_does_not_read_is_cut_off),
