@@ -423,6 +423,14 @@ int gmux__session_callbacks_new(nghttp2_session_callbacks **out) {
   return 0;
 }
 
+/* nghttp2 ends a connection when more frames than this continue a header block (8, if it is not
+ * told). It counts each read of a frame's head, of which a slow network makes one a byte; and a
+ * block as large as we have announced must fit. */
+static size_t continuations_max(const gmux__h2_config *config) {
+  enum { USUAL = 8, HEAD_BYTES = 9, FRAME_BYTES = 16384 };
+  return HEAD_BYTES * (USUAL + config->max_header_bytes / FRAME_BYTES);
+}
+
 int gmux__session_option_new(nghttp2_option **out, const gmux__h2_config *config) {
   nghttp2_option *o;
   if (nghttp2_option_new(&o)) return gmux__fail_code(GMUX_ERR_NOMEM);
@@ -431,6 +439,7 @@ int gmux__session_option_new(nghttp2_option **out, const gmux__h2_config *config
   /* Its bucket counts every RST_STREAM of a client, by the clock of the machine: gRPC's cancels
    * would empty it. Ours is in lib/policy/abuse.h. */
   nghttp2_option_set_stream_reset_rate_limit(o, UINT64_MAX, UINT64_MAX);
+  nghttp2_option_set_max_continuations(o, continuations_max(config));
   /* Our own slots are the limit; nghttp2 must not queue behind a lower one of its own before
    * SETTINGS. */
   if (!config->is_server) nghttp2_option_set_peer_max_concurrent_streams(o, config->max_streams);

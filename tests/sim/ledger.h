@@ -156,6 +156,7 @@ struct ledger_channel {
     uint64_t attempts;  /* of calls, when it began */
     uint64_t beside_ns; /* when one began beside a connection that was lost in the same turn */
     bool is_alone;      /* there was no connection then */
+    bool is_rotated;    /* since the last one began: the next has been asked for */
   } dials;
   ledger_pool pool;
   ledger_upkeep upkeep;

@@ -241,15 +241,18 @@ static bool began_beside(ledger_channel *ch, const ledger_dials *now, uint64_t n
 }
 
 /* While its loop was stopped the application may have asked for it, any time since the last look.
- */
+ * And an attempt that it asked for (gmux_channel_rotate) replaces a connection that is well, which
+ * can be lost in the same turn. */
 static void attempt_begins(ledger_channel *ch, const ledger_dials *now, uint64_t now_ns) {
   bool was_stopped = ledger_due(0) > ch->dials.looked_ns;
   if (is_forgiven(ch)) ch->dials.failures = ch->dials.useless = 0;
   if (ch->dials.failures > 0) law_of_backoff(ch, ch->dials.failures, "failure", now_ns);
-  if (ch->dials.useless > 0 && now->connections == 0 && !began_beside(ch, now, now_ns))
+  if (ch->dials.useless > 0 && now->connections == 0 && !ch->dials.is_rotated &&
+      !began_beside(ch, now, now_ns))
     law_of_backoff(ch, ch->dials.useless, "of no use, as", now_ns);
   ch->dials.at_ns = was_stopped ? ch->dials.looked_ns : now_ns;
   ch->dials.useless = 0;
+  ch->dials.is_rotated = false;
   ch->dials.attempts = now->attempts;
   ch->dials.is_alone = now->connections == 0;
 }

@@ -411,7 +411,12 @@ static void dials_is_broken_by_a_redial_at_once_after_a_connection_of_no_use(voi
   a_connection_comes();
   it_is_lost();
   CU_ASSERT_EQUAL(broken_in_all(), 0);
-  attempt_at(802);
+  channel.dials.is_rotated = true;
+  attempt_at(802); /* it was asked for before that was lost */
+  a_connection_comes();
+  it_is_lost();
+  CU_ASSERT_EQUAL(broken_in_all(), 0);
+  attempt_at(803);
   CU_ASSERT_TRUE(is_broken(LAW_DIALS));
 }
 

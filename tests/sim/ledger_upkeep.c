@@ -32,6 +32,7 @@ void ledger_channel_pause(ledger_channel *ch, bool is_paused) {
 
 /* Connections that are made by a loop that has not heard of it yet need not go. */
 void ledger_channel_rotate(ledger_channel *ch) {
+  ch->dials.is_rotated = true;
   ch->upkeep.rotated_ns = gmux__loop_now(ch->channel->loop);
 }
 

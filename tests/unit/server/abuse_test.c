@@ -250,7 +250,7 @@ static void a_block_in_too_many_frames_ends_the_connection(void) {
   rawbuf block = {0};
   rawbuf_field(&block, ":method", "POST");
   rawpeer_frame(kit.peer, RAW_HEADERS, 0, 1, block.data, block.len);
-  for (int i = 0; i < 20; i++)
+  for (int i = 0; i < 100; i++)
     rawpeer_frame(kit.peer, RAW_CONTINUATION, 0, 1, NULL, 0);
   kit_run();
   rawbuf_deinit(&block);
