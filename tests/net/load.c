@@ -9,7 +9,7 @@
 #include <time.h>
 
 enum {
-  CALLS_MAX = 100000, /* more than any test makes */
+  CALLS_MAX = 1000000, /* more than any test makes */
   STREAM_MESSAGES = 3,
   TICK_MS = 10,     /* how often it is looked whether what is awaited is so */
   REST_MS = 50,     /* of lanes whose call was refused, lest they turn idly: at most so long */

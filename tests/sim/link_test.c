@@ -150,7 +150,10 @@ static char told[9];
 static void note_who(void *owner, unsigned events) {
   (void)events;
   side *x = owner;
-  strncat(told, x->data, 1);
+  size_t len = strlen(told);
+  CU_ASSERT_FATAL(len < sizeof told - 1);
+  told[len] = x->data[0];
+  told[len + 1] = '\0';
   gmux__transport_want(x->transport, 0);
 }
 

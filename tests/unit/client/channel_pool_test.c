@@ -230,8 +230,11 @@ static void a_thread_that_waits_for_warmth_in_vain_learns_why(void) {
   sim_net_refuse(w_sim, &w_address, true);
   w_open();
   thread_start(serve_nothing, 0);
-  CU_ASSERT_EQUAL(gmux_channel_warm_wait(w_channel, 20), GMUX_ERR_TIMEOUT);
-  ASSERT_HAS(gmux_last_error(), "connection refused");
+  int error; /* a busy machine may not have dialed yet when the first wait is over */
+  do {
+    error = gmux_channel_warm_wait(w_channel, 20);
+  } while (error == GMUX_ERR_TIMEOUT && !strstr(gmux_last_error(), "connection refused"));
+  CU_ASSERT_EQUAL(error, GMUX_ERR_TIMEOUT);
   thread_stop();
   CU_ASSERT_EQUAL(gmux_channel_warm_wait(w_channel, 0), GMUX_ERR_DEADLOCK);
   ASSERT_HAS(gmux_last_error(), "gmux_channel_warm_wait");
