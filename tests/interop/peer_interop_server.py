@@ -8,7 +8,6 @@ import argparse
 import concurrent.futures
 import os
 import signal
-import threading
 import time
 
 import empty_pb2
@@ -140,6 +139,8 @@ def main():
     parser.add_argument("--max_concurrent_streams_limit", type=int)
     args = parser.parse_args()
 
+    # Blocked in all threads, so that it waits for sigwait, whichever thread it meets.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     options = [("grpc.so_reuseport", 0)]
     if args.max_concurrent_streams_limit:
         options.append(("grpc.max_concurrent_streams", args.max_concurrent_streams_limit))
@@ -152,11 +153,9 @@ def main():
         port = server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
     else:
         port = server.add_insecure_port(address)
-    over = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: over.set())
     server.start()
     print(f"port: {port}", flush=True)
-    over.wait()
+    signal.sigwait({signal.SIGTERM})
     server.stop(grace=2).wait()
 
 

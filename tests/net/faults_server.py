@@ -8,7 +8,6 @@ import concurrent.futures
 import os
 import signal
 import sys
-import threading
 import time
 
 import grpc
@@ -20,7 +19,6 @@ DRAIN_S = 5
 FOREIGN = 0xFFFFFFFF
 
 log = None
-ended = threading.Event()
 
 
 def message_of(number):
@@ -88,7 +86,9 @@ def main():
     if len(sys.argv) not in (3, 5):
         sys.exit("usage: faults_server.py ADDRESS LOG [CERTIFICATE KEY]")
     log = os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND)
-    signal.signal(signal.SIGTERM, lambda signo, frame: ended.set())
+    # Blocked in all threads, so that only sigwait takes it: a handler would run when the main thread
+    # comes to it, which it does not while it waits and the signal has met another thread.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     pool = concurrent.futures.ThreadPoolExecutor(max_workers=64)
     options = [("grpc.so_reuseport", 0), ("grpc.max_concurrent_streams", 100)]
     server = grpc.server(pool, handlers=[Faults()], options=options)
@@ -97,7 +97,7 @@ def main():
         time.sleep(0.005)
     server.start()
     os.write(sys.stdout.fileno(), b"port: %d\n" % port)  # in one write, whatever is buffered
-    ended.wait()
+    signal.sigwait({signal.SIGTERM})
     server.stop(grace=DRAIN_S).wait()
 
 
