@@ -354,8 +354,9 @@ int gmux__call_start(gmux_call **out, const gmux__call_setup *setup) {
   gmux__op op = {.kind = GMUX__OP_START};
   if (setup->request) error = call_set_request(call, &op, setup->request);
   if (!error && out) gmux__exchange_hold(&call->exchange); /* the application's */
+  bool has_message = call->starts_with_message; /* once it is posted the loop may end and free it */
   if (!error) error = gmux__exchange_do(&call->exchange, &op);
-  if (call->starts_with_message) gmux__exchange_encoded(&op, setup->request, error);
+  if (has_message) gmux__exchange_encoded(&op, setup->request, error);
   if (error) {
     call_discard(call);
     return error;

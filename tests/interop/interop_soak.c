@@ -189,13 +189,13 @@ static bool crowd_run(interop_client *client, gmux_bytes request) {
   if (gmux_method_new(&s.method, INTEROP_SERVICE "UnaryCall", GMUX_UNARY, 0))
     return interop_fail(client, "%s", gmux_last_error());
   sem_init(&c.done, 0, 0);
-  s.error = gmux_loop_post(client->loop, crowd_go, &s);
-  bool is_posted = s.error == 0;
-  while (is_posted && sem_wait(&c.done)) /* a signal may interrupt it */
+  int error = gmux_loop_post(client->loop, crowd_go, &s);
+  while (!error && sem_wait(&c.done)) /* a signal may interrupt it */
     continue;
+  if (!error) error = s.error;
   sem_destroy(&c.done);
   gmux_method_free(s.method);
-  if (s.error) return interop_fail(client, "start: %s", gmux_strerror(s.error));
+  if (error) return interop_fail(client, "start: %s", gmux_strerror(error));
   return c.failed == 0 || interop_fail(client, "%d calls failed: %s", c.failed, c.why);
 }
 
