@@ -68,6 +68,9 @@ static uint32_t scope_parse(const char *zone) {
   char *end;
   unsigned long index = strtoul(zone, &end, 10);
   if (zone[0] >= '0' && zone[0] <= '9' && !*end) return index <= UINT32_MAX ? (uint32_t)index : 0;
+  /* Behind a colon Linux ignores whatever there is; and a host goes into logs. */
+  for (const char *c = zone; *c; c++)
+    if (*c <= 0x20 || *c >= 0x7f || strchr(":/,\"\\@", *c)) return 0;
   return if_nametoindex(zone);
 }
 
