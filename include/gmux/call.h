@@ -192,7 +192,9 @@ GMUX_API int gmux_call_write(gmux_call *call, gmux_bytes *message);
 GMUX_API void gmux_call_set_message_compression(gmux_call *call, bool is_wanted);
 
 /* Whether the message that on_message is told of came compressed; when the whole reply is told of
- * at the end, that one. Loop's thread only. */
+ * at the end, that one. Loop's thread only. In the blocking form: the message that
+ * gmux_call_read_wait gave last, also when others have come since, until the next is read; false
+ * before the first. Of the thread that reads. */
 GMUX_API bool gmux_call_was_compressed(const gmux_call *call);
 
 /* No more messages will be written; allowed while the queue is full. A client-streaming or

@@ -292,7 +292,8 @@ GMUX_API int gmux_server_call_send_headers(gmux_server_call *call, const gmux_me
 GMUX_API int gmux_server_call_set_compression(gmux_server_call *call, const char *name);
 /* As gmux_call_set_message_compression. */
 GMUX_API void gmux_server_call_set_message_compression(gmux_server_call *call, bool is_wanted);
-/* As gmux_call_was_compressed: the message that on_message, or the unary function, is told of. */
+/* As gmux_call_was_compressed: the message that on_message, or the unary function, is told of; in
+ * the blocking form the one that gmux_server_call_read_wait gave last. */
 GMUX_API bool gmux_server_call_was_compressed(const gmux_server_call *call);
 
 /* As gmux_call_write; GMUX_ERR_STATE also for a second message of a unary or client-streaming

@@ -134,7 +134,7 @@ static void attempt_on_message(gmux__stream *stream, gmux_bytes *message) {
     if (call->handlers->on_message) call->handlers->on_message(call, message, call->user_data);
     return;
   }
-  if (gmux__mailbox_put(call->exchange.box, message))
+  if (gmux__mailbox_put(call->exchange.box, message, stream->recv.was_compressed))
     gmux__call_fail(call, GMUX_RESOURCE_EXHAUSTED, "out of memory for a message");
 }
 
@@ -154,7 +154,7 @@ static void attempt_on_answered(gmux__stream *stream) {
 static void attempt_post_reply(gmux_call *call, gmux__result *result) {
   gmux__mailbox *box = call->exchange.box;
   if (!box || result->code != GMUX_OK || !gmux__method_receives_one(call->method)) return;
-  if (gmux__mailbox_put(box, &call->loop_only.reply))
+  if (gmux__mailbox_put(box, &call->loop_only.reply, call->loop_only.stream.recv.was_compressed))
     gmux__result_set(result, GMUX_RESOURCE_EXHAUSTED, "out of memory for the reply");
 }
 

@@ -98,7 +98,7 @@ gmux_status gmux_call_unary_wait(gmux_channel *channel, gmux_method *method,
   if (error) return status_of_error(error);
   gmux_status status = gmux_call_end_wait(call, NULL);
   /* There is one with OK: nothing to wait for, and nothing to grant. */
-  if (status.code == GMUX_OK) gmux__mailbox_get(call->exchange.box, reply);
+  if (status.code == GMUX_OK) gmux__mailbox_get(call->exchange.box, reply, NULL);
   gmux_call_free(call);
   return status;
 }

@@ -128,7 +128,9 @@ void gmux_call_set_message_compression(gmux_call *call, bool is_wanted) {
 }
 
 bool gmux_call_was_compressed(const gmux_call *call) {
-  return call && call->loop_only.stream.recv.was_compressed;
+  if (!call) return false;
+  return call->exchange.box ? atomic_load(&call->exchange.shared.was_compressed)
+                            : call->loop_only.stream.recv.was_compressed;
 }
 
 int gmux_call_half_close(gmux_call *call) {

@@ -76,6 +76,7 @@ struct gmux__exchange {
     atomic_uint encoding;    /* of what is written: a gmux__encoding, and whether it may change */
     atomic_bool is_plain;    /* messages are not compressed now */
     atomic_uint owed_credit; /* blocking form: messages read and not yet granted again */
+    atomic_bool was_compressed; /* blocking form: the message read last */
   } shared;
 };
 

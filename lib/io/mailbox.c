@@ -10,6 +10,7 @@ typedef struct letter letter;
 struct letter {
   letter *next;
   gmux_bytes message;
+  bool mark;
 };
 
 struct gmux__mailbox {
@@ -65,7 +66,7 @@ void gmux__mailbox_free(gmux__mailbox *box) {
 
 /* ---- the loop's side ---- */
 
-int gmux__mailbox_put(gmux__mailbox *box, gmux_bytes *message) {
+int gmux__mailbox_put(gmux__mailbox *box, gmux_bytes *message, bool mark) {
   letter *l = gmux__calloc(1, sizeof *l);
   if (!l) return gmux__fail_code(GMUX_ERR_NOMEM);
   int rv = gmux_bytes_take(&l->message, message);
@@ -73,6 +74,7 @@ int gmux__mailbox_put(gmux__mailbox *box, gmux_bytes *message) {
     gmux__free(l);
     return rv;
   }
+  l->mark = mark;
   pthread_mutex_lock(&box->mutex);
   *box->end = l;
   box->end = &l->next;
@@ -104,7 +106,7 @@ static letter *mailbox_shift(gmux__mailbox *box) {
   return l;
 }
 
-int gmux__mailbox_get(gmux__mailbox *box, gmux_bytes *out) {
+int gmux__mailbox_get(gmux__mailbox *box, gmux_bytes *out, bool *mark) {
   pthread_mutex_lock(&box->mutex);
   while (!box->first && !(box->flags & GMUX__BOX_NO_MORE))
     pthread_cond_wait(&box->cond, &box->mutex);
@@ -112,6 +114,7 @@ int gmux__mailbox_get(gmux__mailbox *box, gmux_bytes *out) {
   pthread_mutex_unlock(&box->mutex);
   if (!l) return gmux__fail_code(GMUX_ERR_EOF);
   *out = l->message;
+  if (mark) *mark = l->mark;
   gmux__free(l);
   return 0;
 }

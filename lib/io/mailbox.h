@@ -21,8 +21,9 @@ void gmux__mailbox_free(gmux__mailbox *box); /* releases what was not read; take
 
 /* ---- the loop's side ---- */
 
-/* Owned bytes move in (borrowed ones are copied). GMUX_ERR_NOMEM: nothing moved. */
-int gmux__mailbox_put(gmux__mailbox *box, gmux_bytes *message);
+/* Owned bytes move in (borrowed ones are copied), with one thing to be known about them: `mark`
+ * means what both sides say it does. GMUX_ERR_NOMEM: nothing moved. */
+int gmux__mailbox_put(gmux__mailbox *box, gmux_bytes *message, bool mark);
 void gmux__mailbox_set(gmux__mailbox *box, unsigned flags); /* raises them and wakes who waits */
 void gmux__mailbox_clear(gmux__mailbox *box, unsigned flags);
 
@@ -38,9 +39,9 @@ enum {
   GMUX__BOX_NO_WRITES = 32 /* there will never be room again; never lowered */
 };
 
-/* Waits for a message. 0: *out is owned by the caller; GMUX_ERR_EOF: none left and NO_MORE is up.
- */
-int gmux__mailbox_get(gmux__mailbox *box, gmux_bytes *out);
+/* Waits for a message. 0: *out is owned by the caller, *mark (may be NULL) is what it was put in
+ * with; GMUX_ERR_EOF: none left and NO_MORE is up. */
+int gmux__mailbox_get(gmux__mailbox *box, gmux_bytes *out, bool *mark);
 /* Waits until one of `flags` is up; returns all flags that then are. timeout_ms < 0: for ever; 0:
  * only looks. Returns 0 when the time ran out. */
 unsigned gmux__mailbox_wait(gmux__mailbox *box, unsigned flags, int64_t timeout_ms);

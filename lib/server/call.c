@@ -169,7 +169,8 @@ static int call_keep_request(gmux_server_call *call, gmux_bytes *message) {
 /* To whoever wants it: the blocking reader, the unary function, or the handlers. */
 static int call_take_message(gmux_server_call *call, gmux_bytes *message) {
   const gmux__method *method = call->method;
-  if (call->exchange.box) return gmux__mailbox_put(call->exchange.box, message);
+  if (call->exchange.box)
+    return gmux__mailbox_put(call->exchange.box, message, call->loop.stream.recv.was_compressed);
   if (method->unary) return call_keep_request(call, message);
   if (method->handlers->on_message) method->handlers->on_message(call, message, method->user_data);
   return 0;

@@ -157,7 +157,9 @@ void gmux_server_call_set_message_compression(gmux_server_call *call, bool is_wa
 }
 
 bool gmux_server_call_was_compressed(const gmux_server_call *call) {
-  return call && call->loop.stream.recv.was_compressed;
+  if (!call) return false;
+  return call->exchange.box ? atomic_load(&call->exchange.shared.was_compressed)
+                            : call->loop.stream.recv.was_compressed;
 }
 
 int gmux_server_call_request(gmux_server_call *call, uint32_t count) {

@@ -55,13 +55,21 @@ static bool is_sent(rawpeer *p, uint32_t stream, gmux__encoding encoding, const 
   return len >= 5 && came_as(body, 0, encoding, text) == len;
 }
 
-static void answer(rawpeer *p, const char *encoding, const void *data, size_t len) {
+static void answer_headers(rawpeer *p, const char *encoding) {
   const char *pairs[] = {":status", "200", "content-type", "application/grpc", "grpc-encoding",
                          encoding,  NULL};
-  uint8_t framed[200] = {1, 0, 0, 0, (uint8_t)len};
-  memcpy(framed + 5, data, len);
   rawpeer_headers(p, 1, RAW_END_HEADERS, pairs);
+}
+
+static void answer_message(rawpeer *p, bool is_compressed, const void *data, size_t len) {
+  uint8_t framed[200] = {is_compressed, 0, 0, 0, (uint8_t)len};
+  memcpy(framed + 5, data, len);
   rawpeer_data(p, 1, 0, framed, len + 5, 0);
+}
+
+static void answer(rawpeer *p, const char *encoding, const void *data, size_t len) {
+  answer_headers(p, encoding);
+  answer_message(p, true, data, len);
   w_trailers(p, 1, "0", NULL);
   w_run();
 }
@@ -215,6 +223,55 @@ static void a_registered_encoding_is_understood(void) {
   CU_ASSERT_TRUE(was_compressed);
 }
 
+/* The test as the thread that reads. */
+static gmux_call *blocking(gmux_method_kind kind) {
+  sim_set_outside(w_loop, true);
+  gmux_call *call;
+  CU_ASSERT_EQUAL_FATAL(gmux_call_start(&call, w_channel, w_methods[kind], NULL, NULL, NULL), 0);
+  gmux_bytes request = gmux_bytes_borrow("hello", 5);
+  CU_ASSERT_EQUAL(gmux_call_write_wait(call, &request), 0);
+  w_run();
+  return call;
+}
+
+static void read_is(gmux_call *call, const char *text) {
+  gmux_bytes got;
+  CU_ASSERT_EQUAL_FATAL(gmux_call_read_wait(call, &got), 0);
+  CU_ASSERT_TRUE(got.len == strlen(text) && memcmp(got.data, text, got.len) == 0);
+  gmux_bytes_release(&got);
+}
+
+static void let_go(gmux_call *call) {
+  gmux_call_free(call);
+  w_run();
+  sim_set_outside(w_loop, false);
+}
+
+static void a_reader_is_told_of_the_message_that_it_read_last(void) {
+  rawpeer *p = connected(NULL);
+  gmux_call *call = blocking(GMUX_SERVER_STREAMING);
+  answer_headers(p, "twin");
+  answer_message(p, true, "abc", 3);
+  answer_message(p, false, "plain", 5);
+  w_run();
+  CU_ASSERT_FALSE(gmux_call_was_compressed(call)); /* none has been read */
+  read_is(call, "aabbcc");
+  w_run(); /* the credit that the read has granted brings the next one */
+  CU_ASSERT_TRUE(gmux_call_was_compressed(call));
+  read_is(call, "plain");
+  CU_ASSERT_FALSE(gmux_call_was_compressed(call));
+  let_go(call);
+}
+
+static void a_reader_is_told_of_a_whole_reply(void) {
+  rawpeer *p = connected(NULL);
+  gmux_call *call = blocking(GMUX_UNARY);
+  answer(p, "twin", "abc", 3);
+  read_is(call, "aabbcc");
+  CU_ASSERT_TRUE(gmux_call_was_compressed(call));
+  let_go(call);
+}
+
 static void an_unknown_or_corrupt_answer_is_internal(void) {
   static const struct {
     const char *encoding, *data;
@@ -297,6 +354,8 @@ static const test_case cases[] = {
     TEST(what_is_sent_again_is_as_compressed_as_before),
     TEST(a_full_queue_is_told_when_it_has_room),
     TEST(a_registered_encoding_is_understood),
+    TEST(a_reader_is_told_of_the_message_that_it_read_last),
+    TEST(a_reader_is_told_of_a_whole_reply),
     TEST(an_unknown_or_corrupt_answer_is_internal),
     TEST(a_bomb_is_stopped_at_the_limit),
     TEST(each_allocation_of_a_write_may_fail),

@@ -18,12 +18,12 @@ static void teardown(void) {
 
 static int put(const char *text) {
   gmux_bytes message = gmux_bytes_borrow(text, strlen(text));
-  return gmux__mailbox_put(box, &message);
+  return gmux__mailbox_put(box, &message, false);
 }
 
 static void expect_get(const char *text) {
   gmux_bytes got = {.data = NULL};
-  CU_ASSERT_EQUAL(gmux__mailbox_get(box, &got), 0);
+  CU_ASSERT_EQUAL(gmux__mailbox_get(box, &got, NULL), 0);
   CU_ASSERT_EQUAL(got.len, strlen(text));
   CU_ASSERT_TRUE(got.len == strlen(text) && memcmp(got.data, text, got.len) == 0);
   gmux_bytes_release(&got);
@@ -38,13 +38,26 @@ static void messages_come_out_in_order(void) {
   expect_get("three");
 }
 
+static void a_mark_comes_out_with_its_message(void) {
+  gmux_bytes plain = gmux_bytes_borrow("plain", 5), marked = gmux_bytes_borrow("marked", 6), got;
+  CU_ASSERT_EQUAL(gmux__mailbox_put(box, &marked, true), 0);
+  CU_ASSERT_EQUAL(gmux__mailbox_put(box, &plain, false), 0);
+  bool mark = false;
+  CU_ASSERT_EQUAL(gmux__mailbox_get(box, &got, &mark), 0);
+  CU_ASSERT_TRUE(mark);
+  gmux_bytes_release(&got);
+  CU_ASSERT_EQUAL(gmux__mailbox_get(box, &got, &mark), 0);
+  CU_ASSERT_FALSE(mark);
+  gmux_bytes_release(&got);
+}
+
 static void no_more_comes_behind_the_last_message(void) {
   put("last");
   gmux__mailbox_set(box, GMUX__BOX_NO_MORE);
   expect_get("last");
   gmux_bytes got;
-  CU_ASSERT_EQUAL(gmux__mailbox_get(box, &got), GMUX_ERR_EOF);
-  CU_ASSERT_EQUAL(gmux__mailbox_get(box, &got), GMUX_ERR_EOF);
+  CU_ASSERT_EQUAL(gmux__mailbox_get(box, &got, NULL), GMUX_ERR_EOF);
+  CU_ASSERT_EQUAL(gmux__mailbox_get(box, &got, NULL), GMUX_ERR_EOF);
 }
 
 static int releases;
@@ -58,7 +71,7 @@ static void owned_bytes_move_in_and_unread_ones_are_released(void) {
   static const char text[] = "text";
   gmux_bytes message = gmux_bytes_wrap(text, 4, count_release, NULL);
   releases = 0;
-  CU_ASSERT_EQUAL(gmux__mailbox_put(box, &message), 0);
+  CU_ASSERT_EQUAL(gmux__mailbox_put(box, &message, false), 0);
   CU_ASSERT_PTR_NULL(message.release); /* the caller's is empty */
   CU_ASSERT_EQUAL(releases, 0);
   teardown();
@@ -71,7 +84,7 @@ static void without_memory_nothing_moves(void) {
   gmux_bytes message = gmux_bytes_wrap(text, 4, count_release, NULL);
   releases = 0;
   test_alloc_fail_at(1);
-  CU_ASSERT_EQUAL(gmux__mailbox_put(box, &message), GMUX_ERR_NOMEM);
+  CU_ASSERT_EQUAL(gmux__mailbox_put(box, &message, false), GMUX_ERR_NOMEM);
   CU_ASSERT_EQUAL(message.len, 4);
   gmux_bytes_release(&message);
   CU_ASSERT_EQUAL(releases, 1);
@@ -113,7 +126,7 @@ static void *put_many(void *arg) {
   (void)arg;
   for (uint32_t i = 0; i < MANY; i++) {
     gmux_bytes message = gmux_bytes_borrow(&i, sizeof i);
-    if (gmux__mailbox_put(box, &message)) return NULL;
+    if (gmux__mailbox_put(box, &message, false)) return NULL;
   }
   gmux__mailbox_set(box, GMUX__BOX_NO_MORE);
   return NULL;
@@ -124,7 +137,7 @@ static void a_reader_waits_for_a_writer(void) {
   CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, put_many, NULL), 0);
   uint32_t expected = 0, wrong = 0;
   gmux_bytes got;
-  while (gmux__mailbox_get(box, &got) == 0) {
+  while (gmux__mailbox_get(box, &got, NULL) == 0) {
     if (got.len != sizeof expected || memcmp(got.data, &expected, sizeof expected) != 0) wrong++;
     expected++;
     gmux_bytes_release(&got);
@@ -160,6 +173,7 @@ static void a_wait_is_woken_by_its_flag(void) {
 
 static const test_case cases[] = {
     TEST(messages_come_out_in_order),
+    TEST(a_mark_comes_out_with_its_message),
     TEST(no_more_comes_behind_the_last_message),
     TEST(owned_bytes_move_in_and_unread_ones_are_released),
     TEST(without_memory_nothing_moves),

@@ -201,6 +201,44 @@ static void a_registered_encoding_is_understood(void) {
   CU_ASSERT_FALSE(plan.was_compressed);
 }
 
+static gmux_server_call *kept;
+
+static void act_blocking(int event, gmux_server_call *call, gmux_bytes *message) {
+  (void)message;
+  if (event != SAW_CALL) return;
+  CU_ASSERT_EQUAL(gmux_server_call_set_blocking(call), 0);
+  kept = gmux_server_call_ref(call);
+}
+
+static void read_is(const char *text) {
+  gmux_bytes got;
+  CU_ASSERT_EQUAL_FATAL(gmux_server_call_read_wait(kept, &got), 0);
+  CU_ASSERT_TRUE(got.len == strlen(text) && memcmp(got.data, text, got.len) == 0);
+  gmux_bytes_release(&got);
+}
+
+static void a_reader_is_told_of_the_message_that_it_read_last(void) {
+  static const char *const twin[] = {"grpc-encoding", "twin", NULL};
+  static const uint8_t compressed[] = {1, 0, 0, 0, 3, 'a', 'b', 'c'};
+  kit.act = act_blocking;
+  serve(NULL);
+  kit_request(1, "/t.S/Bidi", false, twin);
+  rawpeer_data(kit.peer, 1, 0, compressed, sizeof compressed, 0);
+  kit_message(1, "plain", true);
+  kit_run();
+  sim_set_outside(kit.loop, true);
+  CU_ASSERT_FALSE(gmux_server_call_was_compressed(kept)); /* none has been read */
+  read_is("aabbcc");
+  kit_run(); /* the credit that the read has granted brings the next one */
+  CU_ASSERT_TRUE(gmux_server_call_was_compressed(kept));
+  read_is("plain");
+  CU_ASSERT_FALSE(gmux_server_call_was_compressed(kept));
+  gmux_server_call_finish(kept, NULL, NULL);
+  gmux_server_call_unref(kept);
+  kit_run();
+  sim_set_outside(kit.loop, false);
+}
+
 static void an_unknown_encoding_is_unimplemented_and_told_what_there_is(void) {
   static const char *const br[] = {"grpc-encoding", "br", NULL};
   serve(NULL);
@@ -300,6 +338,7 @@ static const test_case cases[] = {
     TEST(what_would_not_get_shorter_goes_as_it_is),
     TEST(a_reply_from_another_thread_says_what_its_headers_say),
     TEST(a_registered_encoding_is_understood),
+    TEST(a_reader_is_told_of_the_message_that_it_read_last),
     TEST(an_unknown_encoding_is_unimplemented_and_told_what_there_is),
     TEST(what_is_compressed_without_saying_how_is_internal),
     TEST(corrupt_messages_and_bombs_have_their_codes),
