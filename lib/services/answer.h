@@ -1,0 +1,15 @@
+/* answer.h: how the services of this room answer a call. */
+#ifndef GMUX__SERVICES_ANSWER_H
+#define GMUX__SERVICES_ANSWER_H
+
+#include "lib/wire/pb.h"
+#include <gmux/server.h>
+
+/* One message and OK. The writer is empty afterwards. Out of memory: RESOURCE_EXHAUSTED. */
+void gmux__services_reply(gmux_server_call *call, gmux__pb_writer *w);
+/* One message of a stream; what gmux_server_call_write says. The writer is empty afterwards. */
+int gmux__services_write(gmux_server_call *call, gmux__pb_writer *w);
+/* `text` may be NULL. Out of memory for the text: the code alone. */
+void gmux__services_fail(gmux_server_call *call, gmux_code code, const char *text);
+
+#endif
