@@ -69,8 +69,9 @@ typedef struct gmux_channel_options {
   /* Metadata accepted with a reply, bytes as RFC 9113 section 6.5.2 counts them; announced to the
    * server. Default 8192, 1024..1048576. */
   uint32_t max_recv_metadata_bytes;
-  /* What a call queues before write says "full" (gmux_call_write). Default 65536, 1024..2^30.
-   * Larger: fewer on_writable; smaller: less memory per slow call. */
+  /* What a call queues before write says "full" (gmux_call_write); each message counts 133 bytes
+   * beside its own, for what it costs while it waits. Default 65536, 1024..2^30. Larger: fewer
+   * on_writable; smaller: less memory per slow call. */
   uint32_t write_queue_bytes;
   /* How much of one stream's data the peer may send before the application has taken it. Default
    * 262144, 65535..2^31-1. Larger for fat or far connections: throughput of one stream is at most

@@ -42,7 +42,7 @@ typedef struct gmux_server_options {
   uint32_t max_send_message_bytes;  /* default 2^31-1 */
   uint32_t max_recv_metadata_bytes; /* default 8192, 1024..1048576; over it: HTTP 431 and
                                        RESOURCE_EXHAUSTED */
-  uint32_t write_queue_bytes;       /* default 65536, 1024..2^30 */
+  uint32_t write_queue_bytes;       /* default 65536, 1024..2^30; counted as in channel.h */
   uint32_t stream_window_bytes;     /* default 262144, 65535..2^31-1 */
   uint32_t connection_window_bytes; /* default 4194304, 65535..2^31-1 */
   /* Calls at once on one connection: announced, and enforced with REFUSED_STREAM. Default

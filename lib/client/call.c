@@ -337,7 +337,7 @@ static int call_set_request(gmux_call *call, gmux__op *op, const gmux_bytes *req
   int error = gmux__exchange_encode(&call->exchange, op, request);
   if (error) return error;
   call->starts_with_message = true;
-  atomic_store(&call->exchange.shared.queued_bytes, op->message.len ? op->message.len : 1);
+  atomic_store(&call->exchange.shared.queued_bytes, gmux__exchange_cost(op->message.len));
   atomic_store(&call->exchange.shared.is_write_closed, true);
   return 0;
 }

@@ -2,9 +2,9 @@
  * backlog.c: what has been written and is not framed yet is bounded: each connection's, and that of
  * all together (promise 19).
  *
- * Bytes are counted where they come and go, so a bound costs an addition. A stream that writes
- * while one is passed is HELD: its owner is told to write no more, and it waits in that backlog's
- * list. It is let go
+ * Bytes are counted where they come and go, so a bound costs an addition; and each message counts
+ * for what it costs beside them. A stream that writes while one is passed is HELD: its owner is
+ * told to write no more, and it waits in that backlog's list. It is let go
  *
  *     when all it wrote has been framed: so who is held by others' backlog goes on, one message at
  *         a time, and streams whose readers have stopped cannot stop those that flow;
@@ -66,28 +66,40 @@ static void clock_stop(gmux__stream *stream) {
   stream->times.queued_since_ns = 0;
 }
 
-void gmux__backlog_put(gmux__stream *stream, size_t bytes) {
+static size_t cost_of(size_t bytes, size_t messages) {
+  return bytes + messages * GMUX__MESSAGE_COST;
+}
+
+static size_t stream_cost(const gmux__stream *stream) {
+  return cost_of(stream->send.queued_bytes, stream->send.queued_messages);
+}
+
+void gmux__backlog_put(gmux__stream *stream, size_t bytes, size_t messages) {
+  size_t cost = cost_of(bytes, messages);
   stream->send.queued_bytes += bytes;
-  stream->h2->backlog.bytes += bytes;
-  if (stream->conn) stream->conn->backlog.bytes += bytes;
+  stream->send.queued_messages += messages;
+  stream->h2->backlog.bytes += cost;
+  if (stream->conn) stream->conn->backlog.bytes += cost;
   clock_start(stream);
 }
 
 void gmux__backlog_written(gmux__stream *stream, size_t bytes) {
-  gmux__backlog_put(stream, bytes);
+  gmux__backlog_put(stream, bytes, 1);
   stream_hold(stream);
 }
 
-static void backlog_take(gmux__stream *stream, size_t bytes) {
-  assert(stream->send.queued_bytes >= bytes);
+static void backlog_take(gmux__stream *stream, size_t bytes, size_t messages) {
+  assert(stream->send.queued_bytes >= bytes && stream->send.queued_messages >= messages);
+  size_t cost = cost_of(bytes, messages);
   stream->send.queued_bytes -= bytes;
-  stream->h2->backlog.bytes -= bytes;
-  if (stream->conn) stream->conn->backlog.bytes -= bytes;
+  stream->send.queued_messages -= messages;
+  stream->h2->backlog.bytes -= cost;
+  if (stream->conn) stream->conn->backlog.bytes -= cost;
   if (!stream->send.queued_bytes) clock_stop(stream);
 }
 
-void gmux__backlog_framed(gmux__stream *stream, size_t bytes) {
-  backlog_take(stream, bytes);
+void gmux__backlog_framed(gmux__stream *stream, size_t bytes, size_t messages) {
+  backlog_take(stream, bytes, messages);
   if (!stream->send.queued_bytes && gmux__link_is_linked(&stream->hold_link)) stream_let_go(stream);
   backlog_let_one_go(&stream->conn->backlog);
   backlog_let_one_go(&stream->h2->backlog);
@@ -96,7 +108,7 @@ void gmux__backlog_framed(gmux__stream *stream, size_t bytes) {
 void gmux__backlog_drop(gmux__stream *stream) {
   if (gmux__link_is_linked(&stream->hold_link)) gmux__list_remove(&stream->hold_link);
   if (!stream->send.queued_bytes) return;
-  backlog_take(stream, stream->send.queued_bytes);
+  backlog_take(stream, stream->send.queued_bytes, stream->send.queued_messages);
   if (stream->conn) backlog_let_one_go(&stream->conn->backlog);
   backlog_let_one_go(&stream->h2->backlog);
 }
@@ -104,13 +116,13 @@ void gmux__backlog_drop(gmux__stream *stream) {
 /* ---- on and off a connection ---- */
 
 void gmux__backlog_enter(gmux__stream *stream) {
-  stream->conn->backlog.bytes += stream->send.queued_bytes;
+  stream->conn->backlog.bytes += stream_cost(stream);
   clock_start(stream);
 }
 
 void gmux__backlog_leave(gmux__stream *stream) {
   gmux__backlog *own = &stream->conn->backlog;
-  own->bytes -= stream->send.queued_bytes;
+  own->bytes -= stream_cost(stream);
   clock_stop(stream);
   if (stream->hold_link.list == &own->held) { /* it stays so, until it has been sent elsewhere */
     gmux__list_remove(&stream->hold_link);

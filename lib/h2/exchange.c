@@ -1,6 +1,7 @@
 #include "lib/h2/exchange.h"
 #include "lib/base/alloc.h"
 #include "lib/base/fail.h"
+#include "lib/h2/stream.h"
 #include <assert.h>
 
 /* An operation on its way to the loop. */
@@ -179,16 +180,15 @@ static int note_queued(gmux__exchange *x) {
   return has_room_or_is_told(x) ? 0 : GMUX_WRITE_FULL;
 }
 
-/* An empty message counts one byte, so that no number of them is unbounded. */
-static size_t queued_size(size_t len) {
-  return len ? len : 1;
+size_t gmux__exchange_cost(size_t len) {
+  return GMUX__PREFIX_LEN + len + GMUX__MESSAGE_COST; /* as in backlog.c */
 }
 
 static int write_message(gmux__exchange *x, gmux_bytes *message, bool close) {
   gmux__op op = {.kind = GMUX__OP_WRITE, .count = close};
   int rc = gmux__exchange_encode(x, &op, message);
   if (rc) return rc;
-  size_t size = queued_size(op.message.len);
+  size_t size = gmux__exchange_cost(op.message.len);
   atomic_fetch_add(&x->shared.queued_bytes, size);
   rc = gmux__exchange_do(x, &op);
   if (rc) atomic_fetch_sub(&x->shared.queued_bytes, size);
@@ -231,7 +231,7 @@ static void tell_if_writable(gmux__exchange *x) {
 }
 
 void gmux__exchange_sent(gmux__exchange *x, size_t bytes) {
-  atomic_fetch_sub(&x->shared.queued_bytes, queued_size(bytes));
+  atomic_fetch_sub(&x->shared.queued_bytes, gmux__exchange_cost(bytes));
   tell_if_writable(x);
 }
 

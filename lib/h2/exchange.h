@@ -67,7 +67,7 @@ struct gmux__exchange {
   gmux__post cancel_post; /* cancel must not allocate */
   struct {
     atomic_uint holds;
-    _Atomic(size_t) queued_bytes; /* of messages written and not yet framed */
+    _Atomic(size_t) queued_bytes; /* of messages written and not yet framed: what they cost */
     atomic_bool is_held;          /* full, however short the queue is */
     atomic_bool is_full;          /* a writer was told so */
     atomic_bool is_write_closed;  /* half-closed or finished: no more writes */
@@ -115,6 +115,8 @@ int gmux__exchange_close_writing(gmux__exchange *exchange);
 /* Cancel: never fails, never allocates. Any thread. */
 void gmux__exchange_cancel(gmux__exchange *exchange);
 
+/* What a message of `len` bytes counts for while it is queued. Any thread. */
+size_t gmux__exchange_cost(size_t len);
 /* The owner's stream says that `bytes` have gone (gmux__stream_handlers.on_sent), or the end
  * dropped them. Once for each message, however often it is sent: a stream that is rewound tells
  * only of what it has not told of. Loop's thread. */

@@ -22,8 +22,9 @@ static void *mem_realloc(void *ptr, size_t size, void *user_data) {
   return gmux__realloc(ptr, size);
 }
 
-/* Free ones kept for the next calls. A message may stay as long as its call (gmux__stream_keep), so
- * there are as many as calls run: at most 360 KiB of small and 512 KiB of large ones. */
+/* Objects that are used again and again. A message may stay as long as its call
+ * (gmux__stream_keep), so there are as many as calls run: at most 360 KiB of small and 512 KiB of
+ * large ones. */
 enum { MESSAGES_KEPT = 1024, LARGE_MESSAGES_KEPT = 128, SEATS_KEPT = 1024 };
 
 int gmux__h2_new(gmux__h2 **out, gmux_loop *loop, const gmux__h2_config *config) {
@@ -32,8 +33,8 @@ int gmux__h2_new(gmux__h2 **out, gmux_loop *loop, const gmux__h2_config *config)
   h2->loop = loop;
   h2->config = *config;
   h2->mem = (nghttp2_mem){NULL, mem_malloc, mem_free, mem_calloc, mem_realloc};
-  gmux__slab_init(&h2->messages, GMUX__OUTMSG_SLAB_SIZE, MESSAGES_KEPT);
-  gmux__slab_init(&h2->large_messages, GMUX__OUTMSG_LARGE_SLAB_SIZE, LARGE_MESSAGES_KEPT);
+  gmux__outmsg_pool_init(&h2->messages, GMUX__OUTMSG_SMALL_SIZE, MESSAGES_KEPT);
+  gmux__outmsg_pool_init(&h2->large_messages, GMUX__OUTMSG_LARGE_SIZE, LARGE_MESSAGES_KEPT);
   gmux__backlog_init(&h2->backlog, config->queue_bytes);
   gmux__slab_init(&h2->seats, sizeof(gmux__seat), SEATS_KEPT);
   if (gmux__session_callbacks_new(&h2->callbacks)) goto fail;
@@ -62,8 +63,8 @@ void gmux__h2_free(gmux__h2 *h2) {
   assert(!h2->backlog.bytes && !h2->backlog.held.first && "it outlives its streams");
   nghttp2_option_del(h2->option);
   nghttp2_session_callbacks_del(h2->callbacks);
-  gmux__slab_deinit(&h2->messages);
-  gmux__slab_deinit(&h2->large_messages);
+  gmux__outmsg_pool_deinit(&h2->messages);
+  gmux__outmsg_pool_deinit(&h2->large_messages);
   gmux__slab_deinit(&h2->seats);
   gmux__free(h2);
 }

@@ -12,8 +12,9 @@
 
 /* Bytes written and not framed; see backlog.c. */
 typedef struct gmux__backlog {
-  size_t bytes, limit; /* 0: no limit */
-  gmux__list held;     /* streams that were told to write no more */
+  size_t bytes;    /* with GMUX__MESSAGE_COST for each message */
+  size_t limit;    /* 0: no limit */
+  gmux__list held; /* streams that were told to write no more */
 } gmux__backlog;
 
 struct gmux__h2 {
@@ -22,8 +23,8 @@ struct gmux__h2 {
   nghttp2_session_callbacks *callbacks;
   nghttp2_option *option;
   nghttp2_mem mem;
-  gmux__slab messages;       /* without a copy, or with a short one */
-  gmux__slab large_messages; /* with a copy of up to nearly 4 KiB */
+  gmux__outmsg_pool messages;       /* without a copy, or with a short one */
+  gmux__outmsg_pool large_messages; /* with a copy of up to nearly 4 KiB */
   gmux__slab seats;
   gmux__backlog backlog; /* of all streams, also of those on no connection */
   gmux__h2_figures figures;
@@ -250,11 +251,13 @@ void gmux__conn_on_served(gmux__conn *conn, const nghttp2_frame *frame);
 
 /* backlog.c */
 void gmux__backlog_init(gmux__backlog *backlog, size_t limit);
-/* So much of the stream's waits to be framed: written, or (_put) waiting again, for which nobody is
- * told to stop. */
+/* A message of so many bytes waits to be framed. */
 void gmux__backlog_written(gmux__stream *stream, size_t bytes);
-void gmux__backlog_put(gmux__stream *stream, size_t bytes);
-void gmux__backlog_framed(gmux__stream *stream, size_t bytes);
+/* Wait again, for which nobody is told to stop: bytes, and of messages those that were framed
+ * whole. */
+void gmux__backlog_put(gmux__stream *stream, size_t bytes, size_t messages);
+/* So many bytes were framed, and so many messages to their last. */
+void gmux__backlog_framed(gmux__stream *stream, size_t bytes, size_t messages);
 /* All that waits is given up, and the stream is told nothing any more. */
 void gmux__backlog_drop(gmux__stream *stream);
 /* It has been put on its connection; it is about to leave it. */

@@ -10,12 +10,26 @@ static size_t copy_room(const gmux_bytes *bytes) {
   return bytes->release ? 0 : bytes->len;
 }
 
-gmux__outmsg *gmux__outmsg_new(gmux__slab *slab, gmux_bytes *bytes, bool is_compressed) {
+void gmux__outmsg_pool_init(gmux__outmsg_pool *pool, size_t size, size_t most) {
+  gmux__slab_init(&pool->slab, size, most);
+  pool->lent = 0;
+}
+
+void gmux__outmsg_pool_deinit(gmux__outmsg_pool *pool) {
+  gmux__slab_deinit(&pool->slab);
+}
+
+static bool pool_can_lend(const gmux__outmsg_pool *pool, size_t room) {
+  return pool->lent < pool->slab.keep && room <= pool->slab.size - sizeof(gmux__outmsg);
+}
+
+gmux__outmsg *gmux__outmsg_new(gmux__outmsg_pool *pool, gmux_bytes *bytes, bool is_compressed) {
   size_t room = copy_room(bytes);
-  bool is_small = room <= slab->size - sizeof(gmux__outmsg);
-  gmux__outmsg *msg = is_small ? gmux__slab_get_raw(slab) : gmux__malloc(sizeof *msg + room);
+  if (!pool_can_lend(pool, room)) pool = NULL;
+  gmux__outmsg *msg = pool ? gmux__slab_get_raw(&pool->slab) : gmux__malloc(sizeof *msg + room);
   if (!msg) return NULL;
-  *msg = (gmux__outmsg){.slab = is_small ? slab : NULL, .bytes = *bytes, .is_queued = true};
+  if (pool) pool->lent++;
+  *msg = (gmux__outmsg){.pool = pool, .bytes = *bytes, .is_queued = true};
   if (room) {
     memcpy(msg->inline_bytes, bytes->data, room);
     msg->bytes.data = msg->inline_bytes;
@@ -28,10 +42,12 @@ gmux__outmsg *gmux__outmsg_new(gmux__slab *slab, gmux_bytes *bytes, bool is_comp
 static void outmsg_free_if_unheld(gmux__outmsg *msg) {
   if (msg->is_queued || msg->in_flight) return;
   gmux_bytes_release(&msg->bytes);
-  if (msg->slab)
-    gmux__slab_put(msg->slab, msg);
-  else
+  if (!msg->pool) {
     gmux__free(msg);
+    return;
+  }
+  msg->pool->lent--;
+  gmux__slab_put(&msg->pool->slab, msg);
 }
 
 void gmux__outmsg_unqueue(gmux__outmsg *msg) {

@@ -20,10 +20,11 @@
 
 /* One outgoing message: gRPC's prefix and its bytes. Held by its stream (in its queue, or among
  * what it keeps), and by each segment in flight; freed when neither is left. */
-enum { GMUX__OUTMSG_INLINE = 256 }; /* in the smaller slab */
+enum { GMUX__OUTMSG_INLINE = 256 }; /* in the smaller pool */
+typedef struct gmux__outmsg_pool gmux__outmsg_pool;
 typedef struct gmux__outmsg {
-  gmux__link link;  /* in a list of the stream's */
-  gmux__slab *slab; /* where it goes back to; NULL: to the allocator */
+  gmux__link link;         /* in a list of the stream's */
+  gmux__outmsg_pool *pool; /* where it goes back to; NULL: to the allocator */
   gmux_bytes bytes;
   size_t framed;      /* of prefix and bytes, how much is in frames already */
   unsigned in_flight; /* segments that point into it */
@@ -33,13 +34,25 @@ typedef struct gmux__outmsg {
   uint8_t inline_bytes[]; /* of what was copied */
 } gmux__outmsg;
 
-#define GMUX__OUTMSG_SLAB_SIZE (sizeof(gmux__outmsg) + GMUX__OUTMSG_INLINE)
+#define GMUX__OUTMSG_SMALL_SIZE (sizeof(gmux__outmsg) + GMUX__OUTMSG_INLINE)
 /* For copies of up to 4 KiB, header included. */
-#define GMUX__OUTMSG_LARGE_SLAB_SIZE ((size_t)4096)
+#define GMUX__OUTMSG_LARGE_SIZE ((size_t)4096)
 
-/* Owned bytes are taken (*bytes is then empty), borrowed ones copied, into the slab's object when
+/*
+ * Objects of one size for messages, so that a steady load allocates none. Only the first of them
+ * have such an object, which is roomy: where more wait, because a peer does not read, each has
+ * memory of just its size, and then it costs what is counted for it (GMUX__MESSAGE_COST).
+ */
+struct gmux__outmsg_pool {
+  gmux__slab slab;
+  size_t lent; /* objects that are messages now; at most slab.keep */
+};
+void gmux__outmsg_pool_init(gmux__outmsg_pool *pool, size_t size, size_t most);
+void gmux__outmsg_pool_deinit(gmux__outmsg_pool *pool);
+
+/* Owned bytes are taken (*bytes is then empty), borrowed ones copied, into the pool's object when
  * they fit. NULL: out of memory. */
-gmux__outmsg *gmux__outmsg_new(gmux__slab *slab, gmux_bytes *bytes, bool is_compressed);
+gmux__outmsg *gmux__outmsg_new(gmux__outmsg_pool *pool, gmux_bytes *bytes, bool is_compressed);
 static inline size_t gmux__outmsg_left(const gmux__outmsg *msg) {
   return GMUX__PREFIX_LEN + msg->bytes.len - msg->framed;
 }

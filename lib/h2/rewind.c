@@ -68,7 +68,7 @@ static void rewind_messages(gmux__stream *stream) {
   gmux__list_move_all(&stream->send.queue, &queue);
   for (gmux__link *l = stream->send.queue.first; l; l = l->next) {
     gmux__outmsg *msg = gmux__container(l, gmux__outmsg, link);
-    gmux__backlog_put(stream, msg->framed);
+    gmux__backlog_put(stream, msg->framed, gmux__outmsg_left(msg) ? 0 : 1);
     msg->framed = 0;
   }
   stream->send.kept_bytes = 0;

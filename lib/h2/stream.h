@@ -121,6 +121,10 @@ typedef struct gmux__stream_times {
   uint64_t queued_since_ns, queued_ns;
 } gmux__stream_times;
 
+/* What a message that waits costs beside its bytes: where those lie, and the allocator's share. It
+ * is counted with them, else a million messages of a byte would be a million bytes. */
+enum { GMUX__MESSAGE_COST = 128 };
+
 /* Pieces of DATA that lie in the loop's read buffer; each stream may have a few at once before it
  * has to copy. */
 enum { GMUX__STREAM_PIECES = 4 };
@@ -142,13 +146,14 @@ struct gmux__stream {
 
   struct {
     gmux__send_state state;
-    gmux__list queue;     /* of outgoing messages */
-    size_t queued_bytes;  /* in them, prefixes included, and not framed */
-    size_t trailer_count; /* room for gmux__stream_handlers.trailers */
-    bool has_headers;     /* server: response HEADERS were submitted */
-    bool has_left;        /* client: the request's HEADERS are on their way */
-    bool is_asleep;       /* nghttp2 waits for gmux__stream_write (NGHTTP2_ERR_DEFERRED) */
-    gmux__list kept;      /* client: messages that were framed, in order, kept for a rewind */
+    gmux__list queue;       /* of outgoing messages */
+    size_t queued_bytes;    /* in them, prefixes included, and not framed */
+    size_t queued_messages; /* that are not framed to their last byte */
+    size_t trailer_count;   /* room for gmux__stream_handlers.trailers */
+    bool has_headers;       /* server: response HEADERS were submitted */
+    bool has_left;          /* client: the request's HEADERS are on their way */
+    bool is_asleep;         /* nghttp2 waits for gmux__stream_write (NGHTTP2_ERR_DEFERRED) */
+    gmux__list kept;        /* client: messages that were framed, in order, kept for a rewind */
     size_t kept_bytes, keep_limit;
     bool is_committed; /* what was written is not all here any more, or never sent again */
   } send;

@@ -74,11 +74,12 @@ int gmux__stream_frame(gmux__stream *stream, gmux__outq *out, size_t len) {
     if (n > len) n = len;
     size_t before = msg->framed;
     int error = gmux__outq_message(out, msg, n);
-    gmux__backlog_framed(stream,
-                         msg->framed - before); /* its prefix may fit where the rest fails */
+    bool is_whole = !gmux__outmsg_left(msg);
+    /* Its prefix may fit where the rest fails. */
+    gmux__backlog_framed(stream, msg->framed - before, is_whole);
     if (error) return error;
     len -= n;
-    if (!gmux__outmsg_left(msg)) stream_framed(stream, msg);
+    if (is_whole) stream_framed(stream, msg);
   }
   return 0;
 }
@@ -211,8 +212,8 @@ int gmux__stream_write_coded(gmux__stream *stream, gmux_bytes *message, bool is_
   if (stream->end.how != GMUX__ENDING_NONE && !gmux__stream_can_rewind(stream))
     return gmux__fail(GMUX_ERR_STATE, "nothing more can be written: the stream is over");
   bool is_short = message->release || message->len <= GMUX__OUTMSG_INLINE;
-  gmux__slab *slab = is_short ? &stream->h2->messages : &stream->h2->large_messages;
-  gmux__outmsg *msg = gmux__outmsg_new(slab, message, is_compressed);
+  gmux__outmsg_pool *pool = is_short ? &stream->h2->messages : &stream->h2->large_messages;
+  gmux__outmsg *msg = gmux__outmsg_new(pool, message, is_compressed);
   if (!msg) return gmux__fail_code(GMUX_ERR_NOMEM);
   gmux__list_append(&stream->send.queue, &msg->link);
   gmux__backlog_written(stream, gmux__outmsg_left(msg));

@@ -117,6 +117,9 @@ void ledger_look_closely(gmux_loop *loop, void *unused) {
 
 /* ---- QUEUES ---- */
 
+/* Beside its bytes; and how many are kept at most to be sent again (rewind.c). */
+enum { ONE_MESSAGE = GMUX__PREFIX_LEN + GMUX__MESSAGE_COST, KEPT_MESSAGES = 1024 };
+
 /* What one call may have queued is what it may before write says "full", the message that did it,
  * and, made again, what had been kept of it. */
 typedef struct queue_bound {
@@ -131,7 +134,7 @@ static size_t longest_message(const gmux__stream *stream) {
   size_t longest = 0;
   for (gmux__link *l = stream->send.queue.first; l; l = l->next) {
     const gmux__outmsg *msg = gmux__container(l, gmux__outmsg, link);
-    size_t len = GMUX__PREFIX_LEN + msg->bytes.len;
+    size_t len = ONE_MESSAGE + msg->bytes.len;
     if (len > longest) longest = len;
   }
   return longest;
@@ -142,7 +145,7 @@ static size_t law_of_conn(const gmux__conn *conn, const queue_bound *bound) {
   size_t sum = 0, beyond = 0;
   for (gmux__link *l = conn->streams.first; l; l = l->next) {
     const gmux__stream *stream = gmux__container(l, gmux__stream, link);
-    size_t queued = stream->send.queued_bytes;
+    size_t queued = stream->send.queued_bytes + stream->send.queued_messages * GMUX__MESSAGE_COST;
     ledger_law(LAW_QUEUES, queued <= bound->of_call,
                "%s %d: a call has queued %zu bytes, %zu are allowed", bound->what, bound->number,
                queued, bound->of_call);
@@ -180,8 +183,8 @@ void ledger_channel_read_queues(const ledger_channel *ch) {
   const queue_bound bound = {
       .what = "channel",
       .number = ch->number,
-      .of_call = ch->options.write_queue_bytes + ch->max_message_bytes + GMUX__PREFIX_LEN +
-                 ch->options.retry_buffer_bytes,
+      .of_call = ch->options.write_queue_bytes + ch->max_message_bytes + ONE_MESSAGE +
+                 ch->options.retry_buffer_bytes + KEPT_MESSAGES * GMUX__MESSAGE_COST,
       .of_connection = ch->options.connection_queue_bytes,
       .of_all = ch->options.channel_queue_bytes,
   };
@@ -201,7 +204,7 @@ void ledger_server_read_queues(const ledger_server *sv) {
   const queue_bound bound = {
       .what = "server",
       .number = sv->number,
-      .of_call = sv->options.write_queue_bytes + sv->max_message_bytes + GMUX__PREFIX_LEN,
+      .of_call = sv->options.write_queue_bytes + sv->max_message_bytes + ONE_MESSAGE,
       .of_connection = sv->options.connection_queue_bytes,
       .of_all = sv->options.server_queue_bytes,
       .is_sharp = true,

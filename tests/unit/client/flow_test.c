@@ -44,12 +44,35 @@ static void a_call_that_waits_for_a_connection_queues_as_much_and_no_more(void) 
   w_options.write_queue_bytes = 1024;
   w_open();
   tcall *t = w_start(GMUX_CLIENT_STREAMING, NULL);
-  CU_ASSERT_EQUAL(write_block(t, 1000), 0);
-  CU_ASSERT_EQUAL(write_block(t, 1000), GMUX_WRITE_FULL);
-  CU_ASSERT_EQUAL(write_block(t, 1000), GMUX_ERR_AGAIN);
+  CU_ASSERT_EQUAL(write_block(t, 800), 0);
+  CU_ASSERT_EQUAL(write_block(t, 800), GMUX_WRITE_FULL);
+  CU_ASSERT_EQUAL(write_block(t, 800), GMUX_ERR_AGAIN);
   rawpeer *p = w_greet(-1);
   ASSERT_LOG(t, "W");
   CU_ASSERT_EQUAL(rawpeer_count(p, RAW_DATA, 1) > 0, true);
+}
+
+/* Short messages cost more than their bytes. Whatever the application is told, it goes on. */
+static void a_million_messages_of_a_byte_cost_no_more_than_the_bounds(void) {
+  enum { CALLS = 100, TRIES = 10000, BOUND = 4 << 20, KEPT_FREE = 1 << 20, A_CALL = 8 << 10 };
+  w_options.connection_queue_bytes = BOUND;
+  w_options.channel_queue_bytes = BOUND;
+  rawpeer *p = w_connected();
+  static const uint16_t ids[] = {4}; /* SETTINGS_INITIAL_WINDOW_SIZE: it takes nothing */
+  static const uint32_t none[] = {0};
+  rawpeer_settings(p, 1, ids, none);
+  w_run();
+  size_t before = test_alloc_bytes(), taken = 0;
+  (void)test_alloc_peak();
+  for (int i = 0; i < CALLS; i++) {
+    tcall *t = w_start(GMUX_BIDI_STREAMING, NULL);
+    for (int k = 0; k < TRIES; k++)
+      taken += write_block(t, 1) >= 0;
+    w_run();
+  }
+  CU_ASSERT_TRUE(taken > BOUND / gmux__exchange_cost(1));
+  CU_ASSERT_TRUE(taken < BOUND / gmux__exchange_cost(1) + 2 * CALLS);
+  CU_ASSERT_TRUE(test_alloc_peak() <= before + BOUND + CALLS * A_CALL + KEPT_FREE);
 }
 
 static unsigned releases;
@@ -310,6 +333,7 @@ static const test_case cases[] = {
     TEST(a_full_queue_says_so_refuses_more_and_tells_when_there_is_room),
     TEST(who_was_never_told_full_is_never_told_writable),
     TEST(a_call_that_waits_for_a_connection_queues_as_much_and_no_more),
+    TEST(a_million_messages_of_a_byte_cost_no_more_than_the_bounds),
     TEST(owned_messages_are_taken_and_released_when_they_are_on_their_way),
     TEST(owned_messages_are_kept_until_the_reply_begins),
     TEST(messages_that_never_left_are_released_with_the_call),

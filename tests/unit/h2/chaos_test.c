@@ -361,11 +361,16 @@ static void peer_act(peer *p) {
 
 /* ---- the laws ---- */
 
+static size_t cost_of(const gmux__stream *stream) {
+  return stream->send.queued_bytes + stream->send.queued_messages * GMUX__MESSAGE_COST;
+}
+
 static void check_call(const call *c) {
   size_t queued = 0;
   for (gmux__link *l = c->stream.send.queue.first; l; l = l->next)
     queued += gmux__outmsg_left(gmux__container(l, gmux__outmsg, link));
   LAW(queued == c->stream.send.queued_bytes && c->told <= c->written);
+  LAW(c->stream.send.queue.count == c->stream.send.queued_messages);
   bool is_held = gmux__link_is_linked(&c->stream.hold_link);
   LAW(!is_held || (c->is_full && queued));
   bool can_go_on = c->stream.conn && c->stream.end.how == GMUX__ENDING_NONE;
@@ -377,7 +382,7 @@ static void check_line(const line *l) {
   const gmux__conn *conn = l->conn;
   size_t queued = 0;
   for (gmux__link *k = conn->streams.first; k; k = k->next)
-    queued += gmux__container(k, gmux__stream, link)->send.queued_bytes;
+    queued += cost_of(gmux__container(k, gmux__stream, link));
   LAW(queued == conn->backlog.bytes);
   LAW(conn->slots.taken == conn->seats.count + conn->delayed.count + conn->lingering);
   LAW(conn->state == GMUX__CONN_CLOSED || conn->streams.count <= conn->slots.taken + CALLS);
@@ -387,7 +392,7 @@ static void check_all(void) {
   size_t queued = 0;
   for (size_t i = 0; i < w.call_count; i++) {
     check_call(w.calls[i]);
-    queued += w.calls[i]->stream.send.queued_bytes;
+    queued += cost_of(&w.calls[i]->stream);
   }
   LAW(queued == w.h2->backlog.bytes);
   for (int i = 0; i < LINES; i++)

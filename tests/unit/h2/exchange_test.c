@@ -195,23 +195,23 @@ static void a_posted_message_that_is_not_taken_is_released(void) {
 }
 
 static void a_full_queue_says_so_and_then_refuses(void) {
-  CU_ASSERT_EQUAL(write_bytes(999), 0);
+  const size_t nearly_all = 999 - gmux__exchange_cost(0);
+  CU_ASSERT_EQUAL(write_bytes(nearly_all), 0);
   CU_ASSERT_EQUAL(write_bytes(500), GMUX_WRITE_FULL);
   CU_ASSERT_EQUAL(write_bytes(1), GMUX_ERR_AGAIN);
   CU_ASSERT_STRING_EQUAL(o.log, "WW");
   gmux__exchange_sent(&o.exchange, 500);
   sim_run(world);
   CU_ASSERT_EQUAL(o.writable, 0); /* 999 of 1000 are left: not worth waking anybody */
-  gmux__exchange_sent(&o.exchange, 999);
+  gmux__exchange_sent(&o.exchange, nearly_all);
   sim_run(world);
   CU_ASSERT_EQUAL(o.writable, 1);
 }
 
-static void empty_messages_are_bounded_too(void) {
-  int rc = 0;
-  for (int i = 0; i < 1000 && !rc; i++)
-    rc = write_bytes(0);
-  CU_ASSERT_EQUAL(rc, GMUX_WRITE_FULL);
+static void empty_messages_count_for_what_they_cost(void) {
+  for (size_t left = 1000; left > gmux__exchange_cost(0); left -= gmux__exchange_cost(0))
+    CU_ASSERT_EQUAL(write_bytes(0), 0);
+  CU_ASSERT_EQUAL(write_bytes(0), GMUX_WRITE_FULL);
 }
 
 static void nothing_is_written_after_the_last_message_or_the_end(void) {
@@ -331,7 +331,7 @@ static const test_case cases[] = {
     TEST(on_failure_the_caller_keeps_its_message),
     TEST(a_posted_message_that_is_not_taken_is_released),
     TEST(a_full_queue_says_so_and_then_refuses),
-    TEST(empty_messages_are_bounded_too),
+    TEST(empty_messages_count_for_what_they_cost),
     TEST(nothing_is_written_after_the_last_message_or_the_end),
     TEST(a_message_over_the_limit_is_refused_in_words),
     TEST(waiting_is_refused_on_the_loops_thread_and_without_a_box),

@@ -24,7 +24,7 @@ static ptrdiff_t on_write(gmux__transport *t, const gmux__slice *slices, size_t 
 
 static const gmux__transport_ops ops = {.write = on_write};
 static gmux__transport transport = {.ops = &ops};
-static gmux__slab slab;
+static gmux__outmsg_pool pool;
 static gmux__outq q;
 static size_t released;
 
@@ -32,13 +32,13 @@ static void setup(void) {
   taken_len = 0;
   take = sizeof taken;
   released = 0;
-  gmux__slab_init(&slab, GMUX__OUTMSG_SLAB_SIZE, 4);
+  gmux__outmsg_pool_init(&pool, GMUX__OUTMSG_SMALL_SIZE, 4);
   memset(&q, 0, sizeof q);
 }
 
 static void teardown(void) {
   gmux__outq_deinit(&q);
-  gmux__slab_deinit(&slab);
+  gmux__outmsg_pool_deinit(&pool);
 }
 
 static void on_release(void *arg, const uint8_t *data, size_t len) {
@@ -48,7 +48,7 @@ static void on_release(void *arg, const uint8_t *data, size_t len) {
 
 static gmux__outmsg *message(const void *data, size_t len) {
   gmux_bytes bytes = gmux_bytes_wrap(data, len, on_release, NULL);
-  gmux__outmsg *msg = gmux__outmsg_new(&slab, &bytes, false);
+  gmux__outmsg *msg = gmux__outmsg_new(&pool, &bytes, false);
   CU_ASSERT_PTR_NOT_NULL_FATAL(msg);
   return msg;
 }
@@ -112,7 +112,7 @@ static void any_split_of_the_writes_gives_the_same_bytes(void) {
     }
     CU_ASSERT_EQUAL(taken_len, whole_len);
     CU_ASSERT_EQUAL(memcmp(taken, whole, whole_len), 0);
-    gmux__slab_deinit(&slab);
+    gmux__outmsg_pool_deinit(&pool);
     gmux__outq_deinit(&q);
   }
   setup();
@@ -158,7 +158,7 @@ static void what_is_left_is_given_back(void) {
 static void borrowed_bytes_are_copied(void) {
   char text[] = "abc";
   gmux_bytes bytes = gmux_bytes_borrow(text, 3);
-  gmux__outmsg *msg = gmux__outmsg_new(&slab, &bytes, false);
+  gmux__outmsg *msg = gmux__outmsg_new(&pool, &bytes, false);
   CU_ASSERT_PTR_NOT_NULL_FATAL(msg);
   CU_ASSERT_EQUAL(bytes.len, 3); /* to be used again */
   text[0] = 'X';
@@ -169,7 +169,7 @@ static void borrowed_bytes_are_copied(void) {
 static void without_memory_the_caller_keeps_its_bytes(void) {
   gmux_bytes bytes = gmux_bytes_wrap("abc", 3, on_release, NULL);
   test_alloc_fail_at(1);
-  CU_ASSERT_PTR_NULL(gmux__outmsg_new(&slab, &bytes, false));
+  CU_ASSERT_PTR_NULL(gmux__outmsg_new(&pool, &bytes, false));
   test_alloc_fail_at(0);
   CU_ASSERT_EQUAL(bytes.len, 3);
   CU_ASSERT_EQUAL(released, 0);

@@ -2,6 +2,7 @@
  * careless_test.c: applications that never read, never finish, never let go, or answer every
  * callback with all that they could call. They harm nobody but themselves.
  */
+#include "lib/h2/exchange.h"
 #include "lib/wire/status.h"
 #include "tests/unit/server/kit.h"
 #include <stdlib.h>
@@ -288,6 +289,42 @@ static void who_writes_to_many_clients_is_held_to_the_bound_of_the_server(void) 
   check_good_call(1);
 }
 
+static void act_flood_with_crumbs(int event, gmux_server_call *call, gmux_bytes *message) {
+  enum { TRIES = 10000 };
+  (void)message;
+  reply_if_good(event, call);
+  if (event != SAW_CALL) return;
+  for (int i = 0; i < TRIES; i++) {
+    gmux_bytes bytes = gmux_bytes_borrow("x", 1);
+    accepted += gmux_server_call_write(call, &bytes) >= 0;
+  }
+}
+
+/* A message that waits costs more than its byte. */
+static void a_million_messages_of_a_byte_cost_no_more_than_the_bounds(void) {
+  enum { CALLS = 100, BOUND = 4 << 20, KEPT_FREE = 1 << 20, A_CALL = 8 << 10 };
+  static const uint16_t ids[] = {4}; /* SETTINGS_INITIAL_WINDOW_SIZE: nothing may leave */
+  static const uint32_t none[] = {0};
+  kit.options.connection_queue_bytes = BOUND;
+  kit.act = act_flood_with_crumbs;
+  accepted = 0;
+  kit_serve();
+  kit_connect();
+  rawpeer_settings(kit.peer, 1, ids, none);
+  kit_run();
+  size_t before = test_alloc_bytes();
+  (void)test_alloc_peak();
+  for (uint32_t i = 0; i < CALLS; i++)
+    kit_request(1 + 2 * i, "/t.S/Bidi", false, NULL);
+  kit_run();
+  CU_ASSERT_EQUAL(kit.calls, CALLS);
+  CU_ASSERT_TRUE(accepted > BOUND / gmux__exchange_cost(1));
+  CU_ASSERT_TRUE(accepted < BOUND / gmux__exchange_cost(1) + 2 * CALLS);
+  CU_ASSERT_TRUE(test_alloc_peak() <= before + BOUND + CALLS * A_CALL + KEPT_FREE);
+  kit.peer = kit_connect();
+  check_good_call(1);
+}
+
 static const test_case cases[] = {
     TEST(streams_that_nobody_reads_hold_back_themselves_alone),
     TEST(calls_that_are_held_for_ever_take_no_place_once_they_are_over),
@@ -296,6 +333,7 @@ static const test_case cases[] = {
     TEST(who_calls_back_from_every_callback_harms_no_other_call),
     TEST(who_writes_whatever_it_is_told_is_held_to_the_bound_of_the_connection),
     TEST(who_writes_to_many_clients_is_held_to_the_bound_of_the_server),
+    TEST(a_million_messages_of_a_byte_cost_no_more_than_the_bounds),
     TESTS_END,
 };
 
