@@ -142,6 +142,12 @@ typedef struct gmux_server_options {
   /* Algorithms beside those that are built in, up to 8; copied. NULL (default): none. */
   const gmux_codec *codecs;
   uint32_t codec_count; /* default 0, 0..8 */
+  /* ---- hostile clients that come with many connections ---- */
+
+  /* Calls of all connections that are over and held still. With as many, those connections are
+   * refused new calls that hold more than their share; with twice as many, all are. Beside them
+   * only those can be held that run now. Default 10000, 1..1000000. */
+  uint32_t max_server_held_calls;
 } gmux_server_options;
 
 /* Fills in the defaults. `size` is sizeof *options of the caller. Any thread. */
@@ -244,12 +250,14 @@ typedef struct gmux_server_stats {
   /* RST_STREAM; delayed: those that could not leave at once (reset_burst). */
   uint64_t resets_sent, resets_delayed, resets_received;
   uint64_t bytes_sent, bytes_received; /* on transports, above TLS */
-  uint64_t calls_refused;              /* over max_concurrent_streams, or max_held_calls */
+  uint64_t calls_refused;              /* over max_concurrent_streams, or for held ones */
   uint32_t calls_held;                 /* now: that are over, and the application has still */
   /* Connections ended with ENHANCE_YOUR_CALM: for resets (client_reset_burst); for frames that
    * carry nothing (chatter_burst); for metadata far over max_recv_metadata_bytes; because the
    * client makes the server answer and does not read. */
   uint64_t ended_resets, ended_chatter, ended_metadata, ended_unread;
+  /* Of calls_refused: those for max_held_calls and max_server_held_calls. */
+  uint64_t calls_refused_held;
 } gmux_server_stats;
 /* Fills *stats (its `size` set by the caller). GMUX_ERR_INVALID. The figures are of one moment only
  * when called on the loop's thread. */

@@ -194,9 +194,24 @@ static bool conn_has_room(const gmux__server_conn *c) {
   return c->calls < (size_t)o->max_concurrent_streams + o->max_held_calls;
 }
 
+/* A client may come with many connections, or with a new one each time. Those that hold little go
+ * on when others hold too much; but what connections that are gone have left is nobody's. */
+static bool server_has_room(const gmux__server_conn *c) {
+  uint64_t most = c->server->options.max_server_held_calls;
+  uint64_t held = gmux__counter_get(&c->server->stats.calls_held);
+  if (held < most) return true;
+  return held < 2 * most &&
+         c->calls - c->running <= most / gmux__server_connection_count(c->server);
+}
+
 static gmux__stream *conn_on_stream(gmux__conn *conn, void *owner) {
   (void)conn;
-  gmux_server_call *call = conn_has_room(owner) ? gmux__server_call_new(owner) : NULL;
+  gmux__server_conn *c = owner;
+  if (!conn_has_room(c) || !server_has_room(c)) {
+    gmux__server_count(&c->server->stats.calls_refused_held);
+    return NULL;
+  }
+  gmux_server_call *call = gmux__server_call_new(c);
   return call ? &call->loop.stream : NULL;
 }
 

@@ -69,6 +69,7 @@ struct gmux_server {
     gmux__counter calls_started, calls_succeeded, calls_failed;
     gmux__counter calls_running, calls_peak;
     gmux__counter calls_held;                           /* now: over, with memory still */
+    gmux__counter calls_refused_held;                   /* for those */
     gmux__counter connections, connections_handshaking; /* now: lengths of the lists */
     gmux__counter connections_accepted, connections_refused, connections_overdue;
     gmux__counter ended_idle, ended_age;

@@ -41,6 +41,7 @@ static void the_defaults_are_those_of_the_header_and_are_valid(void) {
   CU_ASSERT_EQUAL(o.connection_queue_bytes, 4194304);
   CU_ASSERT_EQUAL(o.server_queue_bytes, 268435456);
   CU_ASSERT_EQUAL(o.max_held_calls, 400);
+  CU_ASSERT_EQUAL(o.max_server_held_calls, 10000);
   CU_ASSERT_EQUAL(gmux_server_options_check(&o, NULL, 0), 0);
 }
 
@@ -81,6 +82,7 @@ static const struct row {
     ROW(connection_queue_bytes, 65536, 2147483647),
     ROW(server_queue_bytes, 65536, 2147483647),
     ROW(max_held_calls, 0, 1000000),
+    ROW(max_server_held_calls, 1, 1000000),
     ROW_OR_ZERO(client_reset_burst, 1, 1000000),
     ROW(client_reset_rate_per_s, 1, 1000000),
     ROW_OR_ZERO(chatter_burst, 100, 1000000),

@@ -234,6 +234,59 @@ static void held_calls_take_no_place_of_running_ones(void) {
   let_go(0);
 }
 
+static void check_good_client(void) {
+  kit.peer = kit_connect();
+  kit_unary(1, "/t.S/Fn", "x");
+  KIT_STREQ(kit_reply(1, 0), "reply");
+}
+
+/* Each connection may hold 30, but all together 50. */
+static void serve_who_holds(void) {
+  kit.options.max_concurrent_streams = 10;
+  kit.options.max_held_calls = 30;
+  kit.options.max_server_held_calls = 50;
+  kit.act = act_hold;
+  serve_who_resets(1000);
+}
+
+static void many_connections_hold_no_more_than_all_together_may(void) {
+  enum { CONNECTIONS = 10, SHARE = 50 / (CONNECTIONS + 1) };
+  rawpeer *peers[CONNECTIONS];
+  serve_who_holds(); /* and the first connection does nothing */
+  for (int i = 0; i < CONNECTIONS; i++)
+    peers[i] = kit_connect();
+  for (int i = 0; i < CONNECTIONS; i++) {
+    kit.peer = peers[i];
+    next_id = 1;
+    start_and_reset(20, 0, NULL);
+  }
+  gmux_server_stats stats = kit_stats();
+  CU_ASSERT_EQUAL(stats.calls_held, 20 + 20 + 10 + 7 * (SHARE + 1));
+  CU_ASSERT_EQUAL(stats.calls_refused_held, stats.calls_refused);
+  CU_ASSERT_EQUAL(stats.calls_refused + stats.calls_held, 20 * CONNECTIONS);
+  check_good_client();
+  let_go(0);
+  CU_ASSERT_EQUAL(kit_stats().calls_held, 0);
+}
+
+static void who_leaves_calls_behind_and_comes_back_makes_no_room_for_more(void) {
+  serve_who_holds();
+  for (int i = 0; i < 19; i++) {
+    kit.peer = kit_connect();
+    for (uint32_t id = 1; id < 20; id += 2)
+      kit_request(id, "/t.S/Bidi", false, NULL);
+    kit_run();
+    rawpeer_close(kit.peer);
+    kit_run();
+    if (i == 8) check_good_client();
+  }
+  CU_ASSERT_EQUAL(kit_stats().calls_held, 2 * 50);
+  CU_ASSERT_EQUAL(kit_stats().calls_refused_held, 9 * 10);
+  let_go(49);
+  check_good_client();
+  let_go(0);
+}
+
 /* HEADERS and RST_STREAM again and again in one read: none is told, each would take memory. */
 static void one_read_makes_no_more_calls_than_that(void) {
   kit.options.max_concurrent_streams = 10;
@@ -265,6 +318,8 @@ static const test_case cases[] = {
     TEST(calls_answered_before_they_had_said_all_are_not_counted),
     TEST(a_reset_does_not_make_room_for_more_work_than_is_allowed),
     TEST(held_calls_take_no_place_of_running_ones),
+    TEST(many_connections_hold_no_more_than_all_together_may),
+    TEST(who_leaves_calls_behind_and_comes_back_makes_no_room_for_more),
     TEST(one_read_makes_no_more_calls_than_that),
     TESTS_END,
 };
