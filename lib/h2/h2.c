@@ -3,23 +3,19 @@
 #include <assert.h>
 
 static void *mem_malloc(size_t size, void *user_data) {
-  (void)user_data;
-  return gmux__malloc(size);
+  return gmux__blocks_malloc(user_data, size);
 }
 
 static void mem_free(void *ptr, void *user_data) {
-  (void)user_data;
-  gmux__free(ptr);
+  gmux__blocks_free(user_data, ptr);
 }
 
 static void *mem_calloc(size_t count, size_t size, void *user_data) {
-  (void)user_data;
-  return gmux__calloc(count, size);
+  return gmux__blocks_calloc(user_data, count, size);
 }
 
 static void *mem_realloc(void *ptr, size_t size, void *user_data) {
-  (void)user_data;
-  return gmux__realloc(ptr, size);
+  return gmux__blocks_realloc(user_data, ptr, size);
 }
 
 /* Objects that are used again and again. A message may stay as long as its call
@@ -32,7 +28,8 @@ int gmux__h2_new(gmux__h2 **out, gmux_loop *loop, const gmux__h2_config *config)
   if (!h2) return gmux__fail_code(GMUX_ERR_NOMEM);
   h2->loop = loop;
   h2->config = *config;
-  h2->mem = (nghttp2_mem){NULL, mem_malloc, mem_free, mem_calloc, mem_realloc};
+  gmux__blocks_init(&h2->blocks);
+  h2->mem = (nghttp2_mem){&h2->blocks, mem_malloc, mem_free, mem_calloc, mem_realloc};
   gmux__outmsg_pool_init(&h2->messages, GMUX__OUTMSG_SMALL_SIZE, MESSAGES_KEPT);
   gmux__outmsg_pool_init(&h2->large_messages, GMUX__OUTMSG_LARGE_SIZE, LARGE_MESSAGES_KEPT);
   gmux__backlog_init(&h2->backlog, config->queue_bytes);
@@ -66,5 +63,6 @@ void gmux__h2_free(gmux__h2 *h2) {
   gmux__outmsg_pool_deinit(&h2->messages);
   gmux__outmsg_pool_deinit(&h2->large_messages);
   gmux__slab_deinit(&h2->seats);
+  gmux__blocks_deinit(&h2->blocks);
   gmux__free(h2);
 }

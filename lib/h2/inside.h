@@ -4,6 +4,7 @@
 
 #include "lib/base/alloc.h"
 #include "lib/base/fail.h"
+#include "lib/h2/blocks.h"
 #include "lib/h2/conn.h"
 #include "lib/h2/outq.h"
 #include "lib/policy/bucket.h"
@@ -22,6 +23,7 @@ struct gmux__h2 {
   gmux__h2_config config;
   nghttp2_session_callbacks *callbacks;
   nghttp2_option *option;
+  gmux__blocks blocks;
   nghttp2_mem mem;
   gmux__outmsg_pool messages;       /* without a copy, or with a short one */
   gmux__outmsg_pool large_messages; /* with a copy of up to nearly 4 KiB */

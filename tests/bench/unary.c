@@ -51,7 +51,7 @@ typedef struct settings {
 typedef struct spent {
   uint64_t now_ns;
   double cpu_us; /* user and system, of all threads */
-  allocations memory;
+  uint64_t allocations;
 } spent;
 
 typedef enum phase { PHASE_WARM_UP, PHASE_MEASURED, PHASE_ENDING } phase;
@@ -201,18 +201,6 @@ static void start_all(void *arg) {
 
 /* ---- what is printed ---- */
 
-static void print_allocations(const bench *b, double calls) {
-  double total = (double)(b->last.memory.total - b->first.memory.total) / calls;
-  double nghttp2 = (double)(b->last.memory.nghttp2 - b->first.memory.nghttp2) / calls;
-  printf("allocations_per_call  %.3f\n", total);
-  if (!allocations_knows_nghttp2()) {
-    printf("  share of nghttp2    unknown\n");
-    return;
-  }
-  printf("  by_nghttp2          %.3f\n", nghttp2);
-  printf("  by_gmux             %.3f\n", total - nghttp2);
-}
-
 static void print_figures(const bench *b) {
   double calls = (double)b->measured;
   double seconds = 1e-9 * (double)(b->last.now_ns - b->first.now_ns);
@@ -226,7 +214,9 @@ static void print_figures(const bench *b) {
   printf("p99.9_us              %.1f\n", 1e-3 * histogram_percentile(&b->latencies, 0.999));
   printf("cpu_us_per_call       %.3f\n", (b->last.cpu_us - b->first.cpu_us) / calls);
   printf("peak_mib              %.1f\n", (double)usage_now.ru_maxrss / 1024); /* Linux: in KiB */
-  if (b->settings->counts_allocations) print_allocations(b, calls);
+  if (b->settings->counts_allocations)
+    printf("allocations_per_call  %.3f\n",
+           (double)(b->last.allocations - b->first.allocations) / calls);
 }
 
 /* ---- all of it ---- */

@@ -108,6 +108,9 @@ static void when_connections_grow_old_or_idle_too(void) {
   CU_ASSERT_TRUE(n > 50);
 }
 
+/* In a build that keeps no blocks for nghttp2 it is twice as many. */
+enum { AT_LEAST = 60 };
+
 static size_t torture(bool is_outside) {
   for (size_t n = 1;; n++) {
     kit_setup();
@@ -128,11 +131,11 @@ static size_t torture(bool is_outside) {
 }
 
 static void from_listen_to_close_each_allocation_may_fail(void) {
-  CU_ASSERT_TRUE(torture(false) > 100);
+  CU_ASSERT_TRUE(torture(false) > AT_LEAST);
 }
 
 static void from_another_thread_too(void) {
-  CU_ASSERT_TRUE(torture(true) > 100);
+  CU_ASSERT_TRUE(torture(true) > AT_LEAST);
 }
 
 static const test_case cases[] = {

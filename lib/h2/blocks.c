@@ -1,0 +1,85 @@
+/* blocks.c: nghttp2's memory. Before each block stands the slab that it belongs to. */
+#include "lib/h2/blocks.h"
+#include "lib/base/alloc.h"
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* What stands before a block; as wide as the strictest alignment. */
+typedef union block_head {
+  size_t room; /* bytes behind it */
+  max_align_t align;
+} block_head;
+
+/* What nghttp2 1.52 asks for: queued DATA of a server (40) and fields (71 to 341, by their number),
+ * queued frames (152), streams (224). Larger ones are few and go to the allocator. */
+static const size_t rooms[GMUX__BLOCK_SIZES] = {48, 96, 160, 240, 400};
+
+/* A burst's blocks that are kept: at most 512 KiB of all sizes. A debug build keeps none, so that
+ * each can fail, and sanitizers know where it ends. */
+#ifdef GMUX_DEBUG
+enum { KEPT = 0 };
+#else
+enum { KEPT = 512 };
+#endif
+
+void gmux__blocks_init(gmux__blocks *blocks) {
+  for (size_t i = 0; i < GMUX__BLOCK_SIZES; i++)
+    gmux__slab_init(&blocks->slabs[i], sizeof(block_head) + rooms[i], KEPT);
+}
+
+void gmux__blocks_deinit(gmux__blocks *blocks) {
+  for (size_t i = 0; i < GMUX__BLOCK_SIZES; i++)
+    gmux__slab_deinit(&blocks->slabs[i]);
+}
+
+/* NULL: it is larger than all. */
+static gmux__slab *slab_for(gmux__blocks *blocks, size_t size) {
+  for (size_t i = 0; i < GMUX__BLOCK_SIZES; i++)
+    if (size <= rooms[i]) return &blocks->slabs[i];
+  return NULL;
+}
+
+static block_head *head_of(void *block) {
+  return (block_head *)block - 1;
+}
+
+static void *block_behind(block_head *head, size_t room) {
+  if (!head) return NULL;
+  head->room = room;
+  return head + 1;
+}
+
+void *gmux__blocks_malloc(gmux__blocks *blocks, size_t size) {
+  gmux__slab *slab = slab_for(blocks, size);
+  if (slab) return block_behind(gmux__slab_get_raw(slab), slab->size - sizeof(block_head));
+  if (size > SIZE_MAX - sizeof(block_head)) return NULL;
+  return block_behind(gmux__malloc(sizeof(block_head) + size), size);
+}
+
+void *gmux__blocks_calloc(gmux__blocks *blocks, size_t count, size_t size) {
+  if (size > 0 && count > SIZE_MAX / size) return NULL;
+  void *block = gmux__blocks_malloc(blocks, count * size);
+  return block ? memset(block, 0, count * size) : NULL;
+}
+
+void *gmux__blocks_realloc(gmux__blocks *blocks, void *block, size_t size) {
+  if (!block) return gmux__blocks_malloc(blocks, size);
+  size_t room = head_of(block)->room;
+  if (size <= room) return block;
+  void *larger = gmux__blocks_malloc(blocks, size);
+  if (!larger) return NULL;
+  memcpy(larger, block, room);
+  gmux__blocks_free(blocks, block);
+  return larger;
+}
+
+void gmux__blocks_free(gmux__blocks *blocks, void *block) {
+  if (!block) return;
+  block_head *head = head_of(block);
+  gmux__slab *slab = slab_for(blocks, head->room);
+  if (slab)
+    gmux__slab_put(slab, head);
+  else
+    gmux__free(head);
+}
