@@ -216,13 +216,13 @@ static uint32_t setup_credit(const gmux__call_setup *setup, const gmux_call_opti
   return 1; /* read_wait grants the next */
 }
 
-/* Zeroed, but for the room of a reply, which is a good part of it. */
+/* Zeroed, but for the stream, which sees to itself, and the room of a reply. */
 static gmux_call *call_alloc(gmux_channel *channel) {
   bool is_inside = gmux_loop_is_inside(channel->loop);
   gmux_call *call =
       is_inside ? gmux__slab_get_raw(&channel->loop_only.calls) : gmux__malloc(sizeof(gmux_call));
   if (!call) return NULL;
-  memset(call, 0, offsetof(gmux_call, reply_inline));
+  memset(call, 0, offsetof(gmux_call, loop_only.stream));
   call->is_slabs = is_inside;
   return call;
 }

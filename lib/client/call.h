@@ -79,6 +79,10 @@ struct gmux_call {
   bool starts_with_message; /* START brings the one message of a unary call */
   bool is_slabs;            /* its memory is of the channel's slab */
 
+  gmux_status status;  /* the loop's; others may read it once the mailbox or on_end has said so */
+  atomic_int evidence; /* of all attempts; POSSIBLE while one runs */
+  atomic_bool is_settled; /* ENDED: nothing that gmux_call_explain tells changes any more */
+
   struct {
     gmux__call_state state;
     gmux__link link; /* in a list of the channel */
@@ -87,21 +91,18 @@ struct gmux_call {
     uint64_t rest_until_ns;    /* RESTING */
     gmux__timer timer;         /* gmux__call_set_timer says for what */
     gmux__task end_task;
-    bool is_cancelled;   /* before START came */
-    gmux__stream stream; /* of the attempt that runs; between two, of the next */
-    gmux__line *line;    /* whose connection it is or was on; NULL: none, or it will be another */
-    gmux__retry retry;   /* how often, by reason */
-    gmux_evidence last;  /* of the attempt before, if there was one */
+    bool is_cancelled;  /* before START came */
+    gmux__line *line;   /* whose connection it is or was on; NULL: none, or it will be another */
+    gmux__retry retry;  /* how often, by reason */
+    gmux_evidence last; /* of the attempt before, if there was one */
     uint32_t ended_by[GMUX__EVIDENCES]; /* attempts that are over */
     gmux__call_clocks clocks;
     uint32_t messages;  /* received */
     gmux_bytes reply;   /* of a method that answers with one message, until the end */
     void *reply_memory; /* the slab's, when that is where it lies */
+    /* Of the attempt that runs; between two, of the next. Last: it clears itself. */
+    gmux__stream stream;
   } loop_only;
-
-  gmux_status status;  /* the loop's; others may read it once the mailbox or on_end has said so */
-  atomic_int evidence; /* of all attempts; POSSIBLE while one runs */
-  atomic_bool is_settled; /* ENDED: nothing that gmux_call_explain tells changes any more */
 
   uint8_t reply_inline[GMUX__CALL_REPLY_INLINE];
 };

@@ -8,12 +8,24 @@
 
 #define OWN_USER_AGENT "grpc-c-gmux/" GMUX_VERSION
 
+/* Names are constants of this file. */
 static gmux__field field_of(const char *name, const char *value, size_t value_len) {
-  return (gmux__field){(const uint8_t *)name, (const uint8_t *)value, strlen(name), value_len};
+  return (gmux__field){.name = (const uint8_t *)name,
+                       .value = (const uint8_t *)value,
+                       .name_len = strlen(name),
+                       .value_len = value_len,
+                       .is_name_lasting = true};
 }
 
 static gmux__field field_text(const char *name, const char *value) {
   return field_of(name, value, strlen(value));
+}
+
+/* With a value that is a constant, or the channel's, which outlives its connections. */
+static gmux__field field_lasting(const char *name, const char *value) {
+  gmux__field field = field_text(name, value);
+  field.is_value_lasting = true;
+  return field;
 }
 
 static char *user_agent_new(const char *app) {
@@ -28,10 +40,10 @@ int gmux__request_init(gmux__request *request, bool is_secure, const char *autho
                        const char *app, const char *accept) {
   char *user_agent = user_agent_new(app);
   if (!user_agent) return gmux__fail_code(GMUX_ERR_NOMEM);
-  request->scheme = field_text(":scheme", is_secure ? "https" : "http");
-  request->authority = field_text(":authority", authority);
-  request->user_agent = field_text("user-agent", user_agent);
-  request->accept_encoding = field_text("grpc-accept-encoding", accept);
+  request->scheme = field_lasting(":scheme", is_secure ? "https" : "http");
+  request->authority = field_lasting(":authority", authority);
+  request->user_agent = field_lasting("user-agent", user_agent);
+  request->accept_encoding = field_lasting("grpc-accept-encoding", accept);
   request->user_agent_text = user_agent;
   return 0;
 }
@@ -45,13 +57,13 @@ size_t gmux__request_fields(const gmux__request *request, const gmux_method *met
                             const char *timeout, const char *encoding,
                             const gmux_metadata *metadata, gmux__field *fields) {
   size_t n = 0;
-  fields[n++] = field_text(":method", "POST");
+  fields[n++] = field_lasting(":method", "POST");
   fields[n++] = request->scheme;
   fields[n++] = field_of(":path", method->path, method->path_len);
   fields[n++] = request->authority;
   if (timeout) fields[n++] = field_text("grpc-timeout", timeout);
-  fields[n++] = field_text("te", "trailers");
-  fields[n++] = field_text("content-type", "application/grpc");
+  fields[n++] = field_lasting("te", "trailers");
+  fields[n++] = field_lasting("content-type", "application/grpc");
   fields[n++] = request->user_agent;
   if (encoding) fields[n++] = field_text("grpc-encoding", encoding);
   fields[n++] = request->accept_encoding;

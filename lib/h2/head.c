@@ -4,13 +4,15 @@
 #include "lib/wire/percent.h"
 #include "lib/wire/timeout.h"
 #include <gmux/error.h>
+#include <stddef.h>
 #include <string.h>
 
 /* RFC 9113 section 6.5.2: what a field counts beside its name and value. */
 enum { FIELD_OVERHEAD = 32 };
 
 void gmux__head_init(gmux__head *head) {
-  memset(head, 0, sizeof *head);
+  memset(head, 0, offsetof(gmux__head, content_type));
+  head->content_type[0] = head->encoding_name[0] = '\0';
   head->timeout_ns = UINT64_MAX;
 }
 
@@ -111,7 +113,10 @@ static void take_encoding(gmux__head *head, const uint8_t *value, size_t len) {
   copy_cut(head->encoding_name, sizeof head->encoding_name, value, len);
 }
 
+/* Only a request says with what it may be answered; the path stands before it (RFC 9113 section
+ * 8.3). What a response says is not used. */
 static void take_accept_encoding(gmux__head *head, const uint8_t *value, size_t len) {
+  if (!head->path) return;
   head->accepts |= gmux__codecs_parse(head->codecs, value, len);
 }
 
@@ -170,27 +175,30 @@ typedef struct known_field {
 #define KNOWN(text, take)                                                                          \
   { text, sizeof(text) - 1, take }
 
+/* By length, so that a search ends early: there is one for each field that arrives. */
 static const known_field known_fields[] = {
+    KNOWN("te", take_te),
+    KNOWN("host", take_authority),
     KNOWN(":path", take_path),
     KNOWN(":method", take_method),
     KNOWN(":status", take_http_status),
     KNOWN(":authority", take_authority),
-    KNOWN("te", take_te),
-    KNOWN("host", take_authority),
+    KNOWN("grpc-status", take_status),
     KNOWN("content-type", take_content_type),
+    KNOWN("grpc-message", take_message),
     KNOWN("grpc-timeout", take_timeout),
     KNOWN("grpc-encoding", take_encoding),
     KNOWN("grpc-accept-encoding", take_accept_encoding),
-    KNOWN("grpc-status", take_status),
-    KNOWN("grpc-message", take_message),
     KNOWN("grpc-status-details-bin", take_details),
+    {NULL, SIZE_MAX, NULL},
 };
 
 static const known_field *find_known(const uint8_t *name, size_t len) {
-  for (size_t i = 0; i < sizeof known_fields / sizeof *known_fields; i++) {
-    const known_field *f = &known_fields[i];
-    if (f->len == len && memcmp(f->name, name, len) == 0) return f;
-  }
+  const known_field *f = known_fields;
+  while (f->len < len)
+    f++;
+  for (; f->len == len; f++)
+    if (memcmp(f->name, name, len) == 0) return f;
   return NULL;
 }
 

@@ -34,9 +34,7 @@ typedef struct gmux__head {
   /* of both */
   bool is_grpc; /* content-type is application/grpc, with or without a suffix */
   bool has_content_type;
-  char content_type[64]; /* cut; for the text of an error */
   gmux__encoding encoding;
-  char encoding_name[32];  /* cut; for the text of an error */
   uint32_t accepts;        /* grpc-accept-encoding: gmux__encoding_bit of each that we know */
   gmux_metadata *metadata; /* NULL: none */
   uint32_t bytes;          /* decoded size so far */
@@ -44,6 +42,9 @@ typedef struct gmux__head {
   bool is_bad_metadata;    /* a -bin value that is not base64 */
   bool is_out_of_memory;
   uint8_t text_used;
+  /* From here on nothing is cleared but each first byte; it is a good part of the whole. */
+  char content_type[64];      /* cut; for the text of an error */
+  char encoding_name[32];     /* cut; for the text of an error */
   char text[GMUX__HEAD_TEXT]; /* usual paths and authorities need no allocation */
 } gmux__head;
 

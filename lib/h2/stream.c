@@ -1,5 +1,6 @@
 #include "lib/h2/inside.h"
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 /* ---- the halves ---- */
@@ -27,7 +28,9 @@ const gmux__machine gmux__recv_machine = {"receiving half", GMUX__RECV_CLOSED + 
 
 void gmux__stream_init(gmux__stream *stream, gmux__h2 *h2, const gmux__stream_handlers *handlers,
                        uint32_t max_recv_bytes, uint32_t credit) {
-  *stream = (gmux__stream){.handlers = handlers, .h2 = h2};
+  memset(stream, 0, offsetof(gmux__stream, head));
+  stream->handlers = handlers;
+  stream->h2 = h2;
   gmux__head_init(&stream->head);
   gmux__head_init(&stream->tail);
   stream->head.codecs = h2->config.codecs;

@@ -139,10 +139,7 @@ struct gmux__stream {
   gmux__link hold_link;  /* in the backlog that holds it */
   gmux__link event_link; /* in its connection's list of streams that have something to deliver */
 
-  /* Received; read by the owner. */
-  gmux__head head; /* the request, or the response's initial metadata */
-  gmux__head tail; /* the response's trailers, also Trailers-Only */
-  gmux__stream_end end;
+  gmux__stream_end end; /* read by the owner */
 
   struct {
     gmux__send_state state;
@@ -172,6 +169,10 @@ struct gmux__stream {
   bool has_draining_event;
   char *why_memory;         /* what end.why points to, when it had to be made */
   gmux__stream_times times; /* server: opened_ns alone */
+
+  /* Received; read by the owner. They clear themselves, and stand at the end for that. */
+  gmux__head head; /* the request, or the response's initial metadata */
+  gmux__head tail; /* the response's trailers, also Trailers-Only */
 };
 
 /* `max_recv_bytes` limits each message. The stream holds `credit` at first. */

@@ -5,11 +5,17 @@
 
 /* ---- header blocks ---- */
 
+/* A name that nghttp2 need not copy it does not turn to lower case either; ours is. */
+static uint8_t nv_flags(const gmux__field *field) {
+  return (uint8_t)((field->is_name_lasting ? NGHTTP2_NV_FLAG_NO_COPY_NAME : 0) |
+                   (field->is_value_lasting ? NGHTTP2_NV_FLAG_NO_COPY_VALUE : 0));
+}
+
 static void fields_to_nv(nghttp2_nv *nva, const gmux__field *fields, size_t count) {
   for (size_t i = 0; i < count; i++) {
     const gmux__field *f = &fields[i];
     nva[i] = (nghttp2_nv){(uint8_t *)(uintptr_t)f->name, (uint8_t *)(uintptr_t)f->value,
-                          f->name_len, f->value_len, NGHTTP2_NV_FLAG_NONE};
+                          f->name_len, f->value_len, nv_flags(f)};
   }
 }
 

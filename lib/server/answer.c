@@ -76,12 +76,24 @@ void gmux__answer_deinit(gmux__answer *answer) {
 
 /* ---- fields ---- */
 
+/* Names are constants of this file. */
 static gmux__field field_of(const char *name, const void *value, size_t len) {
-  return (gmux__field){(const uint8_t *)name, value, strlen(name), len};
+  return (gmux__field){.name = (const uint8_t *)name,
+                       .value = value,
+                       .name_len = strlen(name),
+                       .value_len = len,
+                       .is_name_lasting = true};
 }
 
 static gmux__field field_of_text(const char *name, const char *value) {
   return field_of(name, value, strlen(value));
+}
+
+/* With a value that is a constant, or the server's, which outlives its connections. */
+static gmux__field field_lasting(const char *name, const char *value) {
+  gmux__field field = field_of_text(name, value);
+  field.is_value_lasting = true;
+  return field;
 }
 
 static const char *code_digits(gmux_code code) {
@@ -92,7 +104,7 @@ static const char *code_digits(gmux_code code) {
 }
 
 static gmux__field encodings_field(const char *accept) {
-  return field_of_text("grpc-accept-encoding", accept);
+  return field_lasting("grpc-accept-encoding", accept);
 }
 
 static bool answer_has_words(const gmux__answer *answer) {
@@ -125,8 +137,8 @@ static gmux__field words_field(const gmux__answer *answer) {
 static size_t http_fields(const gmux__answer *answer, gmux__field *fields) {
   size_t n = 0;
   fields[n++] = field_of_text(":status", answer->http_status ? answer->http_status : "200");
-  fields[n++] = field_of_text("content-type", "application/grpc");
-  if (answer_names_methods(answer)) fields[n++] = field_of_text("allow", "POST");
+  fields[n++] = field_lasting("content-type", "application/grpc");
+  if (answer_names_methods(answer)) fields[n++] = field_lasting("allow", "POST");
   return n;
 }
 
@@ -134,7 +146,7 @@ size_t gmux__answer_fields(const gmux__answer *answer, bool is_trailers_only, gm
                            size_t room) {
   assert(room >= gmux__answer_count(answer, is_trailers_only));
   size_t n = is_trailers_only ? http_fields(answer, fields) : 0;
-  fields[n++] = field_of_text("grpc-status", code_digits(answer->code));
+  fields[n++] = field_lasting("grpc-status", code_digits(answer->code));
   if (answer_has_words(answer)) fields[n++] = words_field(answer);
   if (answer->accept) fields[n++] = encodings_field(answer->accept);
   if (!answer->extras) return n;
@@ -159,8 +171,8 @@ size_t gmux__response_count(const gmux__response *response) {
 size_t gmux__response_fields(const gmux__response *response, gmux__field *fields, size_t room) {
   assert(room >= gmux__response_count(response));
   size_t n = 0;
-  fields[n++] = field_of_text(":status", "200");
-  fields[n++] = field_of_text("content-type", "application/grpc");
+  fields[n++] = field_lasting(":status", "200");
+  fields[n++] = field_lasting("content-type", "application/grpc");
   if (response->encoding) fields[n++] = field_of_text("grpc-encoding", response->encoding);
   fields[n++] = encodings_field(response->accept);
   return n + gmux__metadata_fields(response_metadata(response), fields + n, room - n);

@@ -381,12 +381,10 @@ int gmux__metadata_copy(gmux_metadata **out, const gmux_metadata *from) {
 static gmux__field entry_field(const gmux_metadata *m, const struct entry *e) {
   const char *key = entry_key(m, e), *value = entry_value(m, e);
   bool binary = key_is_binary(key, e->key_len);
-  gmux__field field;
-  field.name = (const uint8_t *)key;
-  field.name_len = e->key_len;
-  field.value = (const uint8_t *)(binary ? value + e->value_len + 1 : value);
-  field.value_len = binary ? e->wire_len : e->value_len;
-  return field;
+  return (gmux__field){.name = (const uint8_t *)key,
+                       .name_len = e->key_len,
+                       .value = (const uint8_t *)(binary ? value + e->value_len + 1 : value),
+                       .value_len = binary ? e->wire_len : e->value_len};
 }
 
 size_t gmux__metadata_wire_size(const gmux_metadata *metadata) {

@@ -9,6 +9,9 @@
 typedef struct gmux__field {
   const uint8_t *name, *value;
   size_t name_len, value_len;
+  /* They stay as they are for as long as there are connections on which the field may leave, so
+   * need not be copied. */
+  bool is_name_lasting, is_value_lasting;
 } gmux__field;
 
 /*

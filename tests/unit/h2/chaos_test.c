@@ -84,7 +84,7 @@ static bool chance(uint32_t percent) {
 /* ---- what the owner does ---- */
 
 #define FIELD(n, v)                                                                                \
-  { (const uint8_t *)(n), (const uint8_t *)(v), sizeof(n) - 1, sizeof(v) - 1 }
+  { (const uint8_t *)(n), (const uint8_t *)(v), sizeof(n) - 1, sizeof(v) - 1, true, true }
 static const gmux__field request[] = {FIELD(":method", "POST"), FIELD(":scheme", "http"),
                                       FIELD(":path", "/test.T/M"),
                                       FIELD(":authority", "localhost")};

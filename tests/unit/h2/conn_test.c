@@ -711,7 +711,7 @@ static void a_request_too_large_for_http2_leaves_nothing_on_the_wire(void) {
   rawpeer *p = pair_ready_client();
   party *c = party_new(&client);
   const gmux__field fields[] = {
-      {(const uint8_t *)"x-huge", huge_value, 6, sizeof huge_value},
+      {(const uint8_t *)"x-huge", huge_value, 6, sizeof huge_value, true, true},
   };
   CU_ASSERT_EQUAL(gmux__stream_open(&c->stream, client.conn, fields, 1), 0);
   sim_run(pair_sim);
@@ -728,7 +728,8 @@ static void trailers_too_large_for_http2_end_their_stream(void) {
   raw_request(p, 1, RAW_END_STREAM);
   sim_run(pair_sim);
   party *s = last_party(&server);
-  s->trailers[0] = (gmux__field){(const uint8_t *)"x-huge", huge_value, 6, sizeof huge_value};
+  s->trailers[0] =
+      (gmux__field){(const uint8_t *)"x-huge", huge_value, 6, sizeof huge_value, true, true};
   s->trailer_count = 1;
   party_respond(s);
   gmux__stream_finish(&s->stream, 1);

@@ -102,7 +102,7 @@ party *party_new(side *s) {
 }
 
 #define FIELD(n, v)                                                                                \
-  { (const uint8_t *)(n), (const uint8_t *)(v), sizeof(n) - 1, sizeof(v) - 1 }
+  { (const uint8_t *)(n), (const uint8_t *)(v), sizeof(n) - 1, sizeof(v) - 1, true, true }
 
 int party_open(party *p) {
   static const gmux__field fields[] = {
@@ -136,8 +136,8 @@ void party_finish(party *p, const char *status) {
     p->trailers[n++] = (gmux__field)FIELD(":status", "200");
     p->trailers[n++] = (gmux__field)FIELD("content-type", "application/grpc");
   }
-  p->trailers[n++] =
-      (gmux__field){(const uint8_t *)"grpc-status", (const uint8_t *)status, 11, strlen(status)};
+  p->trailers[n++] = (gmux__field){
+      (const uint8_t *)"grpc-status", (const uint8_t *)status, 11, strlen(status), false, false};
   p->trailer_count = n;
   gmux__stream_finish(&p->stream, n);
 }

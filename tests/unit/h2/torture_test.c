@@ -40,7 +40,7 @@ static void on_closed_stream(gmux__stream *stream) {
 }
 
 #define FIELD(n, v)                                                                                \
-  { (const uint8_t *)(n), (const uint8_t *)(v), sizeof(n) - 1, sizeof(v) - 1 }
+  { (const uint8_t *)(n), (const uint8_t *)(v), sizeof(n) - 1, sizeof(v) - 1, true, true }
 
 static const gmux__field request[] = {
     FIELD(":method", "POST"),         FIELD(":scheme", "http"),       FIELD(":path", "/test.T/M"),

@@ -85,11 +85,11 @@ static void large_request(party *p) {
   static uint8_t value[60000];
   memset(value, '~', sizeof value); /* longer in Huffman's code */
   const gmux__field fields[] = {
-      {(const uint8_t *)":method", (const uint8_t *)"POST", 7, 4},
-      {(const uint8_t *)":scheme", (const uint8_t *)"http", 7, 4},
-      {(const uint8_t *)":path", (const uint8_t *)"/test.T/M", 5, 9},
-      {(const uint8_t *)":authority", (const uint8_t *)"localhost", 10, 9},
-      {(const uint8_t *)"x-large", value, 7, sizeof value},
+      {(const uint8_t *)":method", (const uint8_t *)"POST", 7, 4, true, true},
+      {(const uint8_t *)":scheme", (const uint8_t *)"http", 7, 4, true, true},
+      {(const uint8_t *)":path", (const uint8_t *)"/test.T/M", 5, 9, true, true},
+      {(const uint8_t *)":authority", (const uint8_t *)"localhost", 10, 9, true, true},
+      {(const uint8_t *)"x-large", value, 7, sizeof value, true, true},
   };
   CU_ASSERT_EQUAL_FATAL(gmux__stream_open(&p->stream, client.conn, fields, 5), 0);
 }

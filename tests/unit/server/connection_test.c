@@ -234,8 +234,12 @@ static void client_on_ready(gmux__conn *conn, void *owner) {
       "/t.S/Bidi", ":authority", "a.example", "content-type", "application/grpc"};
   gmux__field fields[5];
   for (size_t i = 0; i < 5; i++)
-    fields[i] = (gmux__field){(const uint8_t *)pairs[2 * i], (const uint8_t *)pairs[2 * i + 1],
-                              strlen(pairs[2 * i]), strlen(pairs[2 * i + 1])};
+    fields[i] = (gmux__field){(const uint8_t *)pairs[2 * i],
+                              (const uint8_t *)pairs[2 * i + 1],
+                              strlen(pairs[2 * i]),
+                              strlen(pairs[2 * i + 1]),
+                              false,
+                              false};
   int rv = gmux__stream_open(&tls.stream, conn, fields, 5);
   CU_ASSERT_TRUE(rv == 0 || test_alloc_has_failed());
 }
