@@ -2,13 +2,21 @@
  * tls.h: credentials for channels and servers.
  *
  * A gmux_tls is made once and shared between as many channels or listeners of its role as wanted,
- * on any loops; it counts its users, so it may be freed as soon as they have been made. It never
- * changes.
+ * on any loops; it counts its users, so it may be freed as soon as they have been made.
+ *
+ * gmux_tls_reload replaces what is in it while it is in use: certificates are renewed, authorities
+ * come and go, lists of revoked certificates grow. A handshake begins and ends with one state of
+ * it, and connections that are open live on.
  *
  * What is always on, for both roles: TLS 1.2 or newer; with 1.2 only ECDHE with AEAD ciphers
  * (RFC 9113 section 9.2.2 and appendix A); ALPN "h2" or no connection; no renegotiation, no
- * compression. A client checks the chain and the host name (subjectAltName only, RFC 6125); a
- * connection that ends without close_notify never counts as a good end.
+ * compression; keys of RSA 2048 or EC 224 bits at least, no signatures with SHA-1; at most 8
+ * authorities between a certificate and one that is trusted. A client checks the chain and the host
+ * name (subjectAltName only, RFC 6125); a connection that ends without close_notify never counts as
+ * a good end.
+ *
+ * Sessions are good for two hours, for the same host, and until the next reload. A server's keys
+ * for tickets seal for two hours, open for two more, and are forgotten.
  */
 #ifndef GMUX_TLS_H
 #define GMUX_TLS_H
@@ -51,6 +59,14 @@ typedef struct gmux_tls_options {
   /* Default false. Append secrets to the file named by the environment's SSLKEYLOGFILE, for
    * Wireshark; without that variable nothing happens. */
   bool key_log;
+  /* Certificates that were taken back before their end. Default NULL: revocation is not checked.
+   * Else one CRL or more (PEM, 16 MiB at most), and the whole chain is checked: each authority in
+   * it needs its list here. Without a list, or with one that has expired, nobody that the authority
+   * has signed for is let in, and the words say whose list it was; so renew it in time, and
+   * gmux_tls_reload. A server needs client_cert for it. Nothing is fetched (no CRL distribution
+   * points, no OCSP). */
+  const char *crl_file;
+  const char *crl_pem;
 } gmux_tls_options;
 
 /* Fills in the defaults. `size` is sizeof *options of the caller. */
@@ -68,6 +84,22 @@ GMUX_API int gmux_tls_options_check(const gmux_tls_options *options, char *why, 
  */
 GMUX_API int gmux_tls_client_new(gmux_tls **out, const gmux_tls_options *options);
 GMUX_API int gmux_tls_server_new(gmux_tls **out, const gmux_tls_options *options);
+
+/*
+ * What is in it, anew: with `options` NULL by reading the files again that it was made of, or
+ * reloaded with (relative paths from where the program stands now; texts are the same), else with
+ * these options, all of them, of which only key_log has to be as it was. Any thread; it reads
+ * files, so a loop's thread stands still for so long.
+ *
+ * All or nothing: handshakes that begin when it has returned 0 use the new; on an error (those of
+ * gmux_tls_client_new, in words) all is as it was. A file that is being written is such an error,
+ * if its end is missing in the middle of a certificate, or if the key is not yet that of the
+ * certificate: try again later. Best is to rename files into their place when they are whole.
+ *
+ * Connections live on, also those of peers that would be let in no more. To end them:
+ * gmux_channel_rotate, or a server's max_connection_age_ms. No session of before is resumed.
+ */
+GMUX_API int gmux_tls_reload(gmux_tls *tls, const gmux_tls_options *options);
 
 /* Lets go of it; takes NULL. Any thread. */
 GMUX_API void gmux_tls_free(gmux_tls *tls);

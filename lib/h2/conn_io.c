@@ -116,6 +116,11 @@ static void conn_end_abuse(gmux__conn *conn, gmux__abuse_kind kind) {
                    gmux__conn_note_abuse(conn, kind));
 }
 
+/* RFC 8446 section 5.1: a record of a handshake. */
+static bool is_client_hello(const uint8_t *data, size_t len) {
+  return len > 1 && data[0] == 0x16 && data[1] == 0x03;
+}
+
 static bool conn_feed(gmux__conn *conn, const uint8_t *data, size_t len) {
   gmux__conn_on_bytes(conn);
   ssize_t n = nghttp2_session_mem_recv(conn->session, data, len);
@@ -137,7 +142,9 @@ static bool conn_feed(gmux__conn *conn, const uint8_t *data, size_t len) {
     gmux__conn_close(conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
   else if (n == NGHTTP2_ERR_BAD_CLIENT_MAGIC)
     gmux__conn_close(conn, GMUX_ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR,
-                     "the peer does not speak HTTP/2");
+                     is_client_hello(data, len)
+                         ? "the peer speaks TLS, and this port is for cleartext"
+                         : "the peer does not speak HTTP/2");
   else
     gmux__conn_close(conn, GMUX_ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror((int)n));
   return false;

@@ -17,19 +17,16 @@
 #include "lib/base/fail.h"
 #include "lib/io/loop.h"
 #include "lib/io/tls_openssl.h"
+#include "lib/io/tls_record.h"
 #include <openssl/err.h>
 #include <stdio.h>
 #include <string.h>
 
 enum {
-  RECORD_MAX = SSL3_RT_MAX_PLAIN_LENGTH, /* 16 KiB, RFC 8446 section 5.1 */
-  /* A slice from here on is encrypted where it lies. Smaller ones are copied together: a record
-   * costs a write and 22 bytes, copying this much less than either. */
-  SLICE_LARGE = RECORD_MAX / 2,
   /* What one call may read beyond bytes for the owner: handshakes, key updates, tickets, headers. A
    * peer can send them for ever, and OpenSSL goes on for as long as they come. The rest waits in
    * the inner transport, which stays readable. Enough for a handshake at one go. */
-  READ_BEYOND = 4 * RECORD_MAX
+  READ_BEYOND = 4 * GMUX__TLS_RECORD_MAX
 };
 
 typedef enum tls_state { TLS_SECURING, TLS_OPEN, TLS_FAILED } tls_state;
@@ -224,32 +221,6 @@ static int tls_check_open(const tls_transport *t) {
 
 /* ---- handshake ---- */
 
-/* Without a subject (its names are all in subjectAltName) there is none. NULL is also out of
- * memory: then *is_memory. */
-static char *subject_of(const X509 *cert, bool *is_memory) {
-  const X509_NAME *subject = X509_get_subject_name(cert);
-  if (X509_NAME_entry_count(subject) == 0) return NULL;
-  char *name = NULL;
-  BIO *bio = BIO_new(BIO_s_mem());
-  if (bio && X509_NAME_print_ex(bio, subject, 0, XN_FLAG_RFC2253) >= 0) {
-    char *text;
-    long len = BIO_get_mem_data(bio, &text);
-    name = gmux__strndup(text, (size_t)len);
-  }
-  BIO_free(bio);
-  *is_memory = !name;
-  return name;
-}
-
-static int tls_read_peer_name(tls_transport *t) {
-  X509 *cert = SSL_get1_peer_certificate(t->ssl);
-  if (!cert) return 0;
-  bool is_memory = false;
-  t->peer_name = subject_of(cert, &is_memory);
-  X509_free(cert);
-  return is_memory ? gmux__fail_code(GMUX_ERR_NOMEM) : 0;
-}
-
 static bool tls_has_alpn_h2(const tls_transport *t) {
   const unsigned char *name;
   unsigned len;
@@ -263,7 +234,7 @@ static int tls_open(tls_transport *t) {
     return gmux__fail(GMUX_ERR_TLS, "%s: the peer does not speak HTTP/2 (it chose no ALPN \"h2\")",
                       tls_doing(t, doing, sizeof doing));
   }
-  int rc = tls_read_peer_name(t);
+  int rc = gmux__tls_subject_of_peer(&t->peer_name, t->ssl);
   if (rc) return rc;
   t->info.is_resumed = SSL_session_reused(t->ssl);
   t->info.tls_version = SSL_get_version(t->ssl);
@@ -335,55 +306,6 @@ static ptrdiff_t tls_read(gmux__transport *transport, uint8_t *buf, size_t len) 
 
 /* ---- writing ---- */
 
-/* FNV-1a */
-static uint64_t bytes_hash(const uint8_t *data, size_t len) {
-  uint64_t hash = UINT64_C(14695981039346656037);
-  for (size_t i = 0; i < len; i++)
-    hash = (hash ^ data[i]) * UINT64_C(1099511628211);
-  return hash;
-}
-
-/* A place in the slices of one write. */
-typedef struct cursor {
-  const gmux__slice *slice, *end;
-  size_t skip; /* bytes of *slice that are taken */
-} cursor;
-
-static void cursor_advance(cursor *c, size_t len) {
-  while (c->slice < c->end && len >= c->slice->len - c->skip) {
-    len -= c->slice->len - c->skip;
-    c->slice++;
-    c->skip = 0;
-  }
-  c->skip += len;
-}
-
-/* Up to `max` bytes from here on, copied together; returns how many. Does not move the cursor. */
-static size_t cursor_gather(const cursor *from, uint8_t *buf, size_t max) {
-  cursor c = *from;
-  size_t len = 0;
-  while (c.slice < c.end && len < max) {
-    size_t part = c.slice->len - c.skip;
-    if (part > max - len) part = max - len;
-    if (part) memcpy(buf + len, c.slice->data + c.skip, part);
-    len += part;
-    cursor_advance(&c, part);
-  }
-  return len;
-}
-
-/* What goes into the next record, in place or in `scratch` (RECORD_MAX bytes). `offered`: bytes
- * that it has to have because OpenSSL has them already; 0: none. Length 0: nothing is left. */
-static gmux__slice cursor_record(const cursor *c, size_t offered, uint8_t *scratch) {
-  if (c->slice == c->end) return (gmux__slice){NULL, 0};
-  size_t here = c->slice->len - c->skip;
-  if (here >= (offered ? offered : SLICE_LARGE)) {
-    size_t len = offered ? offered : here;
-    return (gmux__slice){c->slice->data + c->skip, len < RECORD_MAX ? len : RECORD_MAX};
-  }
-  return (gmux__slice){scratch, cursor_gather(c, scratch, offered ? offered : RECORD_MAX)};
-}
-
 /*
  * A peer that refuses us (our certificate, with TLS 1.3) says why in an alert and closes, so a
  * write may fail before the alert has been read. Its words say more than "broken pipe".
@@ -407,7 +329,8 @@ static int tls_look_for_alert(tls_transport *t, int error) {
  */
 static int tls_check_offer(const tls_transport *t, const gmux__slice *record) {
   if (!t->offered) return 0;
-  if (record->len == t->offered && bytes_hash(record->data, record->len) == t->offered_hash)
+  if (record->len == t->offered &&
+      gmux__tls_bytes_hash(record->data, record->len) == t->offered_hash)
     return 0;
   return gmux__fail(GMUX_ERR_STATE,
                     "TLS: bytes that were offered and not taken were not offered again");
@@ -426,7 +349,7 @@ static int tls_write_record(tls_transport *t, const gmux__slice *record, size_t 
   rc = tls_result(t, answer, &t->write_needs);
   if (rc == GMUX_ERR_AGAIN && !t->offered) {
     t->offered = record->len;
-    t->offered_hash = bytes_hash(record->data, record->len);
+    t->offered_hash = gmux__tls_bytes_hash(record->data, record->len);
   }
   if (rc == GMUX_ERR_IO) rc = tls_look_for_alert(t, rc);
   return rc;
@@ -438,14 +361,14 @@ static ptrdiff_t tls_write(gmux__transport *transport, const gmux__slice *slices
   if (rc) return rc;
   if (t->write_failure) return tls_repeat_failure(t, t->write_failure);
   if (t->is_shut) return gmux__fail(GMUX_ERR_STATE, "TLS: our half of the connection is ended");
-  uint8_t scratch[RECORD_MAX];
-  cursor c = {slices, slices + count, 0};
+  uint8_t scratch[GMUX__TLS_RECORD_MAX];
+  gmux__tls_cursor c = {slices, slices + count, 0};
   size_t total = 0;
   gmux__slice record;
-  while (rc == 0 && (record = cursor_record(&c, t->offered, scratch)).len > 0) {
+  while (rc == 0 && (record = gmux__tls_cursor_record(&c, t->offered, scratch)).len > 0) {
     size_t taken = 0;
     rc = tls_write_record(t, &record, &taken);
-    cursor_advance(&c, taken);
+    gmux__tls_cursor_advance(&c, taken);
     total += taken;
   }
   if (rc && rc != GMUX_ERR_AGAIN) tls_end_writing(t, rc);
@@ -471,6 +394,7 @@ static void tls_shutdown(gmux__transport *transport) {
 
 static void tls_free(tls_transport *t) {
   SSL_free(t->ssl);
+  gmux__tls_edition_unref(t->peer.edition);
   gmux_tls_free(t->peer.tls);
   gmux__free(t->peer.host);
   gmux__free(t->peer.refusal);
@@ -520,7 +444,7 @@ static int tls_set_role(tls_transport *t, const char *host) {
 
 static int tls_set_up(tls_transport *t, const char *host) {
   ERR_clear_error();
-  t->ssl = SSL_new(t->peer.tls->context);
+  t->ssl = SSL_new(t->peer.edition->context);
   BIO *bio = t->ssl ? gmux__tls_bio_new(t->peer.tls->bio_method, &t->pipe) : NULL;
   if (!bio) return gmux__tls_fail("TLS cannot be set up");
   SSL_set_bio(t->ssl, bio, bio);
@@ -537,6 +461,7 @@ int gmux__tls_wrap(gmux__transport **out, gmux_tls *tls, gmux__transport *inner,
   t->info = *gmux__transport_info_get(inner);
   t->info.is_secure = true;
   t->peer.tls = gmux__tls_ref(tls);
+  t->peer.edition = gmux__tls_edition_get(tls);
   t->peer.session = session;
   t->read_needs = GMUX__READABLE;
   t->write_needs = GMUX__WRITABLE;

@@ -1,5 +1,6 @@
-/* tls_load.c: certificates and keys from PEM, given as a file or as the text itself. Files are read
- * here and not by OpenSSL, so that both take one way and a missing file has the system's words. */
+/* tls_load.c: certificates, keys and CRLs from PEM, given as a file or as the text itself. Files
+ * are read here and not by OpenSSL, so that both take one way and a missing file has the system's
+ * words. */
 #include "lib/base/buf.h"
 #include "lib/base/fail.h"
 #include "lib/io/tls_openssl.h"
@@ -139,6 +140,59 @@ int gmux__tls_load_trust(SSL_CTX *context, const char *file, const char *pem, bo
   source src;
   int rc = source_init(&src, "ca", file, pem);
   if (rc == 0) rc = trust_source(context, &src, for_server);
+  source_deinit(&src);
+  return rc;
+}
+
+/* ---- who is trusted no more ---- */
+
+/* The earlier of *until and the list's end. */
+static int until_lower(ASN1_TIME **until, const X509_CRL *crl) {
+  const ASN1_TIME *end = X509_CRL_get0_nextUpdate(crl);
+  if (!end || (*until && ASN1_TIME_compare(*until, end) <= 0)) return 0;
+  ASN1_TIME_free(*until);
+  *until = ASN1_STRING_dup(end);
+  return *until ? 0 : gmux__fail_code(GMUX_ERR_NOMEM);
+}
+
+static int distrust_list(SSL_CTX *context, X509_CRL *crl, const source *src, ASN1_TIME **until) {
+  if (!X509_STORE_add_crl(SSL_CTX_get_cert_store(context), crl))
+    return gmux__tls_fail("%s", src->name);
+  return until_lower(until, crl);
+}
+
+static int distrust_lists(SSL_CTX *context, BIO *bio, const source *src, ASN1_TIME **until) {
+  ERR_clear_error();
+  bool is_encrypted = false;
+  int count = 0, rc = 0;
+  X509_CRL *crl;
+  while (!rc && (crl = PEM_read_bio_X509_CRL(bio, NULL, password_refuse, &is_encrypted)) != NULL) {
+    rc = distrust_list(context, crl, src, until);
+    X509_CRL_free(crl);
+    count++;
+  }
+  if (rc) return rc;
+  if (!gmux__tls_error_is(ERR_LIB_PEM, PEM_R_NO_START_LINE))
+    return gmux__tls_fail("%s: CRL number %d cannot be read", src->name, count + 1);
+  ERR_clear_error();
+  if (count > 0) return 0;
+  return gmux__fail(GMUX_ERR_TLS,
+                    "%s has no CRL in it: PEM with -----BEGIN X509 CRL----- is wanted", src->name);
+}
+
+static int distrust_source(SSL_CTX *context, const source *src, ASN1_TIME **until) {
+  X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context),
+                              X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+  BIO *bio = source_bio(src);
+  int rc = bio ? distrust_lists(context, bio, src, until) : gmux__fail_code(GMUX_ERR_NOMEM);
+  BIO_free(bio);
+  return rc;
+}
+
+int gmux__tls_load_crls(SSL_CTX *context, const char *file, const char *pem, ASN1_TIME **until) {
+  source src;
+  int rc = source_init(&src, "crl", file, pem);
+  if (rc == 0) rc = distrust_source(context, &src, until);
   source_deinit(&src);
   return rc;
 }

@@ -2,41 +2,99 @@
  * tls_openssl.h: what the files of TLS share, and the only header of ours that shows OpenSSL.
  * Included by lib/io/tls*.c alone, and by their test.
  *
- *   tls_context.c   credentials: options, policy, ALPN
- *   tls_load.c      certificates and keys, from files and text
- *   tls_verify.c    is the peer who it should be; if not, why
- *   tls_session.c   resumption
- *   tls_bio.c       a transport, as OpenSSL sees it
- *   tls_error.c     OpenSSL's errors in words
- *   tls.c           OpenSSL, as a transport
+ *   tls_options.c      what was asked for
+ *   tls_credentials.c  a gmux_tls, and its reloads
+ *   tls_context.c      one edition of it: policy, ALPN
+ *   tls_load.c         certificates, keys and CRLs, from files and text
+ *   tls_verify.c       is the peer who it should be; if not, why
+ *   tls_session.c      resumption, by clients
+ *   tls_tickets.c      resumption, by servers
+ *   tls_bio.c          a transport, as OpenSSL sees it
+ *   tls_error.c        OpenSSL's errors in words
+ *   tls_record.c       what goes into the next record
+ *   tls.c              OpenSSL, as a transport
  */
 #ifndef GMUX__IO_TLS_OPENSSL_H
 #define GMUX__IO_TLS_OPENSSL_H
 
 #include "lib/io/tls.h"
 #include <openssl/ssl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
-struct gmux_tls {
+/* How long a session may be resumed: OpenSSL's own default. */
+enum { GMUX__TLS_SESSION_S = 7200 };
+
+/* Options, with the texts of their own. */
+enum { GMUX__TLS_TEXTS = 8 };
+typedef struct gmux__tls_kept {
+  gmux_tls_options options;
+  char *own[GMUX__TLS_TEXTS];
+} gmux__tls_kept;
+
+typedef struct gmux__tls_tickets gmux__tls_tickets;
+
+/* What one reading of the options has made. It never changes; each connection holds the one that it
+ * began with, so that a reload disturbs nobody. */
+typedef struct gmux__tls_edition {
   SSL_CTX *context;
+  gmux__tls_tickets *tickets; /* a server's; NULL without resumption */
+  ASN1_TIME *crls_until;      /* when the first of its CRLs expires; NULL: never */
+  uint64_t number;            /* from 1, for each gmux_tls */
+  int key_log;                /* that of the gmux_tls */
+  _Atomic(size_t) users;      /* any thread */
+} gmux__tls_edition;
+
+struct gmux_tls {
   BIO_METHOD *bio_method; /* outlives the BIOs: a transport holds the gmux_tls */
   int key_log;            /* a descriptor; -1: none */
   bool is_server;
   _Atomic(size_t) users; /* any thread */
+  pthread_mutex_t reloading;
+  gmux__tls_kept kept; /* with `reloading` held */
+  pthread_mutex_t lock;
+  gmux__tls_edition *edition; /* with `lock` held; never NULL once it is made */
 };
 
 /* What OpenSSL's callbacks find of a connection (SSL_get_app_data). */
 typedef struct gmux__tls_peer {
   gmux_tls *tls;
-  char *host; /* client: whom the certificate must be for */
+  gmux__tls_edition *edition; /* a hold */
+  char *host;                 /* client: whom the certificate must be for */
   gmux__tls_session *session;
   char *refusal; /* why one of the callbacks said no; NULL: none did, or there was no memory */
 } gmux__tls_peer;
+
+/* ---- tls_options.c ---- */
+
+bool gmux__tls_options_have_trust(const gmux_tls_options *o);
+bool gmux__tls_options_have_identity(const gmux_tls_options *o);
+bool gmux__tls_options_have_crls(const gmux_tls_options *o);
+/* Checks them for this role and copies them. `options` may be NULL. GMUX_ERR_INVALID,
+ * GMUX_ERR_NOMEM: there is nothing to deinit then. */
+int gmux__tls_kept_init(gmux__tls_kept *kept, const gmux_tls_options *options, bool is_server);
+void gmux__tls_kept_deinit(gmux__tls_kept *kept); /* takes one that is all zero */
+
+/* ---- tls_credentials.c: any thread ---- */
+
+/* The newest, with a hold on it. */
+gmux__tls_edition *gmux__tls_edition_get(gmux_tls *tls);
+bool gmux__tls_edition_is_newest(gmux_tls *tls, const gmux__tls_edition *edition);
+
+/* ---- tls_context.c ---- */
+
+/* Errors as for gmux_tls_client_new. */
+int gmux__tls_edition_new(gmux__tls_edition **out, const gmux_tls_options *o, bool is_server,
+                          int key_log);
+void gmux__tls_edition_unref(gmux__tls_edition *edition); /* takes NULL */
 
 /* ---- tls_load.c: `file` or `pem`, one of them NULL. Errors as for gmux_tls_client_new. ---- */
 
 /* Whom to trust. for_server: clients are told these names as well. */
 int gmux__tls_load_trust(SSL_CTX *context, const char *file, const char *pem, bool for_server);
+/* Who is trusted no more. From now on each certificate of a chain needs the list of its issuer.
+ * *until: when the first of them expires, to be freed; NULL if none does. */
+int gmux__tls_load_crls(SSL_CTX *context, const char *file, const char *pem, ASN1_TIME **until);
 /* One's own chain and key. */
 int gmux__tls_load_identity(SSL_CTX *context, const gmux_tls_options *options);
 
@@ -47,6 +105,9 @@ int gmux__tls_load_identity(SSL_CTX *context, const gmux_tls_options *options);
 int gmux__tls_expect_host(SSL *ssl, const char *host);
 /* OpenSSL's verify callback: never changes the verdict, only notes why it is no. */
 int gmux__tls_verify_note(int is_good, X509_STORE_CTX *store);
+/* What the certificate of the peer calls it, RFC 2253; *name NULL: it has shown none, or one
+ * without a subject (its names are all in subjectAltName). GMUX_ERR_NOMEM. */
+int gmux__tls_subject_of_peer(char **name, const SSL *ssl);
 /* Notes why a callback says no, for the first that does. */
 void gmux__tls_refuse(SSL *ssl, const char *format, ...) GMUX_PRINTF(2, 3);
 
@@ -56,11 +117,21 @@ void gmux__tls_refuse(SSL *ssl, const char *format, ...) GMUX_PRINTF(2, 3);
 void gmux__tls_session_offer(const gmux__tls_peer *peer, SSL *ssl);
 /* OpenSSL's new-session callback: keeps the newest. */
 int gmux__tls_session_save(SSL *ssl, SSL_SESSION *resumable);
+/* Has nothing expired that it stands on? */
+bool gmux__tls_session_is_fresh(SSL_SESSION *resumable, const gmux__tls_edition *edition);
+/* What was saved did no good: the next handshake is a full one. Takes NULL. */
+void gmux__tls_session_forget(gmux__tls_session *session);
+
+/* ---- tls_tickets.c ---- */
+
+int gmux__tls_tickets_new(gmux__tls_tickets **out);      /* GMUX_ERR_NOMEM, GMUX_ERR_TLS */
+void gmux__tls_tickets_free(gmux__tls_tickets *tickets); /* takes NULL */
+/* OpenSSL's callback for who seals and opens tickets. */
+int gmux__tls_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                         EVP_MAC_CTX *mac, int direction);
 /* OpenSSL's callback for tickets that come back to a server: whether to accept them. */
 SSL_TICKET_RETURN gmux__tls_ticket_check(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
                                          size_t name_len, SSL_TICKET_STATUS status, void *arg);
-/* What was saved did no good: the next handshake is a full one. Takes NULL. */
-void gmux__tls_session_forget(gmux__tls_session *session);
 
 /* ---- tls_bio.c ---- */
 

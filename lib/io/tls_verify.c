@@ -117,9 +117,9 @@ static void certificate_names(const X509 *cert, char *buf, size_t len) {
   GENERAL_NAMES_free(names);
 }
 
-static void certificate_subject(const X509 *cert, char *buf, size_t len) {
+static void name_text(const X509_NAME *name, char *buf, size_t len) {
   buf[0] = '\0';
-  if (!X509_NAME_oneline(X509_get_subject_name(cert), buf, (int)len)) return;
+  if (!X509_NAME_oneline(name, buf, (int)len)) return;
   for (char *c = buf; *c; c++)
     if (*c < ' ' || *c > '~') *c = '?';
 }
@@ -152,12 +152,31 @@ static void refuse_time(SSL *ssl, const X509 *cert, const char *reason, const ch
                    has_expired ? "until" : "from", when);
 }
 
+/* `cert` is what the list should say something of. */
+static void refuse_list(SSL *ssl, X509_STORE_CTX *store, const X509 *cert, const char *reason) {
+  const X509_CRL *crl = X509_STORE_CTX_get0_current_crl(store);
+  char issuer[160], when[64] = "";
+  name_text(X509_get_issuer_name(cert), issuer, sizeof issuer);
+  if (!crl) {
+    gmux__tls_refuse(ssl,
+                     "certificate verify failed: %s (crl_file has no list of %s, which signed a "
+                     "certificate of the chain; every authority of it needs one)",
+                     reason, issuer);
+    return;
+  }
+  if (X509_CRL_get0_nextUpdate(crl)) time_text(X509_CRL_get0_nextUpdate(crl), when, sizeof when);
+  gmux__tls_refuse(ssl,
+                   "certificate verify failed: %s (the list of %s in crl_file%s%s; a good one is "
+                   "wanted before anybody that it signed for is trusted)",
+                   reason, issuer, when[0] ? ", good until " : "", when);
+}
+
 static void refuse_certificate(SSL *ssl, X509_STORE_CTX *store, const X509 *cert) {
   int error = X509_STORE_CTX_get_error(store);
   const char *reason = X509_verify_cert_error_string(error);
   const gmux__tls_peer *peer = SSL_get_app_data(ssl);
   char subject[160];
-  certificate_subject(cert, subject, sizeof subject);
+  name_text(X509_get_subject_name(cert), subject, sizeof subject);
   switch (error) {
   case X509_V_ERR_HOSTNAME_MISMATCH:
   case X509_V_ERR_IP_ADDRESS_MISMATCH:
@@ -181,6 +200,12 @@ static void refuse_certificate(SSL *ssl, X509_STORE_CTX *store, const X509 *cert
     gmux__tls_refuse(ssl, "certificate verify failed: %s (%s was not made for a %s)", reason,
                      subject, peer && peer->tls->is_server ? "client" : "server");
     return;
+  case X509_V_ERR_UNABLE_TO_GET_CRL:
+  case X509_V_ERR_CRL_HAS_EXPIRED:
+  case X509_V_ERR_CRL_NOT_YET_VALID:
+  case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+    refuse_list(ssl, store, cert, reason);
+    return;
   default:
     gmux__tls_refuse(ssl, "certificate verify failed: %s (%s)", reason, subject);
   }
@@ -193,4 +218,27 @@ int gmux__tls_verify_note(int is_good, X509_STORE_CTX *store) {
   if (!cert) cert = X509_STORE_CTX_get0_cert(store);
   if (ssl && cert) refuse_certificate(ssl, store, cert);
   return is_good;
+}
+
+/* ---- who is it ---- */
+
+static char *subject_text(const X509_NAME *subject) {
+  char *name = NULL;
+  BIO *bio = BIO_new(BIO_s_mem());
+  if (bio && X509_NAME_print_ex(bio, subject, 0, XN_FLAG_RFC2253) >= 0) {
+    char *data;
+    long len = BIO_get_mem_data(bio, &data);
+    name = gmux__strndup(data, (size_t)len);
+  }
+  BIO_free(bio);
+  return name;
+}
+
+int gmux__tls_subject_of_peer(char **name, const SSL *ssl) {
+  *name = NULL;
+  const X509 *cert = SSL_get0_peer_certificate(ssl);
+  const X509_NAME *subject = cert ? X509_get_subject_name(cert) : NULL;
+  if (!subject || X509_NAME_entry_count(subject) == 0) return 0;
+  *name = subject_text(subject);
+  return *name ? 0 : gmux__fail_code(GMUX_ERR_NOMEM);
 }

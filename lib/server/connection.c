@@ -219,6 +219,8 @@ static void conn_on_closed(gmux__conn *conn, void *owner) {
   gmux__server_conn *c = owner;
   gmux_server *server = c->server;
   gmux__conn_log(conn, GMUX_LOG_INFO, "server", "closed: %s", gmux__conn_why_alone(conn));
+  if (c->state == GMUX__SERVER_CONN_HANDSHAKING && gmux__conn_error(conn) == GMUX_ERR_TLS)
+    gmux__server_count(&server->stats.handshakes_failed);
   conn_set_state(c, GMUX__SERVER_CONN_GONE, "");
   gmux__conn_free(conn);
   c->conn = NULL;

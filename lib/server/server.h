@@ -72,6 +72,7 @@ struct gmux_server {
     gmux__counter calls_refused_held;                   /* for those */
     gmux__counter connections, connections_handshaking; /* now: lengths of the lists */
     gmux__counter connections_accepted, connections_refused, connections_overdue;
+    gmux__counter handshakes_failed;
     gmux__counter ended_idle, ended_age;
   } stats;
 };

@@ -38,6 +38,7 @@ static void stats_fill_own(gmux_server_stats *s, const gmux_server *server) {
   s->connections_accepted = gmux__counter_get(&server->stats.connections_accepted);
   s->connections_refused = gmux__counter_get(&server->stats.connections_refused);
   s->connections_overdue = gmux__counter_get(&server->stats.connections_overdue);
+  s->handshakes_failed = gmux__counter_get(&server->stats.handshakes_failed);
   s->ended_idle = gmux__counter_get(&server->stats.ended_idle);
   s->ended_age = gmux__counter_get(&server->stats.ended_age);
   s->calls_held = (uint32_t)gmux__counter_get(&server->stats.calls_held);

@@ -77,8 +77,8 @@ static void temp_file_free(char *path) {
 
 /* ---- making one ---- */
 
-static EVP_PKEY *key_new(int rsa_bits) {
-  EVP_PKEY *key = rsa_bits ? EVP_RSA_gen((unsigned)rsa_bits) : EVP_EC_gen("P-256");
+static EVP_PKEY *key_new(int rsa_bits, const char *curve) {
+  EVP_PKEY *key = rsa_bits ? EVP_RSA_gen((unsigned)rsa_bits) : EVP_EC_gen(curve ? curve : "P-256");
   must(key, "a key");
   return key;
 }
@@ -109,11 +109,11 @@ static void cert_set_subject(X509 *cert, const char *common_name) {
       "a name");
 }
 
-static void cert_set_times(X509 *cert, int from_s, int until_s) {
+static void set_times(ASN1_TIME *from, ASN1_TIME *until, int from_s, int until_s) {
   enum { HOUR = 3600, DAY = 24 * HOUR };
   bool is_default = from_s == 0 && until_s == 0;
-  must(X509_gmtime_adj(X509_getm_notBefore(cert), is_default ? -HOUR : from_s) &&
-           X509_gmtime_adj(X509_getm_notAfter(cert), is_default ? DAY : until_s),
+  must(X509_gmtime_adj(from, is_default ? -HOUR : from_s) &&
+           X509_gmtime_adj(until, is_default ? DAY : until_s),
        "a time");
 }
 
@@ -124,40 +124,43 @@ static X509 *cert_begin(EVP_PKEY *key, const test_cert_options *o) {
        "a certificate");
   cert_set_serial(cert);
   cert_set_subject(cert, o->common_name);
-  cert_set_times(cert, o->from_s, o->until_s);
+  set_times(X509_getm_notBefore(cert), X509_getm_notAfter(cert), o->from_s, o->until_s);
   return cert;
 }
 
-static void cert_sign(X509 *cert, const X509 *issuer, EVP_PKEY *key) {
+static void cert_sign(X509 *cert, const X509 *issuer, EVP_PKEY *key, const EVP_MD *hash) {
   must(X509_set_issuer_name(cert, X509_get_subject_name(issuer)), "an issuer");
-  must(X509_sign(cert, key, EVP_sha256()) > 0, "a signature");
+  must(X509_sign(cert, key, hash) > 0, "a signature");
 }
 
 /* ---- authorities ---- */
 
-static test_ca *ca_new(const char *name, const test_ca *issuer) {
+test_ca *test_ca_new_with(const test_ca_options *o) {
   test_ca *ca = calloc(1, sizeof *ca);
   must(ca, "memory");
-  ca->key = key_new(0);
-  ca->cert = cert_begin(ca->key, &(test_cert_options){.common_name = name});
-  X509 *above = issuer ? issuer->cert : ca->cert;
-  cert_extend(ca->cert, above, NID_basic_constraints, "critical,CA:TRUE");
-  cert_extend(ca->cert, above, NID_key_usage, "critical,keyCertSign,cRLSign");
-  cert_extend(ca->cert, above, NID_subject_key_identifier, "hash");
-  cert_sign(ca->cert, above, issuer ? issuer->key : ca->key);
+  ca->key = key_new(0, NULL);
+  ca->cert = cert_begin(
+      ca->key,
+      &(test_cert_options){.common_name = o->name, .from_s = o->from_s, .until_s = o->until_s});
+  const test_ca *above = o->issuer ? o->issuer : ca;
+  cert_extend(ca->cert, above->cert, NID_basic_constraints,
+              o->constraint ? o->constraint : "critical,CA:TRUE");
+  cert_extend(ca->cert, above->cert, NID_key_usage, "critical,keyCertSign,cRLSign");
+  cert_extend(ca->cert, above->cert, NID_subject_key_identifier, "hash");
+  cert_sign(ca->cert, above->cert, above->key, EVP_sha256());
   ca->pem = cert_text(ca->cert);
-  ca->chain = strdup(issuer ? ca->pem : "");
+  ca->chain = strdup(o->issuer ? ca->pem : "");
   must(ca->chain, "memory");
-  if (issuer) ca->chain = text_join(ca->chain, issuer->chain);
+  if (o->issuer) ca->chain = text_join(ca->chain, o->issuer->chain);
   return ca;
 }
 
 test_ca *test_ca_new(const char *name) {
-  return ca_new(name, NULL);
+  return test_ca_new_with(&(test_ca_options){.name = name});
 }
 
 test_ca *test_ca_new_intermediate(const char *name, const test_ca *issuer) {
-  return ca_new(name, issuer);
+  return test_ca_new_with(&(test_ca_options){.name = name, .issuer = issuer});
 }
 
 void test_ca_free(test_ca *ca) {
@@ -193,12 +196,12 @@ test_cert *test_cert_new(const test_ca *ca, const test_cert_options *options) {
   const test_cert_options *o = options ? options : &default_options;
   test_cert *made = calloc(1, sizeof *made);
   must(made, "memory");
-  EVP_PKEY *key = key_new(o->rsa_bits);
+  EVP_PKEY *key = key_new(o->rsa_bits, o->curve);
   X509 *cert = cert_begin(key, o);
   X509 *issuer = ca ? ca->cert : cert;
   leaf_extend(cert, issuer, o);
-  cert_sign(cert, issuer, ca ? ca->key : key);
-  made->cert_pem = text_join(cert_text(cert), ca ? ca->chain : "");
+  cert_sign(cert, issuer, ca ? ca->key : key, o->sha1 ? EVP_sha1() : EVP_sha256());
+  made->cert_pem = text_join(cert_text(cert), ca && !o->alone ? ca->chain : "");
   made->key_pem = key_text(key);
   X509_free(cert);
   EVP_PKEY_free(key);
@@ -231,4 +234,46 @@ char *test_cert_encrypted_key_pem(const test_cert *cert, const char *password) {
   BIO_free(in);
   EVP_PKEY_free(key);
   return bio_take(out);
+}
+
+/* ---- lists of what was revoked ---- */
+
+static void crl_revoke(X509_CRL *crl, const char *pem) {
+  BIO *bio = BIO_new_mem_buf(pem, -1);
+  X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+  X509_REVOKED *revoked = X509_REVOKED_new();
+  must(cert && revoked && X509_REVOKED_set_serialNumber(revoked, X509_get_serialNumber(cert)) &&
+           X509_REVOKED_set_revocationDate(revoked, X509_get_notBefore(cert)) &&
+           X509_CRL_add0_revoked(crl, revoked),
+       "revoking a certificate");
+  X509_free(cert);
+  BIO_free(bio);
+}
+
+static char *crl_text(X509_CRL *crl) {
+  BIO *bio = BIO_new(BIO_s_mem());
+  must(bio && PEM_write_bio_X509_CRL(bio, crl), "writing a CRL");
+  return bio_take(bio);
+}
+
+char *test_crl_pem(const test_ca *ca, const test_crl_options *options) {
+  static const test_crl_options empty;
+  const test_crl_options *o = options ? options : &empty;
+  X509_CRL *crl = X509_CRL_new();
+  ASN1_TIME *from = ASN1_TIME_new(), *until = ASN1_TIME_new();
+  must(crl && from && until, "a CRL");
+  set_times(from, until, o->from_s, o->until_s);
+  must(X509_CRL_set_version(crl, X509_CRL_VERSION_2) &&
+           X509_CRL_set_issuer_name(crl, X509_get_subject_name(ca->cert)) &&
+           X509_CRL_set1_lastUpdate(crl, from) && X509_CRL_set1_nextUpdate(crl, until),
+       "a CRL");
+  if (o->revoked_pem) crl_revoke(crl, o->revoked_pem);
+  must(X509_CRL_sort(crl) &&
+           X509_CRL_sign(crl, (o->forger ? o->forger : ca)->key, EVP_sha256()) > 0,
+       "signing a CRL");
+  char *text = crl_text(crl);
+  ASN1_TIME_free(from);
+  ASN1_TIME_free(until);
+  X509_CRL_free(crl);
+  return text;
 }

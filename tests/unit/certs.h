@@ -20,6 +20,15 @@ typedef struct test_ca test_ca;
 test_ca *test_ca_new(const char *name);
 /* One below another: its certificates come with a chain. */
 test_ca *test_ca_new_intermediate(const char *name, const test_ca *issuer);
+
+/* All zero: a root without a name. */
+typedef struct test_ca_options {
+  const char *name;
+  const test_ca *issuer;  /* NULL: a root */
+  const char *constraint; /* NULL: "critical,CA:TRUE" */
+  int from_s, until_s;    /* as in test_cert_options */
+} test_ca_options;
+test_ca *test_ca_new_with(const test_ca_options *options);
 void test_ca_free(test_ca *ca); /* takes NULL */
 /* Its own certificate; text and file live as long as it does. */
 const char *test_ca_pem(const test_ca *ca);
@@ -37,7 +46,10 @@ typedef struct test_cert_options {
   const char *san;         /* as openssl.cnf has it: "DNS:*.a.example,IP:::1"; NULL: none */
   test_cert_use use;
   int from_s, until_s; /* seconds from now; both 0: the default */
-  int rsa_bits;        /* 0: EC P-256 */
+  int rsa_bits;        /* 0: EC */
+  const char *curve;   /* NULL: P-256 */
+  bool sha1;           /* signed with it */
+  bool alone;          /* without the chain */
 } test_cert_options;
 
 typedef struct test_cert {
@@ -53,6 +65,15 @@ void test_cert_free(test_cert *cert); /* takes NULL */
 void test_cert_files(test_cert *cert);
 /* The key once more, encrypted with `password`; free() it. */
 char *test_cert_encrypted_key_pem(const test_cert *cert, const char *password);
+
+/* All zero: an empty list, good from an hour ago until tomorrow. */
+typedef struct test_crl_options {
+  const char *revoked_pem; /* the first certificate in it; NULL: none */
+  const test_ca *forger;   /* signs in the authority's place; NULL: nobody */
+  int from_s, until_s;
+} test_crl_options;
+/* A list of what the authority has revoked, as PEM; free() it. options NULL: all zero. */
+char *test_crl_pem(const test_ca *ca, const test_crl_options *options);
 
 /* A new temporary file with this text; its path is to be unlinked and free()d. */
 char *test_temp_file(const char *text);

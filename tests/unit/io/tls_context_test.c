@@ -181,7 +181,7 @@ static void files_do_as_well_as_text(void) {
   options.client_cert = GMUX_CLIENT_CERT_REQUIRED;
   gmux_tls *tls = tls_server_of(&options);
   CU_ASSERT_TRUE(gmux__tls_is_server(tls));
-  CU_ASSERT_EQUAL(sk_X509_NAME_num(SSL_CTX_get_client_CA_list(tls->context)), 1);
+  CU_ASSERT_EQUAL(sk_X509_NAME_num(SSL_CTX_get_client_CA_list(tls->edition->context)), 1);
   gmux_tls_free(tls);
   options.client_cert = GMUX_CLIENT_CERT_NONE;
   tls = tls_client_of(&options);
@@ -195,7 +195,7 @@ static void several_authorities_in_one_text_are_all_trusted(void) {
   strcat(strcat(strcpy(both, "a remark\n"), test_ca_pem(ca)), test_ca_pem(other));
   options.ca_pem = both;
   gmux_tls *tls = tls_client_of(&options);
-  X509_STORE *store = SSL_CTX_get_cert_store(tls->context);
+  X509_STORE *store = SSL_CTX_get_cert_store(tls->edition->context);
   CU_ASSERT_EQUAL(sk_X509_OBJECT_num(X509_STORE_get0_objects(store)), 2);
   gmux_tls_free(tls);
   free(both);
@@ -317,7 +317,7 @@ static void text_may_go_when_the_object_is_made(void) {
   memset(key, 'x', strlen(key));
   free(cert);
   free(key);
-  CU_ASSERT_EQUAL(SSL_CTX_check_private_key(tls->context), 1);
+  CU_ASSERT_EQUAL(SSL_CTX_check_private_key(tls->edition->context), 1);
   gmux_tls_free(tls);
 }
 

@@ -10,6 +10,7 @@
 #include "tests/unit/certs.h"
 #include "tests/unit/harness.h"
 #include <gmux/error.h>
+#include <time.h>
 
 typedef struct tls_side {
   gmux__transport *transport; /* NULL: closed */
@@ -54,6 +55,10 @@ typedef struct tls_pair {
 
 extern tls_pair pair;
 
+/* OpenSSL asks the C library what time it is, and finds that of this test program, which is so much
+ * later: certificates and keys can expire between two connections. 0 again after each test. */
+extern time_t tls_time_passed_s;
+
 /* For each test; teardown also lets go of the pair's credentials and session. */
 void tls_pair_setup(void);
 void tls_pair_teardown(void);
@@ -79,6 +84,9 @@ void tls_pair_connect_well(void);
 void tls_pair_connect_default(void);
 /* Closes both ends, gives up what is being dialed, and forgets what they have read. */
 void tls_pair_close(void);
+
+/* A connection with bytes both ways, ended in good order; was it resumed? Both say the same. */
+bool tls_pair_talk_is_resumed(void);
 
 void tls_side_write(tls_side *side, const void *data, size_t len); /* borrowed until written */
 void tls_side_update(tls_side *side);

@@ -2,61 +2,26 @@
 #include "lib/io/tls_openssl.h"
 #include "tests/unit/io/tls_pair.h"
 #include <string.h>
-#include <time.h>
 
 extern const test_suite io_tls_session_suite;
-
-/* OpenSSL asks the C library what time it is, and finds this one if it is visible, so that a
- * certificate can expire between two connections. */
-static time_t time_passed_s;
-__attribute__((visibility("default"))) time_t time(time_t *out) {
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  now.tv_sec += time_passed_s;
-  if (out) *out = now.tv_sec;
-  return now.tv_sec;
-}
 
 static void setup(void) {
   tls_pair_setup();
   CU_ASSERT_EQUAL_FATAL(gmux__tls_session_new(&pair.session), 0);
 }
 
-static void teardown(void) {
-  time_passed_s = 0;
-  tls_pair_teardown();
-}
-
-/* A connection with bytes both ways, ended in good order; was it resumed? */
-static bool talk_is_resumed(void) {
-  tls_pair_connect_well();
-  tls_side_write(&pair.client, "ping", 4);
-  tls_side_write(&pair.server, "pong", 4);
-  sim_run(pair.world);
-  CU_ASSERT_TRUE(tls_side_got(&pair.client, "pong", 4));
-  CU_ASSERT_TRUE(tls_side_got(&pair.server, "ping", 4));
-  bool client = gmux__transport_info_get(pair.client.transport)->is_resumed;
-  bool server = gmux__transport_info_get(pair.server.transport)->is_resumed;
-  CU_ASSERT_EQUAL(client, server);
-  gmux__transport_shutdown(pair.client.transport);
-  gmux__transport_shutdown(pair.server.transport);
-  sim_run(pair.world);
-  tls_pair_close();
-  return client;
-}
-
 static void second_connection_is_resumed(void) {
   tls_pair_use(NULL, NULL);
-  CU_ASSERT_FALSE(talk_is_resumed());
-  CU_ASSERT_TRUE(talk_is_resumed());
-  CU_ASSERT_TRUE(talk_is_resumed());
+  CU_ASSERT_FALSE(tls_pair_talk_is_resumed());
+  CU_ASSERT_TRUE(tls_pair_talk_is_resumed());
+  CU_ASSERT_TRUE(tls_pair_talk_is_resumed());
 }
 
 static void second_connection_is_resumed_by_tls_1_2(void) {
   tls_pair_use(NULL, NULL);
-  SSL_CTX_set_max_proto_version(pair.client_tls->context, TLS1_2_VERSION);
-  CU_ASSERT_FALSE(talk_is_resumed());
-  CU_ASSERT_TRUE(talk_is_resumed());
+  SSL_CTX_set_max_proto_version(pair.client_tls->edition->context, TLS1_2_VERSION);
+  CU_ASSERT_FALSE(tls_pair_talk_is_resumed());
+  CU_ASSERT_TRUE(tls_pair_talk_is_resumed());
 }
 
 /* After a loss is when it counts. */
@@ -67,7 +32,7 @@ static void connection_that_was_reset_is_resumed(void) {
   sim_run(pair.world);
   CU_ASSERT_EQUAL(pair.client.read_end, GMUX_ERR_IO);
   tls_pair_close();
-  CU_ASSERT_TRUE(talk_is_resumed());
+  CU_ASSERT_TRUE(tls_pair_talk_is_resumed());
 }
 
 static void connection_that_was_cut_is_resumed(void) {
@@ -77,15 +42,15 @@ static void connection_that_was_cut_is_resumed(void) {
   sim_run(pair.world);
   CU_ASSERT_EQUAL(pair.client.read_end, GMUX_ERR_TLS);
   tls_pair_close();
-  CU_ASSERT_TRUE(talk_is_resumed());
+  CU_ASSERT_TRUE(tls_pair_talk_is_resumed());
 }
 
 static void without_a_place_for_it_nothing_is_resumed(void) {
   gmux__tls_session_free(pair.session);
   pair.session = NULL;
   tls_pair_use(NULL, NULL);
-  CU_ASSERT_FALSE(talk_is_resumed());
-  CU_ASSERT_FALSE(talk_is_resumed());
+  CU_ASSERT_FALSE(tls_pair_talk_is_resumed());
+  CU_ASSERT_FALSE(tls_pair_talk_is_resumed());
 }
 
 static size_t tickets;
@@ -100,9 +65,9 @@ static void count_tickets(int is_writing, int version, int type, const void *dat
 /* Ours keeps only one. */
 static void connection_brings_one_ticket(void) {
   tls_pair_use(NULL, NULL);
-  SSL_CTX_set_msg_callback(pair.client_tls->context, count_tickets);
+  SSL_CTX_set_msg_callback(pair.client_tls->edition->context, count_tickets);
   tickets = 0;
-  talk_is_resumed();
+  tls_pair_talk_is_resumed();
   CU_ASSERT_EQUAL(tickets, 1);
 }
 
@@ -110,10 +75,10 @@ static void server_may_do_without(void) {
   gmux_tls_options server = tls_server_options(pair.server_cert);
   server.no_resumption = true;
   tls_pair_use(NULL, &server);
-  SSL_CTX_set_msg_callback(pair.client_tls->context, count_tickets);
+  SSL_CTX_set_msg_callback(pair.client_tls->edition->context, count_tickets);
   tickets = 0;
-  CU_ASSERT_FALSE(talk_is_resumed());
-  CU_ASSERT_FALSE(talk_is_resumed());
+  CU_ASSERT_FALSE(tls_pair_talk_is_resumed());
+  CU_ASSERT_FALSE(tls_pair_talk_is_resumed());
   CU_ASSERT_EQUAL(tickets, 0);
 }
 
@@ -121,22 +86,22 @@ static void client_may_do_without(void) {
   gmux_tls_options client = tls_client_options();
   client.no_resumption = true;
   tls_pair_use(&client, NULL);
-  CU_ASSERT_FALSE(talk_is_resumed());
-  CU_ASSERT_FALSE(talk_is_resumed());
+  CU_ASSERT_FALSE(tls_pair_talk_is_resumed());
+  CU_ASSERT_FALSE(tls_pair_talk_is_resumed());
 }
 
 static void session_is_of_one_host(void) {
   tls_pair_use(NULL, NULL);
-  CU_ASSERT_FALSE(talk_is_resumed());
+  CU_ASSERT_FALSE(tls_pair_talk_is_resumed());
   pair.host = "x.b.example";
-  CU_ASSERT_FALSE(talk_is_resumed());
-  CU_ASSERT_TRUE(talk_is_resumed());
+  CU_ASSERT_FALSE(tls_pair_talk_is_resumed());
+  CU_ASSERT_TRUE(tls_pair_talk_is_resumed());
 }
 
 /* It would show no certificate, and so be trusted by whoever resumes it. */
 static void session_of_another_host_vouches_for_nobody(void) {
   tls_pair_use(NULL, NULL);
-  CU_ASSERT_FALSE(talk_is_resumed());
+  CU_ASSERT_FALSE(tls_pair_talk_is_resumed());
   pair.host = "c.example";
   tls_pair_connect();
   CU_ASSERT_EQUAL(pair.client.handshake, GMUX_ERR_TLS);
@@ -145,27 +110,27 @@ static void session_of_another_host_vouches_for_nobody(void) {
 
 static void session_is_of_one_set_of_credentials(void) {
   tls_pair_use(NULL, NULL);
-  CU_ASSERT_FALSE(talk_is_resumed());
+  CU_ASSERT_FALSE(tls_pair_talk_is_resumed());
   gmux_tls_options client = tls_client_options();
   gmux_tls_free(pair.client_tls);
   pair.client_tls = tls_client_of(&client);
-  CU_ASSERT_FALSE(talk_is_resumed());
-  CU_ASSERT_TRUE(talk_is_resumed());
+  CU_ASSERT_FALSE(tls_pair_talk_is_resumed());
+  CU_ASSERT_TRUE(tls_pair_talk_is_resumed());
 }
 
 static void server_that_was_restarted_gets_a_full_handshake(void) {
   tls_pair_use(NULL, NULL);
-  CU_ASSERT_FALSE(talk_is_resumed());
+  CU_ASSERT_FALSE(tls_pair_talk_is_resumed());
   gmux_tls_options server = tls_server_options(pair.server_cert);
   gmux_tls_free(pair.server_tls);
   pair.server_tls = tls_server_of(&server);
-  CU_ASSERT_FALSE(talk_is_resumed());
-  CU_ASSERT_TRUE(talk_is_resumed());
+  CU_ASSERT_FALSE(tls_pair_talk_is_resumed());
+  CU_ASSERT_TRUE(tls_pair_talk_is_resumed());
 }
 
 static void failed_handshake_forgets_the_session(void) {
   tls_pair_use(NULL, NULL);
-  CU_ASSERT_FALSE(talk_is_resumed());
+  CU_ASSERT_FALSE(tls_pair_talk_is_resumed());
   gmux_tls *server_tls = pair.server_tls;
   pair.server_tls = NULL; /* a cleartext server, for a moment */
   tls_pair_connect();
@@ -174,7 +139,7 @@ static void failed_handshake_forgets_the_session(void) {
   CU_ASSERT_EQUAL(pair.client.handshake, GMUX_ERR_TLS);
   tls_pair_close();
   pair.server_tls = server_tls;
-  CU_ASSERT_FALSE(talk_is_resumed());
+  CU_ASSERT_FALSE(tls_pair_talk_is_resumed());
 }
 
 static void use_mutual(void) {
@@ -189,7 +154,7 @@ static void use_mutual(void) {
 
 static void resumed_client_keeps_its_name(void) {
   use_mutual();
-  CU_ASSERT_FALSE(talk_is_resumed());
+  CU_ASSERT_FALSE(tls_pair_talk_is_resumed());
   tls_pair_connect_well();
   const gmux__transport_info *server = gmux__transport_info_get(pair.server.transport);
   CU_ASSERT_TRUE(server->is_resumed);
@@ -208,10 +173,10 @@ static void use_short_lived_client(void) {
 /* Neither the client, who does not look at its own certificate, nor its ticket can stop it. */
 static void client_whose_certificate_has_expired_is_not_resumed(void) {
   use_short_lived_client();
-  CU_ASSERT_FALSE(talk_is_resumed());
-  time_passed_s = 300;
-  CU_ASSERT_TRUE(talk_is_resumed());
-  time_passed_s = 601;
+  CU_ASSERT_FALSE(tls_pair_talk_is_resumed());
+  tls_time_passed_s = 300;
+  CU_ASSERT_TRUE(tls_pair_talk_is_resumed());
+  tls_time_passed_s = 601;
   tls_pair_connect();
   CU_ASSERT_EQUAL(pair.server.handshake, GMUX_ERR_TLS);
   CU_ASSERT_TRUE(tls_side_says(&pair.server, "certificate has expired"));
@@ -222,10 +187,10 @@ static void server_whose_certificate_has_expired_is_not_resumed(void) {
       pair.ca, &(test_cert_options){.san = "DNS:a.example", .from_s = -60, .until_s = 600});
   gmux_tls_options server = tls_server_options(cert);
   tls_pair_use(NULL, &server);
-  CU_ASSERT_FALSE(talk_is_resumed());
-  time_passed_s = 300;
-  CU_ASSERT_TRUE(talk_is_resumed());
-  time_passed_s = 601;
+  CU_ASSERT_FALSE(tls_pair_talk_is_resumed());
+  tls_time_passed_s = 300;
+  CU_ASSERT_TRUE(tls_pair_talk_is_resumed());
+  tls_time_passed_s = 601;
   tls_pair_connect();
   CU_ASSERT_EQUAL(pair.client.handshake, GMUX_ERR_TLS);
   CU_ASSERT_TRUE(tls_side_says(&pair.client, "certificate has expired"));
@@ -234,7 +199,7 @@ static void server_whose_certificate_has_expired_is_not_resumed(void) {
 
 static void place_keeps_its_credentials_alive(void) {
   tls_pair_use(NULL, NULL);
-  CU_ASSERT_FALSE(talk_is_resumed());
+  CU_ASSERT_FALSE(tls_pair_talk_is_resumed());
   gmux_tls_free(pair.client_tls);
   pair.client_tls = NULL;
   gmux__tls_session_free(pair.session); /* a sanitizer sees it if they were gone */
@@ -269,4 +234,4 @@ static const test_case cases[] = {
     TESTS_END,
 };
 
-const test_suite io_tls_session_suite = {"tls_session", cases, setup, teardown};
+const test_suite io_tls_session_suite = {"tls_session", cases, setup, tls_pair_teardown};

@@ -30,7 +30,7 @@ static void both_sides_agree_on_tls_1_3_and_h2(void) {
 
 static void use_tls_1_2(void) {
   tls_pair_use(NULL, NULL);
-  SSL_CTX_set_max_proto_version(pair.client_tls->context, TLS1_2_VERSION);
+  SSL_CTX_set_max_proto_version(pair.client_tls->edition->context, TLS1_2_VERSION);
 }
 
 static void tls_1_2_uses_ephemeral_keys_and_aead(void) {
@@ -44,7 +44,7 @@ static void tls_1_2_uses_ephemeral_keys_and_aead(void) {
 
 static void tls_1_2_peer_with_cbc_only_is_refused(void) {
   use_tls_1_2();
-  SSL_CTX_set_cipher_list(pair.client_tls->context, "ECDHE-ECDSA-AES128-SHA");
+  SSL_CTX_set_cipher_list(pair.client_tls->edition->context, "ECDHE-ECDSA-AES128-SHA");
   tls_pair_connect();
   CU_ASSERT_EQUAL(pair.server.handshake, GMUX_ERR_TLS);
   CU_ASSERT_TRUE(tls_side_says(&pair.server, "no cipher in common"));
@@ -52,10 +52,10 @@ static void tls_1_2_peer_with_cbc_only_is_refused(void) {
 }
 
 static void make_old(gmux_tls *tls) {
-  SSL_CTX_set_security_level(tls->context, 0);
-  SSL_CTX_set_cipher_list(tls->context, "ALL:@SECLEVEL=0");
-  SSL_CTX_set_min_proto_version(tls->context, TLS1_VERSION);
-  SSL_CTX_set_max_proto_version(tls->context, TLS1_1_VERSION);
+  SSL_CTX_set_security_level(tls->edition->context, 0);
+  SSL_CTX_set_cipher_list(tls->edition->context, "ALL:@SECLEVEL=0");
+  SSL_CTX_set_min_proto_version(tls->edition->context, TLS1_VERSION);
+  SSL_CTX_set_max_proto_version(tls->edition->context, TLS1_1_VERSION);
 }
 
 static void client_of_tls_1_1_is_refused(void) {
@@ -77,7 +77,7 @@ static void server_of_tls_1_1_is_refused(void) {
 
 static void client_without_alpn_is_refused(void) {
   tls_pair_use(NULL, NULL);
-  SSL_CTX_set_alpn_protos(pair.client_tls->context, NULL, 0);
+  SSL_CTX_set_alpn_protos(pair.client_tls->edition->context, NULL, 0);
   tls_pair_connect();
   CU_ASSERT_EQUAL(pair.server.handshake, GMUX_ERR_TLS);
   CU_ASSERT_TRUE(tls_side_says(&pair.server, "does not offer HTTP/2 (no ALPN \"h2\")"));
@@ -88,7 +88,7 @@ static void client_without_alpn_is_refused(void) {
 static void client_of_http_1_1_is_refused(void) {
   static const unsigned char http_1_1[] = "\x8http/1.1";
   tls_pair_use(NULL, NULL);
-  SSL_CTX_set_alpn_protos(pair.client_tls->context, http_1_1, sizeof http_1_1 - 1);
+  SSL_CTX_set_alpn_protos(pair.client_tls->edition->context, http_1_1, sizeof http_1_1 - 1);
   tls_pair_connect();
   CU_ASSERT_EQUAL(pair.server.handshake, GMUX_ERR_TLS);
   CU_ASSERT_TRUE(tls_side_says(&pair.server, "does not offer HTTP/2"));
@@ -98,14 +98,14 @@ static void client_of_http_1_1_is_refused(void) {
 static void h2_is_found_among_what_a_client_offers(void) {
   static const unsigned char several[] = "\x8http/1.1\x3h2c\x2h2";
   tls_pair_use(NULL, NULL);
-  SSL_CTX_set_alpn_protos(pair.client_tls->context, several, sizeof several - 1);
+  SSL_CTX_set_alpn_protos(pair.client_tls->edition->context, several, sizeof several - 1);
   tls_pair_connect_well();
 }
 
 static void server_without_alpn_is_refused(void) {
   tls_pair_use(NULL, NULL);
-  SSL_CTX_set_client_hello_cb(pair.server_tls->context, NULL, NULL);
-  SSL_CTX_set_alpn_select_cb(pair.server_tls->context, NULL, NULL);
+  SSL_CTX_set_client_hello_cb(pair.server_tls->edition->context, NULL, NULL);
+  SSL_CTX_set_alpn_select_cb(pair.server_tls->edition->context, NULL, NULL);
   tls_pair_connect();
   CU_ASSERT_EQUAL(pair.client.handshake, GMUX_ERR_TLS);
   CU_ASSERT_TRUE(tls_side_says(&pair.client, "the peer does not speak HTTP/2"));
@@ -121,7 +121,7 @@ static int select_http_1_1(SSL *ssl, const unsigned char **out, unsigned char *o
 
 static void server_that_chooses_http_1_1_is_refused(void) {
   tls_pair_use(NULL, NULL);
-  SSL_CTX_set_alpn_select_cb(pair.server_tls->context, select_http_1_1, NULL);
+  SSL_CTX_set_alpn_select_cb(pair.server_tls->edition->context, select_http_1_1, NULL);
   tls_pair_connect();
   CU_ASSERT_EQUAL(pair.client.handshake, GMUX_ERR_TLS);
   CU_ASSERT_TRUE(tls_side_says(&pair.client, "TLS handshake with a.example: bad extension"));
@@ -405,7 +405,7 @@ static void catch_ssl(int is_writing, int version, int type, const void *data, s
 static void key_updates_lose_nothing(void) {
   sim_net(pair.world)->buffer_bytes = 3000;
   tls_pair_use(NULL, NULL);
-  SSL_CTX_set_msg_callback(pair.client_tls->context, catch_ssl);
+  SSL_CTX_set_msg_callback(pair.client_tls->edition->context, catch_ssl);
   tls_pair_connect_well();
   enum { PART = 8000, PARTS = 20 };
   uint8_t *bytes = tls_test_bytes(PART * PARTS);
@@ -436,8 +436,8 @@ static void peer_that_floods_with_key_updates_does_not_hold_the_loop(void) {
   enum { UPDATES = 12000 };
   sim_net(pair.world)->buffer_bytes = 1 << 20;
   tls_pair_use(NULL, NULL);
-  SSL_CTX_set_msg_callback(pair.client_tls->context, catch_ssl);
-  SSL_CTX_set_msg_callback(pair.server_tls->context, count_updates);
+  SSL_CTX_set_msg_callback(pair.client_tls->edition->context, catch_ssl);
+  SSL_CTX_set_msg_callback(pair.server_tls->edition->context, count_updates);
   tls_pair_connect_well();
   pair.server.is_idle = true;
   tls_side_update(&pair.server);
@@ -459,8 +459,8 @@ static void peer_that_floods_with_key_updates_does_not_hold_the_loop(void) {
 }
 
 static void use_renegotiation_of(gmux_tls *tls) {
-  SSL_CTX_clear_options(tls->context, SSL_OP_NO_RENEGOTIATION);
-  SSL_CTX_set_msg_callback(tls->context, catch_ssl);
+  SSL_CTX_clear_options(tls->edition->context, SSL_OP_NO_RENEGOTIATION);
+  SSL_CTX_set_msg_callback(tls->edition->context, catch_ssl);
 }
 
 static void expect_renegotiation_is_refused(tls_side *who) {
@@ -530,7 +530,7 @@ static void bytes_and_end_at_once_are_both_told(void) {
 /* The peer ends TLS and leaves the connection below open, as one that waits for our half does. */
 static void end_of_tls_alone_is_told(void) {
   tls_pair_use(NULL, NULL);
-  SSL_CTX_set_msg_callback(pair.server_tls->context, catch_ssl);
+  SSL_CTX_set_msg_callback(pair.server_tls->edition->context, catch_ssl);
   tls_pair_connect_well();
   gmux__slice slice = {(const uint8_t *)"last", 4};
   CU_ASSERT_EQUAL(gmux__transport_write(pair.server.transport, &slice, 1), 4);
