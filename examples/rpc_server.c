@@ -16,8 +16,8 @@
 
 static const char usage[] =
     "usage: rpc_server [OPTION]...\n"
-    "Serves hello.Greeter until SIGINT or SIGTERM, then lets running calls finish; the second\n"
-    "signal does not wait for them.\n"
+    "Serves hello.Greeter and gRPC's health service until SIGINT or SIGTERM, then lets running calls\n"
+    "finish; the second signal does not wait for them.\n"
     "  --listen ADDRESS   default ipv4:127.0.0.1:0 (0: any port); ipv6:[::1]:443, unix:/run/x\n"
     "  --cert, --key FILE the server's certificate chain, and its private key (PEM)\n"
     "  --ca FILE          ask clients for a certificate of this authority (mutual TLS)\n"
@@ -198,6 +198,10 @@ int main(int argc, char **argv) {
   const char *const bidi_path = "/hello.Greeter/BidiHello";
   must(gmux_server_add_method(server, bidi_path, GMUX_BIDI_STREAMING, &bidi, NULL));
 
+  gmux_health *health; /* SERVING from now on, NOT_SERVING from the drain on */
+  must(gmux_health_new(&health));
+  must(gmux_server_add_health(server, health));
+
   uint16_t port = 0;
   if (given['n']) {
     must(gmux_server_listen_cleartext(server, given['l'], &port));
@@ -219,5 +223,6 @@ int main(int argc, char **argv) {
   sigwait(&stop, &signal); /* all is over, or somebody does not want to wait */
   must(gmux_server_drain_wait(server, 0));
   gmux_server_free(server);
+  gmux_health_free(health);
   return gmux_loop_stop(loop) ? 1 : 0;
 }

@@ -39,6 +39,7 @@
 #include <gmux/channel.h>
 #include <gmux/codec.h>
 #include <gmux/error.h>
+#include <gmux/health.h>
 #include <gmux/log.h>
 #include <gmux/loop.h>
 #include <gmux/metadata.h>

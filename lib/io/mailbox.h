@@ -1,8 +1,7 @@
 /*
  * mailbox.h: where a thread waits for what a loop brings it.
  *
- * The one place with a mutex and a condition variable: blocking reads, writes and waits of calls
- * stand on it. The loop's side never waits: the mutex is held for a few instructions only, and
+ * The one place with a condition variable: blocking reads, writes and waits of calls stand on it. The loop's side never waits: the mutex is held for a few instructions only, and
  * nothing is allocated, freed or called under it. Who holds the box frees it when neither side can
  * touch it any more.
  */

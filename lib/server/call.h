@@ -62,6 +62,12 @@ struct gmux_server_call {
 /* For a request that begins on `connection`; from inside nghttp2. NULL: out of memory. */
 gmux_server_call *gmux__server_call_new(gmux__server_conn *connection);
 
+/* In on_call: each message is answered "full" until it has been framed, and on_writable says that
+ * it was. For who has but one thing to say at a time, the latest. */
+static inline void gmux__server_call_queue_one(gmux_server_call *call) {
+  call->exchange.write_queue_bytes = 1;
+}
+
 /* Its client understands it (grpc-accept-encoding). Any thread, from RUNNING on. */
 bool gmux__server_call_accepts(const gmux_server_call *call, gmux__encoding encoding);
 

@@ -18,7 +18,15 @@ static const char shutting_down[] = "the server is shutting down";
 
 /* ---- memory ---- */
 
+static void server_free_hooks(gmux_server *server) {
+  for (gmux__link *l = gmux__list_shift(&server->hooks); l; l = gmux__list_shift(&server->hooks)) {
+    gmux__server_hook *hook = gmux__container(l, gmux__server_hook, link);
+    hook->on_free(hook);
+  }
+}
+
 static void server_destroy(gmux_server *server) {
+  server_free_hooks(server);
   gmux__h2_free(server->h2);
   gmux__methods_deinit(&server->methods);
   gmux__slab_deinit(&server->loop_only.call_slab);
@@ -160,20 +168,37 @@ static void server_drain_connections(gmux_server *server) {
     gmux__server_conn_drain(conn_of(lists[GMUX__SERVER_CONN_SERVING].first), shutting_down);
 }
 
-static void server_on_drain_post(gmux__post *post) {
-  gmux_server *server = gmux__container(post, gmux_server, shared.drain_post);
-  server_set_state(server, GMUX__SERVER_DRAINING);
-  server_close_listeners(server);
+static void server_on_goaway(void *arg) {
+  gmux_server *server = arg;
+  if (server->loop_only.state != GMUX__SERVER_DRAINING) return; /* none was left */
   server_drain_connections(server);
   server_apply_grace(server);
   gmux__server_maybe_close(server);
 }
 
+static void server_tell_hooks(gmux_server *server) {
+  for (gmux__link *l = server->hooks.first; l; l = l->next) {
+    gmux__server_hook *hook = gmux__container(l, gmux__server_hook, link);
+    if (hook->on_drain) hook->on_drain(hook);
+  }
+}
+
+static void server_on_drain_post(gmux__post *post) {
+  gmux_server *server = gmux__container(post, gmux_server, shared.drain_post);
+  server_set_state(server, GMUX__SERVER_DRAINING);
+  server_close_listeners(server);
+  server_tell_hooks(server);
+  /* Behind the writes that the hooks have asked for in this phase. */
+  gmux__loop_defer(server->loop, GMUX__PHASE_WRITE, &server->loop_only.goaway_task);
+}
+
 static void server_on_shorten_post(gmux__post *post) {
   gmux_server *server = gmux__container(post, gmux_server, shared.shorten_post);
   atomic_store(&server->shared.is_shortening, false);
-  /* Before the first post has come there is nothing to do: it will see the shorter time. */
-  if (server->loop_only.state == GMUX__SERVER_DRAINING) server_apply_grace(server);
+  /* Before connections are told there is nothing to do: the shorter time will be seen then. */
+  if (server->loop_only.state == GMUX__SERVER_DRAINING &&
+      !gmux__task_is_deferred(&server->loop_only.goaway_task))
+    server_apply_grace(server);
 }
 
 static void server_on_free_post(gmux__post *post) {
@@ -213,6 +238,7 @@ int gmux_server_new(gmux_server **out, gmux_loop *loop, const gmux_server_option
   }
   server->loop_only.is_handle_held = true;
   gmux__timer_init(&server->loop_only.grace, server_on_grace_over, server);
+  gmux__task_init(&server->loop_only.goaway_task, server_on_goaway, server);
   gmux__task_init(&server->loop_only.free_task, server_on_free, server);
   server->shared.drain_post.fn = server_on_drain_post;
   server->shared.shorten_post.fn = server_on_shorten_post;
@@ -227,6 +253,13 @@ static int server_add(gmux_server *server, const char *path, const gmux__method 
   if (atomic_load(&server->shared.has_listened))
     return gmux__fail(GMUX_ERR_STATE, "the server listens already: add its methods before that");
   return gmux__methods_add(&server->methods, path, method);
+}
+
+int gmux__server_add_hook(gmux_server *server, gmux__server_hook *hook) {
+  if (atomic_load(&server->shared.has_listened))
+    return gmux__fail(GMUX_ERR_STATE, "the server listens already: add its services before that");
+  gmux__list_append(&server->hooks, &hook->link);
+  return 0;
 }
 
 int gmux_server_add_method(gmux_server *server, const char *path, gmux_method_kind kind,

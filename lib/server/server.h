@@ -7,6 +7,9 @@
  * DRAINING  listeners are closed, connections drain until the grace time is over
  * CLOSED    on_closed has been called
  *
+ * At the step to DRAINING services of the library's own (hooks) speak first: what they write leaves
+ * ahead of the GOAWAYs, at the end of the same turn.
+ *
  * The memory stays while the application has its handle (until gmux_server_free), while the server
  * is not CLOSED, and while any of its calls has memory (a hold of the application, a post).
  */
@@ -30,12 +33,22 @@ typedef enum gmux__server_state {
 
 extern const gmux__machine gmux__server_machine;
 
+/* What a service of the library's own is told of its server, on the loop's thread. Embedded in its
+ * object. */
+typedef struct gmux__server_hook gmux__server_hook;
+struct gmux__server_hook {
+  gmux__link link;
+  void (*on_drain)(gmux__server_hook *hook); /* once, if ever; may be NULL */
+  void (*on_free)(gmux__server_hook *hook);  /* once: no call of the server is left */
+};
+
 struct gmux_server {
   gmux_loop *loop;
   gmux_server_options options;
   gmux__codecs codecs;
   gmux__encoding encoding; /* of replies, to who understands it */
-  gmux__methods methods;   /* not changed any more once it listens */
+  gmux__methods methods;   /* not changed any more once it listens; */
+  gmux__list hooks;        /* nor are these */
   gmux__h2 *h2;
   struct { /* the loop's thread */
     gmux__server_state state;
@@ -46,6 +59,7 @@ struct gmux_server {
     gmux__slab call_slab;
     size_t calls_alive; /* that have memory */
     gmux__timer grace;
+    gmux__task goaway_task; /* DRAINING: connections are told when the hooks' words have left */
     gmux__task free_task;
     struct {
       uint64_t quiet_until_ns; /* what is refused before that is only counted, in: */
@@ -77,6 +91,8 @@ struct gmux_server {
   } stats;
 };
 
+/* Before the server listens (GMUX_ERR_STATE). The hook stays until its on_free. */
+int gmux__server_add_hook(gmux_server *server, gmux__server_hook *hook);
 /* After a connection has gone: perhaps it was the last that a drain waited for. */
 void gmux__server_maybe_close(gmux_server *server);
 size_t gmux__server_connection_count(const gmux_server *server);
