@@ -20,6 +20,7 @@ typedef Grpc__Testing__StreamingOutputCallRequest OutputRequest;
 typedef Grpc__Testing__StreamingOutputCallResponse OutputResponse;
 typedef Grpc__Testing__ResponseParameters ResponseParameters;
 typedef Grpc__Testing__Payload Payload;
+typedef Grpc__Testing__BoolValue BoolValue;
 typedef Grpc__Testing__EchoStatus EchoStatus;
 typedef Grpc__Testing__Empty Empty;
 

@@ -323,19 +323,18 @@ static bool connection_scaling(interop_client *client) {
   return ok;
 }
 
-#define NO_COMPRESSION "these programs do not ask for compression"
-#define CLOUD          "needs credentials of a cloud"
+#define CLOUD "needs credentials of a cloud"
 
 const interop_case interop_cases[] = {
     {"empty_unary", empty_unary, NULL},
     {"cacheable_unary", NULL, "needs GET and a proxy that keeps responses; gmux sends POST alone"},
     {"large_unary", large_unary, NULL},
-    {"client_compressed_unary", NULL, NO_COMPRESSION},
-    {"server_compressed_unary", NULL, NO_COMPRESSION},
+    {"client_compressed_unary", interop_client_compressed_unary, NULL},
+    {"server_compressed_unary", interop_server_compressed_unary, NULL},
     {"client_streaming", client_streaming, NULL},
-    {"client_compressed_streaming", NULL, NO_COMPRESSION},
+    {"client_compressed_streaming", interop_client_compressed_streaming, NULL},
     {"server_streaming", server_streaming, NULL},
-    {"server_compressed_streaming", NULL, NO_COMPRESSION},
+    {"server_compressed_streaming", interop_server_compressed_streaming, NULL},
     {"ping_pong", ping_pong, NULL},
     {"half_duplex", half_duplex, NULL},
     {"empty_stream", empty_stream, NULL},

@@ -15,6 +15,12 @@ typedef struct interop_case {
 /* The last one has no name. */
 extern const interop_case interop_cases[];
 
+/* interop_compressed.c */
+bool interop_client_compressed_unary(interop_client *client);
+bool interop_server_compressed_unary(interop_client *client);
+bool interop_client_compressed_streaming(interop_client *client);
+bool interop_server_compressed_streaming(interop_client *client);
+
 /* interop_soak.c */
 bool interop_rpc_soak(interop_client *client);
 bool interop_channel_soak(interop_client *client);

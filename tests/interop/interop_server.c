@@ -5,6 +5,7 @@
  * It prints "port: N" when it listens. SIGTERM and SIGINT end it in good order.
  */
 #include "tests/interop/interop_flags.h"
+#include "tests/interop/interop_lies.h"
 #include "tests/interop/interop_service.h"
 #include <getopt.h>
 #include <gmux/gmux.h>
@@ -18,7 +19,9 @@ static const char usage[] =
     "  --host=ADDRESS                  where to listen, default 0.0.0.0\n"
     "  --use_tls[=true|false]          default false; needs the two files\n"
     "  --tls_cert_file, --tls_key_file the server's certificate and its key (PEM)\n"
-    "  --max_concurrent_streams_limit=N  calls at once on one connection, default 100\n";
+    "  --max_concurrent_streams_limit=N  calls at once on one connection, default 100\n"
+    "  --lies[=true|false]             answer wrongly whom asks for it (interop_lies.h), to test\n"
+    "                                  clients; default false\n";
 
 enum { DRAIN_MS = 2000 }; /* for calls that run when the signal comes */
 
@@ -47,24 +50,23 @@ static void on_signal(struct ev_loop *ev, ev_signal *watcher, int events) {
 typedef struct flags {
   uint32_t port;
   const char *host;
-  bool use_tls;
+  bool use_tls, lies;
   gmux_server_options server;
   gmux_tls_options credentials;
 } flags;
 
 /* False: what was said makes no sense. */
 static bool flags_parse(flags *f, int argc, char **argv) {
-  static const struct option longs[] = {{"port", 1, NULL, 'p'},
-                                        {"host", 1, NULL, 'h'},
-                                        {"use_tls", 2, NULL, 't'},
-                                        {"tls_cert_file", 1, NULL, 'c'},
-                                        {"tls_key_file", 1, NULL, 'k'},
-                                        {"max_concurrent_streams_limit", 1, NULL, 's'},
-                                        {NULL, 0, NULL, 0}};
+  static const struct option longs[] = {
+      {"port", 1, NULL, 'p'},         {"host", 1, NULL, 'h'},
+      {"use_tls", 2, NULL, 't'},      {"tls_cert_file", 1, NULL, 'c'},
+      {"tls_key_file", 1, NULL, 'k'}, {"max_concurrent_streams_limit", 1, NULL, 's'},
+      {"lies", 2, NULL, 'l'},         {NULL, 0, NULL, 0}};
   bool ok = true;
   for (int o; ok && (o = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
     if (o == '?') return false;
     if (o == 'p') ok = interop_flag_number("port", optarg, 0, 65535, &f->port);
+    if (o == 'l') ok = interop_flag_bool("lies", optarg, &f->lies);
     if (o == 'h') f->host = optarg;
     if (o == 't') ok = interop_flag_bool("use_tls", optarg, &f->use_tls);
     if (o == 'c') f->credentials.cert_file = optarg;
@@ -108,6 +110,7 @@ int main(int argc, char **argv) {
   must(gmux_loop_attach(&loop, p.ev, NULL));
   must(gmux_server_new(&p.server, loop, &f.server));
   must(interop_service_add(&service, p.ev, p.server));
+  if (f.lies) must(interop_lies_allow(p.server));
 
   static const int signals[] = {SIGTERM, SIGINT};
   ev_signal watchers[2];

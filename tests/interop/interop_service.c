@@ -1,6 +1,7 @@
 /* interop_service.c: everything runs on the thread of the loop. */
 #include "tests/interop/interop_service.h"
 #include "tests/interop/interop.h"
+#include "tests/interop/interop_lies.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@ typedef struct asked {
   int32_t size;
   int32_t interval_us;
   bool fill_peer;
+  bool is_compressed;
 } asked;
 
 /* What a streaming call remembers. */
@@ -23,7 +25,8 @@ typedef struct dialogue {
   ev_timer pause; /* before the next response */
   bool has_paused;
   bool is_half_closed;
-  asked *list; /* responses still to be given: list[next..count) */
+  bool may_compress; /* a response was asked for that is to be compressed */
+  asked *list;       /* responses still to be given: list[next..count) */
   size_t next, count, room;
   int64_t received_bytes; /* StreamingInputCall */
 } dialogue;
@@ -37,6 +40,8 @@ static gmux_metadata *echoed(const gmux_server_call *call, const char *key) {
   gmux_metadata *back = NULL;
   if (!value || gmux_metadata_new(&back)) return NULL;
   bool is_binary = strcmp(key, INTEROP_ECHO_TRAILING) == 0;
+  if (interop_lies(call, is_binary ? INTEROP_LIE_TRAILING : INTEROP_LIE_INITIAL))
+    value = "lie", len = 3;
   int error = is_binary ? gmux_metadata_add_bin(back, key, value, len)
                         : gmux_metadata_add(back, key, value);
   if (error == 0) return back;
@@ -62,7 +67,9 @@ static void finish(gmux_server_call *call, const gmux_status *status) {
 /* Ends the call as the request demands; false when it demands nothing. */
 static bool finish_with_echo(gmux_server_call *call, const EchoStatus *wanted) {
   if (!wanted || wanted->code == GMUX_OK) return false;
-  gmux_status status = gmux_status_make((gmux_code)wanted->code, wanted->message, NULL);
+  gmux_code code = interop_lies(call, INTEROP_LIE_CODE) ? GMUX_ABORTED : (gmux_code)wanted->code;
+  const char *text = interop_lies(call, INTEROP_LIE_TEXT) ? "a lie" : wanted->message;
+  gmux_status status = gmux_status_make(code, text, NULL);
   finish(call, &status);
   gmux_status_clear(&status);
   return true;
@@ -95,17 +102,40 @@ static bool check_size(gmux_server_call *call, int32_t size) {
   return false;
 }
 
-/* This program does not use the library's compression: what was asked for is not to be had. */
-static bool check_compression(gmux_server_call *call, const Grpc__Testing__BoolValue *asked_for) {
-  if (!asked_for || !asked_for->value) return true;
-  gmux_server_call_fail(call, GMUX_UNIMPLEMENTED, "compression is not part of this server");
+/* Whether the request came as it says it would. False: the call has been ended. */
+static bool check_compression(gmux_server_call *call, const BoolValue *expected) {
+  if (!expected || expected->value == gmux_server_call_was_compressed(call) ||
+      interop_lies(call, INTEROP_LIE_COMPRESSION))
+    return true;
+  gmux_server_call_fail(call, GMUX_INVALID_ARGUMENT,
+                        expected->value ? "the request is not compressed"
+                                        : "the request is compressed");
   return false;
 }
 
+/* The responses of the call may be compressed from now on. False: they cannot, and the call has
+ * been ended. */
+static bool allow_compression(gmux_server_call *call) {
+  if (gmux_server_call_set_compression(call, "gzip") == 0) return true;
+  gmux_server_call_fail(call, GMUX_FAILED_PRECONDITION, gmux_last_error());
+  return false;
+}
+
+static bool is_true(const BoolValue *value) {
+  return value && value->value;
+}
+
+/* Of the next response, on a call that may compress. */
+static void compress_next(gmux_server_call *call, bool is_wanted) {
+  bool is_lie = interop_lies(call, INTEROP_LIE_COMPRESSION);
+  gmux_server_call_set_message_compression(call, is_wanted != is_lie);
+}
+
 /* A payload of zeros, to be freed by its body.data. */
-static bool payload_init(Payload *payload, int32_t size) {
+static bool payload_init(Payload *payload, const gmux_server_call *call, int32_t size) {
   grpc__testing__payload__init(payload);
   payload->body.len = (size_t)size;
+  if (size > 0 && interop_lies(call, INTEROP_LIE_SIZES)) payload->body.len--;
   payload->body.data = calloc(1, payload->body.len + 1);
   return payload->body.data != NULL;
 }
@@ -114,9 +144,10 @@ static bool payload_init(Payload *payload, int32_t size) {
 
 static void empty_call(gmux_server_call *call, gmux_bytes *bytes, void *user_data) {
   (void)bytes, (void)user_data;
-  Empty empty = GRPC__TESTING__EMPTY__INIT;
   echo_initial(call);
-  write_message(call, &empty.base);
+  /* An empty message has no bytes; with one it is no message. */
+  gmux_bytes response = gmux_bytes_borrow("\xff", interop_lies(call, INTEROP_LIE_EXTRA));
+  gmux_server_call_write(call, &response);
   finish(call, NULL);
 }
 
@@ -124,18 +155,22 @@ static void answer_unary(gmux_server_call *call, const SimpleRequest *request,
                          interop_service *service) {
   if (finish_with_echo(call, request->response_status)) return;
   if (!check_compression(call, request->expect_compressed) ||
-      !check_compression(call, request->response_compressed) ||
-      !check_size(call, request->response_size))
+      !check_size(call, request->response_size) ||
+      (is_true(request->response_compressed) && !allow_compression(call)))
     return;
   Payload payload;
-  if (!payload_init(&payload, request->response_size)) {
+  if (!payload_init(&payload, call, request->response_size)) {
     gmux_server_call_fail(call, GMUX_RESOURCE_EXHAUSTED, "out of memory");
     return;
   }
   SimpleResponse response = GRPC__TESTING__SIMPLE_RESPONSE__INIT;
   response.payload = &payload;
   response.hostname = service->hostname;
-  if (request->fill_server_id) response.server_id = service->server_id;
+  char id[sizeof service->server_id + 16];
+  snprintf(id, sizeof id, "%s%.0u", service->server_id,
+           interop_lies(call, INTEROP_LIE_IDS) ? ++service->lies : 0);
+  if (request->fill_server_id) response.server_id = id;
+  compress_next(call, is_true(request->response_compressed));
   write_message(call, &response.base);
   free(payload.body.data);
   finish(call, NULL);
@@ -202,7 +237,8 @@ static void input_end(gmux_server_call *call, void *user_data) {
   (void)user_data;
   dialogue *d = gmux_server_call_get_data(call);
   InputResponse response = GRPC__TESTING__STREAMING_INPUT_CALL_RESPONSE__INIT;
-  response.aggregated_payload_size = (int32_t)d->received_bytes;
+  response.aggregated_payload_size =
+      (int32_t)d->received_bytes + interop_lies(call, INTEROP_LIE_SIZES);
   write_message(call, &response.base);
   finish(call, NULL);
 }
@@ -211,8 +247,9 @@ static void input_end(gmux_server_call *call, void *user_data) {
 
 /* Appends; false: the call has been ended. */
 static bool remember(dialogue *d, const ResponseParameters *wanted) {
-  if (!check_size(d->call, wanted->size) || !check_compression(d->call, wanted->compressed))
-    return false;
+  if (!check_size(d->call, wanted->size)) return false;
+  if (is_true(wanted->compressed) && !d->may_compress && !allow_compression(d->call)) return false;
+  d->may_compress |= is_true(wanted->compressed);
   if (d->count == d->room) {
     size_t room = d->room == 0 ? 16 : 2 * d->room;
     asked *grown = room <= 2 * MAX_ASKED ? realloc(d->list, room * sizeof *grown) : NULL;
@@ -225,7 +262,8 @@ static bool remember(dialogue *d, const ResponseParameters *wanted) {
   }
   d->list[d->count++] = (asked){.size = wanted->size,
                                 .interval_us = wanted->interval_us,
-                                .fill_peer = wanted->fill_peer_socket_address};
+                                .fill_peer = wanted->fill_peer_socket_address,
+                                .is_compressed = is_true(wanted->compressed)};
   return true;
 }
 
@@ -241,6 +279,12 @@ static bool take_request(gmux_server_call *call, const gmux_bytes *bytes) {
   return ok;
 }
 
+/* One response that nobody has asked for. */
+static void lie_at_the_end(dialogue *d) {
+  ResponseParameters extra = GRPC__TESTING__RESPONSE_PARAMETERS__INIT;
+  if (interop_lies(d->call, INTEROP_LIE_EXTRA)) remember(d, &extra);
+}
+
 /* True while a pause must be waited for. Pauses add up, as each begins after the response before.
  */
 static bool is_pausing(dialogue *d, const asked *next) {
@@ -254,12 +298,14 @@ static bool is_pausing(dialogue *d, const asked *next) {
 
 static int respond(dialogue *d, const asked *wanted) {
   Payload payload;
-  if (!payload_init(&payload, wanted->size)) return GMUX_ERR_NOMEM;
+  if (!payload_init(&payload, d->call, wanted->size)) return GMUX_ERR_NOMEM;
   OutputResponse response = GRPC__TESTING__STREAMING_OUTPUT_CALL_RESPONSE__INIT;
   response.payload = &payload;
   char peer[128];
-  snprintf(peer, sizeof peer, "%s", gmux_server_call_peer(d->call));
+  bool is_lie = interop_lies(d->call, INTEROP_LIE_IDS);
+  snprintf(peer, sizeof peer, "%s", is_lie ? "a lie" : gmux_server_call_peer(d->call));
   if (wanted->fill_peer) response.peer_socket_address = peer;
+  compress_next(d->call, wanted->is_compressed);
   int result = write_message(d->call, &response.base);
   free(payload.body.data);
   return result;
@@ -291,7 +337,9 @@ static void output_message(gmux_server_call *call, gmux_bytes *bytes, void *user
   (void)user_data;
   dialogue *d = gmux_server_call_get_data(call);
   d->is_half_closed = true; /* there is but one request */
-  if (take_request(call, bytes)) go_on(d);
+  if (!take_request(call, bytes)) return;
+  lie_at_the_end(d);
+  go_on(d);
 }
 
 static void full_duplex_message(gmux_server_call *call, gmux_bytes *bytes, void *user_data) {
@@ -308,6 +356,7 @@ static void duplex_end(gmux_server_call *call, void *user_data) {
   (void)user_data;
   dialogue *d = gmux_server_call_get_data(call);
   d->is_half_closed = true;
+  lie_at_the_end(d);
   go_on(d);
 }
 

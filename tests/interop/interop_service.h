@@ -12,6 +12,7 @@ typedef struct interop_service {
   struct ev_loop *ev; /* that the server's loop is attached to; for the pauses clients ask for */
   char server_id[64]; /* another one in each process */
   char hostname[256];
+  unsigned lies; /* about server_id */
 } interop_service;
 
 /* Fills in the service and adds its methods. 0 or a GMUX_ERR_*. */

@@ -144,14 +144,25 @@ typedef struct crowd {
   sem_t done;
 } crowd;
 
+/* The size of the payload in a reply; 0 when it is none. */
+static size_t payload_size(const gmux_bytes *reply) {
+  ProtobufCMessage *message;
+  if (gmux_protobuf_unpack(&message, &grpc__testing__simple_response__descriptor, reply)) return 0;
+  const Payload *payload = ((SimpleResponse *)message)->payload;
+  size_t size = payload ? payload->body.len : 0;
+  gmux_protobuf_free(message);
+  return size;
+}
+
 static void crowd_reply(gmux_call *call, const gmux_status *status, gmux_bytes *reply,
                         const gmux_metadata *trailers, void *user_data) {
   (void)call, (void)trailers;
   crowd *c = user_data;
-  if (status->code != GMUX_OK || reply->len < INTEROP_LARGE_RESPONSE) {
+  size_t size = payload_size(reply);
+  if (status->code != GMUX_OK || size != INTEROP_LARGE_RESPONSE) {
     c->failed++;
-    snprintf(c->why, sizeof c->why, "%s \"%.200s\", %zu bytes", gmux_code_str(status->code),
-             status->message, reply->len);
+    snprintf(c->why, sizeof c->why, "%s \"%.200s\", a payload of %zu bytes",
+             gmux_code_str(status->code), status->message, size);
   }
   if (--c->left == 0) sem_post(&c->done);
 }

@@ -35,6 +35,20 @@ template <class Request> Status status_asked_for(const Request &request) {
   return Status(static_cast<grpc::StatusCode>(wanted.code()), wanted.message());
 }
 
+const Status bad_compression(grpc::StatusCode::INVALID_ARGUMENT, "not compressed as it says");
+
+// Of the request that was read last: it came as it says it would.
+template <class Request> bool is_as_it_says(const Request &request, ServerContext *context) {
+  return !request.has_expect_compressed() ||
+         request.expect_compressed().value() == was_compressed(context);
+}
+
+// Before anything is sent; then each response says for itself.
+void choose_compression(const StreamingOutputCallRequest &request, ServerContext *context) {
+  for (const ResponseParameters &wanted : request.response_parameters())
+    if (wanted.compressed().value()) context->set_compression_algorithm(GRPC_COMPRESS_GZIP);
+}
+
 template <class Stream>
 void respond(const StreamingOutputCallRequest &request, ServerContext *context, Stream *stream) {
   for (const ResponseParameters &wanted : request.response_parameters()) {
@@ -42,7 +56,9 @@ void respond(const StreamingOutputCallRequest &request, ServerContext *context, 
     StreamingOutputCallResponse response;
     response.mutable_payload()->set_body(std::string(static_cast<size_t>(wanted.size()), '\0'));
     if (wanted.fill_peer_socket_address()) response.set_peer_socket_address(context->peer());
-    if (!stream->Write(response)) return;
+    grpc::WriteOptions options;
+    if (!wanted.compressed().value()) options.set_no_compression();
+    if (!stream->Write(response, options)) return;
   }
 }
 
@@ -59,6 +75,9 @@ class Service final : public TestService::Service {
     begin(context);
     Status status = status_asked_for(*request);
     if (!status.ok()) return status;
+    if (!is_as_it_says(*request, context)) return bad_compression;
+    if (request->response_compressed().value())
+      context->set_compression_algorithm(GRPC_COMPRESS_GZIP);
     response->mutable_payload()->set_body(
         std::string(static_cast<size_t>(request->response_size()), '\0'));
     if (request->fill_server_id()) response->set_server_id("cpp-" + std::to_string(getpid()));
@@ -70,8 +89,10 @@ class Service final : public TestService::Service {
                             StreamingInputCallResponse *response) override {
     begin(context);
     size_t size = 0;
-    for (StreamingInputCallRequest request; requests->Read(&request);)
+    for (StreamingInputCallRequest request; requests->Read(&request);) {
+      if (!is_as_it_says(request, context)) return bad_compression;
       size += request.payload().body().size();
+    }
     response->set_aggregated_payload_size(static_cast<int32_t>(size));
     return Status::OK;
   }
@@ -80,6 +101,7 @@ class Service final : public TestService::Service {
                              grpc::ServerWriter<StreamingOutputCallResponse> *writer) override {
     begin(context);
     Status status = status_asked_for(*request);
+    choose_compression(*request, context);
     if (status.ok()) respond(*request, context, writer);
     return status;
   }

@@ -6,20 +6,19 @@
 const fs = require('fs');
 const path = require('path');
 const { setTimeout: sleep } = require('timers/promises');
-const { parseArgs } = require('util');
 const grpc = require('@grpc/grpc-js');
 const loader = require('@grpc/proto-loader');
+const { parseFlags } = require('./peer_interop_flags.js');
 
-const text = (value) => ({ type: 'string', default: value });
-const { values: args } = parseArgs({
-  options: {
-    port: text('0'),
-    host: text('0.0.0.0'),
-    use_tls: text('false'),
-    tls_cert_file: text(''),
-    tls_key_file: text(''),
-    max_concurrent_streams_limit: text('0'),
-  },
+/* Of compression it knows only how to read it: what expect_compressed and response_compressed say
+ * is beyond it. */
+const args = parseFlags({
+  port: '0',
+  host: '0.0.0.0',
+  use_tls: 'false',
+  tls_cert_file: '',
+  tls_key_file: '',
+  max_concurrent_streams_limit: '0',
 });
 
 const proto = path.join(__dirname, 'proto');

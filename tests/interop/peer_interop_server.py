@@ -46,6 +46,8 @@ def empty_call(request, context):
 def unary_call(request, context):
     begin(context)
     end_as_asked(request, context)
+    if request.response_compressed.value:
+        context.set_compression(grpc.Compression.Gzip)
     response = messages_pb2.SimpleResponse(payload=payload(request.response_size))
     if request.fill_server_id:
         response.server_id = f"grpcio-{os.getpid()}"
@@ -64,10 +66,15 @@ def responses_to(request, context):
         response = messages_pb2.StreamingOutputCallResponse(payload=payload(wanted.size))
         if wanted.fill_peer_socket_address:
             response.peer_socket_address = context.peer()
+        if not wanted.compressed.value:
+            context.disable_next_message_compression()
         yield response
 
 
 def streaming_output_call(request, context):
+    # Before anything is sent; then each message says for itself.
+    if any(wanted.compressed.value for wanted in request.response_parameters):
+        context.set_compression(grpc.Compression.Gzip)
     begin(context)
     end_as_asked(request, context)
     yield from responses_to(request, context)

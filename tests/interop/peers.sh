@@ -65,7 +65,7 @@ certificates() {
 # server that is just about to exit.
 #
 server_pid=
-trap 'stop_server; rm -rf "$scratch"' EXIT
+trap 'stop_server; end_all_beside; rm -rf "$scratch"' EXIT
 
 # start_server PEER OPTION...: where it listens is in $target.
 start_server() {
@@ -91,6 +91,32 @@ stop_server() {
   kill "$server_pid" 2>/dev/null
   wait "$server_pid" 2>/dev/null
   server_pid=
+}
+
+# beside NAME COMMAND...: one more program that prints "port: N" and runs until end_beside NAME;
+# where it listens is in $beside_port.
+beside() {
+  name=$1
+  shift
+  mkfifo "$scratch/port"
+  timeout --foreground $((20 * limit)) "$@" >"$scratch/port" 2>"$scratch/$name.log" &
+  echo $! >"$scratch/$name.pid"
+  beside_port=
+  read -r _ beside_port <"$scratch/port"
+  rm -f "$scratch/port"
+}
+
+end_beside() {
+  beside_pid=$(cat "$scratch/$1.pid")
+  rm "$scratch/$1.pid"
+  kill "$beside_pid" 2>/dev/null
+  wait "$beside_pid"
+}
+
+end_all_beside() {
+  for file in "$scratch"/*.pid; do
+    [ ! -f "$file" ] || end_beside "$(basename "$file" .pid)"
+  done
 }
 
 # For a server that was asked to drain: how it ended.

@@ -1,0 +1,142 @@
+# shellcheck shell=sh disable=SC2154
+# matrix_clients.sh: of run-matrix, what is about the programs themselves: flags that are no flags,
+# and clients that must notice when a server answers wrongly.
+
+#
+# Flags
+#
+# usage COMMAND FLAG...: the program says how it is used, and exits with 2.
+usage() {
+  command=$1
+  shift
+  result=0
+  # shellcheck disable=SC2086 # words are meant
+  timeout "$limit" $command "$@" >"$scratch/usage" 2>&1 || result=$?
+  [ $result -eq 2 ] && grep -q '^usage: ' "$scratch/usage"
+}
+
+# refused PROGRAM FLAG...: of gmux; a line of its own.
+refused() {
+  program=$1
+  shift
+  tap_run "$program says no to $*" usage "$programs/$program" "$@"
+}
+
+# refused_by_peer PEER
+refused_by_peer() {
+  [ -z "$(why_none "$1")" ] || return
+  tap_run "the client of $1 says no to an unknown flag" usage "$(client_of "$1")" --server_port=80 \
+    --no_such_flag=1
+  tap_run "the client of $1 says no to an unknown case" usage "$(client_of "$1")" --server_port=80 \
+    --test_case=empty_unary,no_such_case
+  tap_run "the server of $1 says no to an unknown flag" usage "$(server_of "$1")" --no_such_flag=1
+}
+
+# The port is taken by the server that runs.
+taken_port_is_named() {
+  ! "$programs/interop_server" --host=127.0.0.1 --port="$port" 2>"$scratch/why" &&
+    grep -q "$port" "$scratch/why"
+}
+
+bad_flags() {
+  refused interop_client
+  refused interop_client --server_port=0
+  refused interop_client --server_port=80 --no_such_flag
+  refused interop_client --server_port=80 --use_tls=maybe
+  refused interop_client --server_port=80 --test_case=no_such_case
+  refused interop_client --server_port=80 --test_case=empty_unary,oauth2_auth_token
+  refused interop_client --server_port=80 --test_case=orca_per_rpc
+  refused interop_client --server_port=80 --soak_num_threads=-1
+  refused interop_client --server_port=80 --use_test_ca
+  refused interop_client --server_port=80 --additional_metadata=novalue
+  refused interop_client --server_port=80 --additional_metadata=Upper:case
+  refused interop_client --server_port=80 --service_config_json='{"retryPolicy":{}}'
+  refused interop_client --server_port=80 empty_unary
+  refused interop_server --port=65536
+  refused interop_server --port=
+  refused interop_server --use_tls
+  refused interop_server --max_concurrent_streams_limit=0
+  refused interop_server --lies=maybe
+  refused interop_server --no_such_flag
+  refused wiretap
+  refused wiretap 0 file
+  for peer in grpcio gRPC-C++ grpc-js; do refused_by_peer $peer; done
+}
+
+#
+# Clients that are lied to: interop_lies.h
+#
+# lied_to CLIENT LIE,... CASE...: it must say of each that it failed, but of large_unary or
+# empty_unary, which these lies are not about; and its exit status is 1.
+lied_to() {
+  client=$1 lie=$2
+  shift 2
+  honest=large_unary
+  [ "$lie" != sizes ] || honest=empty_unary
+  cases=$(echo "$honest" "$@" | tr ' ' ',')
+  # shellcheck disable=SC2086 # words are meant
+  run_client --server_host=127.0.0.1 --server_port="$port" $lied_to_flags \
+    --additional_metadata="x-gmux-test-lie:$lie" --test_case="$cases"
+  {
+    [ "$status" -eq 1 ] || echo "exit status $status"
+    grep -qx "ok $honest" "$scratch/client.out" || echo "$honest, which is no lie"
+    for case in "$@"; do
+      grep -q "^failed $case: " "$scratch/client.out" || echo "$case"
+    done
+  } >"$scratch/why"
+  tap_empty "$client as a client notices lies about $lie in: $*" "$scratch/why"
+}
+
+lies_to() {
+  [ -z "$(why_none "$1")" ] || return
+  lied_to_flags=
+  lied_to "$1" sizes large_unary client_streaming server_streaming ping_pong half_duplex \
+    cancel_after_first_response rpc_soak channel_soak long_lived_channel concurrent_large_unary \
+    client_compressed_unary client_compressed_streaming server_compressed_unary \
+    server_compressed_streaming
+  lied_to "$1" extra empty_unary server_streaming ping_pong half_duplex empty_stream \
+    server_compressed_streaming
+  lied_to "$1" initial,text,ids,compression custom_metadata status_code_and_message \
+    special_status_message pick_first_unary client_compressed_unary client_compressed_streaming
+  lied_to "$1" trailing,code custom_metadata status_code_and_message special_status_message \
+    unimplemented_method unimplemented_service
+}
+
+# Of cancel_after_begin and timeout_on_sleeping_server the client alone decides the end.
+lies() {
+  start_server gmux --host=127.0.0.1 --lies --max_concurrent_streams_limit=2 ||
+    tap_not_ok 'a server that lies starts' "$scratch/server.log"
+  for peer in gmux grpcio gRPC-C++ grpc-js; do lies_to $peer; done
+  for peer in gmux gRPC-C++; do
+    [ -n "$(why_none $peer)" ] ||
+      lied_to $peer compression server_compressed_unary server_compressed_streaming
+  done
+  lied_to_flags='--service_config_json={"connectionScaling":{"maxConnectionsPerSubchannel":2}}'
+  lied_to gmux ids "$scaling"
+  tap_run 'a port that is taken is named' taken_port_is_named
+}
+
+#
+# --soak_...
+#
+# soaks LINES FLAG...: rpc_soak and channel_soak, which log so many iterations, and end well.
+soaks() {
+  lines=$1
+  shift
+  client=gmux
+  run_client --server_host=127.0.0.1 --server_port="$port" --test_case=rpc_soak,channel_soak \
+    --soak_iterations=7 "$@"
+  [ "$status" -eq 0 ] && [ "$(grep -Ec "$soak_line" "$scratch/client.log")" -eq "$lines" ]
+}
+soaks_not() { ! soaks "$@"; }
+
+# On the server that lies, but to those who ask for it.
+soak_flags() {
+  lie=--additional_metadata=x-gmux-test-lie:sizes
+  tap_run 'a soak makes as many calls as it is told, by several threads' \
+    soaks 14 --soak_num_threads=3 --soak_request_size=10 --soak_response_size=20 \
+    --soak_min_time_ms_between_rpcs=1
+  tap_run 'a soak bears as many failures as it is told' soaks 14 $lie --soak_max_failures=7
+  tap_run 'a soak bears not one more' soaks_not 14 $lie --soak_max_failures=6
+  stop_server
+}
