@@ -271,7 +271,7 @@ int gmux__exchange_read_wait(gmux__exchange *x, gmux_bytes *message) {
   int rc = check_may_wait(x, "read_wait");
   if (!rc && !message) rc = gmux__fail(GMUX_ERR_INVALID, "message is NULL");
   if (!rc) rc = grant_owed(x);
-  bool was_compressed;
+  bool was_compressed = false;
   if (!rc) rc = gmux__mailbox_get(x->box, message, &was_compressed);
   if (rc) return rc;
   atomic_store(&x->shared.was_compressed, was_compressed);
