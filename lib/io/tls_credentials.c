@@ -51,13 +51,6 @@ gmux__tls_edition *gmux__tls_edition_get(gmux_tls *tls) {
   return e;
 }
 
-bool gmux__tls_edition_is_newest(gmux_tls *tls, const gmux__tls_edition *edition) {
-  pthread_mutex_lock(&tls->lock);
-  bool is_newest = tls->edition == edition;
-  pthread_mutex_unlock(&tls->lock);
-  return is_newest;
-}
-
 static gmux__tls_edition *tls_replace(gmux_tls *tls, gmux__tls_edition *fresh) {
   pthread_mutex_lock(&tls->lock);
   gmux__tls_edition *old = tls->edition;

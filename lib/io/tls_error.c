@@ -34,6 +34,8 @@ static const tls_hint hints[] = {
     {SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE,
      "the peer refuses our certificate: was it made for this purpose (client or server)?"},
     {SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, "the peer says that our certificate has expired"},
+    {SSL_R_TLSV1_ALERT_DECRYPT_ERROR,
+     "the peer finds a signature wrong, of ours or in the chain of our certificate"},
     {SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED, "the peer says that our certificate was revoked"},
     {SSL_R_EE_KEY_TOO_SMALL, "2048 bits of RSA or 224 of EC are the least"},
     {SSL_R_CA_KEY_TOO_SMALL, "2048 bits of RSA or 224 of EC are the least"},

@@ -79,7 +79,6 @@ void gmux__tls_kept_deinit(gmux__tls_kept *kept); /* takes one that is all zero 
 
 /* The newest, with a hold on it. */
 gmux__tls_edition *gmux__tls_edition_get(gmux_tls *tls);
-bool gmux__tls_edition_is_newest(gmux_tls *tls, const gmux__tls_edition *edition);
 
 /* ---- tls_context.c ---- */
 

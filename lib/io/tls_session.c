@@ -66,7 +66,6 @@ int gmux__tls_session_save(SSL *ssl, SSL_SESSION *resumable) {
   const gmux__tls_peer *peer = SSL_get_app_data(ssl);
   gmux__tls_session *session = peer->session;
   if (!session || !SSL_SESSION_is_resumable(resumable)) return 0;
-  if (!gmux__tls_edition_is_newest(peer->tls, peer->edition)) return 0; /* of no use any more */
   if (!session_is_of(session, peer)) {
     char *host = gmux__strdup(peer->host);
     if (!host) return 0; /* a full handshake next time; nothing else is lost */

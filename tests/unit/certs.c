@@ -138,7 +138,7 @@ static void cert_sign(X509 *cert, const X509 *issuer, EVP_PKEY *key, const EVP_M
 test_ca *test_ca_new_with(const test_ca_options *o) {
   test_ca *ca = calloc(1, sizeof *ca);
   must(ca, "memory");
-  ca->key = key_new(0, NULL);
+  ca->key = key_new(0, o->curve);
   ca->cert = cert_begin(
       ca->key,
       &(test_cert_options){.common_name = o->name, .from_s = o->from_s, .until_s = o->until_s});

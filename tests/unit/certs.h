@@ -26,6 +26,7 @@ typedef struct test_ca_options {
   const char *name;
   const test_ca *issuer;  /* NULL: a root */
   const char *constraint; /* NULL: "critical,CA:TRUE" */
+  const char *curve;      /* NULL: P-256 */
   int from_s, until_s;    /* as in test_cert_options */
 } test_ca_options;
 test_ca *test_ca_new_with(const test_ca_options *options);

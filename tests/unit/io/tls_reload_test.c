@@ -243,7 +243,7 @@ static void server_of_tls_1_2_resumes_nothing_of_before(void) {
 }
 
 /* Its ticket comes when there is a newer edition already. */
-static void session_of_a_connection_from_before_is_not_kept(void) {
+static void session_of_a_connection_from_before_is_not_resumed(void) {
   tls_pair_use(NULL, NULL);
   pair.client.is_idle = true; /* has not read the ticket */
   tls_pair_connect_well();
@@ -356,7 +356,7 @@ static const test_case cases[] = {
     TEST(client_resumes_nothing_of_before),
     TEST(server_resumes_nothing_of_before),
     TEST(server_of_tls_1_2_resumes_nothing_of_before),
-    TEST(session_of_a_connection_from_before_is_not_kept),
+    TEST(session_of_a_connection_from_before_is_not_resumed),
     TEST(revoked_client_does_not_resume_past_the_list),
     TEST(client_does_not_resume_past_another_authority),
     TEST(revoked_server_is_not_resumed_past_the_list),
