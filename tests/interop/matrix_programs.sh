@@ -1,6 +1,7 @@
 # shellcheck shell=sh disable=SC2154
-# matrix_clients.sh: of run-matrix, what is about the programs themselves: flags that are no flags,
-# and clients that must notice when a server answers wrongly.
+# matrix_programs.sh: of run-matrix, what is about the programs themselves: flags that are no flags,
+# clients that must notice when a server answers wrongly, and a server that is to refuse what is no
+# HTTP/2.
 
 #
 # Flags
@@ -138,5 +139,47 @@ soak_flags() {
     --soak_min_time_ms_between_rpcs=1
   tap_run 'a soak bears as many failures as it is told' soaks 14 $lie --soak_max_failures=7
   tap_run 'a soak bears not one more' soaks_not 14 $lie --soak_max_failures=6
+  stop_server
+}
+
+#
+# The cases "framing" and "tls" of gRPC's interop runner
+#
+# probe WHAT CASE FLAG...: a line for each probe of the case.
+probe() {
+  what=$1 case=$2
+  shift 2
+  result=0
+  timeout "$limit" "$any_python" "$sources/probe_server.py" --server_host=127.0.0.1 \
+    --server_port="${port:-1}" --test_case="$case" "$@" >"$scratch/probe.out" 2>"$scratch/why" ||
+    result=$?
+  while read -r verdict name why; do
+    if [ "$verdict" = ok ]; then
+      tap_ok "gmux as a server, $what: $name"
+    else
+      echo "$why" >"$scratch/why"
+      tap_not_ok "gmux as a server, $what: $name" "$scratch/why"
+    fi
+  done <"$scratch/probe.out"
+  # The first line is there, and the last word.
+  if [ ! -s "$scratch/probe.out" ] || [ $result -gt 1 ]; then
+    tap_not_ok "gmux as a server, $what: $case is probed to its end" "$scratch/why"
+  fi
+}
+
+probes() {
+  any_python=$(command -v "${PYTHON:-python3}")
+  if [ -z "$any_python" ]; then
+    tap_skip 'gmux as a server refuses what is no HTTP/2' 'no Python'
+    return
+  fi
+  start_server gmux --host=127.0.0.1
+  probe cleartext framing
+  stop_server
+  start_server gmux --host=127.0.0.1 --use_tls --tls_cert_file="$scratch/override.pem" \
+    --tls_key_file="$scratch/override.key"
+  set -- --use_tls=true --ca_file="$scratch/ca.pem" --server_host_override=interop.test
+  probe TLS framing "$@"
+  probe TLS tls "$@"
   stop_server
 }
