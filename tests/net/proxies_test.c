@@ -26,6 +26,8 @@ enum {
   OK_MS = 10000,
   EVENT_MS = 20000
 };
+extern const test_suite net_strangers_suite;
+
 #define GATEWAY(make) (1u << (make))
 #define SERVER(make)  (1u << (make))
 #define ALL_SERVERS   (SERVER(PEER_OWN) | SERVER(PEER_GRPCIO))
@@ -443,6 +445,6 @@ int main(int argc, char **argv) {
   for (unsigned i = 0; i < combination_count; i++)
     cases[i] = (test_case){combinations[i].name, run_combination};
   static const test_suite all = {"proxies", cases, peers_setup, peers_teardown};
-  static const test_suite *const suites[] = {&all, NULL};
+  static const test_suite *const suites[] = {&all, &net_strangers_suite, NULL};
   return test_main("proxies", suites, 300, argc, argv);
 }
