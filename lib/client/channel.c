@@ -95,9 +95,12 @@ static void channel_set_state(gmux_channel *channel, gmux_channel_state state) {
             channel->authority, gmux_channel_state_str(old), gmux_channel_state_str(state));
   channel->loop_only.state = state;
   atomic_store(&channel->shared.state, (int)state);
+  gmux__ring_add(&channel->loop_only.ring, gmux__loop_now(channel->loop), GMUX__EVENT_CHANNEL_STATE,
+                 state, 0);
   if (old == GMUX_CHANNEL_READY) channel_leave_ready(channel);
   if (state == GMUX_CHANNEL_READY) channel_enter_ready(channel);
   gmux__channel_tell_watchers(channel);
+  if (state == GMUX_CHANNEL_SHUTDOWN) gmux__farewells_tell(&channel->loop_only.farewells);
   gmux__channel_check(channel);
 }
 
@@ -273,6 +276,7 @@ static int channel_init_endpoint(gmux_channel *channel) {
       .tls = channel->tls,
       .tls_host = channel->tls_host,
       .figures = &channel->shared.figures,
+      .ring = &channel->loop_only.ring,
   };
   return gmux__endpoint_init(&channel->loop_only.endpoint, channel->loop, &config,
                              &endpoint_handlers, channel);
@@ -310,6 +314,7 @@ int gmux_channel_new(gmux_channel **out, gmux_loop *loop, const char *target,
   gmux_channel *channel = gmux__calloc(1, sizeof *channel);
   if (!channel) return gmux__fail_code(GMUX_ERR_NOMEM);
   channel->loop = loop;
+  channel->made_ns = gmux__loop_clock(loop);
   channel_init(channel);
   int error = gmux__target_parse(&channel->target, target);
   if (!error) error = channel_set_options(channel, options);

@@ -13,6 +13,7 @@
 #include "lib/client/endpoint.h"
 #include "lib/client/figures.h"
 #include "lib/client/request.h"
+#include "lib/watch/farewell.h"
 #include "lib/watch/odometer.h"
 #include <gmux/call.h>
 #include <stdatomic.h>
@@ -34,6 +35,7 @@ struct gmux_channel {
   gmux__encoding encoding; /* of calls that do not say */
   gmux__request request;
   gmux__h2 *h2;
+  uint64_t made_ns; /* loop time */
 
   struct {
     gmux_channel_state state;
@@ -49,6 +51,8 @@ struct gmux_channel {
     gmux__odometer waits;       /* what those in `waiting` and `again` wait for */
     gmux__list watchers, due;   /* of watcher; due: to be told */
     gmux__list warmers;         /* of watcher: who waits for min_connections */
+    gmux__list farewells;       /* told when it is SHUTDOWN */
+    gmux__ring ring;            /* its last events */
     gmux__list connect_waiters; /* threads in gmux_channel_connect_wait and _warm_wait, */
     gmux__list end_waiters;     /* and in gmux_channel_drain_wait */
     gmux__timer idle_timer;

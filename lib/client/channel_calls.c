@@ -81,6 +81,7 @@ static void channel_fail_call(gmux_channel *channel, gmux_call *call) {
 
 void gmux__channel_submit(gmux_channel *channel, gmux_call *call, int error) {
   gmux__counter_add(&channel->shared.figures.started, 1);
+  gmux__counter_set(&channel->shared.figures.last_call_ns, gmux__loop_now(channel->loop));
   if (channel->loop_only.state == GMUX_CHANNEL_SHUTDOWN)
     gmux__call_fail(call, GMUX_CANCELLED, "the channel was closed");
   else if (call->loop_only.is_cancelled)

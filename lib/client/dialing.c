@@ -110,6 +110,7 @@ static void endpoint_on_failed(void *owner) {
   snprintf(e->why, sizeof e->why, "%s", gmux__connector_why(&e->connector));
   gmux__counter_add(&f->dials_failed, 1);
   gmux__counter_add(&f->lost[gmux__connector_loss(&e->connector)], 1);
+  gmux__endpoint_note(e, GMUX__EVENT_DIAL_FAILED, 0, gmux__connector_loss(&e->connector));
   gmux__endpoint_publish(e);
   gmux__log(gmux__loop_logger(e->loop), GMUX_LOG_WARN, "client", "%s; backoff: %" PRIu64 " ms",
             e->why, (e->not_before_ns - gmux__loop_now(e->loop)) / GMUX__NS_PER_MS);

@@ -155,6 +155,11 @@ void gmux__endpoint_explain(const gmux__endpoint *e, char *text, size_t len) {
 
 /* ---- figures ---- */
 
+void gmux__endpoint_note(gmux__endpoint *e, gmux__event_kind kind, uint64_t number,
+                         gmux_loss loss) {
+  gmux__ring_add(e->config.ring, gmux__loop_now(e->loop), kind, (int64_t)number, loss);
+}
+
 void gmux__endpoint_publish(gmux__endpoint *e) {
   gmux__channel_figures *f = e->config.figures;
   gmux__counter_set(&f->dialing, gmux__connector_is_on(&e->connector));

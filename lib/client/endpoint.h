@@ -52,6 +52,7 @@ typedef struct gmux__endpoint_config {
   gmux_tls *tls; /* NULL: cleartext */
   const char *tls_host;
   gmux__channel_figures *figures;
+  gmux__ring *ring; /* of the channel */
 } gmux__endpoint_config;
 
 /* What the owner needs. */
@@ -139,6 +140,8 @@ void gmux__endpoint_changed(gmux__endpoint *e);
 void gmux__endpoint_changes(gmux__endpoint *e);
 /* Ready ones that are not suspect. */
 size_t gmux__endpoint_trusted(const gmux__endpoint *e);
+/* For the channel's ring. */
+void gmux__endpoint_note(gmux__endpoint *e, gmux__event_kind kind, uint64_t number, gmux_loss loss);
 /* Shows the lengths of the lists to other threads. */
 void gmux__endpoint_publish(gmux__endpoint *e);
 

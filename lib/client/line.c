@@ -163,6 +163,7 @@ static void line_become_ready(gmux__line *line) {
   line->idle_since_ns = gmux__line_is_empty(line) ? now_ns : GMUX__NEVER;
   gmux__line_set_state(line, GMUX__LINE_READY);
   gmux__counter_add(&e->config.figures->made, 1);
+  gmux__endpoint_note(e, GMUX__EVENT_CONNECTED, gmux__conn_number(line->conn), 0);
   gmux__conn_log(line->conn, GMUX_LOG_INFO, "client", "ready");
 }
 
@@ -281,12 +282,19 @@ static bool is_end_news(const gmux__line *line) {
   return line->state == GMUX__LINE_READY || (line->state == GMUX__LINE_DRAINING && is_cut);
 }
 
+static void line_count_end(gmux__line *line) {
+  gmux__endpoint *e = line->endpoint;
+  gmux_loss loss = gmux__conn_loss(line->conn);
+  gmux__counter_add(&e->config.figures->lost[loss], 1);
+  gmux__endpoint_note(e, GMUX__EVENT_LOST, gmux__conn_number(line->conn), loss);
+}
+
 static void line_on_closed(gmux__conn *conn, void *owner) {
   gmux__line *line = owner;
   gmux__endpoint *e = line->endpoint;
   if (line->state == GMUX__LINE_READY) line_is_lost(line);
   if (is_end_news(line)) line_say_end(line, "lost");
-  if (line->ready_ns) gmux__counter_add(&e->config.figures->lost[gmux__conn_loss(conn)], 1);
+  if (line->ready_ns) line_count_end(line);
   gmux__line_set_state(line, GMUX__LINE_GONE);
   if (line->race) line_lose_race(line);
   gmux__conn_free(conn); /* its memory, and so its words, stay until the end of the turn */

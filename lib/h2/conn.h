@@ -97,6 +97,17 @@ void gmux__h2_set_keepalive(gmux__h2 *h2, uint64_t keepalive_ns);
 /* For tests of promise 13: client connections made from now on begin with this odd id. */
 void gmux__h2_set_first_stream_id(gmux__h2 *h2, int32_t id);
 
+/* What one connection has carried. Times are the loop's; 0: it has not happened. */
+typedef struct gmux__conn_tally {
+  uint64_t streams_started;   /* client: their HEADERS have left; server: have come */
+  uint64_t streams_succeeded; /* the server's END_STREAM has come, or left */
+  uint64_t streams_failed;    /* over without that; the rest is open */
+  uint64_t messages_sent, messages_received;
+  uint64_t keepalives_sent;      /* PINGs for keepalive alone */
+  uint64_t stream_ns;            /* the last stream was started */
+  uint64_t sent_ns, received_ns; /* the last message was framed; was delivered */
+} gmux__conn_tally;
+
 typedef struct gmux__conn_handlers {
   /* GREETING: TLS, where there is any, has been agreed on; eager streams may be opened. Once,
    * client. May be NULL. */
@@ -153,6 +164,12 @@ uint32_t gmux__conn_slot_limit(
     const gmux__conn *conn); /* min(peer's, own cap); 0 before SETTINGS */
 /* What the peer's SETTINGS said: UINT32_MAX, no limit; 0 also before they came. */
 uint32_t gmux__conn_peer_limit(const gmux__conn *conn);
+const gmux__conn_tally *gmux__conn_get_tally(const gmux__conn *conn);
+/* DATA that may be sent, or may come, on all its streams together before the window is opened
+ * further, bytes; 0 before SECURING is behind it. What the peer may send is what it knows by now.
+ */
+int32_t gmux__conn_send_window(const gmux__conn *conn);
+int32_t gmux__conn_recv_window(const gmux__conn *conn);
 /* A PING is unanswered for longer than it should be: new calls go elsewhere. */
 bool gmux__conn_is_suspect(const gmux__conn *conn);
 /* Its transport takes nothing at the moment. */
@@ -180,6 +197,8 @@ int gmux__conn_error(const gmux__conn *conn);
 bool gmux__conn_has_greeted(const gmux__conn *conn);
 /* NULL before the transport is there. */
 const gmux__transport_info *gmux__conn_info(const gmux__conn *conn);
+/* gmux__transport_certificate of it; GMUX_ERR_NOT_FOUND before the transport is there. */
+int gmux__conn_certificate(const gmux__conn *conn, bool is_peers, gmux_bytes *der);
 /* "ipv4:127.0.0.1:443"; "" before the transport is there. */
 const char *gmux__conn_peer(const gmux__conn *conn);
 /* 1 for the first connection of its loop, and so on: several have the same peer. */

@@ -36,6 +36,11 @@ const gmux__transport_info *gmux__conn_info(const gmux__conn *conn) {
   return conn->transport ? gmux__transport_info_get(conn->transport) : NULL;
 }
 
+int gmux__conn_certificate(const gmux__conn *conn, bool is_peers, gmux_bytes *der) {
+  if (!conn->transport) return GMUX_ERR_NOT_FOUND;
+  return gmux__transport_certificate(conn->transport, is_peers, der);
+}
+
 const char *gmux__conn_peer(const gmux__conn *conn) {
   return conn->peer;
 }
@@ -84,6 +89,20 @@ uint32_t gmux__conn_slot_limit(const gmux__conn *conn) {
 
 uint32_t gmux__conn_peer_limit(const gmux__conn *conn) {
   return conn->has_settings ? conn->slots.peer : 0;
+}
+
+/* ---- what it has carried, and may ---- */
+
+const gmux__conn_tally *gmux__conn_get_tally(const gmux__conn *conn) {
+  return &conn->tally;
+}
+
+int32_t gmux__conn_send_window(const gmux__conn *conn) {
+  return conn->session ? nghttp2_session_get_remote_window_size(conn->session) : 0;
+}
+
+int32_t gmux__conn_recv_window(const gmux__conn *conn) {
+  return conn->session ? nghttp2_session_get_local_window_size(conn->session) : 0;
 }
 
 /* ---- the peer ---- */

@@ -137,6 +137,7 @@ static void conn_ping(gmux__conn *conn, gmux__pulse_action action) {
   }
   gmux__pulse_on_ping_sent(&conn->pulse, conn_now(conn), action, gmux__loop_random(conn->h2->loop));
   gmux__counter_add(&conn->h2->figures.pings_sent, 1);
+  if (action == GMUX__PULSE_PING_KEEPALIVE) conn->tally.keepalives_sent++;
   if (action == GMUX__PULSE_PING_VALIDATION) gmux__counter_add(&conn->h2->figures.validations, 1);
   gmux__conn_want_write(conn);
 }

@@ -51,6 +51,8 @@ struct gmux__seat {
   uint32_t reset_code; /* from DELAYED or RESET on */
   bool is_paid;        /* RESET: a token was taken for it */
   bool is_unheard;     /* its RST_STREAM has left, and the peer had not ended its half */
+  bool is_started;     /* client: its HEADERS have left */
+  bool is_answered;    /* the server's END_STREAM has come, or left */
 };
 
 enum { GMUX__CONN_WHY = 256, GMUX__CONN_DRAIN_TEXT = 48 };
@@ -74,6 +76,7 @@ struct gmux__conn {
   gmux__backlog backlog;
   gmux__outq out;
   gmux__ring ring;
+  gmux__conn_tally tally;
   gmux__task write_task, deliver_task, free_task;
   gmux__timer drain_timer;
   gmux__pulse pulse;

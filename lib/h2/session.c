@@ -64,6 +64,8 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     return 0;
   }
   conn->open_streams++;
+  conn->tally.streams_started++;
+  conn->tally.stream_ns = gmux__loop_now(conn->h2->loop);
   gmux__conn_count_streams(conn);
   gmux__seat *seat = may_take_request(conn) ? gmux__seat_new(conn->h2) : NULL;
   gmux__stream *stream = seat ? conn->handlers->on_stream(conn, conn->owner) : NULL;
@@ -73,7 +75,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     return gmux__conn_on_refused(conn);
   }
   gmux__stream_attach(stream, conn, frame->hd.stream_id);
-  stream->times.opened_ns = gmux__loop_now(conn->h2->loop);
+  stream->times.opened_ns = conn->tally.stream_ns;
   gmux__seat_take(seat, stream, conn, frame->hd.stream_id);
   nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, seat);
   conn->block.seat = seat;
@@ -118,6 +120,7 @@ static int on_head(gmux__conn *conn, gmux__stream *stream, bool is_end) {
 static void on_peer_end(gmux__conn *conn, gmux__stream *stream) {
   gmux__stream_set_recv(stream, GMUX__RECV_CLOSED);
   if (!conn->h2->config.is_server) {
+    stream->seat->is_answered = true;
     gmux__stream_set_end(stream, GMUX__ENDING_FINISHED, 0, "");
     return;
   }
@@ -277,12 +280,22 @@ static void end_closed_stream(gmux__conn *conn, gmux__stream *stream, uint32_t c
     gmux__stream_set_end(stream, GMUX__ENDING_LOST, GMUX_ERR_CLOSED, "the stream was closed");
 }
 
+static void count_closed_stream(gmux__conn *conn, const gmux__seat *seat) {
+  bool has_begun = conn->h2->config.is_server || (seat && seat->is_started);
+  if (!has_begun) return;
+  if (seat && seat->is_answered) /* a server's that was refused never had a seat */
+    conn->tally.streams_succeeded++;
+  else
+    conn->tally.streams_failed++;
+}
+
 static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *user_data) {
   (void)session;
   gmux__conn *conn = user_data;
   if (id == conn->block.id) end_block(conn); /* nghttp2 will not tell its end */
   gmux__seat *seat = seat_of(conn, id);
   gmux__stream *stream = seat ? seat->stream : NULL;
+  count_closed_stream(conn, seat);
   gmux__seat_free(conn, seat);
   if (conn->h2->config.is_server) {
     conn->open_streams--;
@@ -301,7 +314,9 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
  */
 static void on_response_end_sent(gmux__conn *conn, int32_t id) {
   gmux__stream *stream = gmux__session_stream(conn, id);
-  if (!stream || stream->recv.state == GMUX__RECV_CLOSED) return;
+  if (!stream) return;
+  stream->seat->is_answered = true;
+  if (stream->recv.state == GMUX__RECV_CLOSED) return;
   gmux__stream_send_reset(stream, NGHTTP2_NO_ERROR);
   gmux__stream_set_end(stream, GMUX__ENDING_FINISHED, 0, ""); /* it need not wait for that */
 }

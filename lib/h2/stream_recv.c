@@ -124,6 +124,8 @@ static bool deliver_some(gmux__stream *stream) {
   if (rc == GMUX__DEFRAMED_MESSAGE) {
     if (stream->recv.credit != GMUX_CREDIT_UNLIMITED) stream->recv.credit--;
     stream->recv.was_compressed = is_compressed;
+    stream->conn->tally.messages_received++;
+    stream->conn->tally.received_ns = gmux__loop_now(stream->h2->loop);
     stream->handlers->on_message(stream, &message);
   }
   gmux_bytes_release(&message);

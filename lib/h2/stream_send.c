@@ -69,6 +69,8 @@ static void stream_framed(gmux__stream *stream, gmux__outmsg *msg) {
   size_t bytes = msg->bytes.len;
   bool is_news = !msg->is_told;
   msg->is_told = true;
+  stream->conn->tally.messages_sent++;
+  stream->conn->tally.sent_ns = gmux__loop_now(stream->h2->loop);
   gmux__stream_keep_or_drop(stream, msg);
   if (is_news) stream->handlers->on_sent(stream, bytes);
 }
@@ -188,8 +190,12 @@ int gmux__stream_open(gmux__stream *stream, gmux__conn *conn, const gmux__field 
 }
 
 void gmux__stream_on_headers_leave(gmux__stream *stream) {
+  gmux__conn_tally *tally = &stream->conn->tally;
   stream->send.has_left = true;
   stream->times.left_ns = gmux__loop_now(stream->h2->loop);
+  stream->seat->is_started = true;
+  tally->streams_started++;
+  tally->stream_ns = stream->times.left_ns;
 }
 
 int gmux__stream_respond(gmux__stream *stream, const gmux__field *fields, size_t count) {

@@ -44,11 +44,20 @@ struct gmux__stop {
 
 /* ---- time and waking: gmux__loop_ops ---- */
 
+static uint64_t clock_ns(clockid_t clock) {
+  struct timespec ts;
+  clock_gettime(clock, &ts);
+  return (uint64_t)ts.tv_sec * GMUX__NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
 static uint64_t loop_clock(gmux_loop *loop) {
   (void)loop;
-  struct timespec ts;
-  clock_gettime(CLOCK_MONOTONIC, &ts);
-  return (uint64_t)ts.tv_sec * GMUX__NS_PER_S + (uint64_t)ts.tv_nsec;
+  return clock_ns(CLOCK_MONOTONIC);
+}
+
+static uint64_t loop_wall(gmux_loop *loop) {
+  (void)loop;
+  return clock_ns(CLOCK_REALTIME);
 }
 
 /* libev counts from its own reading of the clock, which is older than ours, so it may come a little
@@ -155,6 +164,7 @@ static int loop_stop(gmux_loop *loop);
 
 static const gmux__loop_ops loop_ops = {
     .clock = loop_clock,
+    .wall = loop_wall,
     .wake_at = loop_wake_at,
     .wake = loop_wake,
     .is_inside = loop_is_inside,

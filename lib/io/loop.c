@@ -60,6 +60,10 @@ uint64_t gmux__loop_clock(gmux_loop *loop) {
   return loop->ops->clock(loop);
 }
 
+uint64_t gmux__loop_wall(gmux_loop *loop, uint64_t at_ns) {
+  return loop->ops->wall(loop) - (loop->ops->clock(loop) - at_ns);
+}
+
 static uint64_t rotate_left(uint64_t x, unsigned by) {
   return (x << by) | (x >> (64 - by));
 }

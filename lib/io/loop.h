@@ -33,6 +33,10 @@
 static inline uint64_t gmux__loop_now(gmux_loop *loop);
 /* The clock itself; any thread. For figures that others ask for; decisions go by gmux__loop_now. */
 uint64_t gmux__loop_clock(gmux_loop *loop);
+/* A moment of the loop's as the wall's clock has it now: nanoseconds since 1970, UTC. To be shown
+ * to people; that clock may be set, so a moment may be another one when it is asked for again. Any
+ * thread. */
+uint64_t gmux__loop_wall(gmux_loop *loop, uint64_t at_ns);
 
 /*
  * A timer is embedded in its object; setting one neither allocates nor fails (an intrusive pairing
@@ -176,6 +180,7 @@ uint32_t gmux__loop_dial_rate(const gmux_loop *loop);
 
 typedef struct gmux__loop_ops {
   uint64_t (*clock)(gmux_loop *loop); /* monotonic nanoseconds, now */
+  uint64_t (*wall)(gmux_loop *loop);  /* nanoseconds since 1970, UTC, now */
   void (*wake_at)(gmux_loop *loop,
                   uint64_t at_ns);          /* run a turn at this time; GMUX__NEVER: none needed */
   void (*wake)(gmux_loop *loop);            /* run a turn soon; any thread */

@@ -239,6 +239,7 @@ static int tls_open(tls_transport *t) {
   t->info.is_resumed = SSL_session_reused(t->ssl);
   t->info.tls_version = SSL_get_version(t->ssl);
   t->info.tls_cipher = SSL_get_cipher_name(t->ssl);
+  t->info.tls_cipher_suite = SSL_CIPHER_standard_name(SSL_get_current_cipher(t->ssl));
   t->info.alpn = "h2";
   t->info.peer_name = t->peer_name;
   t->state = TLS_OPEN;
@@ -418,6 +419,17 @@ static const gmux__transport_info *tls_info(gmux__transport *transport) {
   return &tls_of(transport)->info;
 }
 
+static int tls_certificate(gmux__transport *transport, bool is_peers, gmux_bytes *der) {
+  tls_transport *t = tls_of(transport);
+  X509 *own = SSL_get_certificate(t->ssl); /* ours to look at, not to free */
+  if (!is_peers) return own ? gmux__tls_der(der, own) : GMUX_ERR_NOT_FOUND;
+  X509 *peers = SSL_get1_peer_certificate(t->ssl);
+  if (!peers) return GMUX_ERR_NOT_FOUND;
+  int rc = gmux__tls_der(der, peers);
+  X509_free(peers);
+  return rc;
+}
+
 static const gmux__transport_ops tls_ops = {
     .handshake = tls_handshake,
     .read = tls_read,
@@ -426,6 +438,7 @@ static const gmux__transport_ops tls_ops = {
     .close = tls_close,
     .want = tls_want,
     .info = tls_info,
+    .certificate = tls_certificate,
 };
 
 static int tls_set_role(tls_transport *t, const char *host) {

@@ -110,6 +110,9 @@ int gmux__tls_subject_of_peer(char **name, const SSL *ssl);
 /* Notes why a callback says no, for the first that does. */
 void gmux__tls_refuse(SSL *ssl, const char *format, ...) GMUX_PRINTF(2, 3);
 
+/* The certificate as DER, owned. GMUX_ERR_NOMEM. */
+int gmux__tls_der(gmux_bytes *out, X509 *cert);
+
 /* ---- tls_session.c ---- */
 
 /* Lets `ssl` resume what was saved by the same credentials for the same host, if anything was. */

@@ -242,3 +242,16 @@ int gmux__tls_subject_of_peer(char **name, const SSL *ssl) {
   *name = subject_text(subject);
   return *name ? 0 : gmux__fail_code(GMUX_ERR_NOMEM);
 }
+
+int gmux__tls_der(gmux_bytes *out, X509 *cert) {
+  int len = i2d_X509(cert, NULL);
+  uint8_t *der = len > 0 ? gmux__malloc((size_t)len) : NULL;
+  if (!der) {
+    ERR_clear_error();
+    return gmux__fail_code(GMUX_ERR_NOMEM);
+  }
+  uint8_t *end = der; /* is moved behind what was written */
+  i2d_X509(cert, &end);
+  *out = gmux_bytes_own(der, (size_t)len);
+  return 0;
+}

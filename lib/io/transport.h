@@ -9,6 +9,8 @@
 #define GMUX__IO_TRANSPORT_H
 
 #include "lib/io/address.h"
+#include <gmux/bytes.h>
+#include <gmux/error.h>
 #include <gmux/loop.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,11 +31,12 @@ enum { GMUX__SLICES_MAX = 64 }; /* one writev */
 /* What is known of an established transport. Strings are owned by the transport. */
 typedef struct gmux__transport_info {
   gmux__address peer, local;
-  bool is_secure;          /* TLS */
-  bool is_resumed;         /* TLS session resumed */
-  const char *tls_version; /* "TLSv1.3"; NULL without TLS */
-  const char *tls_cipher;
-  const char *alpn;      /* "h2" */
+  bool is_secure;               /* TLS */
+  bool is_resumed;              /* TLS session resumed */
+  const char *tls_version;      /* "TLSv1.3"; NULL without TLS */
+  const char *tls_cipher;       /* OpenSSL's name */
+  const char *tls_cipher_suite; /* the standard's: "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" */
+  const char *alpn;             /* "h2" */
   const char *peer_name; /* subject of the peer's verified certificate; NULL when there is none */
 } gmux__transport_info;
 
@@ -63,6 +66,9 @@ typedef struct gmux__transport_ops {
   /* Borrowed until close. Addresses are there from the start, the rest once handshake has returned
    * 0. */
   const gmux__transport_info *(*info)(gmux__transport *t);
+  /* The certificate of one side (the peer's: verified), as DER, owned. GMUX_ERR_NOT_FOUND: there is
+   * none; GMUX_ERR_NOMEM. NULL: never any. */
+  int (*certificate)(gmux__transport *t, bool is_peers, gmux_bytes *der);
 } gmux__transport_ops;
 
 struct gmux__transport {
@@ -95,6 +101,10 @@ static inline void gmux__transport_want(gmux__transport *t, unsigned events) {
 }
 static inline const gmux__transport_info *gmux__transport_info_get(gmux__transport *t) {
   return t->ops->info(t);
+}
+
+static inline int gmux__transport_certificate(gmux__transport *t, bool is_peers, gmux_bytes *der) {
+  return t->ops->certificate ? t->ops->certificate(t, is_peers, der) : GMUX_ERR_NOT_FOUND;
 }
 
 #endif

@@ -38,6 +38,7 @@ static int listener_open(gmux_server *server, const gmux__address *at, gmux_tls 
     gmux__free(l);
     return error;
   }
+  l->number = ++server->loop_only.last_listener;
   l->tls = tls ? gmux__tls_ref(tls) : NULL;
   gmux__list_append(&server->loop_only.listeners, &l->link);
   atomic_store(&server->shared.has_listened, true);

@@ -8,6 +8,7 @@
 typedef struct gmux__server_listener {
   gmux_server *server;
   gmux__listener *socket;
+  uint64_t number; /* 1, 2, 3, ... among its server's */
   gmux_tls *tls;   /* a hold; NULL: cleartext */
   gmux__link link; /* in the server's listeners */
 } gmux__server_listener;

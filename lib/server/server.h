@@ -22,6 +22,7 @@
 #include "lib/server/connection.h"
 #include "lib/server/methods.h"
 #include "lib/watch/counter.h"
+#include "lib/watch/farewell.h"
 #include <gmux/server.h>
 #include <stdatomic.h>
 
@@ -56,6 +57,8 @@ struct gmux_server {
     gmux__list listeners;
     gmux__list connections[GMUX__SERVER_CONN_GONE]; /* gmux__server_conn, by their states */
     gmux__list waiters;                             /* threads in gmux_server_drain_wait */
+    gmux__list farewells;                           /* told when it is CLOSED */
+    uint64_t last_listener;                         /* the number of */
     gmux__slab call_slab;
     size_t calls_alive; /* that have memory */
     gmux__timer grace;
@@ -82,8 +85,9 @@ struct gmux_server {
   struct { /* see gmux_server_stats; the rest of it is in h2's figures */
     gmux__counter calls_started, calls_succeeded, calls_failed;
     gmux__counter calls_running, calls_peak;
-    gmux__counter calls_held;                           /* now: over, with memory still */
-    gmux__counter calls_refused_held;                   /* for those */
+    gmux__counter last_call_ns;       /* loop time at which the last one was started; 0: none */
+    gmux__counter calls_held;         /* now: over, with memory still */
+    gmux__counter calls_refused_held; /* for those */
     gmux__counter connections, connections_handshaking; /* now: lengths of the lists */
     gmux__counter connections_accepted, connections_refused, connections_overdue;
     gmux__counter handshakes_failed;

@@ -7,6 +7,7 @@
 
 void gmux__server_count_started(gmux_server *server) {
   gmux__server_count(&server->stats.calls_started);
+  gmux__counter_set(&server->stats.last_call_ns, gmux__loop_now(server->loop));
   gmux__server_count(&server->stats.calls_running);
   uint64_t running = gmux__counter_get(&server->stats.calls_running);
   if (running > gmux__counter_get(&server->stats.calls_peak))

@@ -34,6 +34,14 @@ const char *gmux__event_kind_str(gmux__event_kind kind) {
     return "end of input";
   case GMUX__EVENT_IO_ERROR:
     return "input/output error";
+  case GMUX__EVENT_CHANNEL_STATE:
+    return "channel's state";
+  case GMUX__EVENT_CONNECTED:
+    return "connected";
+  case GMUX__EVENT_LOST:
+    return "connection ended";
+  case GMUX__EVENT_DIAL_FAILED:
+    return "attempt to connect failed";
   }
   return "unknown";
 }
@@ -56,7 +64,17 @@ void gmux__event_str(const gmux__event *e, char *text, size_t len) {
   const char *kind = gmux__event_kind_str(e->kind);
   switch (e->kind) {
   case GMUX__EVENT_STATE:
+  case GMUX__EVENT_CHANNEL_STATE:
     snprintf(text, len, "%s %" PRId64, kind, e->a);
+    return;
+  case GMUX__EVENT_CONNECTED:
+    snprintf(text, len, "%s: connection %" PRId64, kind, e->a);
+    return;
+  case GMUX__EVENT_LOST:
+    snprintf(text, len, "%s: connection %" PRId64 ", cause %" PRId64, kind, e->a, e->b);
+    return;
+  case GMUX__EVENT_DIAL_FAILED:
+    snprintf(text, len, "%s: cause %" PRId64, kind, e->b);
     return;
   case GMUX__EVENT_SETTINGS:
     snprintf(text, len, "%s: %" PRId64 " streams, window %" PRId64, kind, e->a, e->b);

@@ -1,5 +1,6 @@
 /*
- * ring.h: the last events of one connection, for explaining afterwards what happened to it.
+ * ring.h: the last events of one connection, or of a channel, for explaining afterwards what
+ * happened to it.
  *
  * Fixed size, no allocation, no formatting when written: an event is a time, a kind and two
  * numbers. Each reader formats them (gmux__event_str). Streams that come and go in good order are
@@ -22,10 +23,15 @@ typedef enum gmux__event_kind {
   GMUX__EVENT_PING_SENT,
   GMUX__EVENT_PING_ACKED, /* a: round trip in microseconds */
   GMUX__EVENT_PING_RECEIVED,
-  GMUX__EVENT_SUSPECT, /* a: microseconds without a byte; a PING is unanswered */
-  GMUX__EVENT_TRUSTED, /* a: microseconds without a byte, until one came */
-  GMUX__EVENT_EOF,     /* the peer ended its half of the transport */
-  GMUX__EVENT_IO_ERROR /* a: GMUX_ERR_* negated */
+  GMUX__EVENT_SUSPECT,  /* a: microseconds without a byte; a PING is unanswered */
+  GMUX__EVENT_TRUSTED,  /* a: microseconds without a byte, until one came */
+  GMUX__EVENT_EOF,      /* the peer ended its half of the transport */
+  GMUX__EVENT_IO_ERROR, /* a: GMUX_ERR_* negated */
+  /* Of a channel. */
+  GMUX__EVENT_CHANNEL_STATE, /* a: new state of the channel */
+  GMUX__EVENT_CONNECTED,     /* a: the connection's number */
+  GMUX__EVENT_LOST,          /* a: the connection's number, b: gmux_loss */
+  GMUX__EVENT_DIAL_FAILED    /* b: gmux_loss */
 } gmux__event_kind;
 
 typedef struct gmux__event {

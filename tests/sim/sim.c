@@ -67,6 +67,10 @@ static uint64_t loop_clock(gmux_loop *loop) {
   return world_loop_of(loop)->sim->now_ns;
 }
 
+static uint64_t loop_wall(gmux_loop *loop) {
+  return SIM_WALL + loop_clock(loop);
+}
+
 static void loop_wake_at(gmux_loop *loop, uint64_t at_ns) {
   world_loop_of(loop)->wake_at_ns = at_ns;
 }
@@ -157,6 +161,7 @@ static int loop_stop(gmux_loop *loop) {
 
 static const gmux__loop_ops world_ops = {
     .clock = loop_clock,
+    .wall = loop_wall,
     .wake_at = loop_wake_at,
     .wake = loop_wake,
     .is_inside = loop_is_inside,

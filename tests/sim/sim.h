@@ -19,6 +19,8 @@ typedef struct sim sim;
 
 /* Time starts at 1 s: zero is a moment that only a forgotten variable names. */
 #define SIM_EPOCH GMUX__NS_PER_S
+/* The wall's clock at time 0: some day of 2023. */
+#define SIM_WALL (UINT64_C(1700000000) * GMUX__NS_PER_S)
 
 sim *sim_new(uint64_t seed);
 /*

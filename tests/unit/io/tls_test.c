@@ -28,6 +28,33 @@ static void both_sides_agree_on_tls_1_3_and_h2(void) {
   CU_ASSERT_TRUE(gmux__address_is_equal(&server->local, &pair.at));
 }
 
+/* The whole certificate, of which the peer's name is a part. */
+static bool certificate_is_for(gmux__transport *t, bool is_peers, const char *name) {
+  gmux_bytes der;
+  CU_ASSERT_EQUAL_FATAL(gmux__transport_certificate(t, is_peers, &der), 0);
+  const uint8_t *at = der.data;
+  X509 *cert = d2i_X509(NULL, &at, (long)der.len);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(cert);
+  CU_ASSERT_PTR_EQUAL(at, der.data + der.len);
+  char subject[64] = "";
+  X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, subject, sizeof subject);
+  X509_free(cert);
+  gmux_bytes_release(&der);
+  return strcmp(subject, name) == 0;
+}
+
+static void shows_the_certificates_of_both_sides(void) {
+  gmux_bytes none;
+  tls_pair_connect_default();
+  CU_ASSERT_TRUE(certificate_is_for(pair.client.transport, true, "server"));
+  CU_ASSERT_TRUE(certificate_is_for(pair.server.transport, false, "server"));
+  CU_ASSERT_EQUAL(gmux__transport_certificate(pair.client.transport, false, &none),
+                  GMUX_ERR_NOT_FOUND);
+  CU_ASSERT_EQUAL(gmux__transport_certificate(pair.server.transport, true, &none),
+                  GMUX_ERR_NOT_FOUND);
+  CU_ASSERT_EQUAL(gmux__transport_certificate(pair.server.inner, true, &none), GMUX_ERR_NOT_FOUND);
+}
+
 static void use_tls_1_2(void) {
   tls_pair_use(NULL, NULL);
   SSL_CTX_set_max_proto_version(pair.client_tls->edition->context, TLS1_2_VERSION);
@@ -40,6 +67,7 @@ static void tls_1_2_uses_ephemeral_keys_and_aead(void) {
   CU_ASSERT_STRING_EQUAL(info->tls_version, "TLSv1.2");
   CU_ASSERT_TRUE(strncmp(info->tls_cipher, "ECDHE-", 6) == 0);
   CU_ASSERT_TRUE(strstr(info->tls_cipher, "GCM") || strstr(info->tls_cipher, "CHACHA20"));
+  CU_ASSERT_TRUE(strncmp(info->tls_cipher_suite, "TLS_ECDHE_", 10) == 0);
 }
 
 static void tls_1_2_peer_with_cbc_only_is_refused(void) {
@@ -706,6 +734,7 @@ static void out_of_memory_in_a_failure_leaks_nothing(void) {
 
 static const test_case cases[] = {
     TEST(both_sides_agree_on_tls_1_3_and_h2),
+    TEST(shows_the_certificates_of_both_sides),
     TEST(tls_1_2_uses_ephemeral_keys_and_aead),
     TEST(tls_1_2_peer_with_cbc_only_is_refused),
     TEST(client_of_tls_1_1_is_refused),
