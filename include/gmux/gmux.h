@@ -37,6 +37,7 @@
 #include <gmux/bytes.h>
 #include <gmux/call.h>
 #include <gmux/channel.h>
+#include <gmux/channelz.h>
 #include <gmux/codec.h>
 #include <gmux/error.h>
 #include <gmux/health.h>

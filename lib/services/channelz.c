@@ -1,0 +1,146 @@
+/* channelz.c: the list of what is shown. */
+#include "lib/services/channelz.h"
+#include "lib/base/alloc.h"
+#include "lib/base/fail.h"
+
+/* ---- holds ---- */
+
+void gmux__channelz_hold(gmux_channelz *z) {
+  z->locked.holds++;
+}
+
+static void channelz_destroy(gmux_channelz *z) {
+  gmux__lock_free(z->lock);
+  gmux__free(z);
+}
+
+void gmux__channelz_release(gmux_channelz *z) {
+  gmux__lock_take(z->lock);
+  bool was_last = --z->locked.holds == 0;
+  gmux__lock_give(z->lock);
+  if (was_last) channelz_destroy(z);
+}
+
+/* ---- looking up ---- */
+
+static gmux__channelz_entry *entry_of(gmux__link *link) {
+  return gmux__container(link, gmux__channelz_entry, link);
+}
+
+gmux__channelz_entry *gmux__channelz_from(gmux_channelz *z, uint64_t id, bool is_channel) {
+  for (gmux__link *l = z->locked.entries.first; l; l = l->next) {
+    gmux__channelz_entry *entry = entry_of(l);
+    if (entry->id >= id && (entry->channel != NULL) == is_channel) return entry;
+  }
+  return NULL;
+}
+
+gmux__channelz_entry *gmux__channelz_find(gmux_channelz *z, uint64_t id) {
+  for (gmux__link *l = z->locked.entries.first; l; l = l->next)
+    if (entry_of(l)->id == id) return entry_of(l);
+  return NULL;
+}
+
+/* ---- coming and going, on the object's loop ---- */
+
+static void entry_leave(gmux__channelz_entry *entry) {
+  gmux_channelz *z = entry->z;
+  gmux__lock_take(z->lock);
+  gmux__list_remove(&entry->link);
+  gmux__lock_give(z->lock);
+  gmux__free(entry);
+  gmux__channelz_release(z);
+}
+
+static void entry_on_farewell(gmux__farewell *farewell) {
+  entry_leave(gmux__container(farewell, gmux__channelz_entry, farewell));
+}
+
+/* NULL: the object is closed already. */
+static gmux__list *entry_farewells(const gmux__channelz_entry *entry) {
+  gmux_channel *channel = entry->channel;
+  gmux_server *server = entry->server;
+  if (channel)
+    return channel->loop_only.state == GMUX_CHANNEL_SHUTDOWN ? NULL : &channel->loop_only.farewells;
+  return server->loop_only.state == GMUX__SERVER_CLOSED ? NULL : &server->loop_only.farewells;
+}
+
+static void entry_join(gmux__channelz_entry *entry) {
+  gmux__list *farewells = entry_farewells(entry);
+  if (farewells)
+    gmux__list_append(farewells, &entry->farewell.link);
+  else
+    entry_leave(entry);
+}
+
+static void entry_on_post(gmux__post *post) {
+  entry_join(gmux__container(post, gmux__channelz_entry, post));
+}
+
+/* ---- the application's side ---- */
+
+int gmux_channelz_new(gmux_channelz **out) {
+  if (!out) return gmux__fail(GMUX_ERR_INVALID, "gmux_channelz_new: out is NULL");
+  gmux_channelz *z = gmux__calloc(1, sizeof *z);
+  if (!z) return gmux__fail_code(GMUX_ERR_NOMEM);
+  int error = gmux__lock_new(&z->lock);
+  if (error) {
+    channelz_destroy(z);
+    return error;
+  }
+  z->locked.holds = 1;
+  *out = z;
+  return 0;
+}
+
+void gmux_channelz_free(gmux_channelz *z) {
+  if (z) gmux__channelz_release(z);
+}
+
+/* False: no number is left. The post leaves before anybody can find the entry, so it reaches the
+ * loop before the first question. */
+static bool channelz_append(gmux_channelz *z, gmux__channelz_entry *entry, bool is_inside) {
+  gmux__lock_take(z->lock);
+  bool has_number = z->locked.last_id < GMUX__CHANNELZ_ENTRIES_MAX;
+  if (has_number) {
+    entry->id = ++z->locked.last_id;
+    gmux__channelz_hold(z);
+    gmux__list_append(&z->locked.entries, &entry->link);
+    if (!is_inside) gmux__loop_post(entry->loop, &entry->post);
+  }
+  gmux__lock_give(z->lock);
+  return has_number;
+}
+
+static int channelz_add(gmux_channelz *z, gmux_channel *channel, gmux_server *server,
+                        gmux_loop *loop) {
+  gmux__channelz_entry *entry = gmux__calloc(1, sizeof *entry);
+  if (!entry) return gmux__fail_code(GMUX_ERR_NOMEM);
+  *entry = (gmux__channelz_entry){.z = z,
+                                  .channel = channel,
+                                  .server = server,
+                                  .loop = loop,
+                                  .post.fn = entry_on_post,
+                                  .farewell.fn = entry_on_farewell};
+  bool is_inside = gmux_loop_is_inside(loop);
+  if (!channelz_append(z, entry, is_inside)) {
+    gmux__free(entry);
+    return gmux__fail(GMUX_ERR_TOO_LARGE, "channelz has shown %d objects, and has no number left",
+                      GMUX__CHANNELZ_ENTRIES_MAX);
+  }
+  if (is_inside) entry_join(entry);
+  return 0;
+}
+
+int gmux_channelz_add_channel(gmux_channelz *z, gmux_channel *channel) {
+  if (!z || !channel)
+    return gmux__fail(GMUX_ERR_INVALID, "gmux_channelz_add_channel: %s is NULL",
+                      z ? "channel" : "z");
+  return channelz_add(z, channel, NULL, channel->loop);
+}
+
+int gmux_channelz_add_server(gmux_channelz *z, gmux_server *server) {
+  if (!z || !server)
+    return gmux__fail(GMUX_ERR_INVALID, "gmux_channelz_add_server: %s is NULL", z ? "server" : "z");
+  return channelz_add(z, NULL, server, server->loop);
+}
