@@ -3,7 +3,8 @@
  *
  * SayHello is a function of a protobuf-c service. protobuf-c knows no streams, so the other three
  * are handlers on bytes. All of them run on the one thread of the gmux_loop; main waits for the
- * signals that end it: the first lets running calls finish, another one cuts them off.
+ * signals that end it: the first lets running calls finish, another one cuts them off. SIGHUP
+ * brings renewed certificates into use, which no call and no connection notices.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "greeter.pb-c.h"
@@ -16,8 +17,9 @@
 
 static const char usage[] =
     "usage: rpc_server [OPTION]...\n"
-    "Serves hello.Greeter and gRPC's health service until SIGINT or SIGTERM, then lets running calls\n"
-    "finish; the second signal does not wait for them.\n"
+    "Serves hello.Greeter and gRPC's health service until SIGINT or SIGTERM, then lets running "
+    "calls\n"
+    "finish; the second signal does not wait for them. SIGHUP reads --cert, --key and --ca again.\n"
     "  --listen ADDRESS   default ipv4:127.0.0.1:0 (0: any port); ipv6:[::1]:443, unix:/run/x\n"
     "  --cert, --key FILE the server's certificate chain, and its private key (PEM)\n"
     "  --ca FILE          ask clients for a certificate of this authority (mutual TLS)\n"
@@ -162,6 +164,14 @@ static void on_drained(void *user_data) {
   kill(getpid(), SIGUSR1);
 }
 
+/* Until a signal that ends us. */
+static void serve(const sigset_t *signals, gmux_tls *tls) {
+  int signal;
+  while (sigwait(signals, &signal) == 0 && signal == SIGHUP)
+    if (tls && gmux_tls_reload(tls, NULL))
+      fprintf(stderr, "rpc_server: the old certificate stays: %s\n", gmux_last_error());
+}
+
 int main(int argc, char **argv) {
   /* clang-format off */
   static const struct option longs[] = {
@@ -176,10 +186,10 @@ int main(int argc, char **argv) {
     given[o] = optarg ? optarg : "yes";
   }
 
-  sigset_t stop; /* blocked before the loop starts its thread: the signals come to sigwait below */
-  sigemptyset(&stop), sigaddset(&stop, SIGINT), sigaddset(&stop, SIGTERM);
-  sigaddset(&stop, SIGUSR1); /* on_drained */
-  pthread_sigmask(SIG_BLOCK, &stop, NULL);
+  sigset_t signals; /* blocked before the loop starts its thread: they come to sigwait */
+  sigemptyset(&signals), sigaddset(&signals, SIGINT), sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGHUP), sigaddset(&signals, SIGUSR1); /* on_drained */
+  pthread_sigmask(SIG_BLOCK, &signals, NULL);
 
   gmux_loop *loop;
   gmux_server *server;
@@ -203,25 +213,24 @@ int main(int argc, char **argv) {
   must(gmux_server_add_health(server, health));
 
   uint16_t port = 0;
+  gmux_tls *tls = NULL;
   if (given['n']) {
     must(gmux_server_listen_cleartext(server, given['l'], &port));
   } else {
-    gmux_tls *tls;
     gmux_tls_options how;
     gmux_tls_options_init(&how, sizeof how);
     how.cert_file = given['c'], how.key_file = given['k'], how.ca_file = given['a'];
     if (given['a']) how.client_cert = GMUX_CLIENT_CERT_REQUIRED;
     must(gmux_tls_server_new(&tls, &how));
     must(gmux_server_listen(server, given['l'], tls, &port));
-    gmux_tls_free(tls); /* the server has its own hold */
   }
   printf("port: %u\n", port), fflush(stdout);
 
-  int signal;
-  sigwait(&stop, &signal);
+  serve(&signals, tls);
   gmux_server_drain(server, number(given['d'], 5000), on_drained, NULL);
-  sigwait(&stop, &signal); /* all is over, or somebody does not want to wait */
+  serve(&signals, tls); /* until all is over, or somebody does not want to wait */
   must(gmux_server_drain_wait(server, 0));
+  gmux_tls_free(tls);
   gmux_server_free(server);
   gmux_health_free(health);
   return gmux_loop_stop(loop) ? 1 : 0;

@@ -15,8 +15,9 @@
  * name (subjectAltName only, RFC 6125); a connection that ends without close_notify never counts as
  * a good end.
  *
- * Sessions are good for two hours, for the same host, and until the next reload. A server's keys
- * for tickets seal for two hours, open for two more, and are forgotten.
+ * A session is good for two hours after the handshake that began or last resumed it, for the same
+ * host, and until the next reload. A server's keys for tickets seal for two hours, open for two
+ * more, and are forgotten.
  */
 #ifndef GMUX_TLS_H
 #define GMUX_TLS_H

@@ -1,9 +1,12 @@
 /*
  * deploy_test.c: the example server, as a process of its own, is ended by SIGTERM while a call runs
- * on it. Servers that are replaced under load are in faults_restart.c.
+ * on it, and reads its certificate again at SIGHUP. Servers that are replaced under load are in
+ * faults_restart.c.
  */
 #include "tests/net/kit.h"
+#include "tests/unit/certs.h"
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +29,11 @@ static bool has_program(char path[512]) {
   return access(path, X_OK) == 0;
 }
 
-static void process_start(process *p) {
+/* cert and key NULL: cleartext. */
+static void process_start_with(process *p, const char *cert, const char *key) {
+  const char *const args[] = {
+      "rpc_server", "--max-streams", "1000", "--drain-ms", "60000", cert ? "--cert" : "--cleartext",
+      cert,         "--key",         key,    NULL};
   char path[512], line[64] = "";
   CU_ASSERT_FATAL(has_program(path));
   int out[2];
@@ -36,7 +43,7 @@ static void process_start(process *p) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     int null = open("/dev/null", O_WRONLY);
     if (dup2(out[1], 1) < 0 || dup2(null, 2) < 0) _exit(126);
-    execl(path, path, "--cleartext", "--max-streams", "1000", "--drain-ms", "60000", (char *)NULL);
+    execv(path, (char *const *)(uintptr_t)args);
     _exit(127);
   }
   CU_ASSERT_FATAL(p->pid > 0);
@@ -45,6 +52,10 @@ static void process_start(process *p) {
   CU_ASSERT_PTR_NOT_NULL_FATAL(fgets(line, sizeof line, told));
   CU_ASSERT_EQUAL_FATAL(sscanf(line, "port: %u", &p->port), 1);
   fclose(told);
+}
+
+static void process_start(process *p) {
+  process_start_with(p, NULL, NULL);
 }
 
 static void process_wait(const process *p) {
@@ -149,6 +160,62 @@ static void a_second_signal_does_not_wait_for_running_calls(void) {
   process_wait(&p); /* in good order nevertheless */
 }
 
-static const test_case cases[] = {TEST(a_server_that_is_told_to_end_waits_for_running_calls),
+/* ---- certificates ---- */
+
+static void file_write(const char *path, const char *text) {
+  FILE *file = fopen(path, "w");
+  CU_ASSERT_FATAL(file && fputs(text, file) >= 0);
+  CU_ASSERT_EQUAL_FATAL(fclose(file), 0);
+}
+
+/* Does a new client that trusts this authority alone get an answer, be it that there is no such
+ * method? */
+static bool is_trusted(const process *p, const char *ca_pem) {
+  gmux_tls_options tls;
+  gmux_tls_options_init(&tls, sizeof tls);
+  tls.ca_pem = ca_pem;
+  gmux_tls *trusting;
+  CU_ASSERT_EQUAL_FATAL(gmux_tls_client_new(&trusting, &tls), 0);
+  char target[64];
+  snprintf(target, sizeof target, "ipv4:127.0.0.1:%u", p->port);
+  gmux_channel_options o = kit_channel_options(trusting);
+  kit_client client;
+  kit_client_start(&client, target, &o);
+  gmux_code code = GMUX_OK;
+  kit_call(client.channel, KIT_ECHO, "x", NULL, &code, NULL);
+  kit_client_stop(&client);
+  gmux_tls_free(trusting);
+  CU_ASSERT(code == GMUX_UNIMPLEMENTED || code == GMUX_UNAVAILABLE);
+  return code == GMUX_UNIMPLEMENTED;
+}
+
+static void a_server_reads_its_certificate_again_at_sighup(void) {
+  if (!is_ready()) return;
+  char cert[160], key[160];
+  snprintf(cert, sizeof cert, "%s/cert.pem", kit_dir);
+  snprintf(key, sizeof key, "%s/key.pem", kit_dir);
+  test_ca *ca = test_ca_new("another authority");
+  test_cert *renewed = test_cert_new(ca, &(test_cert_options){.san = "IP:127.0.0.1"});
+  file_write(cert, kit_cert_pem());
+  file_write(key, kit_key_pem());
+  process p;
+  process_start_with(&p, cert, key);
+  CU_ASSERT_TRUE(is_trusted(&p, kit_ca_pem()));
+  CU_ASSERT_FALSE(is_trusted(&p, test_ca_pem(ca)));
+  file_write(cert, renewed->cert_pem);
+  file_write(key, renewed->key_pem);
+  kill(p.pid, SIGHUP);
+  while (!is_trusted(&p, test_ca_pem(ca)))
+    poll(NULL, 0, 5);
+  kill(p.pid, SIGTERM);
+  process_wait(&p);
+  unlink(cert);
+  unlink(key);
+  test_cert_free(renewed);
+  test_ca_free(ca);
+}
+
+static const test_case cases[] = {TEST(a_server_reads_its_certificate_again_at_sighup),
+                                  TEST(a_server_that_is_told_to_end_waits_for_running_calls),
                                   TEST(a_second_signal_does_not_wait_for_running_calls), TESTS_END};
 const test_suite net_deploy_suite = {"deploy", cases, kit_setup, kit_teardown};
