@@ -128,9 +128,9 @@ typedef struct gmux_server_options {
   uint32_t client_reset_burst;
   uint32_t client_reset_rate_per_s;
   /* How many frames that carry nothing (PING, SETTINGS, WINDOW_UPDATE, PRIORITY, RST_STREAM, empty
-   * DATA, refused requests) a client may send at once before it is ended in the same way, and a
-   * second after that; each frame of HEADERS or DATA that is sent to it allows four more. Defaults
-   * 10000, 100..1000000, or 0: no bound; and 1000, 1..1000000. */
+   * DATA, frames of unknown kinds, refused requests) a client may send at once before it is ended
+   * in the same way, and a second after that; each frame of HEADERS or DATA that is sent to it
+   * allows four more. Defaults 10000, 100..1000000, or 0: no bound; and 1000, 1..1000000. */
   uint32_t chatter_burst;
   uint32_t chatter_rate_per_s;
 

@@ -3,8 +3,8 @@
  * whole. A connection that goes too far is doomed, which ends it with GOAWAY ENHANCE_YOUR_CALM as
  * soon as nghttp2 has returned; what came behind in the same read is not looked at.
  *
- * Frames of a kind that nobody knows, and those of streams that are closed already, are passed over
- * by nghttp2 without a word. They cost no more than reading them.
+ * DATA of streams that are closed already are passed over by nghttp2 without a word. They cost no
+ * more than reading them.
  */
 #include "lib/h2/inside.h"
 
@@ -25,6 +25,8 @@ static const char *const words[] = {
 
 void gmux__conn_abuse_init(gmux__conn *conn) {
   gmux__abuse_init(&conn->abuse, &conn->h2->config.abuse);
+  bool is_server = conn->h2->config.is_server;
+  gmux__share_init(&conn->share, is_server ? GMUX__SHARE_OF_CLIENT : GMUX__SHARE_OF_SERVER);
   conn->ids.highest = conn->ids.skipped_to = -1;
 }
 
@@ -46,6 +48,14 @@ static int conn_punish(gmux__conn *conn, gmux__abuse_kind kind) {
     gmux__conn_doom(conn, GMUX_ERR_PROTOCOL, NGHTTP2_ENHANCE_YOUR_CALM,
                     gmux__conn_note_abuse(conn, kind));
   return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+bool gmux__conn_may_read_on(gmux__conn *conn, size_t bytes) {
+  conn->portion.bytes = bytes;
+  bool is_wary = gmux__abuse_is_near(&conn->abuse, conn_now(conn));
+  bool may_read = gmux__share_read(&conn->share, &conn->portion, is_wary);
+  conn->portion = (gmux__portion){0};
+  return may_read;
 }
 
 /* ---- frames that carry nothing ---- */
@@ -96,6 +106,7 @@ static int conn_check_id(gmux__conn *conn, int32_t id) {
 }
 
 int gmux__conn_on_frame_begun(gmux__conn *conn, const nghttp2_frame_hd *head) {
+  conn->portion.frames++;
   switch (head->type) {
   case NGHTTP2_DATA: /* an empty one is known when its padding is; see on_data_frame */
     return 0;

@@ -7,8 +7,8 @@
 #include <string.h>
 
 enum {
-  READS_A_TURN = 4,      /* then others get theirs */
-  WRITES_A_TURN = 16,    /* the same; more goes out in the next turn */
+  READS_A_TURN = 4,      /* then others get theirs, or sooner: see gmux__share */
+  WRITES_A_TURN = 2,     /* the same; more goes out in the next turn */
   FRAMES_WAITING = 5000, /* for a peer that does not read, without DATA, and */
   FRAMES_A_STREAM = 8,   /* as many more for each stream that it may have: HEADERS, trailers, ... */
   LAST_READS = 64 /* times READS_A_TURN, from a peer that takes no more: its socket's buffer */
@@ -161,9 +161,11 @@ static const char *eof_words(const gmux__conn *conn) {
 
 /* True when there may be more to read. */
 bool gmux__conn_read(gmux__conn *conn) {
-  size_t room;
-  uint8_t *buf = gmux__loop_read_buffer(conn->h2->loop, &room);
+  size_t most;
+  uint8_t *buf = gmux__loop_read_buffer(conn->h2->loop, &most);
+  gmux__share_begin(&conn->share);
   for (int i = 0; i < READS_A_TURN; i++) {
+    size_t room = gmux__share_room(&conn->share, most);
     ptrdiff_t n = gmux__transport_read(conn->transport, buf, room);
     if (n == GMUX_ERR_AGAIN) return false;
     if (n == GMUX_ERR_EOF) {
@@ -177,6 +179,7 @@ bool gmux__conn_read(gmux__conn *conn) {
     }
     gmux__counter_add(&conn->h2->figures.bytes_received, (uint64_t)n);
     if (!conn_feed(conn, buf, (size_t)n)) return false;
+    if (!gmux__conn_may_read_on(conn, (size_t)n)) return true;
     if ((size_t)n < room && !conn->is_secure) return true; /* all there was; no call to learn so */
   }
   return true;

@@ -8,6 +8,7 @@
 #include "lib/h2/conn.h"
 #include "lib/h2/outq.h"
 #include "lib/policy/bucket.h"
+#include "lib/policy/share.h"
 #include "lib/policy/slots.h"
 #include <nghttp2/nghttp2.h>
 
@@ -82,6 +83,8 @@ struct gmux__conn {
   gmux__pulse pulse;
   gmux__strikes strikes; /* server */
   gmux__abuse abuse;
+  gmux__share share;
+  gmux__portion portion;              /* of the read that is being worked off */
   struct {                            /* server: ids of requests, see abuse.c */
     int32_t highest;                  /* that has come; -1: none */
     int32_t skipped_from, skipped_to; /* what it passed over last; 0, -1: nothing */
@@ -239,6 +242,8 @@ int gmux__stream_frame(gmux__stream *stream, gmux__outq *out, size_t len);
 void gmux__conn_abuse_init(gmux__conn *conn);
 /* It is ended for this: the words for gmux__conn_doom, or gmux__conn_close. Counts it. */
 const char *gmux__conn_note_abuse(gmux__conn *conn, gmux__abuse_kind kind);
+/* So many bytes were read and worked off. False: it has had its share of this turn. */
+bool gmux__conn_may_read_on(gmux__conn *conn, size_t bytes);
 /* The head of a frame is here. */
 int gmux__conn_on_frame_begun(gmux__conn *conn, const nghttp2_frame_hd *head);
 /* One of the frames that carry nothing. */

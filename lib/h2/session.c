@@ -152,6 +152,7 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, co
   }
   gmux__stream *stream = gmux__session_stream(conn, id);
   if (!stream) return 0;
+  conn->portion.data_bytes += len;
   gmux__stream_on_data(stream, data, len);
   return 0;
 }
@@ -238,6 +239,14 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
   return rc;
 }
 
+/* A frame of a kind that we do not know is ignored (RFC 9113 section 5.5). nghttp2 would do so
+ * without a word; asked like this it tells of their heads first, and they count. */
+static int on_unknown_frame(nghttp2_session *session, void **payload, const nghttp2_frame_hd *hd,
+                            void *user_data) {
+  (void)session, (void)payload, (void)hd, (void)user_data;
+  return NGHTTP2_ERR_CANCEL;
+}
+
 /* nghttp2 will reset the stream, or end the connection, by itself. */
 /* nghttp2's own words do not say who did it. */
 static const char *invalid_frame_words(int error) {
@@ -255,6 +264,7 @@ static int on_invalid_frame_recv(nghttp2_session *session, const nghttp2_frame *
                                  void *user_data) {
   (void)session;
   gmux__conn *conn = user_data;
+  conn->portion.frames += GMUX__PORTION_OFFENCE;
   end_block(conn);
   if (error == NGHTTP2_ERR_REFUSED_STREAM) return gmux__conn_on_refused(conn);
   gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
@@ -429,6 +439,7 @@ int gmux__session_callbacks_new(nghttp2_session_callbacks **out) {
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, on_data_chunk);
   nghttp2_session_callbacks_set_on_frame_recv_callback(c, on_frame_recv);
   nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, on_invalid_frame_recv);
+  nghttp2_session_callbacks_set_unpack_extension_callback(c, on_unknown_frame);
   nghttp2_session_callbacks_set_on_stream_close_callback(c, on_stream_close);
   nghttp2_session_callbacks_set_before_frame_send_callback(c, before_frame_send);
   nghttp2_session_callbacks_set_on_frame_send_callback(c, on_frame_send);
@@ -455,6 +466,8 @@ int gmux__session_option_new(nghttp2_option **out, const gmux__h2_config *config
    * would empty it. Ours is in lib/policy/abuse.h. */
   nghttp2_option_set_stream_reset_rate_limit(o, UINT64_MAX, UINT64_MAX);
   nghttp2_option_set_max_continuations(o, continuations_max(config));
+  for (int type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX; type++)
+    nghttp2_option_set_user_recv_extension_type(o, (uint8_t)type);
   /* Our own slots are the limit; nghttp2 must not queue behind a lower one of its own before
    * SETTINGS. */
   if (!config->is_server) nghttp2_option_set_peer_max_concurrent_streams(o, config->max_streams);

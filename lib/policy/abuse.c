@@ -30,6 +30,11 @@ bool gmux__abuse_chatter(gmux__abuse *a, uint64_t now_ns) {
   return a->bounds_chatter && !gmux__bucket_take(&a->chatter, now_ns);
 }
 
+bool gmux__abuse_is_near(const gmux__abuse *a, uint64_t now_ns) {
+  return (a->bounds_resets && gmux__bucket_is_low(&a->resets, now_ns)) ||
+         (a->bounds_chatter && gmux__bucket_is_low(&a->chatter, now_ns));
+}
+
 void gmux__abuse_served(gmux__abuse *a) {
   gmux__bucket_give(&a->chatter, GIVEN_A_FRAME);
 }

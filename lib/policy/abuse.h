@@ -44,6 +44,8 @@ bool gmux__abuse_breach(gmux__abuse *a, uint64_t now_ns);
 /* A frame has come that carries nothing. */
 bool gmux__abuse_chatter(gmux__abuse *a, uint64_t now_ns);
 
+/* More than half of what it may do of either is used up. */
+bool gmux__abuse_is_near(const gmux__abuse *a, uint64_t now_ns);
 /* A frame of use to the peer has left. */
 void gmux__abuse_served(gmux__abuse *a);
 

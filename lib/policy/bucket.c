@@ -35,6 +35,10 @@ void gmux__bucket_give(gmux__bucket *b, uint32_t tokens) {
   b->full_ns = gmux__number_subtract(b->full_ns, tokens * b->token_ns);
 }
 
+bool gmux__bucket_is_low(const gmux__bucket *b, uint64_t now_ns) {
+  return bucket_missing_ns(b, now_ns) > b->depth_ns / 2;
+}
+
 uint64_t gmux__bucket_next_ns(const gmux__bucket *b, uint64_t now_ns) {
   uint64_t empty_by_one_ns = b->depth_ns - b->token_ns;
   return gmux__number_max(now_ns, gmux__number_subtract(b->full_ns, empty_by_one_ns));

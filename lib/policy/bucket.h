@@ -25,6 +25,8 @@ bool gmux__bucket_take(gmux__bucket *b, uint64_t now_ns);
 void gmux__bucket_force(gmux__bucket *b, uint64_t now_ns);
 /* Puts tokens back, as far as there is room. */
 void gmux__bucket_give(gmux__bucket *b, uint32_t tokens);
+/* More than half of it is gone. */
+bool gmux__bucket_is_low(const gmux__bucket *b, uint64_t now_ns);
 /* When there will be one: now_ns if there is one now. */
 uint64_t gmux__bucket_next_ns(const gmux__bucket *b, uint64_t now_ns);
 

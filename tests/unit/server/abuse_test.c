@@ -51,6 +51,13 @@ static void say_reset_of_a_closed_stream(void) {
   rawpeer_rst(kit.peer, 3, GMUX__H2_CANCEL);
 }
 
+static void say_what_nobody_knows(void) {
+  rawpeer_frame(kit.peer, 0xbe, 0, 0, "x", 1);
+}
+static void say_priority_update(void) {
+  rawpeer_frame(kit.peer, 0x10, 0, 0, "\0\0\0\1u=1", 7); /* RFC 9218 */
+}
+
 static const struct {
   const char *name;
   void (*say)(void);
@@ -64,6 +71,8 @@ static const struct {
     {"empty DATA", say_empty_data},
     {"DATA of padding", say_padding},
     {"RST_STREAM of a closed stream", say_reset_of_a_closed_stream},
+    {"a frame of an unknown kind", say_what_nobody_knows},
+    {"PRIORITY_UPDATE", say_priority_update},
 };
 
 static void say_often(void (*say)(void), int count) {
@@ -189,6 +198,43 @@ static void who_opens_its_window_by_crumbs_is_ended(void) {
   CU_ASSERT_TRUE(rawpeer_count(kit.peer, RAW_DATA, 1) < 150);
 }
 
+/* ---- turns ---- */
+
+static uint64_t worked_off; /* of the flood, when another client's call came to its handler */
+
+static void act_look_at_the_flood(int event, gmux_server_call *call, gmux_bytes *message) {
+  if (event == SAW_UNARY) worked_off = kit_stats().pings_received;
+  act_reply(event, call, message);
+}
+
+/* Both have spoken when the server looks, and the flood came first. */
+static uint64_t flood_before_a_call(rawpeer *flooder, rawpeer *caller, uint32_t stream) {
+  uint64_t before = kit_stats().pings_received;
+  kit.peer = flooder;
+  for (int i = 0; i < 3000; i++)
+    rawpeer_ping(flooder, 0, opaque);
+  kit.peer = caller;
+  kit_unary(stream, "/t.S/Fn", "x");
+  KIT_STREQ(kit_reply(stream, 0), "reply");
+  CU_ASSERT_EQUAL(kit_stats().pings_received - before, 3000);
+  return worked_off - before;
+}
+
+static void a_flood_is_worked_off_in_turns_with_others(void) {
+  enum { A_SHARE = 600, CRUMBS = 40 };
+  kit.options.max_ping_strikes = 0;
+  kit.options.chatter_burst = 10000;
+  kit.options.chatter_rate_per_s = 1;
+  kit.act = act_look_at_the_flood;
+  serve_a_client();
+  rawpeer *flooder = kit.peer, *caller = kit_connect();
+  uint64_t first = flood_before_a_call(flooder, caller, 1);
+  CU_ASSERT_TRUE(first > 0 && first <= A_SHARE);
+  flood_before_a_call(flooder, caller, 3); /* more than half of chatter_burst */
+  uint64_t last = flood_before_a_call(flooder, caller, 5);
+  CU_ASSERT_TRUE(last > 0 && last <= CRUMBS);
+}
+
 /* ---- metadata ---- */
 
 /* A block: the request, a field of 4000 bytes that the table keeps, and that field again as often
@@ -294,6 +340,7 @@ static const test_case cases[] = {
     TEST(chatter_need_not_be_bounded),
     TEST(a_reader_may_say_window_update_and_ping_for_all_that_it_reads),
     TEST(who_opens_its_window_by_crumbs_is_ended),
+    TEST(a_flood_is_worked_off_in_turns_with_others),
     TEST(a_block_far_over_the_limit_ends_the_connection),
     TEST(so_does_one_of_a_request_that_is_refused),
     TEST(a_block_in_too_many_frames_ends_the_connection),

@@ -1,0 +1,99 @@
+/* share_test.c: how much of a turn one connection may have. */
+#include "lib/policy/share.h"
+#include "tests/unit/harness.h"
+
+enum { BUFFER = 65536, FRAME = 16384, FRAMES = 128, WARY = 16, FIRST = 8192, LEAST = 512 };
+
+static gmux__share share;
+
+/* Reads what has frames of `frame_bytes`, of which `data_bytes` are of messages; how many frames
+ * that were. */
+static uint32_t read_once(size_t frame_bytes, size_t data_bytes, bool is_wary, bool *may_go_on) {
+  gmux__portion p = {.bytes = gmux__share_room(&share, BUFFER)};
+  p.frames = (uint32_t)(p.bytes / frame_bytes);
+  p.data_bytes = p.bytes / frame_bytes * data_bytes;
+  if (frame_bytes > p.bytes) p.data_bytes = p.bytes;
+  *may_go_on = gmux__share_read(&share, &p, is_wary);
+  return p.frames;
+}
+
+static uint32_t turn(size_t frame_bytes, size_t data_bytes, bool is_wary) {
+  uint32_t frames = 0;
+  bool may_go_on = true;
+  gmux__share_begin(&share);
+  for (int i = 0; i < 4 && may_go_on; i++)
+    frames += read_once(frame_bytes, data_bytes, is_wary, &may_go_on);
+  return frames;
+}
+
+static void setup(void) {
+  gmux__share_init(&share, FRAMES);
+}
+
+static void who_sends_data_soon_has_the_whole_buffer(void) {
+  CU_ASSERT_EQUAL(gmux__share_room(&share, BUFFER), FIRST);
+  turn(FRAME, FRAME - 9, false);
+  CU_ASSERT_EQUAL(gmux__share_room(&share, BUFFER), BUFFER);
+  CU_ASSERT_EQUAL(turn(FRAME, FRAME - 9, false), 4 * BUFFER / FRAME);
+}
+
+static void who_sends_small_frames_has_so_many_in_a_turn(void) {
+  CU_ASSERT_TRUE(turn(17, 0, false) <= FIRST / 17);
+  for (int i = 0; i < 10; i++) {
+    uint32_t frames = turn(17, 0, false);
+    CU_ASSERT_TRUE(frames >= FRAMES / 2 && frames <= 2 * FRAMES);
+  }
+}
+
+static void bytes_that_no_stream_takes_do_not_widen_it(void) {
+  const gmux__portion ignored = {.bytes = FIRST};
+  for (int i = 0; i < 10; i++)
+    CU_ASSERT_TRUE(gmux__share_read(&share, &ignored, false));
+  CU_ASSERT_EQUAL(gmux__share_room(&share, BUFFER), FIRST);
+}
+
+static void who_turns_from_data_to_small_frames_is_narrowed_by_one_read(void) {
+  turn(FRAME, FRAME - 9, false);
+  bool may_go_on;
+  gmux__share_begin(&share);
+  CU_ASSERT_EQUAL(read_once(17, 0, false, &may_go_on), BUFFER / 17);
+  CU_ASSERT_FALSE(may_go_on);
+  CU_ASSERT_TRUE(turn(17, 0, false) <= FRAMES);
+}
+
+static void bytes_of_no_data_narrow_it_again(void) {
+  turn(FRAME, FRAME - 9, false);
+  turn(2000, 0, false);
+  CU_ASSERT_EQUAL(gmux__share_room(&share, BUFFER), FIRST);
+}
+
+static void who_is_near_its_limits_is_read_in_crumbs(void) {
+  turn(17, 0, true);
+  for (int i = 0; i < 10; i++)
+    CU_ASSERT_TRUE(turn(17, 0, true) <= LEAST / 17);
+  for (int i = 0; i < 10; i++)
+    CU_ASSERT_TRUE(turn(160, 0, true) <= 2 * WARY);
+  turn(17, 0, false);
+  CU_ASSERT_TRUE(turn(17, 0, false) > LEAST / 17); /* forgiven */
+}
+
+static void a_frame_without_an_end_never_leaves_no_room(void) {
+  gmux__portion p = {.bytes = 1, .frames = 1000000};
+  CU_ASSERT_FALSE(gmux__share_read(&share, &p, true));
+  CU_ASSERT_EQUAL(gmux__share_room(&share, BUFFER), LEAST);
+  CU_ASSERT_EQUAL(gmux__share_room(&share, 100), 100);
+}
+
+static const test_case cases[] = {
+    TEST(who_sends_data_soon_has_the_whole_buffer),
+    TEST(who_sends_small_frames_has_so_many_in_a_turn),
+    TEST(bytes_that_no_stream_takes_do_not_widen_it),
+    TEST(who_turns_from_data_to_small_frames_is_narrowed_by_one_read),
+    TEST(bytes_of_no_data_narrow_it_again),
+    TEST(who_is_near_its_limits_is_read_in_crumbs),
+    TEST(a_frame_without_an_end_never_leaves_no_room),
+    TESTS_END,
+};
+
+extern const test_suite policy_share_suite;
+const test_suite policy_share_suite = {.name = "share", .cases = cases, .setup = setup};
