@@ -90,7 +90,6 @@ lied_to() {
 
 lies_to() {
   [ -z "$(why_none "$1")" ] || return
-  lied_to_flags=
   lied_to "$1" sizes large_unary client_streaming server_streaming ping_pong half_duplex \
     cancel_after_first_response rpc_soak channel_soak long_lived_channel concurrent_large_unary \
     client_compressed_unary client_compressed_streaming server_compressed_unary \
@@ -103,17 +102,25 @@ lies_to() {
     unimplemented_method unimplemented_service
 }
 
+# start_liar FLAG...
+start_liar() {
+  start_server gmux --host=127.0.0.1 --lies "$@" ||
+    tap_not_ok 'a server that lies starts' "$scratch/server.log"
+}
+
 # Of cancel_after_begin and timeout_on_sleeping_server the client alone decides the end.
 lies() {
-  start_server gmux --host=127.0.0.1 --lies --max_concurrent_streams_limit=2 ||
-    tap_not_ok 'a server that lies starts' "$scratch/server.log"
+  start_liar --max_concurrent_streams_limit=2
+  lied_to_flags='--service_config_json={"connectionScaling":{"maxConnectionsPerSubchannel":2}}'
+  lied_to gmux ids "$scaling"
+  stop_server
+  start_liar
+  lied_to_flags=
   for peer in gmux grpcio gRPC-C++ grpc-js; do lies_to $peer; done
   for peer in gmux gRPC-C++; do
     [ -n "$(why_none $peer)" ] ||
       lied_to $peer compression server_compressed_unary server_compressed_streaming
   done
-  lied_to_flags='--service_config_json={"connectionScaling":{"maxConnectionsPerSubchannel":2}}'
-  lied_to gmux ids "$scaling"
   tap_run 'a port that is taken is named' taken_port_is_named
 }
 
