@@ -17,8 +17,7 @@
 
 static const char usage[] =
     "usage: rpc_server [OPTION]...\n"
-    "Serves hello.Greeter and gRPC's health service until SIGINT or SIGTERM, then lets running "
-    "calls\n"
+    "Serves hello.Greeter, health and reflection until SIGINT or SIGTERM, then lets running calls\n"
     "finish; the second signal does not wait for them. SIGHUP reads --cert, --key and --ca again.\n"
     "  --listen ADDRESS   default ipv4:127.0.0.1:0 (0: any port); ipv6:[::1]:443, unix:/run/x\n"
     "  --cert, --key FILE the server's certificate chain, and its private key (PEM)\n"
@@ -26,6 +25,7 @@ static const char usage[] =
     "  --cleartext        no TLS\n"
     "  --max-streams N    calls at once on one connection (default 100)\n"
     "  --max-age-ms N     connections older than that are ended in good order (default: never)\n"
+    "  --protoset FILE    what reflection tells of the messages (protoc --descriptor_set_out)\n"
     "  --min-ping-ms N    what clients must let pass between two PINGs (default 300000)\n"
     "  --drain-ms N       how long running calls have to finish at the end (default 5000)\n";
 
@@ -158,6 +158,19 @@ static uint32_t number(const char *given, uint32_t otherwise) {
   return given ? (uint32_t)strtoul(given, NULL, 10) : otherwise;
 }
 
+/* With a file of protoc's clients learn how messages look, else only which services there are. */
+static void add_reflection(gmux_server *server, const char *path) {
+  static uint8_t bytes[65536];
+  gmux_bytes set = gmux_bytes_borrow(bytes, 0); /* copied by the server */
+  FILE *file = path ? fopen(path, "rb") : NULL;
+  if (path && !file) perror(path), exit(1);
+  if (file) set.len = fread(bytes, 1, sizeof bytes, file), fclose(file);
+  gmux_reflection_options options;
+  gmux_reflection_options_init(&options, sizeof options);
+  options.descriptor_sets = &set, options.descriptor_set_count = 1;
+  must(gmux_server_add_reflection(server, &options));
+}
+
 /* On the loop's thread, where all signals are blocked: this one goes to sigwait in main. */
 static void on_drained(void *user_data) {
   (void)user_data;
@@ -177,8 +190,8 @@ int main(int argc, char **argv) {
   static const struct option longs[] = {
       {"listen", 1, NULL, 'l'}, {"cert", 1, NULL, 'c'}, {"key", 1, NULL, 'k'}, {"ca", 1, NULL, 'a'},
       {"cleartext", 0, NULL, 'n'}, {"max-streams", 1, NULL, 'm'}, {"max-age-ms", 1, NULL, 'o'},
-      {"min-ping-ms", 1, NULL, 'p'}, {"drain-ms", 1, NULL, 'd'}, {"help", 0, NULL, 'h'},
-      {NULL, 0, NULL, 0}};
+      {"min-ping-ms", 1, NULL, 'p'}, {"drain-ms", 1, NULL, 'd'},
+      {"protoset", 1, NULL, 's'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
   /* clang-format on */
   const char *given[128] = {['l'] = "ipv4:127.0.0.1:0"};
   for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -211,6 +224,7 @@ int main(int argc, char **argv) {
   gmux_health *health; /* SERVING from now on, NOT_SERVING from the drain on */
   must(gmux_health_new(&health));
   must(gmux_server_add_health(server, health));
+  add_reflection(server, given['s']);
 
   uint16_t port = 0;
   gmux_tls *tls = NULL;

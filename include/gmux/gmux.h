@@ -45,6 +45,7 @@
 #include <gmux/loop.h>
 #include <gmux/metadata.h>
 #include <gmux/protobuf.h>
+#include <gmux/reflection.h>
 #include <gmux/server.h>
 #include <gmux/status.h>
 #include <gmux/tls.h>

@@ -34,7 +34,6 @@ typedef struct watcher {
   gmux_server_call *call;          /* until its on_end */
   const gmux__health_entry *entry; /* NULL: nobody knows its name yet */
   int shown;                       /* the status it was sent last; -1: none */
-  bool is_busy;                    /* a message has not left yet; on_writable will come */
   size_t name_len;
   char name[]; /* cut behind a length that nothing is called by */
 } watcher;
@@ -108,9 +107,9 @@ static void on_list(gmux_server_call *call, gmux_bytes *request, void *user_data
 
 /* ---- Watch ---- */
 
-/* Sends what it was not sent last. */
+/* Sends what it was not sent last; as long as an older message has not left the call takes none
+ * (GMUX_ERR_AGAIN), and on_writable comes back here. */
 static void watcher_update(watcher *w) {
-  if (w->is_busy) return;
   if (!w->entry) w->entry = gmux__health_find(w->seat->health, w->name, w->name_len);
   int status = seat_status(w->seat, w->entry);
   if (status == w->shown) return;
@@ -118,7 +117,6 @@ static void watcher_update(watcher *w) {
   put_status(&message, status);
   int rv = gmux__services_write(w->call, &message);
   if (rv >= 0) w->shown = status;
-  w->is_busy = rv == GMUX_WRITE_FULL || rv == GMUX_ERR_AGAIN;
   /* It would not learn of the change; the client comes again. */
   if (rv == GMUX_ERR_NOMEM)
     gmux__services_fail(w->call, GMUX_RESOURCE_EXHAUSTED, "the server is out of memory");
@@ -163,10 +161,7 @@ static void watch_on_message(gmux_server_call *call, gmux_bytes *request, void *
 
 static void watch_on_writable(gmux_server_call *call, void *user_data) {
   (void)user_data;
-  watcher *w = gmux_server_call_get_data(call);
-  if (!w) return; /* it has not asked for anything yet */
-  w->is_busy = false;
-  watcher_update(w);
+  watcher_update(gmux_server_call_get_data(call)); /* it is there: something was written */
 }
 
 static void watch_on_end(gmux_server_call *call, gmux_code code, void *user_data) {
