@@ -1,6 +1,7 @@
 /* tls_certificate_test.c: each wrong certificate, as a server's and as a client's. The other side
  * says what is wrong and with whose; who shows it learns that it was refused. */
 #include "tests/sim/tls_world.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -295,10 +296,33 @@ static void where_certificates_are_optional_a_wrong_one_is_still_wrong(void) {
   test_cert_free(expired);
 }
 
+/* More than 100 KiB, of names. */
+static test_cert *make_huge(void) {
+  enum { NAMES = 500, LABEL = 60 };
+  static char san[NAMES * (4 * LABEL + 8) + 16] = "DNS:a.example";
+  char *at = san + strlen("DNS:a.example");
+  for (int i = 0; i < NAMES; i++)
+    at += sprintf(at, ",DNS:%0*d.%0*d.%0*d.%0*d", LABEL, i, LABEL, 0, LABEL, 0, LABEL / 2, 0);
+  return test_cert_new(tw.ca, &(test_cert_options){.common_name = "wrong", .san = san});
+}
+
+/* Whoever shows it is still writing when it is refused, and does not come to read why. */
+static void certificate_without_end_is_refused(void) {
+  test_cert *huge = make_huge();
+  tls_row("a huge certificate, shown by a server");
+  tw.server_tls.cert_pem = huge->cert_pem;
+  tw.server_tls.key_pem = huge->key_pem;
+  tls_expect_refused("excessive message size", NULL, 0);
+  tls_row_mutual("a huge certificate, shown by a client", huge);
+  tls_expect_refused(NULL, "excessive message size", 1);
+  test_cert_free(huge);
+}
+
 static const test_case cases[] = {
     TEST(each_wrong_server_is_refused_by_the_client),
     TEST(each_wrong_client_is_refused_by_the_server),
     TEST(certificate_of_the_other_role_is_refused),
+    TEST(certificate_without_end_is_refused),
     TEST(client_without_a_certificate_is_refused),
     TEST(where_certificates_are_optional_a_wrong_one_is_still_wrong),
     TESTS_END,
