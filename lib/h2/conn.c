@@ -11,7 +11,8 @@
  *       | on_settings (session.c)
  *     READY      streams come and go
  *       | gmux__conn_on_goaway, gmux__conn_drain (conn_drain.c)
- *     DRAINING   no new streams; gmux__conn_close_if_drained ends it with the last one
+ *     DRAINING   no new streams; gmux__conn_close_if_drained ends it with the last one, a server's
+ *                when the client has closed, too (gmux__conn_part)
  *       |
  *     CLOSED     from any state by gmux__conn_close: no transport, every stream has its ending, and
  *                on_closed is due
@@ -66,7 +67,7 @@ void gmux__conn_note(gmux__conn *conn, gmux__event_kind kind, int64_t a, int64_t
 }
 
 void gmux__conn_want_write(gmux__conn *conn) {
-  if (conn->state == GMUX__CONN_CLOSED || conn->is_write_blocked) return;
+  if (conn->state == GMUX__CONN_CLOSED || conn->is_write_blocked || conn->has_parted) return;
   gmux__loop_defer(conn->h2->loop, GMUX__PHASE_WRITE, &conn->write_task);
 }
 
@@ -141,7 +142,7 @@ static void conn_release_resets(gmux__conn *conn) {
 
 void gmux__conn_close_if_drained(gmux__conn *conn) {
   conn_release_resets(conn);
-  if (is_drained(conn)) gmux__conn_close(conn, GMUX_ERR_CLOSED, NGHTTP2_NO_ERROR, conn->why);
+  if (is_drained(conn)) gmux__conn_part(conn);
 }
 
 static void conn_act_on_doom(gmux__conn *conn) {
@@ -265,6 +266,7 @@ void gmux__conn_start(gmux__conn *conn, gmux__transport *transport) {
 
 /* Tells the peer, as far as that can be done without waiting. */
 static void conn_say_goodbye(gmux__conn *conn, uint32_t h2_code) {
+  if (conn->has_parted) return; /* it was */
   if (conn->session && conn->error != GMUX_ERR_IO && conn->error != GMUX_ERR_TLS &&
       !conn->is_write_blocked && !conn->is_output_broken) {
     int32_t last = nghttp2_session_get_last_proc_stream_id(conn->session);

@@ -5,6 +5,8 @@
 
 /* The longest wait for the PING of a graceful GOAWAY. */
 #define DRAIN_PING_NS (10 * GMUX__NS_PER_S)
+/* A client that is told all has so long to close. */
+#define PART_NS GMUX__NS_PER_S
 
 /* ---- the peer's ---- */
 
@@ -73,6 +75,10 @@ void gmux__conn_on_goaway(gmux__conn *conn, const nghttp2_goaway *goaway) {
 static void on_drain_timer(void *arg) {
   gmux__conn *conn = arg;
   if (conn->state != GMUX__CONN_DRAINING) return;
+  if (conn->has_parted) {
+    gmux__conn_close(conn, GMUX_ERR_CLOSED, NGHTTP2_NO_ERROR, conn->why);
+    return;
+  }
   conn->is_last_id_fixed = true;
   int32_t last_id = nghttp2_session_get_last_proc_stream_id(conn->session);
   const char *text = conn->drain_text;
@@ -109,6 +115,22 @@ void gmux__conn_drain(gmux__conn *conn, const char *why) {
   }
   gmux__conn_want_write(conn);
   gmux__conn_want_deliver(conn);
+}
+
+/*
+ * All is said. A server that closed now, while something of the client is on its way or unread,
+ * would have the kernel reset the connection; and there are clients (haproxy) that then throw away
+ * the last replies, which have arrived. So it ends its half, and closes when the client has. A
+ * client has nothing to lose by it.
+ */
+void gmux__conn_part(gmux__conn *conn) {
+  if (!conn->h2->config.is_server) {
+    gmux__conn_close(conn, GMUX_ERR_CLOSED, NGHTTP2_NO_ERROR, conn->why);
+    return;
+  }
+  conn->has_parted = true;
+  gmux__transport_shutdown(conn->transport);
+  gmux__timer_set(conn->h2->loop, &conn->drain_timer, gmux__loop_now(conn->h2->loop) + PART_NS);
 }
 
 void gmux__conn_drain_init(gmux__conn *conn) {

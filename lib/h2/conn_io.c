@@ -159,8 +159,23 @@ static const char *eof_words(const gmux__conn *conn) {
              : "the peer closed the connection before its SETTINGS came: is it a TLS port?";
 }
 
+/* From a peer that has been told all: what it says is of no use any more, until it closes. */
+static bool conn_skip(gmux__conn *conn) {
+  size_t room;
+  uint8_t *buf = gmux__loop_read_buffer(conn->h2->loop, &room);
+  for (int i = 0; i < READS_A_TURN; i++) {
+    ptrdiff_t n = gmux__transport_read(conn->transport, buf, room);
+    if (n == GMUX_ERR_AGAIN) return false;
+    if (n >= 0) continue;
+    gmux__conn_close(conn, GMUX_ERR_CLOSED, NGHTTP2_NO_ERROR, conn->why);
+    return false;
+  }
+  return true;
+}
+
 /* True when there may be more to read. */
 bool gmux__conn_read(gmux__conn *conn) {
+  if (conn->has_parted) return conn_skip(conn);
   size_t most;
   uint8_t *buf = gmux__loop_read_buffer(conn->h2->loop, &most);
   gmux__share_begin(&conn->share);
@@ -232,13 +247,13 @@ static void conn_write(gmux__conn *conn) {
     gmux__conn_close(conn, GMUX_ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR,
                      conn->why[0] ? conn->why : "the peer broke a rule of HTTP/2");
   else if (conn->is_last_id_fixed) /* drained; the last streams have not been told yet */
-    gmux__conn_close(conn, GMUX_ERR_CLOSED, NGHTTP2_NO_ERROR, conn->why);
+    gmux__conn_part(conn);
   else
     gmux__conn_close(conn, GMUX_ERR_EOF, NGHTTP2_NO_ERROR, "the peer ended the connection");
 }
 
 void gmux__conn_on_write_task(void *arg) {
   gmux__conn *conn = arg;
-  if (is_flowing(conn) && !conn->is_write_blocked) conn_write(conn);
+  if (is_flowing(conn) && !conn->is_write_blocked && !conn->has_parted) conn_write(conn);
   gmux__conn_check(conn);
 }

@@ -115,6 +115,7 @@ struct gmux__conn {
   const char *farewell; /* debug text of the last GOAWAY, exactly; NULL: `why`, for an error */
   char drain_text[GMUX__CONN_DRAIN_TEXT]; /* debug text of the GOAWAYs of a drain */
   bool is_last_id_fixed; /* server: the GOAWAY that names the last stream it takes is submitted */
+  bool has_parted;       /* server, DRAINING: all is said, and our half of the transport is shut */
   bool is_write_blocked; /* the transport said so; it will say when not */
   bool is_output_broken;
   bool is_draining_told;
@@ -158,6 +159,8 @@ void gmux__conn_heed_lower_limit(gmux__conn *conn);
 /* Tells streams and owner what has been noted. Outside nghttp2. */
 void gmux__conn_deliver(gmux__conn *conn);
 void gmux__conn_close_if_drained(gmux__conn *conn);
+/* conn_drain.c: the end in good order. */
+void gmux__conn_part(gmux__conn *conn);
 
 /* conn_io.c */
 void gmux__conn_on_write_task(void *arg); /* of GMUX__PHASE_WRITE: the write of a turn */

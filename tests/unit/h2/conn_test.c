@@ -301,7 +301,52 @@ static void a_server_drains_in_two_steps(void) {
   sim_run(pair_sim);
   party_finish(server.parties[1], "0");
   sim_run(pair_sim);
+  ASSERT_LOG(&server, "R S D");
+  CU_ASSERT_EQUAL(rawpeer_state(p), GMUX_ERR_EOF);
+  rawpeer_close(p);
+  sim_run(pair_sim);
   ASSERT_LOG(&server, "R S D X");
+  CU_ASSERT_EQUAL(server.loss, GMUX_LOSS_LOCAL);
+}
+
+/* Drained, and all is said: its half is shut. */
+static rawpeer *pair_parted_server(void) {
+  rawpeer *p = pair_ready_server();
+  gmux__conn_drain(server.conn, "test");
+  sim_run(pair_sim);
+  rawpeer_ping(p, RAW_ACK, rawpeer_find(p, RAW_PING, 0, 0)->payload);
+  sim_run(pair_sim);
+  CU_ASSERT_EQUAL(rawpeer_state(p), GMUX_ERR_EOF);
+  return p;
+}
+
+/* To close earlier would reset the connection, and with it what the client has not read yet. */
+static void a_drained_server_closes_when_its_client_has_or_after_a_second(void) {
+  rawpeer *p = pair_parted_server();
+  sim_run_for(pair_sim, GMUX__NS_PER_S - 1);
+  CU_ASSERT_PTR_NOT_NULL(server.conn);
+  CU_ASSERT_EQUAL(rawpeer_state(p), GMUX_ERR_EOF);
+  sim_run_for(pair_sim, 1);
+  CU_ASSERT_PTR_NULL(server.conn);
+  CU_ASSERT_EQUAL(server.loss, GMUX_LOSS_LOCAL);
+  CU_ASSERT_PTR_NOT_NULL(strstr(server.why, "drained: test"));
+}
+
+static void what_comes_when_all_is_said_is_passed_over(void) {
+  static const uint8_t opaque[RAW_PING_BYTES] = "too late";
+  rawpeer *p = pair_parted_server();
+  size_t frames = rawpeer_count(p, RAW_ANY, RAW_ANY);
+  raw_request(p, 1, RAW_END_STREAM);
+  rawpeer_ping(p, 0, opaque);
+  rawpeer_send(p, "no frame of HTTP/2 at all", 25);
+  sim_run(pair_sim);
+  CU_ASSERT_EQUAL(server.party_count, 0);
+  CU_ASSERT_EQUAL(rawpeer_count(p, RAW_ANY, RAW_ANY), frames);
+  ASSERT_LOG(&server, "R S D");
+  rawpeer_reset(p);
+  sim_run(pair_sim);
+  ASSERT_LOG(&server, "R S D X");
+  CU_ASSERT_EQUAL(server.error, GMUX_ERR_CLOSED);
 }
 
 static void a_client_that_leaves_in_good_order_breaks_no_rule(void) {
@@ -326,8 +371,8 @@ static void a_drain_does_not_wait_for_ever_for_the_ping(void) {
   CU_ASSERT_EQUAL(rawpeer_count(p, RAW_GOAWAY, 0), 1);
   CU_ASSERT_PTR_NOT_NULL(server.conn);
   sim_run_for(pair_sim, 1);
-  CU_ASSERT_TRUE(rawpeer_count(p, RAW_GOAWAY, 0) >= 2);
-  CU_ASSERT_PTR_NULL(server.conn);
+  CU_ASSERT_EQUAL(rawpeer_count(p, RAW_GOAWAY, 0), 2);
+  CU_ASSERT_EQUAL(rawpeer_state(p), GMUX_ERR_EOF);
 }
 
 /* While the last GOAWAY waits for a peer that does not read, requests go on arriving: it has been
@@ -770,6 +815,8 @@ static const test_case cases[] = {
     TEST(refused_stream_is_evidence),
     TEST(goaway_refuses_new_streams_but_drains_old),
     TEST(a_server_drains_in_two_steps),
+    TEST(a_drained_server_closes_when_its_client_has_or_after_a_second),
+    TEST(what_comes_when_all_is_said_is_passed_over),
     TEST(a_client_that_leaves_in_good_order_breaks_no_rule),
     TEST(a_drain_does_not_wait_for_ever_for_the_ping),
     TEST(no_request_is_taken_above_the_last_id_of_a_goaway_that_waits),

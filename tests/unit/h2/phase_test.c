@@ -247,6 +247,8 @@ static void a_server_says_why_it_drains_in_both_steps(void) {
   party_finish(server.parties[0], "0");
   party_finish(server.parties[1], "0");
   sim_run(pair_sim);
+  rawpeer_close(p);
+  sim_run(pair_sim);
   CU_ASSERT_PTR_NULL(server.conn);
   CU_ASSERT_PTR_NOT_NULL(strstr(server.why, "max_age"));
 }

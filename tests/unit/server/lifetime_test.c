@@ -72,6 +72,8 @@ static void an_idle_connection_is_ended_within_a_tenth_of_its_time_in_two_steps(
   answer_ping(kit.peer);
   CU_ASSERT_TRUE(goaway_says(kit.peer, 1, 0, "max_idle"));
   CU_ASSERT_TRUE(kit_is_gone(kit.peer));
+  rawpeer_close(kit.peer);
+  kit_run();
   CU_ASSERT_EQUAL(kit_stats().connections, 0);
   CU_ASSERT_EQUAL(kit_stats().ended_age, 0);
 }
