@@ -232,6 +232,15 @@ typedef struct gmux_channel_options {
   /* Algorithms beside those that are built in; copied. NULL (default): none. */
   const gmux_codec *codecs;
   uint32_t codec_count; /* default 0, 0..8 */
+
+  /* ---- retries, once more ---- */
+
+  /* REFUSED_STREAM is no proof that nobody has looked at a call: its evidence is then "possibly
+   * executed", and only idempotent calls are sent again, as if their connection had been lost.
+   * Default false, as HTTP/2 has it (RFC 9113, 8.7). For a proxy that says REFUSED_STREAM of what
+   * it had passed on: haproxy does, when the server behind it dies (doc/connection-management.md).
+   */
+  bool distrust_refused;
 } gmux_channel_options;
 
 /* Fills in the defaults. `size` is sizeof *options of the caller. Any thread. */

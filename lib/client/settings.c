@@ -29,6 +29,7 @@ void gmux__settings_h2(gmux__h2_config *out, const gmux_channel_options *o) {
       .reset_burst = o->reset_burst,
       .reset_rate_per_s = o->reset_rate_per_s,
       .eager_streams = o->eager_calls,
+      .distrusts_refused = o->distrust_refused,
       .drain_ns = o->drain_timeout_ms * GMUX__NS_PER_MS,
       .settings_ack_ns = settings_ack_ns(o->keepalive_timeout_ms),
       .header_block_ns = 20 * GMUX__NS_PER_S,

@@ -57,6 +57,7 @@ typedef struct gmux__h2_config {
   gmux__abuse_config abuse;               /* resets: server */
   uint32_t reset_burst, reset_rate_per_s; /* RST_STREAM of ours; 0, 0: not paced */
   uint32_t eager_streams;                 /* client: may be opened in GREETING */
+  bool distrusts_refused;                 /* client: REFUSED_STREAM proves nothing */
   uint64_t drain_ns;                      /* client: how long DRAINING may last; 0: no bound */
   uint64_t settings_ack_ns; /* until the peer must have acknowledged our SETTINGS; 0: no bound */
   uint64_t header_block_ns; /* from a header block's first frame to its last; 0: no bound */

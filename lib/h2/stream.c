@@ -79,11 +79,15 @@ gmux_evidence gmux__stream_evidence(const gmux__stream *stream) {
   return stream->send.has_left ? GMUX_EVIDENCE_POSSIBLE : GMUX_EVIDENCE_NEVER_LEFT;
 }
 
+static bool was_refused(const gmux__stream *stream, gmux__ending how) {
+  return how == GMUX__ENDING_RESET && stream->end.h2_code == NGHTTP2_REFUSED_STREAM;
+}
+
 static gmux_evidence ending_evidence(const gmux__stream *stream, gmux__ending how) {
   gmux_evidence now = gmux__stream_evidence(stream);
   if (how == GMUX__ENDING_FINISHED) return GMUX_EVIDENCE_ANSWERED;
   if (now != GMUX_EVIDENCE_POSSIBLE) return now;
-  if (how == GMUX__ENDING_RESET && stream->end.h2_code == NGHTTP2_REFUSED_STREAM)
+  if (was_refused(stream, how) && !stream->h2->config.distrusts_refused)
     return GMUX_EVIDENCE_REFUSED;
   if (stream->conn && stream->id > stream->conn->goaway_last_id) return GMUX_EVIDENCE_ABOVE_LAST;
   return now;

@@ -63,6 +63,7 @@ static gmux_channel_options random_options(fuzz_input *in) {
   if (how & 16) o.keepalive_without_calls = true;
   if (how & 32) o.user_agent = "fuzz/1";
   if (how & 64) o.authority = "fuzz.example:1";
+  if (how & 128) o.distrust_refused = true;
   return o;
 }
 

@@ -49,6 +49,7 @@ static void defaults_are_those_of_the_header(void) {
   CU_ASSERT_EQUAL(o.max_refused_retries, 3);
   CU_ASSERT_EQUAL(o.max_idempotent_retries, 3);
   CU_ASSERT_EQUAL(o.retry_buffer_bytes, 262144);
+  CU_ASSERT_FALSE(o.distrust_refused);
   CU_ASSERT_EQUAL(o.reset_burst, 500);
   CU_ASSERT_EQUAL(o.reset_rate_per_s, 25);
   CU_ASSERT_EQUAL(o.connection_queue_bytes, 4194304);

@@ -295,6 +295,27 @@ static void an_idempotent_call_that_the_server_ends_is_not_made_again(void) {
   CU_ASSERT_EQUAL(requests(p), 2);
 }
 
+/* A proxy that says so of what it had passed on. */
+static void a_refusal_that_is_not_believed_is_a_loss(void) {
+  w_options.distrust_refused = true;
+  w_options.max_refused_retries = 0; /* it is not counted as refused */
+  rawpeer *p = w_connected();
+  gmux_call_options o = idempotent();
+  tcall *once = start_unary(NULL), *twice = start_unary(&o);
+  rawpeer_rst(p, 1, GMUX__H2_REFUSED_STREAM);
+  rawpeer_rst(p, 3, GMUX__H2_REFUSED_STREAM);
+  w_run();
+  ASSERT_LOG(once, "E");
+  ASSERT_CODE(once, GMUX_UNAVAILABLE);
+  ASSERT_MESSAGE(once, "the server reset the stream: REFUSED_STREAM (7)");
+  CU_ASSERT_EQUAL(once->evidence, GMUX_EVIDENCE_POSSIBLE);
+  w_answer(p, 5, "reply");
+  w_run();
+  ASSERT_CODE(twice, GMUX_OK);
+  CU_ASSERT_EQUAL(explained(twice).ended_by[GMUX_EVIDENCE_POSSIBLE], 1);
+  CU_ASSERT_EQUAL(requests(p), 3);
+}
+
 static void evidence_is_the_greatest_of_all_attempts(void) {
   rawpeer *p = w_connected();
   gmux_call_options o = idempotent();
@@ -450,6 +471,7 @@ static const test_case cases[] = {
     TEST(a_possibly_executed_call_is_never_sent_twice),
     TEST(an_idempotent_call_that_was_lost_with_its_connection_is_made_again),
     TEST(an_idempotent_call_is_given_up_after_max_idempotent_retries),
+    TEST(a_refusal_that_is_not_believed_is_a_loss),
     TEST(an_idempotent_call_that_the_server_ends_is_not_made_again),
     TEST(evidence_is_the_greatest_of_all_attempts),
     TEST(a_reply_that_has_begun_commits),
