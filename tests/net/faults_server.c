@@ -126,6 +126,8 @@ static gmux_server *make_server(gmux_loop *loop) {
   gmux_server_options o;
   gmux_server_options_init(&o, sizeof o);
   o.handshake_timeout_ms = WIRE_HANDSHAKE_MS;
+  const char *age = getenv(WIRE_MAX_AGE);
+  if (age) o.max_connection_age_ms = (uint32_t)strtoul(age, NULL, 10);
   gmux_server *server;
   must(gmux_server_new(&server, loop, &o));
   must(gmux_server_add_unary(server, WIRE_ENTER, on_enter, NULL));

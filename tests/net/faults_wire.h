@@ -13,6 +13,9 @@
 #define WIRE_ENTER "/net.Faults/Enter" /* unary: its message, after a pause */
 #define WIRE_TALK  "/net.Faults/Talk"  /* bidi: each message comes back */
 
+/* A variable of our server's environment: its connections end, by GOAWAY, after so many ms. */
+#define WIRE_MAX_AGE "GMUX_FAULTS_MAX_AGE_MS"
+
 enum {
   WIRE_WORDS_MAX = 500,
   WIRE_MESSAGE_MAX = WIRE_WORDS_MAX * 4,

@@ -25,7 +25,8 @@ static char dir[PATH_BYTES];
 /* ---- configs ---- */
 
 /* gRPC wants HTTP/2 both ways. The temporary paths are only made, for HTTP/1.1's sake: bodies of
- * gRPC are passed on as they come. */
+ * gRPC are passed on as they come. By itself nginx drops headers whose names have a dot or an
+ * underscore, which metadata may have. */
 static void write_nginx(FILE *f, const gateway *g) {
   static const char *const paths[] = {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"};
   fprintf(f, "daemon off;\nworker_processes 1;\npid %s/pid;\nerror_log %s/log;\n", dir, dir);
@@ -39,21 +40,31 @@ static void write_nginx(FILE *f, const gateway *g) {
           dir);
   fprintf(f, "    keepalive_timeout %us;\n    keepalive_requests %u;\n", g->idle_s,
           g->max_requests);
-  fprintf(f, "    client_max_body_size 0;\n");
+  if (g->wants_certificate)
+    fprintf(f, "    ssl_verify_client on;\n    ssl_client_certificate %s/ca.pem;\n", dir);
+  fprintf(f, "    ignore_invalid_headers off;\n    underscores_in_headers on;\n");
+  fprintf(f, "    client_max_body_size 0;\n    grpc_socket_keepalive on;\n");
+  fprintf(f, "    grpc_read_timeout %us;\n    grpc_send_timeout %us;\n", g->silence_s,
+          g->silence_s);
+  fprintf(f, "    client_body_timeout %us;\n", g->silence_s);
   fprintf(f, "    location / { grpc_pass grpc://servers; }\n  }\n}\n");
 }
 
+/* TLS ends here in both modes. */
 static void write_haproxy(FILE *f, const gateway *g) {
+  const char *h2 = g->is_blind ? "" : "proto h2";
   fprintf(f, "global\n  log stderr local0 emerg\n  hard-stop-after 20s\n");
-  fprintf(f, "defaults\n  mode http\n  timeout connect 2s\n  timeout server 60s\n");
-  fprintf(f, "  timeout client 60s\n  timeout http-keep-alive %us\n", g->idle_s);
+  fprintf(f, "defaults\n  mode %s\n  timeout connect 2s\n", g->is_blind ? "tcp" : "http");
+  fprintf(f, "  timeout server %us\n  timeout client 60s\n", g->silence_s);
+  fprintf(f, "  timeout http-keep-alive %us\n", g->idle_s);
   fprintf(f, "frontend clients\n  bind 127.0.0.1:%u ", g->port);
   if (g->is_tls)
-    fprintf(f, "ssl crt %s/bundle.pem alpn h2\n", dir);
+    fprintf(f, "ssl crt %s/bundle.pem alpn h2", dir);
   else
-    fprintf(f, "proto h2\n");
-  fprintf(f, "  default_backend servers\n");
-  fprintf(f, "backend servers\n  server one 127.0.0.1:%u proto h2\n", g->server_port);
+    fprintf(f, "%s", h2);
+  if (g->wants_certificate) fprintf(f, " ca-file %s/ca.pem verify required", dir);
+  fprintf(f, "\n  default_backend servers\n");
+  fprintf(f, "backend servers\n  server one 127.0.0.1:%u %s\n", g->server_port, h2);
 }
 
 /* By default it may leave a server alone for two minutes that was down. */
@@ -64,6 +75,8 @@ static void write_nghttpx(FILE *f, const gateway *g) {
   fprintf(f, "no-ocsp=yes\nworkers=1\nerrorlog-file=%s/log\naccesslog-file=/dev/null\n", dir);
   fprintf(f, "frontend-http2-read-timeout=%us\nfrontend-max-requests=%u\n", g->idle_s,
           g->max_requests);
+  fprintf(f, "backend-read-timeout=%us\n", g->silence_s);
+  if (g->wants_certificate) fprintf(f, "verify-client=yes\nverify-client-cacert=%s/ca.pem\n", dir);
 }
 
 /* ---- makes ---- */
@@ -71,7 +84,8 @@ static void write_nghttpx(FILE *f, const gateway *g) {
 static const struct make {
   const char *name, *program;
   void (*write_config)(FILE *file, const gateway *g);
-  int reload, leave; /* signals */
+  int reload, leave;  /* signals */
+  const char *loaded; /* what it says once a config is in force; NULL: nothing */
   const char *args[8];
 } makes[GATEWAY_MAKES] = {
     [GATEWAY_NGINX] = {"nginx",
@@ -79,11 +93,17 @@ static const struct make {
                        write_nginx,
                        SIGHUP,
                        SIGQUIT,
+                       NULL,
                        {"-e", "stderr", "-p", dir, "-c"}},
-    [GATEWAY_HAPROXY] =
-        {"haproxy", "/usr/sbin/haproxy", write_haproxy, SIGUSR2, SIGUSR1, {"-W", "-db", "-f"}},
+    [GATEWAY_HAPROXY] = {"haproxy",
+                         "/usr/sbin/haproxy",
+                         write_haproxy,
+                         SIGUSR2,
+                         SIGUSR1,
+                         "Loading success",
+                         {"-W", "-db", "-f"}},
     [GATEWAY_NGHTTPX] =
-        {"nghttpx", "/usr/sbin/nghttpx", write_nghttpx, SIGHUP, SIGQUIT, {"--conf"}},
+        {"nghttpx", "/usr/sbin/nghttpx", write_nghttpx, SIGHUP, SIGQUIT, NULL, {"--conf"}},
 };
 
 const char *gateway_make_str(gateway_make make) {
@@ -111,9 +131,12 @@ static FILE *create(const char *name) {
   return file;
 }
 
-static void write_certificate(void) {
+static void write_certificates(void) {
   FILE *file = create("bundle.pem");
   fprintf(file, "%s%s", kit_cert_pem(), kit_key_pem());
+  CU_ASSERT_EQUAL(fclose(file), 0);
+  file = create("ca.pem");
+  fputs(kit_ca_pem(), file);
   CU_ASSERT_EQUAL(fclose(file), 0);
 }
 
@@ -140,7 +163,7 @@ static void find_port(gateway *g) {
 void gateway_init(gateway *g) {
   snprintf(dir, sizeof dir, "%s/gateway", kit_dir);
   CU_ASSERT_EQUAL_FATAL(mkdir(dir, 0700), 0);
-  write_certificate();
+  write_certificates();
   find_port(g);
   if (!g->max_requests) g->max_requests = MANY_REQUESTS;
   FILE *config = create("config");
@@ -175,7 +198,7 @@ static _Noreturn void become(const struct make *make) {
   args[n++] = config;
   args[n] = NULL;
   prctl(PR_SET_PDEATHSIG, SIGTERM);
-  if (freopen(path_in_dir("said"), "we", stderr) && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0)
+  if (freopen(path_in_dir("said"), "w", stderr) && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0)
     execv(args[0], (char *const *)(uintptr_t)args);
   _exit(127);
 }
@@ -184,6 +207,7 @@ void gateway_start(gateway *g) {
   g->pid = fork();
   if (g->pid == 0) become(&makes[g->make]);
   CU_ASSERT_FATAL(g->pid > 0);
+  g->loads = 1;
 }
 
 bool gateway_is_up(const gateway *g) {
@@ -217,8 +241,23 @@ static void send_signal(const gateway *g, int signal) {
   CU_ASSERT_EQUAL(kill(g->pid, signal), 0);
 }
 
+static unsigned count_said(const char *words) {
+  char line[256];
+  unsigned count = 0;
+  FILE *file = fopen(path_in_dir("said"), "re");
+  while (file && fgets(line, sizeof line, file))
+    if (strstr(line, words)) count++;
+  if (file) fclose(file);
+  return count;
+}
+
+/* haproxy listens before it hears signals, and one that comes too early is lost. */
 void gateway_reload(gateway *g) {
-  send_signal(g, makes[g->make].reload);
+  const struct make *make = &makes[g->make];
+  while (make->loaded && count_said(make->loaded) < g->loads)
+    poll(NULL, 0, 1);
+  g->loads++;
+  send_signal(g, make->reload);
 }
 
 void gateway_leave(gateway *g) {

@@ -23,13 +23,17 @@ const char *gateway_why_not(gateway_make make);
 
 typedef struct gateway {
   gateway_make make;
-  bool is_tls;           /* to the client; to the server it is cleartext */
-  unsigned server_port;  /* where calls are passed on to */
-  unsigned idle_s;       /* after which it closes a connection without calls */
-  unsigned max_requests; /* after which a connection is ended; 0: many */
-  unsigned port;         /* its own, for as long as the case runs */
-  int held;              /* a socket that keeps the port from others */
-  pid_t pid;             /* 0: it does not run */
+  bool is_tls;            /* to the client; to the server it is cleartext */
+  unsigned server_port;   /* where calls are passed on to */
+  bool is_blind;          /* haproxy: knows of connections alone ("mode tcp") */
+  bool wants_certificate; /* of clients, by the kit's authority */
+  unsigned idle_s;        /* after which it closes a connection without calls */
+  unsigned silence_s;     /* after which it ends a call of which the server says nothing */
+  unsigned max_requests;  /* after which a connection is ended; 0: many */
+  unsigned port;          /* its own, for as long as the case runs */
+  int held;               /* a socket that keeps the port from others */
+  pid_t pid;              /* 0: it does not run */
+  unsigned loads;         /* how often it has read its config */
 } gateway;
 
 /* Around each case: the directory, the certificate; the port, by the kernel. gateway_free ends it,

@@ -26,6 +26,7 @@ void kit_setup(void) {
   snprintf(kit_dir, sizeof kit_dir, "%s/gmux-test-XXXXXX", P_tmpdir);
   CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(kit_dir));
   kit.gate = 0;
+  kit.add_methods = NULL;
   atomic_store(&kit.sink, NULL);
   atomic_store(&kit.sink_taken, 0);
   atomic_store(&kit.flood_written, 0);
@@ -235,6 +236,7 @@ static int add_methods(gmux_server *server) {
   if (!rv) rv = gmux_server_add_method(server, KIT_TALK, GMUX_BIDI_STREAMING, &talk, NULL);
   if (!rv) rv = gmux_server_add_method(server, KIT_SINK, GMUX_CLIENT_STREAMING, &sink, NULL);
   if (!rv) rv = gmux_server_add_method(server, KIT_FLOOD, GMUX_SERVER_STREAMING, &flood, NULL);
+  if (!rv && kit.add_methods) rv = kit.add_methods(server);
   return rv;
 }
 

@@ -33,7 +33,8 @@ enum {
 
 /* What the handlers write down. */
 typedef struct kit_state {
-  unsigned gate; /* set by the test */
+  unsigned gate;                           /* set by the test */
+  int (*add_methods)(gmux_server *server); /* set by the test: methods of its own; or NULL */
   _Atomic(gmux_server_call *) sink;
   atomic_uint sink_taken, flood_written;
   atomic_bool is_out_of_order;

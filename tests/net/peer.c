@@ -106,6 +106,11 @@ static _Noreturn void become(const peer *p, int out) {
   if (p->is_tls) args[n++] = cert_path;
   if (p->is_tls) args[n++] = key_path;
   args[n] = NULL;
+  if (p->max_age_ms) {
+    char age[16];
+    snprintf(age, sizeof age, "%u", p->max_age_ms);
+    setenv(WIRE_MAX_AGE, age, 1);
+  }
   setenv("GRPC_VERBOSITY", "NONE", 1); /* of corruption it has much to say */
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (dup2(out, STDOUT_FILENO) >= 0) execvp(args[0], (char *const *)(uintptr_t)args);

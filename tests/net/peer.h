@@ -21,13 +21,14 @@ void peers_teardown(void);
 typedef struct peer {
   peer_make make;
   bool is_tls;
-  pid_t pid; /* 0: it does not run */
+  unsigned max_age_ms; /* of connections of our own; 0: they do not age */
+  pid_t pid;           /* 0: it does not run */
   unsigned port;
   int told; /* where it will say its port; -1: it has */
 } peer;
 
-/* Runs `p` (its make and is_tls are set) at its port; 0: at any, which is its own from then on. It
- * is up when it listens, which is once whoever was there before does so no more. */
+/* Runs `p` (its make, is_tls and max_age_ms are set) at its port; 0: at any, which is its own from
+ * then on. It is up when it listens, which is once whoever was there before does so no more. */
 void peer_start(peer *p);
 bool peer_is_up(peer *p);
 void peer_await(peer *p); /* blocks until it is */
