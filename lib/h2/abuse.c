@@ -3,8 +3,8 @@
  * whole. A connection that goes too far is doomed, which ends it with GOAWAY ENHANCE_YOUR_CALM as
  * soon as nghttp2 has returned; what came behind in the same read is not looked at.
  *
- * DATA of streams that are closed already are passed over by nghttp2 without a word. They cost no
- * more than reading them.
+ * DATA of streams that are closed already is passed over by nghttp2 without a word (but see ids.c).
+ * It costs no more than reading it.
  */
 #include "lib/h2/inside.h"
 
@@ -15,6 +15,8 @@ enum { HEADER_FLOOD_FACTOR = 2, HEADER_FLOOD_FLOOR = 64 * 1024, FIELD_OVERHEAD =
 /* A shorter frame that left more behind was cut by a window: the peer opened that by a crumb, to
  * have a whole frame for it. */
 enum { CRUMB_BYTES = 1024 };
+
+enum { FRAME_BYTES = 16384 }; /* SETTINGS_MAX_FRAME_SIZE as we leave it */
 
 static const char *const words[] = {
     [GMUX__ABUSE_RESETS] = "too many calls were reset before they were of use (client_reset_burst)",
@@ -27,7 +29,7 @@ void gmux__conn_abuse_init(gmux__conn *conn) {
   gmux__abuse_init(&conn->abuse, &conn->h2->config.abuse);
   bool is_server = conn->h2->config.is_server;
   gmux__share_init(&conn->share, is_server ? GMUX__SHARE_OF_CLIENT : GMUX__SHARE_OF_SERVER);
-  conn->ids.highest = conn->ids.skipped_to = -1;
+  gmux__ids_init(conn);
 }
 
 const char *gmux__conn_note_abuse(gmux__conn *conn, gmux__abuse_kind kind) {
@@ -82,26 +84,13 @@ void gmux__conn_on_served(gmux__conn *conn, const nghttp2_frame *frame) {
   if (!is_crumb(conn, frame)) gmux__abuse_served(&conn->abuse);
 }
 
-/* ---- ids of requests ---- */
+/* ---- the heads of frames ---- */
 
-/*
- * An id lower than one that has come is a stream that is closed, and nghttp2 ignores what still
- * comes for it: trailers may have crossed our reset. Of a stream that never was it must not be
- * ignored (RFC 9113 section 5.1.1). Clients that skip ids are rare, so the last gap is all that is
- * remembered.
- */
-static int conn_check_id(gmux__conn *conn, int32_t id) {
-  if (id > conn->ids.highest) {
-    if (id > conn->ids.highest + 2) {
-      conn->ids.skipped_from = conn->ids.highest + 2;
-      conn->ids.skipped_to = id - 2;
-    }
-    conn->ids.highest = id;
-    return 0;
-  }
-  if (id < conn->ids.skipped_from || id > conn->ids.skipped_to) return 0;
-  gmux__conn_doom(conn, GMUX_ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR,
-                  "the client began a stream with a lower id than one before");
+/* nghttp2 looks at the length of all frames but these, and does not at what continues a block. */
+static int check_continuation(gmux__conn *conn, const nghttp2_frame_hd *head) {
+  if (head->length <= FRAME_BYTES) return 0;
+  gmux__conn_doom(conn, GMUX_ERR_PROTOCOL, NGHTTP2_FRAME_SIZE_ERROR,
+                  "the peer sent a frame larger than SETTINGS_MAX_FRAME_SIZE");
   return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
@@ -111,9 +100,12 @@ int gmux__conn_on_frame_begun(gmux__conn *conn, const nghttp2_frame_hd *head) {
   case NGHTTP2_DATA: /* an empty one is known when its padding is; see on_data_frame */
     return 0;
   case NGHTTP2_HEADERS:
-    return conn->h2->config.is_server ? conn_check_id(conn, head->stream_id) : 0;
-  case NGHTTP2_CONTINUATION: /* nghttp2 bounds them */
-    return 0;
+    return conn->h2->config.is_server ? gmux__ids_on_headers(conn, head->stream_id) : 0;
+  case NGHTTP2_CONTINUATION: /* nghttp2 bounds their number */
+    return check_continuation(conn, head);
+  case NGHTTP2_SETTINGS:
+    gmux__windows_before_settings(conn);
+    return gmux__conn_on_chatter(conn);
   default:
     return gmux__conn_on_chatter(conn);
   }

@@ -367,6 +367,7 @@ int gmux__conn_new(gmux__conn **out, gmux__h2 *h2, const gmux__conn_handlers *ha
   gmux__backlog_init(&conn->backlog, h2->config.connection_queue_bytes);
   gmux__resets_init(conn);
   gmux__conn_abuse_init(conn);
+  conn->windows.initial = NGHTTP2_INITIAL_WINDOW_SIZE;
   gmux__task_init(&conn->write_task, gmux__conn_on_write_task, conn);
   gmux__task_init(&conn->deliver_task, on_deliver_task, conn);
   gmux__task_init(&conn->free_task, on_free_task, conn);

@@ -121,9 +121,22 @@ static bool is_client_hello(const uint8_t *data, size_t len) {
   return len > 1 && data[0] == 0x16 && data[1] == 0x03;
 }
 
+/* To nghttp2; an error of it when the connection is over. */
+static ptrdiff_t conn_take(gmux__conn *conn, const uint8_t *data, size_t len) {
+  if (!conn->h2->config.is_server) return nghttp2_session_mem_recv(conn->session, data, len);
+  for (size_t at = 0; at < len;) {
+    ptrdiff_t n = gmux__ids_look_ahead(conn, data + at, len - at);
+    if (n < 0) return n;
+    ptrdiff_t rc = nghttp2_session_mem_recv(conn->session, data + at, (size_t)n);
+    if (rc < 0) return rc;
+    at += (size_t)n; /* it takes all, since none of our callbacks pauses it */
+  }
+  return 0;
+}
+
 static bool conn_feed(gmux__conn *conn, const uint8_t *data, size_t len) {
   gmux__conn_on_bytes(conn);
-  ssize_t n = nghttp2_session_mem_recv(conn->session, data, len);
+  ptrdiff_t n = conn_take(conn, data, len);
   gmux__conn_deliver(conn);
   if (conn->state == GMUX__CONN_CLOSED) return false;
   if (is_flooded(conn)) {

@@ -56,7 +56,7 @@ struct gmux__seat {
   bool is_answered;    /* the server's END_STREAM has come, or left */
 };
 
-enum { GMUX__CONN_WHY = 256, GMUX__CONN_DRAIN_TEXT = 48 };
+enum { GMUX__CONN_WHY = 256, GMUX__CONN_DRAIN_TEXT = 48, GMUX__IDS_RESET = 32 };
 
 struct gmux__conn {
   gmux__h2 *h2;
@@ -85,10 +85,24 @@ struct gmux__conn {
   gmux__abuse abuse;
   gmux__share share;
   gmux__portion portion;              /* of the read that is being worked off */
-  struct {                            /* server: ids of requests, see abuse.c */
+  struct {                            /* server: ids of requests, see ids.c */
     int32_t highest;                  /* that has come; -1: none */
     int32_t skipped_from, skipped_to; /* what it passed over last; 0, -1: nothing */
+    int32_t reset[GMUX__IDS_RESET];   /* by us while the client had more to say; 0: none */
+    int32_t forgotten;                /* the highest that was among them */
+    uint8_t next;                     /* in reset, the oldest */
   } ids;
+  struct {            /* server: of the frames that nghttp2 is given, see ids.c */
+    uint8_t bytes[9]; /* of a head, so far */
+    uint8_t len;
+    bool has_reset; /* a RST_STREAM is among what nghttp2 is given next */
+    uint32_t skip;  /* bytes of a payload, or the preface, before the next head */
+    int32_t doubt;  /* the stream of DATA that is judged next; 0: none */
+  } heads;
+  struct {            /* see windows.c */
+    uint32_t initial; /* the peer's SETTINGS_INITIAL_WINDOW_SIZE */
+    int32_t widest;   /* of the streams', when SETTINGS began */
+  } windows;
   uint32_t ping_number;   /* of the pulse's last PING */
   gmux__timer alarm;      /* for the pulse and for what is due; see conn_pulse.c */
   struct {                /* GMUX__NEVER: nothing of the kind is under way, or it has no bound */
@@ -261,6 +275,21 @@ int gmux__conn_on_peer_reset(gmux__conn *conn, const gmux__stream *stream);
 void gmux__conn_on_breach(gmux__conn *conn);
 /* A frame of ours has left. */
 void gmux__conn_on_served(gmux__conn *conn, const nghttp2_frame *frame);
+
+/* ids.c, server */
+void gmux__ids_init(gmux__conn *conn);
+/* The head of HEADERS is here: 0, or what nghttp2's callback is to return. */
+int gmux__ids_on_headers(gmux__conn *conn, int32_t id);
+/* How much of this nghttp2 is to be given before the rest is looked at again; all of it, as a rule.
+ * An error of nghttp2 when the connection is to be closed. */
+ptrdiff_t gmux__ids_look_ahead(gmux__conn *conn, const uint8_t *data, size_t len);
+/* Inside nghttp2: RST_STREAM leaves, or will for a request that has become no stream at all. */
+void gmux__ids_on_reset(gmux__conn *conn, int32_t id);
+
+/* windows.c: the head of SETTINGS is here; they have been applied: 0, or what nghttp2's callback is
+ * to return. */
+void gmux__windows_before_settings(gmux__conn *conn);
+int gmux__windows_after_settings(gmux__conn *conn, uint32_t initial);
 
 /* backlog.c */
 void gmux__backlog_init(gmux__backlog *backlog, size_t limit);

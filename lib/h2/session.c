@@ -168,10 +168,10 @@ static int on_data_frame(gmux__conn *conn, const nghttp2_frame *frame) {
 
 /* ---- the connection's own frames ---- */
 
-static void on_settings(gmux__conn *conn, const nghttp2_frame *frame) {
+static int on_settings(gmux__conn *conn, const nghttp2_frame *frame) {
   if (frame->hd.flags & NGHTTP2_FLAG_ACK) {
     gmux__conn_on_settings_ack(conn);
-    return;
+    return 0;
   }
   uint32_t limit =
       nghttp2_session_get_remote_settings(conn->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
@@ -183,9 +183,11 @@ static void on_settings(gmux__conn *conn, const nghttp2_frame *frame) {
   conn->has_settings = true;
   conn->has_slots_event = true;
   gmux__conn_want_deliver(conn);
-  if (conn->state != GMUX__CONN_GREETING) return;
-  conn->has_ready_event = true;
-  gmux__conn_set_state(conn, GMUX__CONN_READY);
+  if (conn->state == GMUX__CONN_GREETING) {
+    conn->has_ready_event = true;
+    gmux__conn_set_state(conn, GMUX__CONN_READY);
+  }
+  return gmux__windows_after_settings(conn, window);
 }
 
 static int on_rst_stream(gmux__conn *conn, const nghttp2_frame *frame) {
@@ -221,7 +223,7 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     rc = on_data_frame(conn, frame);
     break;
   case NGHTTP2_SETTINGS:
-    on_settings(conn, frame);
+    rc = on_settings(conn, frame);
     break;
   case NGHTTP2_RST_STREAM:
     rc = on_rst_stream(conn, frame);
@@ -266,7 +268,10 @@ static int on_invalid_frame_recv(nghttp2_session *session, const nghttp2_frame *
   gmux__conn *conn = user_data;
   conn->portion.frames += GMUX__PORTION_OFFENCE;
   end_block(conn);
-  if (error == NGHTTP2_ERR_REFUSED_STREAM) return gmux__conn_on_refused(conn);
+  if (error == NGHTTP2_ERR_REFUSED_STREAM) {
+    gmux__ids_on_reset(conn, frame->hd.stream_id);
+    return gmux__conn_on_refused(conn);
+  }
   gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
   if (stream)
     gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, GMUX_ERR_PROTOCOL,
@@ -352,6 +357,7 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     break;
   case NGHTTP2_RST_STREAM:
     gmux__resets_on_sent(conn, seat_of(conn, frame->hd.stream_id));
+    if (is_server) gmux__ids_on_reset(conn, frame->hd.stream_id);
     gmux__conn_note(conn, GMUX__EVENT_RST_SENT, frame->hd.stream_id, frame->rst_stream.error_code);
     break;
   case NGHTTP2_GOAWAY:

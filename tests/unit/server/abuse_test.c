@@ -333,6 +333,23 @@ static void what_comes_late_for_a_closed_stream_does_not(void) {
   CU_ASSERT_TRUE(kit_is_gone(kit.peer));
 }
 
+/* Those that the last GOAWAY of a drain does not cover get no answer, and are no error. */
+static void what_a_drain_passes_over_does_not_either(void) {
+  serve_a_client();
+  kit_request(1, "/t.S/Bidi", false, NULL);
+  kit_run();
+  gmux_server_drain(kit.server, 60000, kit_on_closed, &kit);
+  kit_run_ms(11000); /* the client does not answer the PING of the drain */
+  CU_ASSERT_EQUAL(rawpeer_count(kit.peer, RAW_GOAWAY, 0), 2);
+  kit_request(9, "/t.S/Bidi", false, NULL);
+  kit_message(9, "x", false);
+  kit_request(7, "/t.S/Bidi", false, NULL);
+  kit_half_close(9);
+  kit_run();
+  CU_ASSERT_FALSE(kit_is_gone(kit.peer));
+  CU_ASSERT_EQUAL(kit.calls, 1);
+}
+
 static const test_case cases[] = {
     TEST(each_frame_that_carries_nothing_counts),
     TEST(chatter_is_forgiven_with_time),
@@ -346,6 +363,7 @@ static const test_case cases[] = {
     TEST(a_block_in_too_many_frames_ends_the_connection),
     TEST(an_id_that_was_passed_over_ends_the_connection),
     TEST(what_comes_late_for_a_closed_stream_does_not),
+    TEST(what_a_drain_passes_over_does_not_either),
     TESTS_END,
 };
 
