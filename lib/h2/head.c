@@ -89,6 +89,12 @@ static void take_http_status(gmux__head *head, const uint8_t *value, size_t len)
   head->http_status = status;
 }
 
+/* "100-continue", of RFC 9110 section 10.1.1: there is no other. */
+static void take_expect(gmux__head *head, const uint8_t *value, size_t len) {
+  (void)value, (void)len;
+  head->has_expect = true;
+}
+
 static void take_te(gmux__head *head, const uint8_t *value, size_t len) {
   head->has_te = len == 8 && memcmp(value, "trailers", 8) == 0;
 }
@@ -180,6 +186,7 @@ static const known_field known_fields[] = {
     KNOWN("te", take_te),
     KNOWN("host", take_authority),
     KNOWN(":path", take_path),
+    KNOWN("expect", take_expect),
     KNOWN(":method", take_method),
     KNOWN(":status", take_http_status),
     KNOWN(":authority", take_authority),

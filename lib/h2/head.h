@@ -24,7 +24,7 @@ typedef struct gmux__head {
   /* of a request */
   char *path, *authority; /* NULL: absent; with a zero at the end; in `text` when they fit */
   uint64_t timeout_ns;    /* UINT64_MAX: none */
-  bool is_post, has_te, bad_timeout;
+  bool is_post, has_te, has_expect, bad_timeout;
   /* of a response */
   int http_status; /* 0: absent */
   bool has_status; /* grpc-status, whatever it said */

@@ -161,6 +161,8 @@ struct gmux__stream {
     gmux__slice pieces[GMUX__STREAM_PIECES];
     uint8_t piece_count;
     uint32_t credit;     /* messages; GMUX_CREDIT_UNLIMITED */
+    uint64_t discarded;  /* bytes, while is_discarded */
+    bool is_discarded;   /* nobody wants to know what comes */
     bool is_bad;         /* on_bad_message was told: nothing is read any more */
     bool was_compressed; /* the last message that was delivered */
   } recv;
@@ -192,6 +194,10 @@ int gmux__stream_open(gmux__stream *stream, gmux__conn *conn, const gmux__field 
 
 /* Server: response HEADERS. Once, before anything is written. GMUX_ERR_NOMEM, GMUX_ERR_STATE. */
 int gmux__stream_respond(gmux__stream *stream, const gmux__field *fields, size_t count);
+
+/* Server, from on_headers on: what comes is no messages. It is thrown away and its window given
+ * back; then on_half_close. If it is more than max_recv_bytes, on_bad_message comes instead. */
+void gmux__stream_discard(gmux__stream *stream);
 
 /* Queues one message, as gmux_call_write does with its bytes; no bound here, that is the owner's.
  * GMUX_ERR_NOMEM, GMUX_ERR_STATE. On a server after gmux__stream_respond. */

@@ -107,10 +107,26 @@ static void refuse_message(gmux__stream *stream, int error, const char *why) {
   stream->handlers->on_bad_message(stream, error, why);
 }
 
+void gmux__stream_discard(gmux__stream *stream) {
+  stream->recv.is_discarded = true;
+}
+
+static bool discard_some(gmux__stream *stream, size_t bytes) {
+  return_window(stream, bytes);
+  stream->recv.discarded += bytes;
+  if (stream->recv.discarded > stream->recv.deframer.limit) {
+    refuse_message(stream, GMUX_ERR_TOO_LARGE, "there is more of what nobody reads than allowed");
+    return false;
+  }
+  eat_input(stream, bytes);
+  return true;
+}
+
 /* One message or as much of one as there is. False: nothing more can be done now. */
 static bool deliver_some(gmux__stream *stream) {
   gmux__slice input = next_input(stream);
   if (!input.len) return false;
+  if (stream->recv.is_discarded) return discard_some(stream, input.len);
   size_t used;
   gmux_bytes message = {0};
   bool is_compressed = false;

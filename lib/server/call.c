@@ -112,6 +112,16 @@ static void call_refuse(gmux_server_call *call, const gmux__verdict *verdict) {
   gmux__extras_new(&answer->extras, &status, NULL); /* failing it leaves the words above */
   gmux__log(gmux__loop_logger(call->server->loop), GMUX_LOG_DEBUG, "server",
             "%s: request refused: %s", call->connection->peer, verdict->text);
+  call->loop.waits_for_end = verdict->is_plain && call->loop.stream.recv.state != GMUX__RECV_CLOSED;
+  if (call->loop.waits_for_end)
+    gmux__stream_discard(&call->loop.stream);
+  else
+    call_answer(call);
+}
+
+/* The request that was refused has ended, or is too long to wait for that. */
+static void call_stop_waiting(gmux_server_call *call) {
+  call->loop.waits_for_end = false;
   call_answer(call);
 }
 
@@ -203,6 +213,7 @@ static gmux_code broken_code(int error) {
 
 static void call_on_bad_message(gmux__stream *stream, int error, const char *why) {
   gmux_server_call *call = call_of_stream(stream);
+  if (call->loop.waits_for_end) call_stop_waiting(call);
   if (call->loop.state != GMUX__SERVER_CALL_RUNNING) return;
   gmux_status status = {.code = broken_code(error), .message = why};
   gmux__answer *answer = &call->loop.answer;
@@ -221,6 +232,7 @@ static void call_run_unary(gmux_server_call *call) {
 
 static void call_on_half_close(gmux__stream *stream) {
   gmux_server_call *call = call_of_stream(stream);
+  if (call->loop.waits_for_end) call_stop_waiting(call);
   if (call->loop.state != GMUX__SERVER_CALL_RUNNING) return;
   const gmux__method *method = call->method;
   if (call->loop.requests == 0 && gmux__kind_has_one_request(method->kind)) {

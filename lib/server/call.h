@@ -43,11 +43,12 @@ struct gmux_server_call {
   struct {                       /* the loop's thread */
     gmux__stream stream;
     gmux__server_call_state state;
-    gmux__answer answer; /* from ANSWERED on */
+    gmux__answer answer; /* from ANSWERED on, or when waits_for_end */
     gmux__timer deadline;
     uint64_t deadline_ns; /* GMUX__NEVER: none */
     uint32_t requests;    /* messages received */
     uint64_t responses;   /* messages written */
+    bool waits_for_end;   /* NEW: it is no call; the answer leaves when the request has ended */
     bool is_in_on_call;
     bool has_manual_credit;
     gmux_bytes request; /* of a unary method, until its half-close */

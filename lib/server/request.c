@@ -18,6 +18,18 @@ static void refuse(gmux__verdict *verdict, const char *http_status, gmux_code co
   va_end(args);
 }
 
+/* The answer waits for the request's end, unless the client waits for the answer. */
+static void refuse_plain(gmux__verdict *v, const gmux__head *head) {
+  v->is_plain = !head->has_expect;
+  if (!head->is_post)
+    refuse(v, "405", GMUX_INTERNAL, "the HTTP method of a gRPC request is POST");
+  else if (head->has_content_type)
+    refuse(v, "415", GMUX_INTERNAL, "content-type \"%s\" is not application/grpc",
+           head->content_type);
+  else
+    refuse(v, "415", GMUX_INTERNAL, "no content-type; it must be application/grpc");
+}
+
 /* Not understood as a gRPC request at all. First of all what was not stored, since the rest may be
  * missing then. */
 static bool refuse_form(gmux__verdict *v, const gmux__head *head) {
@@ -31,16 +43,8 @@ static bool refuse_form(gmux__verdict *v, const gmux__head *head) {
            "SETTINGS_MAX_HEADER_LIST_SIZE)");
     return true;
   }
-  if (!head->is_post) {
-    refuse(v, "405", GMUX_INTERNAL, "the HTTP method of a gRPC request is POST");
-    return true;
-  }
-  if (!head->is_grpc) {
-    if (head->has_content_type)
-      refuse(v, "415", GMUX_INTERNAL, "content-type \"%s\" is not application/grpc",
-             head->content_type);
-    else
-      refuse(v, "415", GMUX_INTERNAL, "no content-type; it must be application/grpc");
+  if (!head->is_post || !head->is_grpc) {
+    refuse_plain(v, head);
     return true;
   }
   if (head->is_bad_metadata) {
