@@ -2,6 +2,7 @@
  * rawpeer.c: bytes out as fast as they are taken, bytes in cut into frames.
  */
 #include "tests/sim/rawpeer.h"
+#include "lib/io/tls.h"
 #include "tests/sim/world.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -13,6 +14,10 @@ struct rawpeer {
   gmux_loop *loop;
   gmux__dial *dial;           /* while it connects */
   gmux__transport *transport; /* NULL: not yet, or no more */
+  sim_link *link;             /* below it */
+  gmux_tls *tls;              /* NULL: cleartext */
+  char *host;                 /* of its certificate */
+  bool is_secure;             /* its handshake is over; of cleartext from the start */
   int state;
   bool is_server;
   bool is_ending, is_ended; /* our half: asked for; done, once all was taken */
@@ -108,6 +113,7 @@ static size_t out_left(const rawpeer *p) {
 
 static void peer_want(rawpeer *p) {
   unsigned events = 0;
+  if (!p->is_secure) return; /* it has watchers of its own for that */
   if (p->state == 0) events |= GMUX__READABLE;
   if (out_left(p) > 0) events |= GMUX__WRITABLE;
   gmux__transport_want(p->transport, events);
@@ -118,6 +124,7 @@ static void peer_lose(rawpeer *p, int error) {
   gmux__transport_close(p->transport);
   p->dial = NULL;
   p->transport = NULL;
+  p->link = NULL;
   p->state = error;
 }
 
@@ -130,6 +137,7 @@ static void out_take(rawpeer *p, size_t n) {
 }
 
 static void peer_flush(rawpeer *p) {
+  if (!p->is_secure) return;
   while (out_left(p) > 0) {
     gmux__slice slice = {p->out.data + p->out_taken, out_left(p)};
     ptrdiff_t n = gmux__transport_write(p->transport, &slice, 1);
@@ -161,19 +169,37 @@ static void peer_read(rawpeer *p) {
   rawcutter_feed(&p->cutter, buf, (size_t)n);
 }
 
+static void peer_handshake(rawpeer *p) {
+  int error = gmux__transport_handshake(p->transport);
+  if (error == GMUX_ERR_AGAIN) return;
+  if (error != 0) {
+    peer_lose(p, error);
+    return;
+  }
+  p->is_secure = true;
+  peer_flush(p);
+  peer_want(p);
+}
+
 static void peer_on_ready(void *owner, unsigned events) {
   rawpeer *p = owner;
+  if (!p->is_secure) {
+    peer_handshake(p);
+    return;
+  }
   if (events & GMUX__WRITABLE) peer_flush(p);
   if (events & GMUX__READABLE) peer_read(p);
   if (p->transport) peer_want(p);
 }
 
 static void peer_take_transport(rawpeer *p, gmux__transport *transport) {
+  p->link = sim_link_of(transport);
+  if (p->tls && gmux__tls_wrap(&transport, p->tls, transport, p->host, NULL) != 0)
+    sim_die("rawpeer: %s", gmux_last_error());
   p->transport = transport;
   transport->on_ready = peer_on_ready;
   transport->owner = p;
-  peer_flush(p);
-  peer_want(p);
+  peer_handshake(p);
 }
 
 static rawpeer *peer_new(gmux_loop *loop, bool is_server) {
@@ -234,7 +260,14 @@ static void peer_on_dialed(void *arg, int error, gmux__transport *transport, con
 }
 
 rawpeer *rawpeer_connect(gmux_loop *loop, const gmux__address *to) {
+  return rawpeer_connect_tls(loop, to, NULL, "");
+}
+
+rawpeer *rawpeer_connect_tls(gmux_loop *loop, const gmux__address *to, gmux_tls *tls,
+                             const char *host) {
   rawpeer *p = peer_new(loop, false);
+  p->tls = tls;
+  p->host = copy_of((const uint8_t *)host, strlen(host));
   if (gmux__loop_dial(loop, &p->dial, to, NULL, peer_on_dialed, p) != 0)
     sim_die("rawpeer_connect: %s", gmux_last_error());
   return p;
@@ -248,11 +281,12 @@ void rawpeer_free(rawpeer *p) {
   rawcutter_deinit(&p->cutter);
   rawbuf_deinit(&p->out);
   free(p->frames);
+  free(p->host);
   free(p);
 }
 
 sim_link *rawpeer_link(const rawpeer *p) {
-  return p->transport ? sim_link_of(p->transport) : NULL;
+  return p->link;
 }
 
 /* ---- what came ---- */
@@ -411,6 +445,6 @@ void rawpeer_close(rawpeer *p) {
 
 void rawpeer_reset(rawpeer *p) {
   if (!p->transport) return;
-  sim_link_reset(sim_link_of(p->transport));
+  sim_link_reset(p->link);
   peer_lose(p, GMUX_ERR_IO);
 }

@@ -1,11 +1,11 @@
 /*
  * rawpeer.h: an HTTP/2 peer that says exactly what the test tells it to, right or wrong.
  *
- * It sits on the raw bytes of a transport and knows of HTTP/2 only how a frame is laid out. It does
- * nothing by itself: no preface, no SETTINGS, no ACK, no WINDOW_UPDATE. What comes is cut into
- * frames and kept, in order, until the peer is freed; HEADERS are decoded (by nghttp2's inflater),
- * so the dynamic table of who is under test is followed too. A block that cannot be decoded ends
- * the process, with words on stderr: everything after it would be wrong.
+ * It sits on the raw bytes of a transport (of TLS, if it is told to) and knows of HTTP/2 only how a
+ * frame is laid out. It does nothing by itself: no preface, no SETTINGS, no ACK, no WINDOW_UPDATE.
+ * What comes is cut into frames and kept, in order, until the peer is freed; HEADERS are decoded
+ * (by nghttp2's inflater), so the dynamic table of who is under test is followed too. A block that
+ * cannot be decoded ends the process, with words on stderr: everything after it would be wrong.
  *
  * Sending may be done at any time, also before the connection stands: bytes leave as fast as the
  * transport takes them. Nothing is sent on a peer whose transport has ended.
@@ -16,6 +16,7 @@
 #include "tests/sim/net.h"
 #include "tests/sim/rawwire.h"
 #include <gmux/error.h>
+#include <gmux/tls.h>
 
 enum { RAW_ANY = -1 }; /* for rawpeer_find and rawpeer_count */
 
@@ -46,6 +47,9 @@ void rawpeer_listen_close(rawlistener *listener); /* takes NULL */
 
 /* Starts to connect, as the client. */
 rawpeer *rawpeer_connect(gmux_loop *loop, const gmux__address *to);
+/* The same over TLS, to a server that has a certificate for `host`; `tls` must outlive the peer. */
+rawpeer *rawpeer_connect_tls(gmux_loop *loop, const gmux__address *to, gmux_tls *tls,
+                             const char *host);
 void rawpeer_free(rawpeer *p); /* closes; takes NULL */
 /* What it stands on, for faults; NULL: not yet, or no more. */
 sim_link *rawpeer_link(const rawpeer *p);

@@ -105,6 +105,8 @@ void kit_teardown(void) {
     rawpeer_free(peers[i]);
   sim_run(kit.world);
   sim_free(kit.world);
+  gmux_tls_free(kit.server_tls);
+  gmux_tls_free(kit.client_tls);
   CU_ASSERT_EQUAL(kit.ends, kit.calls);
   CU_ASSERT_EQUAL(test_alloc_live(), live_before);
 }
@@ -136,8 +138,11 @@ int kit_make_server(void) {
 
 void kit_serve(void) {
   CU_ASSERT_EQUAL_FATAL(kit_make_server(), 0);
+  static const char at[] = "ipv4:127.0.0.1:50051";
   uint16_t port = 0;
-  CU_ASSERT_EQUAL_FATAL(gmux_server_listen_cleartext(kit.server, "ipv4:127.0.0.1:50051", &port), 0);
+  int error = kit.server_tls ? gmux_server_listen(kit.server, at, kit.server_tls, &port)
+                             : gmux_server_listen_cleartext(kit.server, at, &port);
+  CU_ASSERT_EQUAL_FATAL(error, 0);
   CU_ASSERT_EQUAL(port, KIT_PORT);
 }
 
@@ -146,7 +151,7 @@ void kit_serve(void) {
 rawpeer *kit_connect_silent(void) {
   CU_ASSERT_FATAL(peer_count < KIT_PEERS);
   gmux__address at = sim_address("127.0.0.1", KIT_PORT);
-  rawpeer *peer = rawpeer_connect(kit.peers, &at);
+  rawpeer *peer = rawpeer_connect_tls(kit.peers, &at, kit.client_tls, KIT_HOST);
   peers[peer_count++] = peer;
   if (!kit.peer) kit.peer = peer;
   return peer;

@@ -27,12 +27,17 @@ enum {
 
 enum { KIT_PORT = 50051, KIT_ORDER = 4096, KIT_LOG = 512 };
 
+#define KIT_HOST "kit.example"
+
 typedef struct kit_world {
   sim *world;
   gmux_loop *loop, *peers;
   gmux_server *server;
   rawpeer *peer;               /* the first that connected */
   gmux_server_options options; /* for kit_serve */
+  /* Set before kit_serve: all is over TLS, with a certificate for KIT_HOST. Freed by
+   * kit_teardown. */
+  gmux_tls *server_tls, *client_tls;
 
   /* What the handlers saw, of all calls. */
   char order[KIT_ORDER];
@@ -58,7 +63,7 @@ void kit_setup(void);
 void kit_teardown(void);
 
 /*
- * kit.server, with kit.options, listening on 127.0.0.1:KIT_PORT in cleartext, and the methods
+ * kit.server, with kit.options, listening on 127.0.0.1:KIT_PORT, and the methods
  * "/t.S/Unary", "/t.S/Client" (streaming), "/t.S/Server", "/t.S/Bidi" with handlers, and
  * "/t.S/Fn" by gmux_server_add_unary.
  */
