@@ -52,6 +52,7 @@ void tls_row(const char *name) {
   tw.server_tls.cert_pem = tw.server_cert->cert_pem;
   tw.server_tls.key_pem = tw.server_cert->key_pem;
   tw.host = "a.example";
+  tw.max_age_ms = 0;
   tw.is_client_clear = tw.is_server_clear = false;
   tw.twist_client = tw.twist_server = NULL;
   tw.forced_client = tw.forced_server = NULL;
@@ -96,23 +97,27 @@ static void force_certificate(SSL_CTX *context, const test_cert *cert) {
 
 static void on_request(gmux_server_call *call, gmux_bytes *request, void *user_data) {
   (void)request, (void)user_data;
+  const char *name = gmux_server_call_peer_name(call);
+  snprintf(tw.peer, sizeof tw.peer, "%s", name ? name : "");
   gmux_bytes reply = {0};
   CU_ASSERT_EQUAL(gmux_server_call_reply(call, &reply), 0);
 }
 
 static void server_open(void) {
-  gmux_tls *tls = NULL;
-  CU_ASSERT_EQUAL_FATAL(gmux_server_new(&tw.server, tw.server_loop, NULL), 0);
+  gmux_server_options options;
+  gmux_server_options_init(&options, sizeof options);
+  if (tw.max_age_ms) options.max_connection_age_ms = tw.max_age_ms;
+  CU_ASSERT_EQUAL_FATAL(gmux_server_new(&tw.server, tw.server_loop, &options), 0);
   CU_ASSERT_EQUAL_FATAL(gmux_server_add_unary(tw.server, "/t.S/M", on_request, NULL), 0);
   if (tw.is_server_clear) {
     CU_ASSERT_EQUAL_FATAL(gmux_server_listen_cleartext(tw.server, "ipv4:127.0.0.1:50051", NULL), 0);
     return;
   }
-  CU_ASSERT_EQUAL_FATAL(gmux_tls_server_new(&tls, &tw.server_tls), 0);
-  force_certificate(tls->edition->context, tw.forced_server);
-  if (tw.twist_server) tw.twist_server(tls->edition->context);
-  CU_ASSERT_EQUAL_FATAL(gmux_server_listen(tw.server, "ipv4:127.0.0.1:50051", tls, NULL), 0);
-  gmux_tls_free(tls);
+  CU_ASSERT_EQUAL_FATAL(gmux_tls_server_new(&tw.of_server, &tw.server_tls), 0);
+  force_certificate(tw.of_server->edition->context, tw.forced_server);
+  if (tw.twist_server) tw.twist_server(tw.of_server->edition->context);
+  CU_ASSERT_EQUAL_FATAL(gmux_server_listen(tw.server, "ipv4:127.0.0.1:50051", tw.of_server, NULL),
+                        0);
 }
 
 static void client_open(void) {
@@ -120,14 +125,14 @@ static void client_open(void) {
   gmux_channel_options_init(&options, sizeof options);
   options.cleartext = tw.is_client_clear;
   if (!tw.is_client_clear) {
-    CU_ASSERT_EQUAL_FATAL(gmux_tls_client_new(&options.tls, &tw.client_tls), 0);
-    force_certificate(options.tls->edition->context, tw.forced_client);
-    if (tw.twist_client) tw.twist_client(options.tls->edition->context);
+    CU_ASSERT_EQUAL_FATAL(gmux_tls_client_new(&tw.of_client, &tw.client_tls), 0);
+    force_certificate(tw.of_client->edition->context, tw.forced_client);
+    if (tw.twist_client) tw.twist_client(tw.of_client->edition->context);
+    options.tls = tw.of_client;
     options.tls_host = tw.host;
   }
   CU_ASSERT_EQUAL_FATAL(
       gmux_channel_new(&tw.channel, tw.client_loop, "ipv4:127.0.0.1:50051", &options), 0);
-  gmux_tls_free(options.tls);
 }
 
 void tls_open(void) {
@@ -140,8 +145,11 @@ void tls_open(void) {
 void tls_close(void) {
   gmux_channel_free(tw.channel);
   gmux_server_free(tw.server);
+  gmux_tls_free(tw.of_client);
+  gmux_tls_free(tw.of_server);
   tw.channel = NULL;
   tw.server = NULL;
+  tw.of_client = tw.of_server = NULL;
   sim_run(tw.sim);
 }
 

@@ -26,6 +26,7 @@ typedef struct tls_world {
   const char *name;
   gmux_tls_options client_tls, server_tls;
   const char *host;                       /* that the certificate has to be for */
+  uint32_t max_age_ms;                    /* of connections at the server; 0: none */
   bool is_client_clear, is_server_clear;  /* without TLS */
   void (*twist_client)(SSL_CTX *context); /* makes wrong what gmux would not be */
   void (*twist_server)(SSL_CTX *context);
@@ -34,9 +35,11 @@ typedef struct tls_world {
   /* While it is tried. */
   gmux_server *server;
   gmux_channel *channel;
+  gmux_tls *of_server, *of_client; /* NULL in cleartext */
   unsigned ends;
   gmux_code code;
   char words[512]; /* the status of the last call */
+  char peer[64];   /* who made it, by the name on the certificate; "" if there was none */
   char log[16384]; /* the server's, from info up */
 } tls_world;
 
