@@ -19,12 +19,17 @@ static void must(int error) {
   exit(1);
 }
 
-static bool run_case(echo_client *client, const char *name) {
+/* NULL: there is no such case. */
+static const echo_case *find_case(const char *name) {
   const echo_case *c = echo_cases;
   while (c->name && strcmp(c->name, name) != 0)
     c++;
-  snprintf(client->why, sizeof client->why, "there is no such case");
-  bool ok = c->name && c->run(client);
+  return c->name ? c : NULL;
+}
+
+static bool run_case(echo_client *client, const char *name) {
+  client->why[0] = '\0';
+  bool ok = find_case(name)->run(client);
   if (ok)
     printf("ok %s\n", name);
   else
@@ -45,6 +50,8 @@ int main(int argc, char **argv) {
     if (o == 'k') credentials.key_file = optarg;
   }
   if (argc - optind < 2) return fputs(usage, stderr), 2;
+  for (char **name = argv + optind + 1; *name; name++)
+    if (!find_case(*name)) return fprintf(stderr, "there is no case %s\n%s", *name, usage), 2;
 
   gmux_channel_options how;
   gmux_channel_options_init(&how, sizeof how);

@@ -371,6 +371,7 @@ int main(int argc, char **argv) {
     if (o == 'k') credentials.key_file = optarg;
     if (o == 'a') credentials.ca_file = optarg, credentials.client_cert = GMUX_CLIENT_CERT_REQUIRED;
   }
+  if (optind < argc) return fputs(usage, stderr), 2;
 
   gmux_loop *loop;
   static echo e;

@@ -6,16 +6,6 @@
 #
 # Flags
 #
-# usage COMMAND FLAG...: the program says how it is used, and exits with 2.
-usage() {
-  command=$1
-  shift
-  result=0
-  # shellcheck disable=SC2086 # words are meant
-  timeout "$limit" $command "$@" >"$scratch/usage" 2>&1 || result=$?
-  [ $result -eq 2 ] && grep -q '^usage: ' "$scratch/usage"
-}
-
 # refused PROGRAM FLAG...: of gmux; a line of its own.
 refused() {
   program=$1

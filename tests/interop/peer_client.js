@@ -8,8 +8,8 @@
 const assert = require('assert');
 const fs = require('fs');
 const { once } = require('events');
-const { parseArgs } = require('util');
 const grpc = require('@grpc/grpc-js');
+const { parse, wrong } = require('./peer_flags.js');
 
 const SERVICE = '/gmux.test.Echo/';
 const MIB = 1024 * 1024;
@@ -17,7 +17,8 @@ const PATIENCE_MS = 20000 * Math.max(1, Number(process.env.GMUX_TEST_SLOW) || 1)
 const SPECIAL =
   '\t\ntest with whitespace\r\nand Unicode BMP \u263a and non-BMP \u{1f608}\t\n %41 100% ~\x7f';
 
-const { values: args, positionals: [target, ...cases] } = parseArgs({
+const usage = '[--ca FILE [--cert FILE --key FILE]] TARGET CASE...';
+const { values: args, positionals: [target, ...cases] } = parse(usage, {
   options: { ca: { type: 'string' }, cert: { type: 'string' }, key: { type: 'string' } },
   allowPositionals: true,
 });
@@ -320,6 +321,8 @@ const byName = {
 
 (async () => {
   let failed = 0;
+  const unknown = cases.find((name) => !Object.hasOwn(byName, name));
+  if (unknown !== undefined || cases.length === 0) wrong(`there is no case "${unknown || ''}"`);
   for (const name of cases) {
     try {
       await byName[name]();

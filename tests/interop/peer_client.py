@@ -331,6 +331,9 @@ def main():
     parser.add_argument("target")
     parser.add_argument("cases", nargs="+")
     args = parser.parse_args()
+    for name in args.cases:
+        if not hasattr(Client, "case_" + name):
+            parser.error(f'there is no case "{name}"')
 
     options = [("grpc.enable_http_proxy", 0)]
     if args.ca:

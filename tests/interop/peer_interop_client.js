@@ -10,7 +10,7 @@ const fs = require('fs');
 const path = require('path');
 const grpc = require('@grpc/grpc-js');
 const loader = require('@grpc/proto-loader');
-const { parseFlags, wrong } = require('./peer_interop_flags.js');
+const { parseFlags, wrong } = require('./peer_flags.js');
 
 const PATIENCE_MS = 20000 * Math.max(1, Number(process.env.GMUX_TEST_SLOW) || 1);
 const REQUEST_SIZES = [27182, 8, 1828, 45904];

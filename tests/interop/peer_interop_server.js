@@ -8,7 +8,7 @@ const path = require('path');
 const { setTimeout: sleep } = require('timers/promises');
 const grpc = require('@grpc/grpc-js');
 const loader = require('@grpc/proto-loader');
-const { parseFlags } = require('./peer_interop_flags.js');
+const { parseFlags } = require('./peer_flags.js');
 
 /* Of compression it knows only how to read it: what expect_compressed and response_compressed say
  * is beyond it. */

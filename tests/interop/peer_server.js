@@ -7,11 +7,11 @@
 
 const fs = require('fs');
 const { Readable } = require('stream');
-const { parseArgs } = require('util');
 const grpc = require('@grpc/grpc-js');
+const { parse } = require('./peer_flags.js');
 
 const SERVICE = '/gmux.test.Echo/';
-const { values: args } = parseArgs({
+const { values: args } = parse('[--listen ADDRESS] [--cert FILE --key FILE [--ca FILE]]', {
   options: {
     listen: { type: 'string', default: '127.0.0.1:0' },
     cert: { type: 'string' },

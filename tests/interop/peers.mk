@@ -12,6 +12,7 @@ PEER_LIBS = -Wl,--as-needed $(shell $(PKG_CONFIG) --libs grpc++ protobuf)
 
 protos = grpc/testing/empty.proto grpc/testing/messages.proto grpc/testing/test.proto
 generated = $(protos:%.proto=$(OUT)/%.pb.cc) $(OUT)/grpc/testing/test.grpc.pb.cc
+headers = $(SOURCES)/peer_interop.h $(SOURCES)/peer_interop_calls.h
 peers = $(OUT)/peer_interop_client $(OUT)/peer_interop_server
 
 all: $(peers)
@@ -26,7 +27,7 @@ $(generated): $(OUT)/stamp
 
 $(generated:.cc=.o): %.o: %.cc
 	$(CXX) $(PEER_CXXFLAGS) -c -o $@ $<
-$(peers:=.o): $(OUT)/%.o: $(SOURCES)/%.cc $(SOURCES)/peer_interop.h $(OUT)/stamp
+$(peers:=.o): $(OUT)/%.o: $(SOURCES)/%.cc $(headers) $(OUT)/stamp
 	$(CXX) $(PEER_CXXFLAGS) -I$(SOURCES) -c -o $@ $<
 $(peers): %: %.o $(generated:.cc=.o)
 	$(CXX) -o $@ $^ $(PEER_LIBS)

@@ -38,6 +38,16 @@ why_not() {
   esac
 }
 
+# usage COMMAND ARGUMENT...: the program says how it is used, and exits with 2.
+usage() {
+  command=$1
+  shift
+  result=0
+  # shellcheck disable=SC2086 # words are meant
+  timeout "$limit" $command "$@" >"$scratch/usage" 2>&1 || result=$?
+  [ $result -eq 2 ] && grep -q '^usage: ' "$scratch/usage"
+}
+
 #
 # Certificates, made for this run
 #
