@@ -213,10 +213,17 @@ static int source_key(EVP_PKEY **out, const source *src) {
                     "%s is encrypted: decrypt it first (openssl pkey -in ... -out ...)", src->name);
 }
 
+/* That the two are not a pair, and not that there was no memory to compare them. */
+static bool is_mismatch(void) {
+  return gmux__tls_error_is(ERR_LIB_X509, X509_R_KEY_VALUES_MISMATCH) ||
+         gmux__tls_error_is(ERR_LIB_X509, X509_R_KEY_TYPE_MISMATCH);
+}
+
 static int use_key(SSL_CTX *context, X509 *leaf, EVP_PKEY *key, const source *cert_src,
                    const source *key_src) {
   ERR_clear_error();
   if (!X509_check_private_key(leaf, key)) {
+    if (!is_mismatch()) return gmux__tls_fail("%s cannot be compared", key_src->name);
     ERR_clear_error();
     return gmux__fail(GMUX_ERR_TLS,
                       "the key of %s does not belong to the first certificate of %s (one's own "
