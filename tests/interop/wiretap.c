@@ -63,9 +63,8 @@ static void die(const char *what) {
 /* ---- what crosses ---- */
 
 static call *call_find(const wire *w, uint32_t stream) {
-  for (size_t i = call_count; i > 0; i--)
-    if (calls[i - 1].connection == w->connection && calls[i - 1].stream == stream)
-      return &calls[i - 1];
+  for (size_t i = 0; i < call_count; i++)
+    if (calls[i].connection == w->connection && calls[i].stream == stream) return &calls[i];
   return NULL;
 }
 
@@ -99,7 +98,10 @@ static uint32_t frame_stream(const wire *w) {
   return (uint32_t)(p[0] & 0x7f) << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-static void frame_begin(wire *w) {
+/* One more byte of a frame's header; with the last the payload begins. */
+static void header_eat(wire *w, uint8_t byte) {
+  w->header[w->header_len++] = byte;
+  if (w->header_len < FRAME_HEADER) return;
   w->header_len = 0;
   w->payload_left = (size_t)w->header[0] << 16 | (size_t)w->header[1] << 8 | w->header[2];
   w->has_pad_length = w->header[3] == DATA && (w->header[4] & PADDED);
@@ -131,8 +133,8 @@ static void observe(wire *w, const uint8_t *data, size_t len) {
       w->preface_left--;
     else if (w->payload_left)
       n = payload_eat(w, data, len);
-    else if ((w->header[w->header_len++] = *data, w->header_len == FRAME_HEADER))
-      frame_begin(w);
+    else
+      header_eat(w, *data);
     data += n, len -= n;
   }
   pthread_mutex_unlock(&mutex);
