@@ -258,8 +258,8 @@ typedef struct gmux_server_stats {
   uint64_t ended_resets, ended_chatter, ended_metadata, ended_unread;
   /* Of calls_refused: those for max_held_calls and max_server_held_calls. */
   uint64_t calls_refused_held;
-  /* Whose TLS handshake failed: we refused the client, the client us, or it spoke no TLS. Why is
-   * in the log (info), with the client's address. */
+  /* Connections whose TLS handshake failed: we refused the client, the client us, it spoke no TLS,
+   * or went away in the middle. Why is in the log (info), with the client's address. */
   uint64_t handshakes_failed;
 } gmux_server_stats;
 /* Fills *stats (its `size` set by the caller). GMUX_ERR_INVALID. The figures are of one moment only
