@@ -186,7 +186,7 @@ typedef struct conform_table {
 } conform_table;
 
 extern const conform_table conform_connection, conform_streams, conform_frames, conform_windows,
-    conform_messages, conform_http, conform_hpack;
+    conform_messages, conform_http, conform_hpack, conform_client;
 
 #define CONFORM_TABLE(rows)                                                                        \
   { rows, sizeof(rows) / sizeof *(rows) }
@@ -195,8 +195,12 @@ extern const conform_table conform_connection, conform_streams, conform_frames, 
 
 /* In a world of its own, which kit_teardown ends. */
 void conform_try(const conform_row *row, bool is_secure);
+/* The same for what a server says to a client; w_teardown ends the world. */
+void conform_try_client(const conform_row *row, bool is_secure);
 /* Says these steps on kit.peer. */
 void conform_say(const conform_step *steps);
+/* What came of it on kit.peer is what the row wants. */
+void conform_check_end(const conform_row *row);
 /* kit.server's largest reply. */
 enum { CONFORM_REPLY = 200000 };
 

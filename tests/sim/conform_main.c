@@ -1,6 +1,6 @@
 /*
- * conform_main.c: each row of the tables of conform.h twice, over cleartext and over TLS, as a test
- * of its own: "6.9.1 WINDOW_UPDATE past 2^31-1 on a stream resets it (TLS)".
+ * conform_main.c: each row of the tables of conform.h as a test of its own, a server's over
+ * cleartext and over TLS: "server/6.9.1 WINDOW_UPDATE past 2^31-1 on a stream resets it (TLS)".
  */
 #include "tests/sim/conform.h"
 #include "tests/sim/world.h"
@@ -13,46 +13,71 @@ static const conform_table *const tables[] = {
     &conform_connection, &conform_streams, &conform_frames, &conform_windows,
     &conform_messages,   &conform_http,    &conform_hpack};
 
-static struct {
+typedef struct conform_case {
+  const conform_row *row;
+  void (*try)(const conform_row *row, bool is_secure);
+  bool is_secure;
+  char name[NAME];
+} conform_case;
+
+/* A suite of them. */
+typedef struct conform_suite {
   size_t count;
-  const conform_row *rows[ROWS_MAX];
-  bool is_secure[ROWS_MAX];
-  char names[ROWS_MAX][NAME];
+  conform_case rows[ROWS_MAX];
   test_case cases[ROWS_MAX + 1];
-} all;
+} conform_suite;
+
+static conform_suite server, client;
 
 /* CUnit tells which test it runs by its name alone, so no two may share one. */
-static void run_row(void) {
+static void run_row(const conform_suite *suite) {
   const char *name = CU_get_current_test()->pName;
-  size_t found = all.count;
-  for (size_t i = 0; i < all.count; i++) {
-    if (strcmp(all.names[i], name) != 0) continue;
-    CU_ASSERT_EQUAL_FATAL(found, all.count);
-    found = i;
+  const conform_case *found = NULL;
+  for (size_t i = 0; i < suite->count; i++) {
+    if (strcmp(suite->rows[i].name, name) != 0) continue;
+    CU_ASSERT_PTR_NULL_FATAL(found);
+    found = &suite->rows[i];
   }
-  CU_ASSERT_FATAL(found < all.count);
-  conform_try(all.rows[found], all.is_secure[found]);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(found);
+  found->try(found->row, found->is_secure);
 }
 
-static void add_row(const conform_row *row, bool is_secure) {
-  if (all.count == ROWS_MAX) sim_die("more than %d rows", ROWS_MAX);
-  char *name = all.names[all.count];
-  snprintf(name, NAME, "%s %s (%s)", row->section, row->title, is_secure ? "TLS" : "cleartext");
-  all.rows[all.count] = row;
-  all.is_secure[all.count] = is_secure;
-  all.cases[all.count++] = (test_case){name, run_row};
+static void run_server_row(void) {
+  run_row(&server);
 }
 
-static void add_tables(bool is_secure) {
+static void run_client_row(void) {
+  run_row(&client);
+}
+
+static void add_row(conform_suite *suite, const conform_case *row, void (*run)(void)) {
+  if (suite->count == ROWS_MAX) sim_die("more than %d rows", ROWS_MAX);
+  conform_case *c = &suite->rows[suite->count];
+  *c = *row;
+  snprintf(c->name, NAME, "%s %s (%s)", c->row->section, c->row->title,
+           c->is_secure ? "TLS" : "cleartext");
+  suite->cases[suite->count++] = (test_case){c->name, run};
+}
+
+static void add_server_rows(bool is_secure) {
   for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
     for (size_t k = 0; k < tables[i]->count; k++)
-      add_row(&tables[i]->rows[k], is_secure);
+      add_row(&server, &(conform_case){&tables[i]->rows[k], conform_try, is_secure, ""},
+              run_server_row);
+}
+
+static void add_client_rows(void) {
+  for (size_t i = 0; i < conform_client.count; i++)
+    add_row(&client, &(conform_case){&conform_client.rows[i], conform_try_client, false, ""},
+            run_client_row);
 }
 
 int main(int argc, char **argv) {
-  static const test_suite suite = {"server", all.cases, NULL, kit_teardown};
-  static const test_suite *const suites[] = {&suite, NULL};
-  add_tables(false);
-  add_tables(true);
+  static const test_suite server_suite = {"server", server.cases, NULL, kit_teardown};
+  static const test_suite client_suite = {"client", client.cases, NULL, NULL};
+  static const test_suite *const suites[] = {&server_suite, &client_suite, NULL};
+  add_server_rows(false);
+  add_server_rows(true);
+  add_client_rows();
   return test_main("conformance", suites, 120, argc, argv);
 }

@@ -217,8 +217,9 @@ static void check_answered(const conform_end *end) {
   check(rst == -1 || rst == GMUX__H2_NO_ERROR, "it is reset with %lld", (long long)rst);
 }
 
-static void check_end(const conform_row *row) {
+void conform_check_end(const conform_row *row) {
   const conform_end *end = &row->end;
+  row_title = row->title;
   switch (end->kind) {
   case CONFORM_CLOSES:
     check(kit_is_gone(kit.peer), "the connection is not closed");
@@ -335,7 +336,7 @@ void conform_try(const conform_row *row, bool is_secure) {
   begin_witnesses(row);
   conform_say(row->script);
   kit_run();
-  check_end(row);
+  conform_check_end(row);
   if (row->also) row->also();
   check_same_connection(row);
   check_other_connection();
