@@ -92,6 +92,8 @@ typedef struct gmux__h2_figures {
 
 int gmux__h2_new(gmux__h2 **out, gmux_loop *loop, const gmux__h2_config *config);
 void gmux__h2_free(gmux__h2 *h2); /* takes NULL */
+/* Of the library that is in use: "1.52.0". A distribution's patches do not show in it. */
+const char *gmux__h2_nghttp2_version(void);
 gmux__h2_figures *gmux__h2_get_figures(gmux__h2 *h2);
 /* For connections made from now on (too_many_pings). */
 void gmux__h2_set_keepalive(gmux__h2 *h2, uint64_t keepalive_ns);

@@ -43,6 +43,10 @@ fail:
   return GMUX_ERR_NOMEM;
 }
 
+const char *gmux__h2_nghttp2_version(void) {
+  return nghttp2_version(0)->version_str;
+}
+
 gmux__h2_figures *gmux__h2_get_figures(gmux__h2 *h2) {
   return &h2->figures;
 }

@@ -44,8 +44,9 @@ static int listener_open(gmux_server *server, const gmux__address *at, gmux_tls 
   atomic_store(&server->shared.has_listened, true);
   const gmux__address *bound = gmux__listener_address(l->socket);
   char text[GMUX__ADDRESS_TEXT];
-  gmux__log(gmux__loop_logger(server->loop), GMUX_LOG_INFO, "server", "listening on %s%s",
-            gmux__address_str(bound, text), tls ? " with TLS" : " in cleartext");
+  gmux__log(gmux__loop_logger(server->loop), GMUX_LOG_INFO, "server",
+            "listening on %s%s; nghttp2 %s", gmux__address_str(bound, text),
+            tls ? " with TLS" : " in cleartext", gmux__h2_nghttp2_version());
   *port = bound->port;
   return 0;
 }
