@@ -362,11 +362,51 @@ static void unknown_encoding_that_is_not_used(rawpeer *p, uint32_t stream) {
   w_trailers(p, stream, "0", NULL);
 }
 
+/* Bytes beyond ASCII, padded base64, base64 that a proxy has joined, a header of gRPC's that nobody
+ * knows, and a word of another protocol in the trailers. */
+static void liberal_metadata(rawpeer *p, uint32_t stream) {
+  static const char *const head[] = {":status",          "200",         "content-type",
+                                     "application/grpc", "x-latin",     "\xe4\xf6",
+                                     "x-pad-bin",        "AAE=",        "x-joined-bin",
+                                     "AAE,AA==,",        "x-empty-bin", "",
+                                     "grpc-unknown",     "1",           NULL};
+  static const char *const tail[] = {"grpc-status", "0", "grpc-unknown", "1", "x-pad-bin",
+                                     "AA==",        NULL};
+  rawpeer_headers(p, stream, HEAD, head);
+  w_message(p, stream, "reply");
+  rawpeer_headers(p, stream, LAST, tail);
+}
+
+/* 0xfe03 is grpc-core's "true binary" (gRFC G1), the other one nobody's. */
+static void settings_that_nobody_knows(rawpeer *p, uint32_t stream) {
+  static const uint16_t ids[] = {0xfe03, 0x4711};
+  static const uint32_t values[] = {1, 0xffffffff};
+  rawpeer_settings(p, 2, ids, values);
+  w_answer(p, stream, "reply");
+}
+
+static void frames_that_nobody_knows(rawpeer *p, uint32_t stream) {
+  rawpeer_frame(p, 0xbe, 0xff, stream, "whatever", 8);
+  rawpeer_frame(p, 0xbe, 0, 0, NULL, 0);
+  w_answer(p, stream, "reply");
+}
+
+static void details_beside_the_message(rawpeer *p, uint32_t stream) {
+  static const char *const tail[] = {"grpc-status", "0", "grpc-status-details-bin", "CAA", NULL};
+  w_headers(p, stream);
+  w_message(p, stream, "reply");
+  rawpeer_headers(p, stream, LAST, tail);
+}
+
 static void what_is_odd_and_allowed_is_taken(void) {
   static const row rows[] = {
       {"1xx first", informational_and_more, GMUX_OK, "", "H M5 E", "H M5 E", NONE},
       {"empty and padded DATA", empty_and_padded_data, GMUX_OK, "", "H M5 E", "H M5 E", NONE},
       {"a long content-type", content_type_with_parameters, GMUX_OK, "", "H M5 E", "H M5 E", NONE},
+      {"liberal metadata", liberal_metadata, GMUX_OK, "", "H M5 E", "H M5 E", NONE},
+      {"unknown settings", settings_that_nobody_knows, GMUX_OK, "", "H M5 E", "H M5 E", NONE},
+      {"unknown frames", frames_that_nobody_knows, GMUX_OK, "", "H M5 E", "H M5 E", NONE},
+      {"details", details_beside_the_message, GMUX_OK, "", "H M5 E", "H M5 E", NONE},
       {"an encoding that is not used", unknown_encoding_that_is_not_used, GMUX_OK, "", "H M5 E",
        "H M5 E", NONE},
   };

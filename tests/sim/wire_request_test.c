@@ -223,9 +223,12 @@ static void what_is_odd_and_allowed_is_served(void) {
       {"x-bin", "AAE="},
       {"x-bin", "AAE"},
       {"x-bin", ""},
+      {"x-bin", "AAE=,AA,AA=="}, /* joined on the way */
       {"x-latin", "\xe4\xf6"},
       {"host", "a.example"},
       {"user-agent", ""},
+      {"grpc-message-type", "t.Message"},
+      {"grpc-previous-rpc-attempts", "2"},
   };
   serve();
   for (size_t i = 0; i < COUNT(rows); i++) {
@@ -238,6 +241,31 @@ static void what_is_odd_and_allowed_is_served(void) {
     check_text(name, "the reply", kit_reply(stream, 0) ? kit_reply(stream, 0) : "", "odd");
     goes_on(name);
   }
+}
+
+static char authority[32]; /* that a handler was told of */
+
+static void act_note_authority(int event, gmux_server_call *call, gmux_bytes *message) {
+  if (event == SAW_CALL)
+    snprintf(authority, sizeof authority, "%s", gmux_server_call_authority(call));
+  act_echo(event, call, message);
+}
+
+/* A proxy that translates HTTP/1.1 may send "host" alone (RFC 9113, 8.3.1). */
+static void a_host_stands_for_an_authority_that_is_not_there(void) {
+  static const char *const pairs[] = {":method", "POST",       ":scheme",      "http",
+                                      ":path",   "/t.S/Unary", "host",         "h.example",
+                                      "te",      "trailers",   "content-type", "application/grpc",
+                                      NULL};
+  serve();
+  kit.act = act_note_authority;
+  rawpeer_headers(kit.peer, stream, RAW_END_HEADERS, pairs);
+  kit_message(stream, "odd", true);
+  kit_run();
+  KIT_STREQ(kit_trailer(stream, "grpc-status"), "0");
+  KIT_STREQ(authority, "h.example");
+  goes_on("host");
+  KIT_STREQ(authority, "a.example");
 }
 
 /* ---- bodies ---- */
@@ -373,6 +401,7 @@ static const test_case cases[] = {
     TEST(metadata_over_the_limit_is_431),
     TEST(a_request_that_http_forbids_is_reset_with_protocol_error),
     TEST(what_is_odd_and_allowed_is_served),
+    TEST(a_host_stands_for_an_authority_that_is_not_there),
     TEST(a_body_that_is_none_is_answered_with_its_reason),
     TEST(an_end_in_the_headers_is_a_request_without_a_message),
     TESTS_END,

@@ -51,6 +51,7 @@ static void a_message_that_is_coded_wrongly_is_shown_as_it_is(void) {
   expect_status("2", "100%", GMUX_UNKNOWN, "100%");
   expect_status("2", "%zz%4", GMUX_UNKNOWN, "%zz%4");
   expect_status("2", "%E2%98%BA %0D%0A%09", GMUX_UNKNOWN, "\xe2\x98\xba \r\n\t");
+  expect_status("2", "%FF%fe", GMUX_UNKNOWN, "\xef\xbf\xbd\xef\xbf\xbd"); /* no UTF-8: U+FFFD */
   table_goes_on("messages");
 }
 
