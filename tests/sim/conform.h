@@ -178,6 +178,7 @@ typedef struct conform_row {
   void (*also)(void); /* asserts more about kit.peer; NULL: nothing */
   bool is_bare;       /* the script begins with the connection's first byte */
   bool is_last_id;    /* no other stream can follow */
+  bool is_one_read;   /* it is about what arrives at once */
 } conform_row;
 
 typedef struct conform_table {
@@ -193,10 +194,16 @@ extern const conform_table conform_connection, conform_streams, conform_frames, 
 
 /* ---- running (conform_run.c) ---- */
 
+typedef enum conform_way {
+  CONFORM_CLEARTEXT = 0,
+  CONFORM_TLS,
+  CONFORM_BYTES_ALONE /* cleartext, each byte in a read of its own */
+} conform_way;
+
 /* In a world of its own, which kit_teardown ends. */
-void conform_try(const conform_row *row, bool is_secure);
-/* The same for what a server says to a client; w_teardown ends the world. */
-void conform_try_client(const conform_row *row, bool is_secure);
+void conform_try(const conform_row *row, conform_way way);
+/* The same for what a server says to a client, over cleartext; it ends its world. */
+void conform_try_client(const conform_row *row, conform_way way);
 /* Says these steps on kit.peer. */
 void conform_say(const conform_step *steps);
 /* What came of it on kit.peer is what the row wants. */

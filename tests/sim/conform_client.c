@@ -152,8 +152,8 @@ static void check_kept(const tcall *victim, const tcall *beside, conform_end_kin
   CU_ASSERT_EQUAL(w_stats().connections_made, 1);
 }
 
-void conform_try_client(const conform_row *row, bool is_secure) {
-  (void)is_secure; /* always false: a channel's TLS is tried elsewhere */
+void conform_try_client(const conform_row *row, conform_way way) {
+  (void)way; /* cleartext: a channel's TLS is tried elsewhere */
   w_setup();
   w_open();
   tcall *victim = w_unary(), *beside = w_unary();

@@ -316,9 +316,10 @@ static void make_certificates(void) {
   test_ca_free(ca);
 }
 
-static void make_world(bool is_secure) {
+static void make_world(conform_way way) {
   kit_setup();
-  if (is_secure) make_certificates();
+  if (way == CONFORM_TLS) make_certificates();
+  if (way == CONFORM_BYTES_ALONE) sim_net(kit.world)->read_chunk = 1;
   kit.options.max_concurrent_streams = 8;
   kit.options.stream_window_bytes = 65535;
   kit.options.connection_window_bytes = 100000;
@@ -327,9 +328,9 @@ static void make_world(bool is_secure) {
   kit_serve();
 }
 
-void conform_try(const conform_row *row, bool is_secure) {
+void conform_try(const conform_row *row, conform_way way) {
   row_title = row->title;
-  make_world(is_secure);
+  make_world(way);
   rawpeer *own = row->is_bare ? kit_connect_silent() : kit_connect();
   other = kit_connect();
   CU_ASSERT_PTR_EQUAL_FATAL(own, kit.peer);
