@@ -3,6 +3,7 @@
 #include "tests/sim/rawpeer.h"
 #include "tests/unit/services/booth.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Paths: in an answer with one object, and of the objects' own fields. */
@@ -289,12 +290,16 @@ static void a_page_beyond_the_last_is_empty_and_the_end(void) {
   answer_clear(&a);
 }
 
-/* Silent peers: a connection each, all handshaking but two. */
-static void connect_many(rawpeer *many[MANY]) {
+static rawpeer *connect_raw(void) {
   gmux__address at = {.family = GMUX__FAMILY_IPV4, .ip = {127, 0, 0, 1}};
   at.port = (uint16_t)strtoul(strrchr(booth.target, ':') + 1, NULL, 10);
+  return rawpeer_connect(booth.far, &at);
+}
+
+/* Silent peers: a connection each, in HANDSHAKING. */
+static void connect_many(rawpeer *many[MANY]) {
   for (int i = 0; i < MANY; i++)
-    many[i] = rawpeer_connect(booth.far, &at);
+    many[i] = connect_raw();
   sim_run_for(booth.world, GMUX__NS_PER_MS);
 }
 
@@ -411,6 +416,39 @@ static void too_many_questions_on_their_way_are_refused(void) {
   expect_code("GetChannel", CHANNEL_ID, GMUX_OK); /* they have all come to their end */
 }
 
+/* Asks, and opens no window for the answers. */
+static void ask_deafly(rawpeer *p, uint32_t stream) {
+  static const char *const fields[] = {
+      ":method",    "POST",         ":scheme",
+      "http",       ":path",        "/grpc.channelz.v1.Channelz/GetTopChannels",
+      ":authority", "a.example",    "te",
+      "trailers",   "content-type", "application/grpc",
+      NULL};
+  rawpeer_headers(p, stream, RAW_END_HEADERS, fields);
+  rawpeer_grpc_message(p, stream, RAW_END_STREAM, "", 0);
+}
+
+static void who_does_not_read_keeps_answers_of_as_many_calls_as_it_may_have(void) {
+  enum { MAY_HAVE = 100 }; /* one more would be a breach of HTTP/2 */
+  const uint16_t initial_window = 4;
+  const uint32_t none = 0;
+  rawpeer *deaf = connect_raw();
+  sim_run_for(booth.world, GMUX__NS_PER_MS);
+  rawpeer_preface(deaf);
+  rawpeer_settings(deaf, 1, &initial_window, &none);
+  rawpeer_settings_ack(deaf);
+  sim_run_for(booth.world, GMUX__NS_PER_MS);
+  size_t before = test_alloc_bytes();
+  for (uint32_t i = 0; i < MAY_HAVE; i++)
+    ask_deafly(deaf, 2 * i + 1);
+  sim_run_for(booth.world, GMUX__NS_PER_S);
+  CU_ASSERT_EQUAL(rawpeer_count(deaf, RAW_HEADERS, RAW_ANY), MAY_HAVE);
+  CU_ASSERT_EQUAL(rawpeer_count(deaf, RAW_DATA, RAW_ANY), 0);
+  CU_ASSERT_TRUE(test_alloc_bytes() < before + MAY_HAVE * 8192);
+  expect_code("GetChannel", CHANNEL_ID, GMUX_OK); /* others are served */
+  rawpeer_free(deaf);
+}
+
 /* ---- memory ---- */
 
 static void ask_for_all(void) {
@@ -466,6 +504,7 @@ static const test_case cases[] = {
     TEST(a_server_is_freed_while_its_question_is_away),
     TEST(a_channel_is_freed_while_a_question_is_on_its_way_to_it),
     TEST(too_many_questions_on_their_way_are_refused),
+    TEST(who_does_not_read_keeps_answers_of_as_many_calls_as_it_may_have),
     TEST(leaves_nothing_wherever_memory_ends),
     TESTS_END,
 };
