@@ -401,10 +401,11 @@ typedef struct gmux_channel_stats {
 GMUX_API int gmux_channel_get_stats(gmux_channel *channel, gmux_channel_stats *stats);
 
 /*
- * Writes for people what the channel is doing, several lines: state, each connection with its
- * streams, round trip and last events, what waiting calls wait for. Cut to fit, always terminated
- * unless len is 0; returns the length it would have had, and 0 out of memory. Elsewhere than on the
- * loop's thread it waits for the loop. 4 KiB a connection are enough.
+ * Writes for people what the channel is doing, several lines: state, what waiting calls wait for,
+ * its last events (connections that came and went, and why), each connection with its streams,
+ * round trip and last events. Cut to fit, always terminated unless len is 0; returns the length it
+ * would have had, and 0 out of memory. Elsewhere than on the loop's thread it waits for the loop. 4
+ * KiB, and as much for each connection, are enough.
  */
 GMUX_API size_t gmux_channel_describe(gmux_channel *channel, char *text, size_t len);
 

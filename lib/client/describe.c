@@ -37,13 +37,10 @@ static void say_keepalive(gmux__words *w, const gmux_channel *channel) {
 
 static void say_event(gmux__words *w, const gmux__event *event, uint64_t now_ns) {
   char what[96];
-  gmux__event_str(event, what, sizeof what);
+  gmux__client_event_str(event, what, sizeof what);
   gmux__say(w, "    ");
   gmux__say_ms(w, now_ns - event->at_ns);
-  if (event->kind == GMUX__EVENT_STATE)
-    gmux__say(w, " ago: %s\n", gmux__conn_state_str((gmux__conn_state)event->a));
-  else
-    gmux__say(w, " ago: %s\n", what);
+  gmux__say(w, " ago: %s\n", what);
 }
 
 static void say_events(gmux__words *w, const gmux__ring *ring, uint64_t now_ns) {
@@ -96,6 +93,8 @@ static void describe(void *arg) {
   say_calls(w, channel);
   say_attempt(w, e);
   say_keepalive(w, channel);
+  gmux__say(w, "  last events:\n");
+  say_events(w, &channel->loop_only.ring, now_ns);
   say_lines(w, &e->greeting, now_ns);
   say_lines(w, &e->ready, now_ns);
   say_lines(w, &e->draining, now_ns);

@@ -1,4 +1,5 @@
 /* channelz_show.c: channels, subchannels and servers as messages of grpc.channelz.v1. */
+#include "lib/client/words.h"
 #include "lib/server/listener.h"
 #include "lib/services/channelz.h"
 #include <inttypes.h>
@@ -66,32 +67,11 @@ static unsigned event_severity(const gmux__event *event) {
   }
 }
 
-/* The words of the rooms that know what the numbers mean. */
-static void event_words(const gmux__event *event, char *text, size_t len) {
-  switch (event->kind) {
-  case GMUX__EVENT_STATE:
-    snprintf(text, len, "%s", gmux__conn_state_str((gmux__conn_state)event->a));
-    return;
-  case GMUX__EVENT_CHANNEL_STATE:
-    snprintf(text, len, "%s", gmux_channel_state_str((gmux_channel_state)event->a));
-    return;
-  case GMUX__EVENT_LOST:
-    snprintf(text, len, "connection %" PRId64 " ended: %s", event->a,
-             gmux_loss_str((gmux_loss)event->b));
-    return;
-  case GMUX__EVENT_DIAL_FAILED:
-    snprintf(text, len, "attempt to connect failed: %s", gmux_loss_str((gmux_loss)event->b));
-    return;
-  default:
-    gmux__event_str(event, text, len);
-  }
-}
-
 /* `connection` 0: the channel's own events. */
 static void put_event(gmux__pb_writer *w, gmux_loop *loop, const gmux__event *event,
                       uint64_t connection) {
   char what[EVENT_WORDS / 2], text[EVENT_WORDS];
-  event_words(event, what, sizeof what);
+  gmux__client_event_str(event, what, sizeof what);
   if (connection)
     snprintf(text, sizeof text, "connection %" PRIu64 ": %s", connection, what);
   else

@@ -287,6 +287,9 @@ static void a_pause_a_rest_and_a_failure_are_described(void) {
   ASSERT_HAS(text, ", paused\n");
   ASSERT_HAS(text, "0 wait; 1 rest until they are made again\n");
   ASSERT_HAS(text, "  last failure: ipv4:127.0.0.1:50051: ");
+  ASSERT_HAS(text, "  last events:\n    0 ms ago: CONNECTING\n"
+                   "    0 ms ago: connected: connection 1\n    0 ms ago: READY\n");
+  ASSERT_HAS(text, "    0 ms ago: connection 1 ended: reset\n");
   start_unary(NULL);
   gmux_channel_describe(w_channel, text, sizeof text);
   ASSERT_HAS(text, "1 wait for gmux_channel_resume, the first of them for 0 ms");
