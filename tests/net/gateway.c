@@ -17,6 +17,7 @@
 enum {
   PATH_BYTES = 256,
   START_MS = 10000, /* until it listens: far more than it takes */
+  AGAIN_MS = 100,   /* until a signal is repeated that was not heard */
   MANY_REQUESTS = 1000000
 };
 
@@ -84,8 +85,8 @@ static void write_nghttpx(FILE *f, const gateway *g) {
 static const struct make {
   const char *name, *program;
   void (*write_config)(FILE *file, const gateway *g);
-  int reload, leave;  /* signals */
-  const char *loaded; /* what it says once a config is in force; NULL: nothing */
+  int reload, leave; /* signals */
+  const char *heard; /* what it says of `reload`; NULL: nothing, and it hears it always */
   const char *args[8];
 } makes[GATEWAY_MAKES] = {
     [GATEWAY_NGINX] = {"nginx",
@@ -100,7 +101,7 @@ static const struct make {
                          write_haproxy,
                          SIGUSR2,
                          SIGUSR1,
-                         "Loading success",
+                         "Reloading HAProxy",
                          {"-W", "-db", "-f"}},
     [GATEWAY_NGHTTPX] =
         {"nghttpx", "/usr/sbin/nghttpx", write_nghttpx, SIGHUP, SIGQUIT, NULL, {"--conf"}},
@@ -207,7 +208,6 @@ void gateway_start(gateway *g) {
   g->pid = fork();
   if (g->pid == 0) become(&makes[g->make]);
   CU_ASSERT_FATAL(g->pid > 0);
-  g->loads = 1;
 }
 
 bool gateway_is_up(const gateway *g) {
@@ -251,13 +251,16 @@ static unsigned count_said(const char *words) {
   return count;
 }
 
-/* haproxy listens before it hears signals, and one that comes too early is lost. */
+/* haproxy is deaf for a moment after it has begun to listen, and after each reload: a signal that
+ * comes then is lost. */
 void gateway_reload(gateway *g) {
   const struct make *make = &makes[g->make];
-  while (make->loaded && count_said(make->loaded) < g->loads)
-    poll(NULL, 0, 1);
-  g->loads++;
+  unsigned heard = make->heard ? count_said(make->heard) : 0;
   send_signal(g, make->reload);
+  for (unsigned ms = 1; make->heard && count_said(make->heard) == heard; ms++) {
+    poll(NULL, 0, 1);
+    if (ms % AGAIN_MS == 0) send_signal(g, make->reload);
+  }
 }
 
 void gateway_leave(gateway *g) {

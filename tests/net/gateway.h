@@ -33,7 +33,6 @@ typedef struct gateway {
   unsigned port;          /* its own, for as long as the case runs */
   int held;               /* a socket that keeps the port from others */
   pid_t pid;              /* 0: it does not run */
-  unsigned loads;         /* how often it has read its config */
 } gateway;
 
 /* Around each case: the directory, the certificate; the port, by the kernel. gateway_free ends it,
