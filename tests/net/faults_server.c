@@ -70,6 +70,17 @@ static void on_enter(gmux_server_call *call, gmux_bytes *request, void *user_dat
   ev_timer_start(ev, &p->timer);
 }
 
+/* Once is all that a case asks for. The call is over when its connection is. */
+static void on_hold(gmux_server_call *call, gmux_bytes *request, void *user_data) {
+  (void)user_data;
+  static bool has_held;
+  uint32_t number = number_of(request);
+  write_down(number);
+  gmux_bytes message = message_of(number);
+  if (has_held) gmux_server_call_reply(call, &message);
+  has_held = true;
+}
+
 /* The first message is the call; each is answered. */
 static void on_talk(gmux_server_call *call, gmux_bytes *message, void *user_data) {
   (void)user_data;
@@ -131,6 +142,7 @@ static gmux_server *make_server(gmux_loop *loop) {
   gmux_server *server;
   must(gmux_server_new(&server, loop, &o));
   must(gmux_server_add_unary(server, WIRE_ENTER, on_enter, NULL));
+  must(gmux_server_add_unary(server, WIRE_HOLD, on_hold, NULL));
   must(gmux_server_add_method(server, WIRE_TALK, GMUX_BIDI_STREAMING, &talk, NULL));
   return server;
 }

@@ -8,6 +8,7 @@ import concurrent.futures
 import os
 import signal
 import sys
+import threading
 import time
 
 import grpc
@@ -15,10 +16,11 @@ import grpc
 SERVICE = "/net.Faults/"
 WORDS_MAX = 500
 PAUSES_MS = 30
-DRAIN_S = 5
+DRAIN_S = 60
 FOREIGN = 0xFFFFFFFF
 
 log = None
+held = set()
 
 
 def message_of(number):
@@ -41,6 +43,18 @@ def enter(request, context):
     return message_of(number)
 
 
+def hold(request, context):
+    number = number_of(request)
+    write_down(number)
+    if number in held:
+        return message_of(number)
+    held.add(number)
+    is_over = threading.Event()
+    if context.add_callback(is_over.set):
+        is_over.wait()
+    return b""
+
+
 def talk(requests, context):
     is_first = True
     for request in requests:
@@ -53,6 +67,7 @@ def talk(requests, context):
 
 HANDLERS = {
     "Enter": grpc.unary_unary_rpc_method_handler(enter),
+    "Hold": grpc.unary_unary_rpc_method_handler(hold),
     "Talk": grpc.stream_stream_rpc_method_handler(talk),
 }
 

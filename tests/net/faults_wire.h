@@ -12,6 +12,8 @@
 
 #define WIRE_ENTER "/net.Faults/Enter" /* unary: its message, after a pause */
 #define WIRE_TALK  "/net.Faults/Talk"  /* bidi: each message comes back */
+#define WIRE_HOLD                                                                                  \
+  "/net.Faults/Hold" /* unary: executed, and not answered, but for the second time */
 
 /* A variable of our server's environment: its connections end, by GOAWAY, after so many ms. */
 #define WIRE_MAX_AGE "GMUX_FAULTS_MAX_AGE_MS"
@@ -20,7 +22,7 @@ enum {
   WIRE_WORDS_MAX = 500,
   WIRE_MESSAGE_MAX = WIRE_WORDS_MAX * 4,
   WIRE_PAUSES_MS = 30,
-  WIRE_DRAIN_MS = 5000,
+  WIRE_DRAIN_MS = 60000,
   WIRE_HANDSHAKE_MS = 2000
 };
 #define WIRE_FOREIGN UINT32_MAX /* in a log: what was executed was asked for by nobody */

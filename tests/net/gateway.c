@@ -16,7 +16,7 @@
 
 enum {
   PATH_BYTES = 256,
-  START_MS = 10000, /* until it listens: far more than it takes */
+  START_MS = 60000, /* until it listens: far more than it takes */
   AGAIN_MS = 100,   /* until a signal is repeated that was not heard */
   MANY_REQUESTS = 1000000
 };

@@ -29,6 +29,12 @@ bool load_await_ends(load *l, unsigned more, unsigned ms);
 /* For no event but time itself. */
 void load_run_for(load *l, unsigned ms);
 
+/* One call more, idempotent, that may take as long as it likes and whose first execution is never
+ * answered (WIRE_HOLD); returns when a server has executed it. load_await_held: until it has been
+ * made again, and answered. */
+void load_hold(load *l, unsigned ms);
+void load_await_held(load *l, unsigned ms);
+
 /* Lanes end with their call; until load_go_on. */
 void load_pause(load *l);
 void load_go_on(load *l);

@@ -19,7 +19,7 @@
 #define ALL_SERVERS   (SERVER(PEER_OWN) | SERVER(PEER_GRPCIO))
 #define ALL_GATEWAYS  (GATEWAY(GATEWAY_NGINX) | GATEWAY(GATEWAY_HAPROXY) | GATEWAY(GATEWAY_NGHTTPX))
 
-enum { PROXIES_EVENT_MS = 20000 }; /* far more than any event takes */
+enum { PROXIES_EVENT_MS = 60000 }; /* far more than any event takes */
 
 typedef struct passage passage;
 

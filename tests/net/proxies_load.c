@@ -10,7 +10,7 @@ enum {
   IDLE_S = 1,
   FEW_REQUESTS = 20,
   AGE_MS = 1000,
-  OK_MS = 10000
+  OK_MS = 60000
 };
 
 /* ---- waiting, while the load runs ---- */
