@@ -43,7 +43,7 @@ static void open_gateway(passage *p, gateway_make make, unsigned server_port) {
 
 static gmux_channel_options options_of(const proxies_scenario *s) {
   gmux_channel_options o = kit_channel_options(kit_client_tls(s->is_cleartext ? KIT_TCP : KIT_TLS));
-  o.connect_timeout_ms = kit_ms(2000);
+  o.connect_timeout_ms = kit_ms(10000);
   o.distrust_refused = s->distrust_refused;
   return o;
 }
