@@ -152,5 +152,5 @@ int main(int argc, char **argv) {
     cases[i] = (test_case){combinations[i].name, run_combination};
   static const test_suite all = {"faults", cases, peers_setup, peers_teardown};
   static const test_suite *const suites[] = {&all, NULL};
-  return test_main("faults", suites, 900, argc, argv);
+  return test_main("faults", suites, 300, argc, argv);
 }

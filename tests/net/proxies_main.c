@@ -140,5 +140,5 @@ int main(int argc, char **argv) {
     cases[i] = (test_case){combinations[i].name, run_combination};
   static const test_suite all = {"proxies", cases, peers_setup, peers_teardown};
   static const test_suite *const suites[] = {&all, &net_strangers_suite, NULL};
-  return test_main("proxies", suites, 900, argc, argv);
+  return test_main("proxies", suites, 300, argc, argv);
 }

@@ -785,5 +785,5 @@ static const test_suite proxy_suite = {"proxy", cases, setup, teardown};
 
 int main(int argc, char **argv) {
   static const test_suite *const suites[] = {&proxy_suite, NULL};
-  return test_main("proxy", suites, 300, argc, argv);
+  return test_main("proxy", suites, 60, argc, argv);
 }

@@ -34,8 +34,9 @@ typedef struct test_suite {
 
 /* Runs `suites` (ends with NULL) of one room; returns the exit code: 0, 1 when a test failed,
  * 2 when no test is called as the arguments say.
- * The whole program is killed after `seconds`, with the running test named. Under a sanitizer or
- * valgrind (environment GMUX_TEST_SLOW=factor) the time is multiplied. */
+ * `seconds` are more than it takes on a machine that does nothing else; after five times as many the
+ * whole program is killed, with the running test named. Under a sanitizer or valgrind (environment
+ * GMUX_TEST_SLOW=factor) the time is multiplied. */
 int test_main(const char *room, const test_suite *const *suites, unsigned seconds, int argc,
               char **argv);
 
