@@ -269,6 +269,21 @@ static void a_block_far_over_the_limit_ends_the_connection(void) {
   CU_ASSERT_EQUAL(kit.calls, 0);
 }
 
+/* A field of no bytes costs the table 32 all the same (RFC 9113 section 6.5.2), and us no less
+ * (CVE-2019-9516): 2,000 of one byte and nothing are 64 KB. */
+static void fields_without_a_value_are_not_for_nothing(void) {
+  serve_a_client();
+  rawbuf block = {0};
+  rawbuf_field(&block, ":method", "POST");
+  for (int i = 0; i < 2000; i++)
+    rawbuf_field(&block, "x", "");
+  rawpeer_frame(kit.peer, RAW_HEADERS, RAW_END_HEADERS, 1, block.data, block.len);
+  kit_run();
+  rawbuf_deinit(&block);
+  CU_ASSERT_TRUE(kit_is_calmed("metadata"));
+  CU_ASSERT_EQUAL(kit_stats().ended_metadata, 1);
+}
+
 static gmux_server_call *held;
 
 static void act_hold(int event, gmux_server_call *call, gmux_bytes *message) {
@@ -359,6 +374,7 @@ static const test_case cases[] = {
     TEST(who_opens_its_window_by_crumbs_is_ended),
     TEST(a_flood_is_worked_off_in_turns_with_others),
     TEST(a_block_far_over_the_limit_ends_the_connection),
+    TEST(fields_without_a_value_are_not_for_nothing),
     TEST(so_does_one_of_a_request_that_is_refused),
     TEST(a_block_in_too_many_frames_ends_the_connection),
     TEST(an_id_that_was_passed_over_ends_the_connection),
