@@ -128,8 +128,8 @@ uint64_t gmux__conn_rtt_ns(const gmux__conn *conn) {
 }
 
 bool gmux__conn_goaway(const gmux__conn *conn, uint32_t *h2_code) {
-  if (conn->has_goaway) *h2_code = conn->goaway_code;
-  return conn->has_goaway;
+  if (conn->has_goaway_code) *h2_code = conn->goaway_code;
+  return conn->has_goaway_code;
 }
 
 bool gmux__conn_is_over_pinged(const gmux__conn *conn) {

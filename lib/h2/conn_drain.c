@@ -45,6 +45,8 @@ static bool is_for_our_pings(const nghttp2_goaway *goaway) {
 
 static void note_goaway(gmux__conn *conn, const nghttp2_goaway *goaway) {
   uint32_t code = goaway->error_code;
+  conn->has_goaway_code = true;
+  conn->goaway_code = code;
   gmux__conn_note(conn, GMUX__EVENT_GOAWAY_RECEIVED, goaway->last_stream_id, code);
   gmux__counter_add(&conn->h2->figures.goaways[code < GMUX_H2_CODES - 1 ? code : GMUX_H2_CODES - 1],
                     1);
@@ -57,7 +59,6 @@ void gmux__conn_on_goaway(gmux__conn *conn, const nghttp2_goaway *goaway) {
   note_goaway(conn, goaway);
   if (conn->h2->config.is_server) return;
   conn->has_goaway = true;
-  conn->goaway_code = goaway->error_code;
   conn->goaway_last_id = goaway->last_stream_id;
   if (is_for_our_pings(goaway)) conn->is_over_pinged = true; /* its owner warns */
   gmux__conn_say_goaway(conn, "the peer sent", goaway);

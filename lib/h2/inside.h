@@ -119,9 +119,10 @@ struct gmux__conn {
   uint64_t settings_sent_ns;
   uint32_t goaway_sent_code; /* of ours, or nghttp2's; 0: none, or NO_ERROR */
   int32_t goaway_last_id;    /* the lowest of the peer's GOAWAYs; INT32_MAX: all, or none */
-  uint32_t goaway_code;      /* of the peer's last GOAWAY */
-  bool has_goaway, is_over_pinged;
-  bool has_settings; /* the peer's first ones are here */
+  uint32_t goaway_code;      /* of the peer's last GOAWAY; has_goaway_code: there was one */
+  bool has_goaway_code;
+  bool has_goaway, is_over_pinged; /* of a server: only its GOAWAY says anything of streams */
+  bool has_settings;               /* the peer's first ones are here */
   bool is_suspect, is_validating;
   bool is_worn; /* on_worn was noted */
   bool has_loss;

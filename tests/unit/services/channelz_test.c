@@ -335,6 +335,38 @@ static void goes_through_many_sockets_while_some_of_them_close(void) {
     rawpeer_free(many[i]);
 }
 
+/* A client that opens two streams, takes the first back, and leaves the second where it is. */
+static rawpeer *connect_fickle(void) {
+  static const char *const fields[] = {
+      ":method",   "POST",         ":scheme",          "http", ":path", "/t.S/Say", ":authority",
+      "a.example", "content-type", "application/grpc", NULL};
+  rawpeer *p = connect_raw();
+  sim_run_for(booth.world, GMUX__NS_PER_MS);
+  rawpeer_preface(p);
+  rawpeer_settings(p, 0, NULL, NULL);
+  rawpeer_settings_ack(p);
+  rawpeer_headers(p, 1, RAW_END_HEADERS, fields);
+  rawpeer_headers(p, 3, RAW_END_HEADERS, fields);
+  rawpeer_rst(p, 1, GMUX__H2_CANCEL);
+  return p;
+}
+
+static void shows_streams_that_failed_and_a_goaway_with_its_code(void) {
+  rawpeer *fickle = connect_fickle();
+  rawpeer_goaway(fickle, 0, GMUX__H2_ENHANCE_YOUR_CALM, "");
+  sim_run_for(booth.world, GMUX__NS_PER_MS);
+  answer a = booth_ask("GetServerSockets", SERVER_ID, 0, 1);
+  int64_t id = answer_number(&a, "1.3");
+  answer_clear(&a);
+  a = booth_ask("GetSocket", id, 0, 0);
+  CU_ASSERT_EQUAL(answer_number(&a, DATA "1"), 2);
+  CU_ASSERT_EQUAL(answer_number(&a, DATA "2"), 0);
+  CU_ASSERT_EQUAL(answer_number(&a, DATA "3"), 1);
+  CU_ASSERT_EQUAL(answer_number(&a, DATA "14.1"), GMUX__H2_ENHANCE_YOUR_CALM);
+  answer_clear(&a);
+  rawpeer_free(fickle);
+}
+
 /* ---- questions on their way ---- */
 
 static void a_loop_that_does_not_run_makes_the_question_fail_in_time(void) {
@@ -499,6 +531,7 @@ static const test_case cases[] = {
     TEST(a_page_that_is_just_full_knows_whether_it_is_the_last),
     TEST(a_page_beyond_the_last_is_empty_and_the_end),
     TEST(goes_through_many_sockets_while_some_of_them_close),
+    TEST(shows_streams_that_failed_and_a_goaway_with_its_code),
     TEST(a_loop_that_does_not_run_makes_the_question_fail_in_time),
     TEST(a_client_that_gives_up_leaves_nothing),
     TEST(a_server_is_freed_while_its_question_is_away),
