@@ -55,7 +55,7 @@ static void obey(gmux_server *server, gmux_health *health, const char *line) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 2) return fputs("usage: services_server PROTOSET\n", stderr), 2;
+  if (argc != 2 || argv[1][0] == '-') return fputs("usage: services_server PROTOSET\n", stderr), 2;
   gmux_loop *loop;
   gmux_server *server;
   gmux_health *health;
