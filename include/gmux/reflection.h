@@ -40,8 +40,10 @@ GMUX_API void gmux_reflection_options_init(gmux_reflection_options *options, siz
  *
  * A name that is not known is answered within the stream (NOT_FOUND), which goes on; a request that
  * asks for nothing, or is longer than 8 KiB, ends it (INVALID_ARGUMENT). A stream has one answer at
- * a time in memory: the next request is looked at when the last answer has left. An answer holds
- * the file asked for and all that it imports, but for what the stream was sent before. Any thread.
+ * a time in memory: the next request is looked at when the last answer has left; and a request ends
+ * its stream (RESOURCE_EXHAUSTED) while what waits fills connection_queue_bytes or
+ * server_queue_bytes. An answer holds the file asked for and all that it imports, but for what the
+ * stream was sent before. Any thread.
  */
 GMUX_API int gmux_server_add_reflection(gmux_server *server,
                                         const gmux_reflection_options *options);

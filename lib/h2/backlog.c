@@ -113,6 +113,10 @@ void gmux__backlog_drop(gmux__stream *stream) {
   backlog_let_one_go(&stream->h2->backlog);
 }
 
+bool gmux__stream_is_crowded(const gmux__stream *stream) {
+  return (stream->conn && is_full(&stream->conn->backlog)) || is_full(&stream->h2->backlog);
+}
+
 /* ---- on and off a connection ---- */
 
 void gmux__backlog_enter(gmux__stream *stream) {

@@ -204,6 +204,9 @@ void gmux__stream_discard(gmux__stream *stream);
 int gmux__stream_write(gmux__stream *stream, gmux_bytes *message);
 /* The same; `is_compressed`: in the encoding that the stream's header fields name. */
 int gmux__stream_write_coded(gmux__stream *stream, gmux_bytes *message, bool is_compressed);
+/* What waits to be framed on its connection, or on all, is as much as may: whoever has a choice
+ * writes nothing now. */
+bool gmux__stream_is_crowded(const gmux__stream *stream);
 
 /* Client: END_STREAM after the last message. Idempotent. */
 void gmux__stream_half_close(gmux__stream *stream);

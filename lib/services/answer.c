@@ -1,5 +1,6 @@
 /* answer.c: how the services of this room answer a call. */
 #include "lib/services/answer.h"
+#include "lib/server/call.h"
 #include <gmux/error.h>
 
 /* When even the code cannot be sent the call is over, or ends at its deadline or with its
@@ -7,6 +8,14 @@
 void gmux__services_fail(gmux_server_call *call, gmux_code code, const char *text) {
   if (gmux_server_call_fail(call, code, text) == GMUX_ERR_NOMEM)
     gmux_server_call_fail(call, code, NULL);
+}
+
+bool gmux__services_may_answer(gmux_server_call *call) {
+  if (!gmux__stream_is_crowded(&call->loop.stream)) return true;
+  gmux__services_fail(call, GMUX_RESOURCE_EXHAUSTED,
+                      "too much waits to be read already (connection_queue_bytes, "
+                      "server_queue_bytes)");
+  return false;
 }
 
 int gmux__services_write(gmux_server_call *call, gmux__pb_writer *w) {

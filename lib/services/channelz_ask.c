@@ -69,10 +69,10 @@ static const char *code_words(const ask *a) {
 /* HOME. What is left of it goes with its call. */
 static void ask_answer(ask *a) {
   gmux__timer_clear(a->home.loop, &a->home.patience);
-  if (a->code == GMUX_OK)
-    gmux__services_reply(a->home.call, &a->out);
-  else
+  if (a->code != GMUX_OK)
     gmux__services_fail(a->home.call, a->code, code_words(a));
+  else if (gmux__services_may_answer(a->home.call))
+    gmux__services_reply(a->home.call, &a->out);
 }
 
 static void ask_on_home(gmux__post *post) {

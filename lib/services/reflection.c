@@ -256,7 +256,7 @@ static void on_call(gmux_server_call *call, void *user_data) {
 static void on_message(gmux_server_call *call, gmux_bytes *message, void *user_data) {
   seat *s = user_data;
   request r;
-  if (!request_is_fair(call, message, &r)) return;
+  if (!request_is_fair(call, message, &r) || !gmux__services_may_answer(call)) return;
   bool *was_sent = call_sent(call, s);
   gmux__pb_writer w = {.buf = {0}};
   int rv = was_sent ? answer_make(&w, s, was_sent, &r, message) : GMUX_ERR_NOMEM;

@@ -27,7 +27,10 @@ static void on_say(gmux_server_call *call, gmux_bytes *request, void *user_data)
 
 gmux_server *booth_new_server(gmux_loop *loop) {
   gmux_server *server;
-  if (gmux_server_new(&server, loop, NULL)) return NULL;
+  gmux_server_options options;
+  gmux_server_options_init(&options, sizeof options);
+  options.connection_queue_bytes = 65536; /* the least: for a client that does not read */
+  if (gmux_server_new(&server, loop, &options)) return NULL;
   if (!gmux_server_add_unary(server, "/t.S/Say", on_say, NULL)) return server;
   gmux_server_free(server);
   return NULL;

@@ -460,10 +460,17 @@ static void ask_deafly(rawpeer *p, uint32_t stream) {
   rawpeer_grpc_message(p, stream, RAW_END_STREAM, "", 0);
 }
 
-static void who_does_not_read_keeps_answers_of_as_many_calls_as_it_may_have(void) {
+static bool is_refused(rawpeer *p, uint32_t stream) {
+  const rawframe *headers = rawpeer_find(p, RAW_HEADERS, stream, 0);
+  return headers && (headers->flags & RAW_END_STREAM);
+}
+
+static void who_does_not_read_keeps_answers_until_its_queue_is_full(void) {
   enum { MAY_HAVE = 100 }; /* one more would be a breach of HTTP/2 */
   const uint16_t initial_window = 4;
   const uint32_t none = 0;
+  for (int i = 0; i < 9; i++) /* so that an answer is some KiB */
+    CU_ASSERT_EQUAL_FATAL(gmux_channelz_add_channel(booth.z, booth.channel), 0);
   rawpeer *deaf = connect_raw();
   sim_run_for(booth.world, GMUX__NS_PER_MS);
   rawpeer_preface(deaf);
@@ -476,6 +483,8 @@ static void who_does_not_read_keeps_answers_of_as_many_calls_as_it_may_have(void
   sim_run_for(booth.world, GMUX__NS_PER_S);
   CU_ASSERT_EQUAL(rawpeer_count(deaf, RAW_HEADERS, RAW_ANY), MAY_HAVE);
   CU_ASSERT_EQUAL(rawpeer_count(deaf, RAW_DATA, RAW_ANY), 0);
+  CU_ASSERT_FALSE(is_refused(deaf, 1));
+  CU_ASSERT_TRUE(is_refused(deaf, 2 * MAY_HAVE - 1)); /* connection_queue_bytes */
   CU_ASSERT_TRUE(test_alloc_bytes() < before + MAY_HAVE * 8192);
   expect_code("GetChannel", CHANNEL_ID, GMUX_OK); /* others are served */
   rawpeer_free(deaf);
@@ -537,7 +546,7 @@ static const test_case cases[] = {
     TEST(a_server_is_freed_while_its_question_is_away),
     TEST(a_channel_is_freed_while_a_question_is_on_its_way_to_it),
     TEST(too_many_questions_on_their_way_are_refused),
-    TEST(who_does_not_read_keeps_answers_of_as_many_calls_as_it_may_have),
+    TEST(who_does_not_read_keeps_answers_until_its_queue_is_full),
     TEST(leaves_nothing_wherever_memory_ends),
     TESTS_END,
 };

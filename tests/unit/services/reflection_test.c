@@ -229,6 +229,35 @@ static void a_stream_has_one_answer_in_memory(void) {
   CU_ASSERT_EQUAL(desk_status(1), GMUX_OK);
 }
 
+/* Small requests, and an answer of some KiB to each of many streams. */
+static void answers_that_nobody_reads_fill_no_more_than_the_queue(void) {
+  enum { STREAMS = 100 };
+  kit_teardown();
+  kit_setup();
+  kit.options.connection_queue_bytes = 65536;
+  CU_ASSERT_EQUAL_FATAL(kit_make_server(), 0);
+  CU_ASSERT_EQUAL_FATAL(gmux_server_add_reflection(kit.server, NULL), 0);
+  desk_open();
+  const uint16_t id = 4; /* INITIAL_WINDOW_SIZE */
+  const uint32_t none = 0;
+  rawpeer_settings(kit.peer, 1, &id, &none);
+  for (uint32_t i = 0; i < STREAMS; i++)
+    ask(2 * i + 1, CASE(FILE_CONTAINING_SYMBOL), "grpc.reflection.v1.ServerReflection");
+  CU_ASSERT_EQUAL(desk_status(1), -1); /* its answer waits */
+  CU_ASSERT_EQUAL(desk_status(2 * STREAMS - 1), GMUX_RESOURCE_EXHAUSTED);
+  rawpeer_window_update(kit.peer, 0, 1000000);
+  for (uint32_t i = 0; i < STREAMS; i++)
+    if (desk_status(2 * i + 1) < 0) rawpeer_window_update(kit.peer, 2 * i + 1, 1000000);
+  kit_run();
+  size_t waited = 0;
+  for (uint32_t i = 0; i < STREAMS; i++)
+    waited += kit_data_bytes(2 * i + 1);
+  CU_ASSERT_EQUAL(desk_count(1), 1);
+  CU_ASSERT_TRUE(waited < 65536 + kit_data_bytes(1));
+  ask(2 * STREAMS + 1, CASE(LIST_SERVICES), ""); /* there is room again */
+  CU_ASSERT_EQUAL(desk_status(2 * STREAMS + 1), -1);
+}
+
 static void a_stream_that_is_given_up_leaves_nothing(void) {
   const uint16_t id = 4; /* INITIAL_WINDOW_SIZE */
   const uint32_t none = 0;
@@ -370,6 +399,7 @@ static const test_case cases[] = {TEST(services_are_listed_in_order),
                                   TEST(a_request_that_cannot_be_answered_ends_the_stream),
                                   TEST(a_stream_that_asks_nothing_ends_well),
                                   TEST(a_stream_has_one_answer_in_memory),
+                                  TEST(answers_that_nobody_reads_fill_no_more_than_the_queue),
                                   TEST(a_stream_that_is_given_up_leaves_nothing),
                                   TEST(it_is_added_once_and_before_the_server_listens),
                                   TEST(methods_may_be_added_after_it),
