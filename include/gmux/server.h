@@ -142,6 +142,7 @@ typedef struct gmux_server_options {
   /* Algorithms beside those that are built in, up to 8; copied. NULL (default): none. */
   const gmux_codec *codecs;
   uint32_t codec_count; /* default 0, 0..8 */
+
   /* ---- hostile clients that come with many connections ---- */
 
   /* Calls of all connections that are over and held still. With as many, those connections are

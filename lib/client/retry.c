@@ -7,8 +7,8 @@
  */
 #include "lib/client/call.h"
 
-/* It ended with its connection, or was refused, whether that is believed or not. All else
- * is an answer, or what either side did to this stream alone, and would happen again. */
+/* It ended with its connection, or was refused, whether that is believed or not. All else is an
+ * answer, or what either side did to this stream alone, and would happen again. */
 static bool attempt_was_lost(const gmux__stream *stream) {
   if (stream->end.how == GMUX__ENDING_LOST) return true;
   return stream->end.how == GMUX__ENDING_RESET && stream->end.h2_code == GMUX__H2_REFUSED_STREAM;

@@ -249,7 +249,6 @@ static int on_unknown_frame(nghttp2_session *session, void **payload, const nght
   return NGHTTP2_ERR_CANCEL;
 }
 
-/* nghttp2 will reset the stream, or end the connection, by itself. */
 /* nghttp2's own words do not say who did it. */
 static const char *invalid_frame_words(int error) {
   switch (error) {
@@ -262,6 +261,7 @@ static const char *invalid_frame_words(int error) {
   }
 }
 
+/* nghttp2 will reset the stream, or end the connection, by itself. */
 static int on_invalid_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, int error,
                                  void *user_data) {
   (void)session;

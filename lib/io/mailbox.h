@@ -1,9 +1,10 @@
 /*
  * mailbox.h: where a thread waits for what a loop brings it.
  *
- * The one place with a condition variable: blocking reads, writes and waits of calls stand on it. The loop's side never waits: the mutex is held for a few instructions only, and
- * nothing is allocated, freed or called under it. Who holds the box frees it when neither side can
- * touch it any more.
+ * The one place with a condition variable: blocking reads, writes and waits of calls stand on it.
+ * The loop's side never waits: the mutex is held for a few instructions only, and nothing is
+ * allocated, freed or called under it. Who holds the box frees it when neither side can touch it
+ * any more.
  */
 #ifndef GMUX__IO_MAILBOX_H
 #define GMUX__IO_MAILBOX_H
