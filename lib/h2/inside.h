@@ -227,10 +227,14 @@ void gmux__conn_on_peer_ping(gmux__conn *conn);
 int gmux__session_new(gmux__conn *conn);
 int gmux__session_callbacks_new(nghttp2_session_callbacks **out);
 int gmux__session_option_new(nghttp2_option **out, const gmux__h2_config *config);
+/* NULL: there is none. */
+gmux__seat *gmux__session_seat(gmux__conn *conn, int32_t id);
 /* The stream in the seat of this id; NULL: it has left, or there is none. */
 gmux__stream *gmux__session_stream(gmux__conn *conn, int32_t id);
 /* Submits; what goes wrong ends the connection. */
 void gmux__session_reset_stream(gmux__conn *conn, int32_t id, uint32_t h2_code);
+/* session_send.c */
+void gmux__session_set_send_callbacks(nghttp2_session_callbacks *c);
 
 /* stream.c */
 static inline void gmux__stream_set_send(gmux__stream *stream, gmux__send_state state) {
