@@ -8,7 +8,7 @@
 
 enum {
   READS_A_TURN = 4,      /* then others get theirs, or sooner: see gmux__share */
-  WRITES_A_TURN = 2,     /* the same; more goes out in the next turn */
+  WRITES_A_ROUND = 2,    /* of a turn; more goes out in the next, when others had theirs */
   FRAMES_WAITING = 5000, /* for a peer that does not read, without DATA, and */
   FRAMES_A_STREAM = 8,   /* as many more for each stream that it may have: HEADERS, trailers, ... */
   LAST_READS = 64 /* times READS_A_TURN, from a peer that takes no more: its socket's buffer */
@@ -67,7 +67,7 @@ static int conn_write_once(gmux__conn *conn) {
 
 int gmux__conn_flush(gmux__conn *conn) {
   int rc = 0;
-  for (int i = 0; i < WRITES_A_TURN && !rc; i++)
+  for (int i = 0; i < WRITES_A_ROUND && !rc; i++)
     rc = conn_write_once(conn);
   return rc;
 }
