@@ -11,7 +11,8 @@
  * update to be answered), and the reverse.
  *
  * OpenSSL reads ahead, so bytes for the owner may lie in here while the inner transport has none:
- * `has_more`. The owner is told of them, and of a failure, by a deferred task.
+ * `has_more`. The owner is told of them, and of a failure, by a timer that is due at once: it fires
+ * in the next turn, so that who has had his share of this one waits for it, as with a socket.
  */
 #include "lib/base/alloc.h"
 #include "lib/base/fail.h"
@@ -43,7 +44,7 @@ typedef struct tls_transport {
   unsigned read_needs;  /* of the inner transport, to get on with reading */
   unsigned write_needs; /* and with writing */
   bool has_more;
-  gmux__task within; /* tells the owner so */
+  gmux__timer within; /* tells the owner so */
 
   /* A record that the inner transport has not taken whole; see tls_write_record. 0: none. */
   size_t offered;
@@ -81,16 +82,14 @@ static unsigned tls_inner_needs(const tls_transport *t) {
 /* After whatever may have changed either. In the handshake, its steps say what they need. */
 static void tls_update_interest(tls_transport *t) {
   if (t->state != TLS_SECURING) gmux__transport_want(t->pipe.inner, tls_inner_needs(t));
-  if (tls_ready_within(t))
-    gmux__loop_defer(t->base.loop, GMUX__PHASE_DONE, &t->within);
-  else
-    gmux__task_cancel(&t->within);
+  gmux_loop *loop = t->base.loop;
+  gmux__timer_set(loop, &t->within, tls_ready_within(t) ? gmux__loop_now(loop) : GMUX__NEVER);
 }
 
 static void tls_on_within(void *arg) {
   tls_transport *t = arg;
   unsigned ready = tls_ready_within(t);
-  /* Once more in the next round, in case the owner does nothing: level-triggered, like a socket.
+  /* Once more in the next turn, in case the owner does nothing: level-triggered, like a socket.
    * Before calling out, because the owner may close. */
   tls_update_interest(t);
   if (ready) t->base.on_ready(t->base.owner, ready);
@@ -407,7 +406,7 @@ static void tls_free(tls_transport *t) {
 static void tls_close(gmux__transport *transport) {
   tls_transport *t = tls_of(transport);
   gmux__transport *inner = t->pipe.inner;
-  gmux__task_cancel(&t->within);
+  gmux__timer_clear(t->base.loop, &t->within);
   /* OpenSSL holds a session whose connection was lost for a bad one; but it is after a loss that
    * resuming it is worth most. (A fatal alert has spoilt it by now.) */
   SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
@@ -478,7 +477,7 @@ int gmux__tls_wrap(gmux__transport **out, gmux_tls *tls, gmux__transport *inner,
   t->peer.session = session;
   t->read_needs = GMUX__READABLE;
   t->write_needs = GMUX__WRITABLE;
-  gmux__task_init(&t->within, tls_on_within, t);
+  gmux__timer_init(&t->within, tls_on_within, t);
   int rc = tls_set_up(t, host);
   if (rc) {
     tls_free(t);

@@ -321,6 +321,19 @@ static void owner_that_reads_little_is_told_until_all_is_read(void) {
   free(bytes);
 }
 
+static void owner_that_reads_little_is_told_no_more_often_in_a_turn_than_by_a_socket(void) {
+  tls_pair_connect_default();
+  uint8_t *bytes = tls_test_bytes(50000);
+  pair.client.read_len = 100;
+  tls_side_write(&pair.server, bytes, 50000);
+  size_t most = 0;
+  for (size_t before = pair.client.calls; sim_step(pair.world); before = pair.client.calls)
+    if (pair.client.calls - before > most) most = pair.client.calls - before;
+  CU_ASSERT_TRUE(tls_side_got(&pair.client, bytes, 50000));
+  CU_ASSERT_TRUE(most <= 2); /* of bytes that lie inside, and of those in the link */
+  free(bytes);
+}
+
 /* Ten bytes for the client, of which three are read: the other seven lie inside, where the link
  * knows nothing of them. The owner wants none yet. */
 static void leave_seven_bytes_inside(void) {
@@ -760,6 +773,7 @@ static const test_case cases[] = {
     TEST(small_slices_leave_in_one_record),
     TEST(bytes_right_behind_the_handshake_are_not_stranded),
     TEST(owner_that_reads_little_is_told_until_all_is_read),
+    TEST(owner_that_reads_little_is_told_no_more_often_in_a_turn_than_by_a_socket),
     TEST(owner_that_does_not_want_is_not_told),
     TEST(owner_that_wants_later_is_told_then),
     TEST(owner_that_wants_no_more_is_not_told),
