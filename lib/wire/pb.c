@@ -179,10 +179,6 @@ void gmux__pb_end(gmux__pb_writer *w, size_t mark) {
   memcpy(message - 1, bytes, width);
 }
 
-void gmux__pb_truncate(gmux__pb_writer *w, size_t len) {
-  if (!w->is_out_of_memory) gmux__buf_truncate(&w->buf, len);
-}
-
 int gmux__pb_finish(gmux__pb_writer *w, gmux_bytes *out) {
   if (w->is_out_of_memory) {
     gmux__pb_deinit(w);

@@ -77,12 +77,6 @@ void gmux__pb_add_bytes(gmux__pb_writer *w, uint32_t number, const void *data, s
 size_t gmux__pb_begin(gmux__pb_writer *w, uint32_t number);
 void gmux__pb_end(gmux__pb_writer *w, size_t mark);
 
-static inline size_t gmux__pb_len(const gmux__pb_writer *w) {
-  return gmux__buf_len(&w->buf);
-}
-/* Takes back what was written beyond the first `len` bytes, outside of all marks. */
-void gmux__pb_truncate(gmux__pb_writer *w, size_t len);
-
 /* The message's bytes, owned; the writer is empty afterwards in any case. GMUX_ERR_NOMEM. */
 int gmux__pb_finish(gmux__pb_writer *w, gmux_bytes *out);
 /* Gives up. */
