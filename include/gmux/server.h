@@ -7,8 +7,8 @@
  * are messages and credit, on_half_close once the client has sent all, on_writable in between,
  * on_end exactly once as the last. Any may be NULL, but one of on_call, on_message and
  * on_half_close must be there. Requests that are no call of a known method are answered by the
- * library (UNIMPLEMENTED, HTTP 405 and 415, ...) and so are calls of a unary or server-streaming
- * method with no or several request messages (INTERNAL).
+ * library (UNIMPLEMENTED, HTTP 404, 405 and 415, ...) and so are calls of a unary or
+ * server-streaming method with no or several request messages (INTERNAL).
  *
  * A call is answered by gmux_server_call_finish (or _reply, _fail, which finish it too), from a
  * handler or any time later, from any thread; one that is never answered stays open until its

@@ -18,10 +18,17 @@ static void refuse(gmux__verdict *verdict, const char *http_status, gmux_code co
   va_end(args);
 }
 
+/* A path that POST would not find either. "*" and none (OPTIONS, CONNECT) are no paths. */
+static bool is_nowhere(const gmux__head *head, const gmux__methods *methods) {
+  return head->path && head->path[0] == '/' && !gmux__methods_find(methods, head->path);
+}
+
 /* The answer waits for the request's end, unless the client waits for the answer. */
-static void refuse_plain(gmux__verdict *v, const gmux__head *head) {
+static void refuse_plain(gmux__verdict *v, const gmux__head *head, const gmux__methods *methods) {
   v->is_plain = !head->has_expect;
-  if (!head->is_post)
+  if (!head->is_post && is_nowhere(head, methods))
+    refuse(v, "404", GMUX_UNIMPLEMENTED, "nothing is here: only methods of gRPC are served");
+  else if (!head->is_post)
     refuse(v, "405", GMUX_INTERNAL, "the HTTP method of a gRPC request is POST");
   else if (head->has_content_type)
     refuse(v, "415", GMUX_INTERNAL, "content-type \"%s\" is not application/grpc",
@@ -32,7 +39,7 @@ static void refuse_plain(gmux__verdict *v, const gmux__head *head) {
 
 /* Not understood as a gRPC request at all. First of all what was not stored, since the rest may be
  * missing then. */
-static bool refuse_form(gmux__verdict *v, const gmux__head *head) {
+static bool refuse_form(gmux__verdict *v, const gmux__head *head, const gmux__methods *methods) {
   if (head->is_out_of_memory) {
     refuse(v, NULL, GMUX_RESOURCE_EXHAUSTED, "the server is out of memory");
     return true;
@@ -44,7 +51,7 @@ static bool refuse_form(gmux__verdict *v, const gmux__head *head) {
     return true;
   }
   if (!head->is_post || !head->is_grpc) {
-    refuse_plain(v, head);
+    refuse_plain(v, head, methods);
     return true;
   }
   if (head->is_bad_metadata) {
@@ -88,7 +95,7 @@ static bool refuse_call(gmux__verdict *v, const gmux__head *head) {
 void gmux__request_judge(gmux__verdict *verdict, const gmux__head *head,
                          const gmux__methods *methods) {
   *verdict = (gmux__verdict){.method = NULL};
-  if (refuse_form(verdict, head)) return;
+  if (refuse_form(verdict, head, methods)) return;
   const char *path = head->path ? head->path : "";
   const gmux__method *method = gmux__methods_find(methods, path);
   if (!method) {

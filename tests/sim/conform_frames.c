@@ -227,7 +227,7 @@ static const conform_row rows[] = {
          FRAME(RAW_CONTINUATION, HEAD, 3,
                "\1"
                "1"))},
-    {"6.10", "END_STREAM of HEADERS holds for the whole block", ANSWERS(3, "405"),
+    {"6.10", "END_STREAM of HEADERS holds for the whole block", ANSWERS(3, "404"),
      SAY(FRAME(RAW_HEADERS, RAW_END_STREAM, 3, "\x82\x86"),
          FRAME(RAW_CONTINUATION, HEAD, 3, "\x84" AUTHORITY))},
     {"6.10", "CONTINUATION behind the end of a block ends the connection", ENDS(PROTOCOL_ERROR),

@@ -247,9 +247,11 @@ static void a_refused_request_is_answered_at_once_by_one_header_block(void) {
   CU_ASSERT_EQUAL(kit_stats().calls_failed, sizeof rows / sizeof *rows);
 }
 
-static void an_ordinary_http_client_gets_405_and_415_with_an_end(void) {
+static void an_ordinary_http_client_gets_404_405_and_415_with_an_end(void) {
   static const char *const get[] = {":method",     "GET",        ":scheme", "http", ":path",
                                     "/index.html", ":authority", "a",       NULL};
+  static const char *const put[] = {":method",    "PUT",        ":scheme", "http", ":path",
+                                    "/t.S/Unary", ":authority", "a",       NULL};
   static const char *const form[] = {
       ":method", "POST",         ":scheme",          "http", ":path", "/t.S/Unary", ":authority",
       "a",       "content-type", "application/json", NULL};
@@ -258,10 +260,14 @@ static void an_ordinary_http_client_gets_405_and_415_with_an_end(void) {
   rawpeer_headers(kit.peer, 1, RAW_END_HEADERS | RAW_END_STREAM, get);
   rawpeer_headers(kit.peer, 3, RAW_END_HEADERS, form);
   rawpeer_data(kit.peer, 3, RAW_END_STREAM, "{}", 2, 0);
+  rawpeer_headers(kit.peer, 5, RAW_END_HEADERS | RAW_END_STREAM, put);
   kit_run();
-  KIT_STREQ(kit_header(1, ":status"), "405");
-  KIT_STREQ(kit_header(1, "allow"), "POST");
+  KIT_STREQ(kit_header(1, ":status"), "404");
+  KIT_STREQ(kit_header(1, "grpc-status"), "12");
   CU_ASSERT_TRUE(kit_is_trailers_only(1));
+  KIT_STREQ(kit_header(5, ":status"), "405");
+  KIT_STREQ(kit_header(5, "allow"), "POST");
+  CU_ASSERT_TRUE(kit_is_trailers_only(5));
   KIT_STREQ(kit_header(3, ":status"), "415");
   KIT_STREQ(kit_header(3, "grpc-status"), "13");
   CU_ASSERT_TRUE(kit_is_trailers_only(3));
@@ -729,7 +735,7 @@ static const test_case cases[] = {
     TEST(a_bidi_call_without_any_message_is_a_call),
     TEST(a_half_close_comes_after_the_last_message_however_the_bytes_are_cut),
     TEST(a_refused_request_is_answered_at_once_by_one_header_block),
-    TEST(an_ordinary_http_client_gets_405_and_415_with_an_end),
+    TEST(an_ordinary_http_client_gets_404_405_and_415_with_an_end),
     TEST(a_refusal_while_the_client_is_writing_asks_it_to_stop),
     TEST(metadata_over_the_limit_is_431_and_the_connection_goes_on),
     TEST(a_request_without_te_is_served),
