@@ -73,8 +73,17 @@ static void entry_join(gmux__channelz_entry *entry) {
     entry_leave(entry);
 }
 
+/* A server is freed by a post behind this one; a channel may be freed ahead of it by its loop. */
+static void entry_post(gmux__channelz_entry *entry) {
+  if (entry->channel) gmux__channel_hold(entry->channel);
+  gmux__loop_post(entry->loop, &entry->post);
+}
+
 static void entry_on_post(gmux__post *post) {
-  entry_join(gmux__container(post, gmux__channelz_entry, post));
+  gmux__channelz_entry *entry = gmux__container(post, gmux__channelz_entry, post);
+  gmux_channel *channel = entry->channel;
+  entry_join(entry);
+  if (channel) gmux__channel_release(channel);
 }
 
 /* ---- the application's side ---- */
@@ -106,7 +115,7 @@ static bool channelz_append(gmux_channelz *z, gmux__channelz_entry *entry, bool 
     entry->id = ++z->locked.last_id;
     gmux__channelz_hold(z);
     gmux__list_append(&z->locked.entries, &entry->link);
-    if (!is_inside) gmux__loop_post(entry->loop, &entry->post);
+    if (!is_inside) entry_post(entry);
   }
   gmux__lock_give(z->lock);
   return has_number;
