@@ -19,7 +19,7 @@ static const char usage[] =
     "  --server_host_override=NAME     the name that the certificate is for\n"
     "  --use_tls[=true|false]          default false\n"
     "  --use_test_ca[=true|false]      trust --ca_file instead of the system's store\n"
-    "  --ca_file=FILE                  PEM; gmux brings no test certificates of its own\n"
+    "  --ca_file=FILE                  PEM, default " INTEROP_CA_FILE "\n"
     "  --additional_metadata=K:V;K:V   goes with every call\n"
     "  --service_config_json=JSON      only "
     "{\"connectionScaling\":{\"maxConnectionsPerSubchannel\":N}}\n"
@@ -133,8 +133,8 @@ static bool flags_parse(flags *f, int argc, char **argv) {
     if (!flag_parse(f, o, optarg)) return false;
   if (optind < argc) return interop_flag_wrong("%s is no flag", argv[optind]);
   if (f->port == 0) return interop_flag_wrong("--server_port is needed");
-  if (f->use_test_ca && !f->ca_file) return interop_flag_wrong("--use_test_ca needs --ca_file");
-  return true;
+  if (!f->use_tls || !f->use_test_ca) return true;
+  return interop_flag_credential("ca_file", INTEROP_CA_FILE, &f->ca_file);
 }
 
 /* "K:V;K:V". */

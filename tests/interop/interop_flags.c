@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <unistd.h>
 
 bool interop_flag_wrong(const char *format, ...) {
   va_list args;
@@ -28,7 +30,20 @@ bool interop_flag_number(const char *name, const char *text, uint32_t min, uint3
 }
 
 bool interop_flag_bool(const char *name, const char *text, bool *out) {
-  *out = !text || strcmp(text, "true") == 0;
-  if (*out || strcmp(text, "false") == 0) return true;
+  static const char *const words[][2] = {
+      {"false", "true"}, {"0", "1"}, {"no", "yes"}, {"f", "t"}, {"n", "y"}};
+  *out = true;
+  if (!text) return true;
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+    *out = strcasecmp(text, words[i][1]) == 0;
+    if (*out || strcasecmp(text, words[i][0]) == 0) return true;
+  }
   return interop_flag_wrong("--%s is true or false, not \"%s\"", name, text);
+}
+
+bool interop_flag_credential(const char *name, const char *file, const char **value) {
+  if (*value) return true;
+  if (access(file, R_OK) == 0) return *value = file, true;
+  return interop_flag_wrong("%s: %s: `make` makes it, with openssl(1); or name another by --%s",
+                            file, strerror(errno), name);
 }

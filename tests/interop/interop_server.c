@@ -17,8 +17,10 @@ static const char usage[] =
     "usage: interop_server [FLAG]...\n"
     "  --port=N                        0 (default): any that is free\n"
     "  --host=ADDRESS                  where to listen, default 0.0.0.0\n"
-    "  --use_tls[=true|false]          default false; needs the two files\n"
-    "  --tls_cert_file, --tls_key_file the server's certificate and its key (PEM)\n"
+    "  --use_tls[=true|false]          default false\n"
+    "  --tls_cert_file, --tls_key_file the server's certificate and its key (PEM), both or none;\n"
+    "                                  default " INTEROP_CERT_FILE "\n"
+    "                                  and     " INTEROP_KEY_FILE "\n"
     "  --max_concurrent_streams_limit=N  calls at once on one connection, default 100\n"
     "  --lies[=true|false]             answer wrongly whom asks for it (interop_lies.h), to test\n"
     "                                  clients; default false\n";
@@ -55,6 +57,14 @@ typedef struct flags {
   gmux_tls_options credentials;
 } flags;
 
+/* One of ours does not go with one of somebody else's. */
+static bool credentials_complete(gmux_tls_options *credentials) {
+  if (!credentials->cert_file != !credentials->key_file)
+    return interop_flag_wrong("--tls_cert_file and --tls_key_file go together");
+  return interop_flag_credential("tls_cert_file", INTEROP_CERT_FILE, &credentials->cert_file) &&
+         interop_flag_credential("tls_key_file", INTEROP_KEY_FILE, &credentials->key_file);
+}
+
 /* False: what was said makes no sense. */
 static bool flags_parse(flags *f, int argc, char **argv) {
   static const struct option longs[] = {
@@ -77,9 +87,7 @@ static bool flags_parse(flags *f, int argc, char **argv) {
   }
   if (!ok) return false;
   if (optind < argc) return interop_flag_wrong("%s is no flag", argv[optind]);
-  if (f->use_tls && (!f->credentials.cert_file || !f->credentials.key_file))
-    return interop_flag_wrong("--use_tls needs --tls_cert_file and --tls_key_file");
-  return true;
+  return !f->use_tls || credentials_complete(&f->credentials);
 }
 
 static void listen_as(gmux_server *server, const flags *f) {

@@ -46,20 +46,56 @@ bad_flags() {
   refused interop_client --server_port=80 --test_case=empty_unary,oauth2_auth_token
   refused interop_client --server_port=80 --test_case=orca_per_rpc
   refused interop_client --server_port=80 --soak_num_threads=-1
-  refused interop_client --server_port=80 --use_test_ca
+  refused interop_client --server_port=80 --use_tls=2
   refused interop_client --server_port=80 --additional_metadata=novalue
   refused interop_client --server_port=80 --additional_metadata=Upper:case
   refused interop_client --server_port=80 --service_config_json='{"retryPolicy":{}}'
   refused interop_client --server_port=80 empty_unary
   refused interop_server --port=65536
   refused interop_server --port=
-  refused interop_server --use_tls
+  refused interop_server --use_tls --tls_cert_file="$scratch/server.pem"
+  refused interop_server --use_tls --tls_key_file="$scratch/server.key"
   refused interop_server --max_concurrent_streams_limit=0
   refused interop_server --lies=maybe
   refused interop_server --no_such_flag
   refused wiretap
   refused wiretap 0 file
   for peer in grpcio gRPC-C++ grpc-js; do refused_by_peer $peer; done
+}
+
+#
+# A driver that knows the standard flags, and nothing of gmux
+#
+# driven FLAG...: a call with these flags and those that every driver gives.
+driven() {
+  timeout "$limit" "$programs/interop_client" --server_host=localhost --server_port="$port" \
+    --test_case=empty_unary "$@"
+}
+
+# driven_in_vain WHY FLAG...: the call fails in the handshake, for this reason.
+driven_in_vain() {
+  reason=$1 result=0
+  shift
+  driven "$@" >"$scratch/client.out" 2>&1 || result=$?
+  cat "$scratch/client.out"
+  [ $result -eq 1 ] &&
+    grep -q "^failed empty_unary: .*certificate verify failed: $reason" "$scratch/client.out"
+}
+
+standard_flags() {
+  override=--server_host_override=foo.test.google.fr unknown='unable to get local issuer'
+  start_server gmux --port=0 --use_tls=true
+  tap_run 'the standard flags are enough for a call over TLS' \
+    driven --use_tls=true --use_test_ca=true $override
+  tap_run 'flags are true or false in any of the ways in which programs write it' \
+    driven --use_tls=1 --use_test_ca=True $override
+  tap_run 'without --use_test_ca the test CA is not trusted' \
+    driven_in_vain "$unknown" --use_tls=true --use_test_ca=0 $override
+  tap_run 'with another --ca_file the test CA is not trusted' \
+    driven_in_vain "$unknown" --use_tls --use_test_ca --ca_file="$scratch/stranger.pem" $override
+  tap_run 'the test certificate is not for another name' \
+    driven_in_vain 'hostname mismatch' --use_tls --use_test_ca --server_host_override=test.google.fr
+  stop_server
 }
 
 #

@@ -51,22 +51,13 @@ usage() {
 #
 # Certificates, made for this run
 #
-# certificate NAME SUBJECT REQ-OPTION...: $scratch/NAME.pem and .key
-certificate() {
-  name=$1 subject=$2
-  shift 2
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
-    -keyout "$scratch/$name.key" -out "$scratch/$name.pem" -subj "/CN=$subject" "$@"
-}
+. "$sources/certificate.sh"
 
 certificates() {
-  certificate ca 'interop CA' -addext 'keyUsage=critical,keyCertSign' &&
-    certificate stranger 'another CA' -addext 'keyUsage=critical,keyCertSign' &&
-    certificate server interop-server -CA "$scratch/ca.pem" -CAkey "$scratch/ca.key" \
-      -addext 'basicConstraints=critical,CA:FALSE' \
-      -addext 'subjectAltName=IP:127.0.0.1,DNS:localhost' &&
-    certificate client interop-client -CA "$scratch/ca.pem" -CAkey "$scratch/ca.key" \
-      -addext 'basicConstraints=critical,CA:FALSE'
+  certificate_authority ca 'interop CA' &&
+    certificate_authority stranger 'another CA' &&
+    certificate_by ca server interop-server -addext 'subjectAltName=IP:127.0.0.1,DNS:localhost' &&
+    certificate_by ca client interop-client
 }
 
 #
