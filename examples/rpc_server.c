@@ -160,11 +160,12 @@ static uint32_t number(const char *given, uint32_t otherwise) {
 
 /* With a file of protoc's clients learn how messages look, else only which services there are. */
 static void add_reflection(gmux_server *server, const char *path) {
-  static uint8_t bytes[65536];
+  static uint8_t bytes[1048576];
   gmux_bytes set = gmux_bytes_borrow(bytes, 0); /* copied by the server */
   FILE *file = path ? fopen(path, "rb") : NULL;
   if (path && !file) perror(path), exit(1);
   if (file) set.len = fread(bytes, 1, sizeof bytes, file), fclose(file);
+  if (set.len == sizeof bytes) fprintf(stderr, "%s: larger than 1 MiB\n", path), exit(1);
   gmux_reflection_options options;
   gmux_reflection_options_init(&options, sizeof options);
   options.descriptor_sets = &set, options.descriptor_set_count = 1;

@@ -104,7 +104,7 @@ int gmux__conn_on_frame_begun(gmux__conn *conn, const nghttp2_frame_hd *head) {
   case NGHTTP2_CONTINUATION: /* nghttp2 bounds their number */
     return check_continuation(conn, head);
   case NGHTTP2_SETTINGS:
-    gmux__windows_before_settings(conn);
+    if (!(head->flags & NGHTTP2_FLAG_ACK)) gmux__windows_before_settings(conn);
     return gmux__conn_on_chatter(conn);
   default:
     return gmux__conn_on_chatter(conn);
