@@ -84,7 +84,7 @@ driven_in_vain() {
 
 standard_flags() {
   override=--server_host_override=foo.test.google.fr unknown='unable to get local issuer'
-  start_server gmux --port=0 --use_tls=true
+  start_server gmux --host=127.0.0.1 --port=0 --use_tls=true
   tap_run 'the standard flags are enough for a call over TLS' \
     driven --use_tls=true --use_test_ca=true $override
   tap_run 'flags are true or false in any of the ways in which programs write it' \
