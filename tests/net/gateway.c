@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -205,6 +206,7 @@ static _Noreturn void become(const struct make *make) {
 }
 
 void gateway_start(gateway *g) {
+  g->ending = 0;
   g->pid = fork();
   if (g->pid == 0) become(&makes[g->make]);
   CU_ASSERT_FATAL(g->pid > 0);
@@ -263,17 +265,35 @@ void gateway_reload(gateway *g) {
   }
 }
 
+static uint64_t now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void tell_to_end(gateway *g, int signal) {
+  send_signal(g, signal);
+  g->ending = signal;
+  g->told_ns = now_ns();
+}
+
 void gateway_leave(gateway *g) {
-  send_signal(g, makes[g->make].leave);
+  tell_to_end(g, makes[g->make].leave);
 }
 
 void gateway_terminate(gateway *g) {
-  send_signal(g, SIGTERM);
+  tell_to_end(g, SIGTERM);
+}
+
+static void tell_again(gateway *g) {
+  if (!g->ending || !makes[g->make].heard) return;
+  if (now_ns() - g->told_ns >= AGAIN_MS * UINT64_C(1000000)) tell_to_end(g, g->ending);
 }
 
 bool gateway_is_gone(gateway *g) {
   if (g->pid == 0) return true;
   pid_t pid = waitpid(g->pid, NULL, WNOHANG);
+  if (pid == 0) tell_again(g);
   if (pid == 0) return false;
   CU_ASSERT_EQUAL(pid, g->pid);
   g->pid = 0;

@@ -8,6 +8,7 @@
 #define TESTS_NET_GATEWAY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 typedef enum gateway_make {
@@ -33,6 +34,8 @@ typedef struct gateway {
   unsigned port;          /* its own, for as long as the case runs */
   int held;               /* a socket that keeps the port from others */
   pid_t pid;              /* 0: it does not run */
+  int ending;             /* the signal by which it was told to end; 0: it was not */
+  uint64_t told_ns;       /* when that was */
 } gateway;
 
 /* Around each case: the directory, the certificate; the port, by the kernel. gateway_free ends it,
@@ -47,6 +50,6 @@ void gateway_await(const gateway *g); /* blocks until it does */
 void gateway_reload(gateway *g);    /* reads its config again, as administrators do it */
 void gateway_leave(gateway *g);     /* goes, once what runs is done */
 void gateway_terminate(gateway *g); /* goes at once */
-bool gateway_is_gone(gateway *g);
+bool gateway_is_gone(gateway *g);   /* tells it once more, if it may not have heard */
 
 #endif

@@ -24,8 +24,10 @@ static bool is_up(load *l, void *arg) {
   return gateway_is_up(&((passage *)arg)->gateway);
 }
 
-static bool is_not_up(load *l, void *arg) {
-  return !is_up(l, arg);
+/* One that was told to end. */
+static bool has_closed(load *l, void *arg) {
+  (void)l;
+  return gateway_is_gone(arg) || !gateway_is_up(arg);
 }
 
 static bool is_gone(load *l, void *arg) {
@@ -68,7 +70,7 @@ static void reload(passage *p) {
 static void replace(passage *p, void (*end)(gateway *)) {
   gateway old = p->gateway;
   end(&old);
-  await(p, is_not_up);
+  load_await(p->load, has_closed, &old, PROXIES_EVENT_MS);
   gateway_start(&p->gateway);
   await(p, is_up);
   load_await(p->load, is_gone, &old, PROXIES_EVENT_MS);
