@@ -149,6 +149,17 @@ typedef struct gmux_server_options {
    * refused new calls that hold more than their share; with twice as many, all are. Beside them
    * only those can be held that run now. Default 10000, 1..1000000. */
   uint32_t max_server_held_calls;
+
+  /* ---- clients that stop in the middle ---- */
+
+  /* A call whose client owes bytes and has sent none for so long is ended, DEADLINE_EXCEEDED both
+   * for its handlers and for the client (noticed up to a quarter of the time later). Bytes are owed
+   * inside a message that has begun, and of methods that take one message until the half-close;
+   * between the messages of others, and while a message waits for credit, the client may be silent
+   * for ever. A plain HTTP request that is heard to its end gets its 404, 405 or 415 then. Default
+   * 300000 (5 min: no client is known that pauses for longer within a message), 1000..2^31-1; 0:
+   * never. Less where strangers can connect; more for clients that are put to sleep and go on. */
+  uint32_t request_stall_timeout_ms;
 } gmux_server_options;
 
 /* Fills in the defaults. `size` is sizeof *options of the caller. Any thread. */
@@ -165,7 +176,8 @@ typedef struct gmux_server_handlers {
   void (*on_half_close)(gmux_server_call *call, void *user_data);
   void (*on_writable)(gmux_server_call *call, void *user_data);
   /* `code` is the status that was sent; CANCELLED when the client gave up or was lost,
-   * DEADLINE_EXCEEDED when its time ran out; RESOURCE_EXHAUSTED or INTERNAL when it sent a message
+   * DEADLINE_EXCEEDED when its time ran out, or the client stopped in the middle
+   * (request_stall_timeout_ms); RESOURCE_EXHAUSTED or INTERNAL when it sent a message
    * over the limit or broke gRPC's rules. */
   void (*on_end)(gmux_server_call *call, gmux_code code, void *user_data);
   void (*reserved[4])(
@@ -262,6 +274,7 @@ typedef struct gmux_server_stats {
   /* Connections whose TLS handshake failed: we refused the client, the client us, it spoke no TLS,
    * or went away in the middle. Why is in the log (info), with the client's address. */
   uint64_t handshakes_failed;
+  uint64_t calls_stalled; /* ended by request_stall_timeout_ms, plain HTTP requests too */
 } gmux_server_stats;
 /* Fills *stats (its `size` set by the caller). GMUX_ERR_INVALID. The figures are of one moment only
  * when called on the loop's thread. */

@@ -245,6 +245,7 @@ static void on_ready(void *owner, unsigned events) {
   }
   if (events & GMUX__WRITABLE && conn->is_write_blocked) {
     conn->is_write_blocked = false;
+    conn->unblocked_ns = gmux__loop_now(conn->h2->loop);
     gmux__resets_resume(conn);
     gmux__conn_want_write(conn);
   }

@@ -62,6 +62,7 @@ typedef struct gmux__h2_config {
   uint64_t settings_ack_ns; /* until the peer must have acknowledged our SETTINGS; 0: no bound */
   uint64_t header_block_ns; /* from a header block's first frame to its last; 0: no bound */
   uint64_t write_stall_ns;  /* for how long a transport may take nothing; 0: no bound */
+  uint64_t body_stall_ns;   /* server: for how long who owes bytes may send none; 0: no bound */
   size_t connection_queue_bytes; /* see gmux__stream_handlers.on_queue; 0: no bound */
   size_t queue_bytes;            /* of all streams together, also waiting ones; 0: no bound */
   const gmux__codecs *codecs;    /* borrowed; NULL: what is built in */

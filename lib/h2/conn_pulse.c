@@ -51,6 +51,7 @@ static uint64_t sooner(uint64_t a, uint64_t b) {
 static uint64_t conn_next_ns(const gmux__conn *conn) {
   uint64_t phase = sooner(sooner(conn->due.settings_ns, conn->due.block_ns),
                           sooner(conn->due.stall_ns, conn->due.drain_ns));
+  phase = sooner(phase, conn->due.look_ns);
   return has_pulse(conn) ? sooner(phase, gmux__pulse_next_ns(&conn->pulse, conn_now(conn))) : phase;
 }
 
@@ -72,6 +73,7 @@ void gmux__conn_check(const gmux__conn *conn) {
   /* Late, the alarm would let something pass; so it never is. */
   assert(conn->alarm.at_ns <= conn_next_ns(conn));
   assert(conn->pulse.has_streams == conn_has_streams(conn));
+  gmux__stalls_check(conn);
   assert(!conn->is_suspect || gmux__pulse_is_suspect(&conn->pulse, conn_now(conn)));
   assert(conn->state != GMUX__CONN_READY || (!conn->has_loss && conn->has_settings));
 }
@@ -179,6 +181,7 @@ static void on_alarm(void *arg) {
   uint64_t now_ns = conn_now(conn);
   conn_end_overdue(conn, now_ns);
   if (conn->state == GMUX__CONN_CLOSED) return;
+  gmux__stalls_look(conn, now_ns);
   if (has_pulse(conn) && gmux__pulse_poll(&conn->pulse, now_ns) == GMUX__PULSE_DEAD) {
     char words[64];
     snprintf(words, sizeof words, "no answer to a PING within %" PRIu64 " ms",
@@ -197,7 +200,7 @@ static void on_alarm(void *arg) {
 void gmux__conn_pulse_init(gmux__conn *conn) {
   gmux__timer_init(&conn->alarm, on_alarm, conn);
   conn->due.settings_ns = conn->due.block_ns = GMUX__NEVER;
-  conn->due.stall_ns = conn->due.drain_ns = GMUX__NEVER;
+  conn->due.stall_ns = conn->due.drain_ns = conn->due.look_ns = GMUX__NEVER;
 }
 
 void gmux__conn_pulse_start(gmux__conn *conn) {
@@ -225,8 +228,9 @@ void gmux__conn_on_settings_ack(gmux__conn *conn) {
 
 void gmux__conn_count_streams(gmux__conn *conn) {
   bool has_streams = conn_has_streams(conn);
-  if (has_streams != conn->pulse.has_streams)
-    gmux__pulse_on_streams(&conn->pulse, conn_now(conn), has_streams);
+  if (has_streams == conn->pulse.has_streams) return;
+  gmux__pulse_on_streams(&conn->pulse, conn_now(conn), has_streams);
+  if (has_streams) gmux__stalls_begin(conn);
 }
 
 /* 75 % of 2^31-1 */

@@ -110,6 +110,7 @@ struct gmux__conn {
     uint64_t block_ns;    /* `block` must have ended */
     uint64_t stall_ns;    /* the transport must have taken something */
     uint64_t drain_ns;    /* the last stream must have ended */
+    uint64_t look_ns;     /* server: streams are looked at, see stalls.c */
   } due;
   struct {            /* the header block that has begun */
     int32_t id;       /* 0: none */
@@ -117,6 +118,7 @@ struct gmux__conn {
     uint64_t bytes;   /* decoded so far, as RFC 9113 section 6.5.2 counts */
   } block;
   uint64_t settings_sent_ns;
+  uint64_t unblocked_ns;     /* is_write_blocked was over then; 0: never */
   uint32_t goaway_sent_code; /* of ours, or nghttp2's; 0: none, or NO_ERROR */
   int32_t goaway_last_id;    /* the lowest of the peer's GOAWAYs; INT32_MAX: all, or none */
   uint32_t goaway_code;      /* of the peer's last GOAWAY; has_goaway_code: there was one */
@@ -290,6 +292,14 @@ int gmux__ids_on_headers(gmux__conn *conn, int32_t id);
 ptrdiff_t gmux__ids_look_ahead(gmux__conn *conn, const uint8_t *data, size_t len);
 /* Inside nghttp2: RST_STREAM leaves, or will for a request that has become no stream at all. */
 void gmux__ids_on_reset(gmux__conn *conn, int32_t id);
+
+/* stalls.c, server: the first stream has begun; looks, if that is due. What is overdue has its
+ * event then. */
+void gmux__stalls_begin(gmux__conn *conn);
+void gmux__stalls_look(gmux__conn *conn, uint64_t now_ns);
+#ifdef GMUX_DEBUG
+void gmux__stalls_check(const gmux__conn *conn);
+#endif
 
 /* windows.c: the head of SETTINGS is here; they have been applied: 0, or what nghttp2's callback is
  * to return. */

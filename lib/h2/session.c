@@ -106,6 +106,7 @@ static int on_head(gmux__conn *conn, gmux__stream *stream, bool is_end) {
     return gmux__conn_on_chatter(conn); /* HTTP does not bound their number */
   }
   gmux__stream_set_recv(stream, GMUX__RECV_BODY);
+  stream->recv.taken_ns = gmux__loop_now(conn->h2->loop);
   if (!conn->h2->config.is_server) gmux__stream_commit(stream);
   if (is_end && !conn->h2->config.is_server) {
     gmux__head_move(&stream->tail, &stream->head); /* Trailers-Only */

@@ -71,6 +71,9 @@ typedef struct gmux__stream_handlers {
    * nghttp2, so it must not run the application's code; gmux__exchange_set_held may be called. Not
    * told of the end. May be NULL: then it is never held. */
   void (*on_queue)(gmux__stream *stream, bool is_full);
+  /* Server: the client owes bytes, and has sent none for body_stall_ns (up to a quarter more).
+   * Comes again after as long. May be NULL where that is 0. */
+  void (*on_stalled)(gmux__stream *stream);
   /* The connection drains, by GOAWAY or because its owner says so, and this stream may finish. At
    * most once; client only, may be NULL. */
   void (*on_draining)(gmux__stream *stream);
@@ -162,6 +165,8 @@ struct gmux__stream {
     uint8_t piece_count;
     uint32_t credit;     /* messages; GMUX_CREDIT_UNLIMITED */
     uint64_t discarded;  /* bytes, while is_discarded */
+    uint64_t taken_ns;   /* when the head, or bytes of the body, were last taken */
+    bool expects_end;    /* the peer owes bytes until its END_STREAM */
     bool is_discarded;   /* nobody wants to know what comes */
     bool is_bad;         /* on_bad_message was told: nothing is read any more */
     bool was_compressed; /* the last message that was delivered */
@@ -169,6 +174,7 @@ struct gmux__stream {
   bool has_head_event; /* on_headers is due */
   bool has_half_close_event;
   bool has_draining_event;
+  bool has_stall_event;
   char *why_memory;         /* what end.why points to, when it had to be made */
   gmux__stream_times times; /* server: opened_ns alone */
 
@@ -196,8 +202,13 @@ int gmux__stream_open(gmux__stream *stream, gmux__conn *conn, const gmux__field 
 int gmux__stream_respond(gmux__stream *stream, const gmux__field *fields, size_t count);
 
 /* Server, from on_headers on: what comes is no messages. It is thrown away and its window given
- * back; then on_half_close. If it is more than max_recv_bytes, on_bad_message comes instead. */
+ * back; then on_half_close. If it is more than max_recv_bytes, on_bad_message comes instead. The
+ * end is expected, as by: */
 void gmux__stream_discard(gmux__stream *stream);
+
+/* Server, from on_headers on: the client is to say all it has without a pause, so that it owes
+ * bytes (on_stalled) until its END_STREAM, and not only inside a message. */
+void gmux__stream_expect_end(gmux__stream *stream);
 
 /* Queues one message, as gmux_call_write does with its bytes; no bound here, that is the owner's.
  * GMUX_ERR_NOMEM, GMUX_ERR_STATE. On a server after gmux__stream_respond. */

@@ -109,6 +109,11 @@ static void refuse_message(gmux__stream *stream, int error, const char *why) {
 
 void gmux__stream_discard(gmux__stream *stream) {
   stream->recv.is_discarded = true;
+  gmux__stream_expect_end(stream);
+}
+
+void gmux__stream_expect_end(gmux__stream *stream) {
+  stream->recv.expects_end = true;
 }
 
 static bool discard_some(gmux__stream *stream, size_t bytes) {
@@ -126,6 +131,7 @@ static bool discard_some(gmux__stream *stream, size_t bytes) {
 static bool deliver_some(gmux__stream *stream) {
   gmux__slice input = next_input(stream);
   if (!input.len) return false;
+  stream->recv.taken_ns = gmux__loop_now(stream->h2->loop);
   if (stream->recv.is_discarded) return discard_some(stream, input.len);
   size_t used;
   gmux_bytes message = {0};
@@ -214,6 +220,7 @@ void gmux__stream_deliver(gmux__stream *stream) {
     stream->handlers->on_draining(stream);
   deliver_body(stream);
   if (stream->conn) check_truncation(stream);
+  if (take_event(stream, &stream->has_stall_event)) stream->handlers->on_stalled(stream);
   if (is_read_out(stream) && take_event(stream, &stream->has_half_close_event) &&
       stream->handlers->on_half_close)
     stream->handlers->on_half_close(stream);

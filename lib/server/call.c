@@ -79,17 +79,20 @@ enum { LAST_WORDS_NS = 1000000000 };
 
 /* Most clients know by themselves that the time is up. One whose clock says otherwise would take
  * a reset for a cancel, so it is told, unless there is a queue to wait in. */
-static void call_on_deadline(void *arg) {
-  gmux_server_call *call = arg;
+static void call_time_out(gmux_server_call *call, const char *words) {
   gmux_loop *loop = call->server->loop;
   if (call->loop.state == GMUX__SERVER_CALL_RUNNING &&
       gmux__list_is_empty(&call->loop.stream.send.queue)) {
     gmux__timer_set(loop, &call->loop.deadline, gmux__loop_now(loop) + LAST_WORDS_NS);
-    call_break(call, GMUX_DEADLINE_EXCEEDED, "the deadline has passed");
+    call_break(call, GMUX_DEADLINE_EXCEEDED, words);
     return;
   }
   gmux__stream_reset(&call->loop.stream, GMUX__H2_CANCEL);
   call_end(call, GMUX_DEADLINE_EXCEEDED, false);
+}
+
+static void call_on_deadline(void *arg) {
+  call_time_out(arg, "the deadline has passed");
 }
 
 static void call_set_deadline(gmux_server_call *call, uint64_t timeout_ns) {
@@ -128,10 +131,12 @@ static void call_stop_waiting(gmux_server_call *call) {
 /* Every method starts with credit for one message. More than the first: of a method that has one,
  * to notice when there is a second; of others as they come, unless the application grants it. */
 static void call_grant_credit(gmux_server_call *call) {
-  if (gmux__kind_has_one_request(call->method->kind))
+  if (gmux__kind_has_one_request(call->method->kind)) {
     gmux__stream_credit(&call->loop.stream, 1);
-  else if (!call->loop.has_manual_credit)
+    gmux__stream_expect_end(&call->loop.stream);
+  } else if (!call->loop.has_manual_credit) {
     gmux__stream_credit(&call->loop.stream, GMUX_CREDIT_UNLIMITED);
+  }
 }
 
 bool gmux__server_call_accepts(const gmux_server_call *call, gmux__encoding encoding) {
@@ -247,6 +252,19 @@ static void call_on_half_close(gmux__stream *stream) {
     method->handlers->on_half_close(call, method->user_data);
 }
 
+/* An answer that waits to leave says more than that its request is not all here. */
+static void call_on_stalled(gmux__stream *stream) {
+  gmux_server_call *call = call_of_stream(stream);
+  bool is_waited_for = call->loop.waits_for_end;
+  if (!is_waited_for && call->loop.state != GMUX__SERVER_CALL_RUNNING) return;
+  gmux__server_count(&call->server->stats.calls_stalled);
+  if (is_waited_for)
+    call_stop_waiting(call);
+  else
+    call_time_out(call, "the client began a request and did not go on with it in time "
+                        "(the server's request_stall_timeout_ms)");
+}
+
 static void call_on_sent(gmux__stream *stream, size_t bytes) {
   gmux__exchange_sent(&call_of_stream(stream)->exchange, bytes);
 }
@@ -276,6 +294,7 @@ static const gmux__stream_handlers stream_handlers = {
     .on_message = call_on_message,
     .on_bad_message = call_on_bad_message,
     .on_half_close = call_on_half_close,
+    .on_stalled = call_on_stalled,
     .on_sent = call_on_sent,
     .on_queue = call_on_queue,
     .on_closed = call_on_closed,

@@ -34,6 +34,7 @@ static const gmux_server_options defaults = {
     .client_reset_rate_per_s = 200,
     .chatter_burst = 10000,
     .chatter_rate_per_s = 1000,
+    .request_stall_timeout_ms = 300000,
 };
 
 static const gmux__options_kind kind = {
@@ -80,6 +81,7 @@ static const gmux__options_range ranges[] = {
     RANGE(client_reset_rate_per_s, 1, 1000000),
     ZERO_OR(chatter_burst, 100, 1000000),
     RANGE(chatter_rate_per_s, 1, 1000000),
+    ZERO_OR(request_stall_timeout_ms, 1000, INT32_MAX),
 };
 
 /* What is right by itself, and wrong together. */
@@ -161,6 +163,7 @@ gmux__h2_config gmux__server_h2_config(const gmux_server_options *o) {
       .settings_ack_ns = ns_of_ms(settings_ack_ms),
       .header_block_ns = HEADER_BLOCK_NS,
       .write_stall_ns = ns_of_ms(o->write_stall_timeout_ms),
+      .body_stall_ns = ns_of_ms(o->request_stall_timeout_ms),
       .connection_queue_bytes = o->connection_queue_bytes,
       .queue_bytes = o->server_queue_bytes,
   };

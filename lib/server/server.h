@@ -88,6 +88,7 @@ struct gmux_server {
     gmux__counter last_call_ns;       /* loop time at which the last one was started; 0: none */
     gmux__counter calls_held;         /* now: over, with memory still */
     gmux__counter calls_refused_held; /* for those */
+    gmux__counter calls_stalled;      /* by request_stall_timeout_ms */
     gmux__counter connections, connections_handshaking; /* now: lengths of the lists */
     gmux__counter connections_accepted, connections_refused, connections_overdue;
     gmux__counter handshakes_failed;

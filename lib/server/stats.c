@@ -44,6 +44,7 @@ static void stats_fill_own(gmux_server_stats *s, const gmux_server *server) {
   s->ended_age = gmux__counter_get(&server->stats.ended_age);
   s->calls_held = (uint32_t)gmux__counter_get(&server->stats.calls_held);
   s->calls_refused_held = gmux__counter_get(&server->stats.calls_refused_held);
+  s->calls_stalled = gmux__counter_get(&server->stats.calls_stalled);
 }
 
 static void stats_fill_h2(gmux_server_stats *s, const gmux__h2_figures *f) {

@@ -183,6 +183,15 @@ static void connect_and_say_nothing(void) {
     (void)kit_connect_silent();
 }
 
+/* Slow loris in the body: a byte of a message each, and no more. */
+static void stop_in_bodies(void) {
+  for (int i = 0; rounds % 40 == 0 && i < 100; i++) {
+    say_request("/t.S/Bidi", NULL);
+    rawpeer_data(kit.peer, bad_id - 2, 0, "", 1, 0);
+  }
+  kit_run_ms(20); /* so that the stall's time passes within the rounds */
+}
+
 /* ---- not reading ---- */
 
 static void set_window(uint32_t bytes) {
@@ -241,6 +250,7 @@ static const attack attacks[] = {
     {"too many streams", ask_for_too_many, COUNTED_AS(calls_refused), CEILING},
     {"ids that go back", go_back_in_ids, 0, CEILING},
     {"silent connections", connect_and_say_nothing, COUNTED_AS(connections_refused), CEILING},
+    {"stopped bodies", stop_in_bodies, COUNTED_AS(calls_stalled), CEILING},
     {"no window", ask_without_a_window, 0, CEILING_OF_QUEUES},
     {"windows of crumbs", open_the_window_by_crumbs, COUNTED_AS(ended_chatter), CEILING_OF_QUEUES},
     {"not reading", read_nothing, COUNTED_AS(ended_unread), CEILING},
@@ -270,6 +280,7 @@ static unsigned good_call(void) {
 
 static void attack_begin(void) {
   kit.options.keepalive_ms = 0;
+  kit.options.request_stall_timeout_ms = 1000;
   kit.options.max_handshaking = HANDSHAKES;
   kit.act = act;
   rounds = returns = 0;

@@ -42,6 +42,7 @@ static void the_defaults_are_those_of_the_header_and_are_valid(void) {
   CU_ASSERT_EQUAL(o.server_queue_bytes, 268435456);
   CU_ASSERT_EQUAL(o.max_held_calls, 400);
   CU_ASSERT_EQUAL(o.max_server_held_calls, 10000);
+  CU_ASSERT_EQUAL(o.request_stall_timeout_ms, 300000);
   CU_ASSERT_EQUAL(gmux_server_options_check(&o, NULL, 0), 0);
 }
 
@@ -87,6 +88,7 @@ static const struct row {
     ROW(client_reset_rate_per_s, 1, 1000000),
     ROW_OR_ZERO(chatter_burst, 100, 1000000),
     ROW(chatter_rate_per_s, 1, 1000000),
+    ROW_OR_ZERO(request_stall_timeout_ms, 1000, 2147483647),
 };
 
 /* The rest of it such that no value contradicts another. */
@@ -169,16 +171,19 @@ static void h2_is_told_all_that_it_enforces(void) {
   CU_ASSERT_EQUAL(c.settings_ack_ns, 60 * GMUX__NS_PER_S);
   CU_ASSERT_EQUAL(c.header_block_ns, 20 * GMUX__NS_PER_S);
   CU_ASSERT_EQUAL(c.write_stall_ns, 60 * GMUX__NS_PER_S);
+  CU_ASSERT_EQUAL(c.body_stall_ns, 300 * GMUX__NS_PER_S);
   CU_ASSERT_EQUAL(c.connection_queue_bytes, 4194304);
   CU_ASSERT_EQUAL(c.queue_bytes, 268435456);
   o.keepalive_ms = 0;
   o.keepalive_timeout_ms = 600000;
   o.write_stall_timeout_ms = 0;
+  o.request_stall_timeout_ms = 0;
   o.min_ping_interval_ms = 2147483647;
   c = gmux__server_h2_config(&o);
   CU_ASSERT_EQUAL(c.pulse.keepalive_ns, GMUX__PULSE_OFF);
   CU_ASSERT_EQUAL(c.settings_ack_ns, 1200 * GMUX__NS_PER_S);
   CU_ASSERT_EQUAL(c.write_stall_ns, 0);
+  CU_ASSERT_EQUAL(c.body_stall_ns, 0);
   CU_ASSERT_EQUAL(c.strikes.min_interval_ns, 2147483647 * GMUX__NS_PER_MS);
 }
 
