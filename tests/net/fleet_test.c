@@ -90,7 +90,7 @@ static void come_back(kit_server *server) {
 
 static void a_fleet_comes_back_to_a_server_that_was_killed(void) {
   kit_server server;
-  pid_t pid = kit_server_fork(&server, kit_address(KIT_TCP), NULL);
+  pid_t pid = kit_server_fork(&server, kit_held_address(KIT_TCP), NULL);
   fleet_start(server.target);
   ledger_hold(2 * CHANNELS);
   fleet_call(fleet.lost, false);

@@ -1,8 +1,8 @@
 /* gateway.c: nginx, haproxy and nghttpx as processes. */
 #include "tests/net/gateway.h"
 #include "tests/net/kit.h"
+#include "tests/net/port.h"
 #include <ftw.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -142,31 +142,11 @@ static void write_certificates(void) {
   CU_ASSERT_EQUAL(fclose(file), 0);
 }
 
-static struct sockaddr_in loopback(unsigned port) {
-  struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-  a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return a;
-}
-
-/* A socket that is bound and does not listen keeps the kernel from giving the port to somebody
- * else, and with these options does not keep the gateway from listening there. */
-static void find_port(gateway *g) {
-  struct sockaddr_in a = loopback(0);
-  socklen_t len = sizeof a;
-  g->held = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  CU_ASSERT_FATAL(g->held >= 0);
-  CU_ASSERT_EQUAL(setsockopt(g->held, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)), 0);
-  CU_ASSERT_EQUAL(setsockopt(g->held, SOL_SOCKET, SO_REUSEPORT, &(int){1}, sizeof(int)), 0);
-  CU_ASSERT_EQUAL_FATAL(bind(g->held, (struct sockaddr *)&a, len), 0);
-  CU_ASSERT_EQUAL_FATAL(getsockname(g->held, (struct sockaddr *)&a, &len), 0);
-  g->port = ntohs(a.sin_port);
-}
-
 void gateway_init(gateway *g) {
   snprintf(dir, sizeof dir, "%s/gateway", kit_dir);
   CU_ASSERT_EQUAL_FATAL(mkdir(dir, 0700), 0);
   write_certificates();
-  find_port(g);
+  g->held = port_hold(&g->port);
   if (!g->max_requests) g->max_requests = MANY_REQUESTS;
   FILE *config = create("config");
   makes[g->make].write_config(config, g);
@@ -213,7 +193,7 @@ void gateway_start(gateway *g) {
 }
 
 bool gateway_is_up(const gateway *g) {
-  struct sockaddr_in a = loopback(g->port);
+  struct sockaddr_in a = port_loopback(g->port);
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   bool is_up = connect(fd, (struct sockaddr *)&a, sizeof a) == 0;
   close(fd);

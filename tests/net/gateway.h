@@ -31,8 +31,8 @@ typedef struct gateway {
   unsigned idle_s;        /* after which it closes a connection without calls */
   unsigned silence_s;     /* after which it ends a call of which the server says nothing */
   unsigned max_requests;  /* after which a connection is ended; 0: many */
-  unsigned port;          /* its own, for as long as the case runs */
-  int held;               /* a socket that keeps the port from others */
+  uint16_t port;          /* its own, for as long as the case runs */
+  int held;               /* by this (port.h) */
   pid_t pid;              /* 0: it does not run */
   int ending;             /* the signal by which it was told to end; 0: it was not */
   uint64_t told_ns;       /* when that was */

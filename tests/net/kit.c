@@ -1,6 +1,7 @@
 /* kit.c: a server and clients over loopback and Unix sockets. */
 #include "tests/net/kit.h"
 #include "tests/net/ledger.h"
+#include "tests/net/port.h"
 #include "tests/unit/certs.h"
 #include "tests/unit/fds.h"
 #include <errno.h>
@@ -15,6 +16,7 @@
 kit_state kit;
 char kit_dir[128];
 static size_t fds_before;
+static int holder = -1; /* of the port of kit_held_address */
 static test_ca *ca;
 static test_cert *cert;
 static gmux_tls *server_tls, *client_tls;
@@ -47,6 +49,8 @@ void kit_teardown(void) {
   ledger_close();
   sem_destroy(&kit.flood_ended);
   CU_ASSERT_FALSE(atomic_load(&kit.is_out_of_order));
+  if (holder >= 0) close(holder);
+  holder = -1;
   CU_ASSERT_EQUAL(rmdir(kit_dir), 0); /* else somebody left a file there */
   CU_ASSERT_EQUAL(test_count_fds(), fds_before);
 }
@@ -69,6 +73,16 @@ const char *kit_address(kit_kind kind) {
   if (kind != KIT_UNIX) return "ipv4:127.0.0.1:0";
   snprintf(path, sizeof path, "unix:%s/socket", kit_dir);
   return path;
+}
+
+const char *kit_held_address(kit_kind kind) {
+  static char address[32];
+  uint16_t port;
+  if (kind == KIT_UNIX) return kit_address(kind);
+  if (holder >= 0) close(holder);
+  holder = port_hold(&port);
+  snprintf(address, sizeof address, "ipv4:127.0.0.1:%u", port);
+  return address;
 }
 
 static void make_certificate(void) {

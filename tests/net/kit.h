@@ -50,7 +50,10 @@ extern char kit_dir[128]; /* an empty directory, gone with the teardown */
 
 /* A word of the kind of address, and with TLS or without. */
 typedef enum kit_kind { KIT_TCP, KIT_TLS, KIT_UNIX, KIT_KINDS } kit_kind;
-const char *kit_address(kit_kind kind);  /* to listen on: port 0, a file in kit_dir */
+const char *kit_address(kit_kind kind); /* to listen on: port 0, a file in kit_dir */
+/* The same for servers that come and go, one after another: a port that stays the case's (port.h).
+ */
+const char *kit_held_address(kit_kind kind);
 gmux_tls *kit_server_tls(kit_kind kind); /* NULL without; shared, for the case */
 gmux_tls *kit_client_tls(kit_kind kind);
 const char *kit_ca_pem(void);

@@ -2,6 +2,7 @@
 #include "tests/net/peer.h"
 #include "tests/net/faults_wire.h"
 #include "tests/net/kit.h"
+#include "tests/net/port.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -69,6 +70,20 @@ const char *peer_why_not(peer_make make) {
 
 /* ---- around a case ---- */
 
+enum { HELD_MAX = 8 };
+/* The ports of the case's servers. */
+static struct {
+  int fds[HELD_MAX];
+  unsigned count;
+} held;
+
+static unsigned hold_a_port(void) {
+  uint16_t port;
+  CU_ASSERT_FATAL(held.count < HELD_MAX);
+  held.fds[held.count++] = port_hold(&port);
+  return port;
+}
+
 static void write_file(char path[PATH_BYTES], const char *name, const char *text) {
   snprintf(path, PATH_BYTES, "%s/%s", kit_dir, name);
   FILE *file = fopen(path, "w");
@@ -85,6 +100,8 @@ void peers_setup(void) {
 }
 
 void peers_teardown(void) {
+  while (held.count > 0)
+    close(held.fds[--held.count]);
   unlink(log_path);
   unlink(cert_path);
   unlink(key_path);
@@ -119,6 +136,7 @@ static _Noreturn void become(const peer *p, int out) {
 
 void peer_start(peer *p) {
   int told[2];
+  if (!p->port) p->port = hold_a_port();
   CU_ASSERT_EQUAL_FATAL(pipe2(told, O_CLOEXEC), 0);
   p->pid = fork();
   if (p->pid == 0) become(p, told[1]);

@@ -48,7 +48,7 @@ static void check_gone_and_back(kit_client *client, kit_server *server, kit_kind
 static void calls_work_again_when_a_stopped_server_is_back(void) {
   for (kit_kind kind = 0; kind < KIT_KINDS; kind++) {
     kit_server server;
-    CU_ASSERT_FATAL(kit_server_start(&server, NULL, kit_address(kind), kit_server_tls(kind)));
+    CU_ASSERT_FATAL(kit_server_start(&server, NULL, kit_held_address(kind), kit_server_tls(kind)));
     gmux_channel_options o = kit_channel_options(kit_client_tls(kind));
     kit_client client;
     kit_client_start(&client, server.target, &o);
@@ -64,7 +64,7 @@ static void calls_work_again_when_a_stopped_server_is_back(void) {
 static void calls_work_again_when_a_killed_server_is_back(void) {
   for (kit_kind kind = 0; kind < KIT_KINDS; kind++) {
     kit_server server;
-    pid_t pid = kit_server_fork(&server, kit_address(kind), kit_server_tls(kind));
+    pid_t pid = kit_server_fork(&server, kit_held_address(kind), kit_server_tls(kind));
     gmux_channel_options o = kit_channel_options(kit_client_tls(kind));
     kit_client client;
     kit_client_start(&client, server.target, &o);
