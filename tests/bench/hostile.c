@@ -227,15 +227,17 @@ static bool is_enough(void *arg) {
          atomic_load(&b->foe.rounds) + atomic_load(&b->foe.returns) >= w->attack->connections;
 }
 
+static char last_words[128];
+
 static void on_alarm(int number) {
   (void)number;
-  static const char text[] = "Bail out! the attack goes on, and nothing stops it\n";
-  if (write(STDOUT_FILENO, text, sizeof text - 1) < 0) _exit(1);
+  if (write(STDOUT_FILENO, last_words, strlen(last_words)) < 0) _exit(1);
   _exit(1);
 }
 
 static void check(const attack *a, board *b, good *g, int gate, pid_t server, size_t number) {
   wanted w = {a, b};
+  snprintf(last_words, sizeof last_words, "Bail out! %s goes on, and nothing stops it\n", a->name);
   signal(SIGALRM, on_alarm);
   alarm(CHECK_LIMIT_S);
   if (write(gate, "", 1) != 1) hostile_die("the attacker is gone");
