@@ -235,6 +235,7 @@ int main(int argc, char **argv) {
   flags f = {.host = "localhost", .cases = "large_unary", .additional = ""};
   interop_client client = {.channel = NULL};
   gmux_channel_options_init(&client.how, sizeof client.how);
+  client.how.suspect_after_ms = GMUX_NEVER_MS; /* a slow machine is no reason for a connection */
   must(gmux_metadata_new(&client.additional));
   if (!flags_parse(&f, argc, argv) || !cases_check(f.cases) ||
       !parse_metadata(client.additional, f.additional) ||

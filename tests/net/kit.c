@@ -353,6 +353,7 @@ gmux_channel_options kit_channel_options(gmux_tls *tls) {
   o.max_concurrent_streams = 1000;
   o.stream_window_bytes = KIT_WINDOW_BYTES;
   o.write_queue_bytes = KIT_QUEUE_BYTES;
+  o.suspect_after_ms = GMUX_NEVER_MS; /* a slow machine is no reason for another connection */
   o.initial_backoff_ms = 100;
   o.max_backoff_ms = 100;
   return o;

@@ -170,12 +170,19 @@ static void setup(void) {
 }
 
 static void dns_close(void) {
-  if (dns.udp < 0) return;
   ev_io_stop(net_ev, &dns.on_udp);
   ev_io_stop(net_ev, &dns.on_tcp);
   close(dns.udp);
   close(dns.tcp);
-  dns.udp = -1;
+}
+
+/* The port is refused to everybody: a socket that is connected to somebody else hears nobody, and
+ * keeps the port from those who would answer there, or would ask from there and hear themselves. */
+static void dns_refuse(void) {
+  gmux__address nobody = net_ipv4(1);
+  gmux__sockaddr sa;
+  socklen_t len = gmux__sockaddr_from(&sa, &nobody);
+  CU_ASSERT_EQUAL(connect(dns.udp, &sa.sa, len), 0);
 }
 
 static void teardown(void) {
@@ -277,7 +284,7 @@ static void failures_are_in_words(void) {
 }
 
 static void a_server_that_is_not_there_is_a_failure(void) {
-  dns_close();
+  dns_refuse();
   answer a = ask("two.test");
   CU_ASSERT_EQUAL(a.error, GMUX_ERR_RESOLVE);
   CU_ASSERT_NOT_EQUAL(a.text[0], '\0');
