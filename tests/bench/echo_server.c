@@ -1,6 +1,6 @@
 /*
  * echo_server.c: the server that the benchmarks call. /bench.v1.Bench/Echo answers with the
- * request.
+ * request, Hold does not answer.
  *
  * Bytes in, bytes out: it knows no protobuf, so that every client can send it what it likes.
  */
@@ -35,6 +35,12 @@ static void echo(gmux_server_call *call, gmux_bytes *request, void *user_data) {
   (void)user_data;
   if (gmux_server_call_reply(call, request))
     gmux_server_call_fail(call, GMUX_RESOURCE_EXHAUSTED, gmux_last_error());
+}
+
+/* For who measures what an open call costs: no answer ever comes, the call is the server's until the
+ * client lets go of it. */
+static void hold(gmux_server_call *call, gmux_bytes *request, void *user_data) {
+  (void)call, (void)request, (void)user_data;
 }
 
 /* ev_run returns when the server's connections and these watchers are gone. */
@@ -92,6 +98,7 @@ int main(int argc, char **argv) {
   options.max_concurrent_streams = (uint32_t)strtoul(given['m'], NULL, 10);
   must(gmux_server_new(&p.server, loop, &options));
   must(gmux_server_add_unary(p.server, "/bench.v1.Bench/Echo", echo, NULL));
+  must(gmux_server_add_unary(p.server, "/bench.v1.Bench/Hold", hold, NULL));
   uint16_t port = listen_at(p.server, given['l'], given['c'], given['k']);
   watch_signals(&p, ev);
   printf("port: %u\n", port);
