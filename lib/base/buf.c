@@ -48,14 +48,9 @@ uint8_t *gmux__buf_reserve_within(gmux__buf *buf, size_t len, size_t max) {
   return mem + buf->end;
 }
 
-uint8_t *gmux__buf_reserve(gmux__buf *buf, size_t len) {
+uint8_t *gmux__buf_make_room(gmux__buf *buf, size_t len) {
   if (len > SIZE_MAX - gmux__buf_len(buf)) return NULL;
   return gmux__buf_reserve_within(buf, len, SIZE_MAX);
-}
-
-void gmux__buf_commit(gmux__buf *buf, size_t len) {
-  assert(len <= buf->cap - buf->end);
-  buf->end += len;
 }
 
 int gmux__buf_append(gmux__buf *buf, const void *data, size_t len) {
@@ -87,6 +82,6 @@ void gmux__buf_detach(gmux__buf *buf, gmux_bytes *out) {
 }
 
 void gmux__buf_deinit(gmux__buf *buf) {
-  gmux__free(buf->mem);
+  if (buf->mem) gmux__free(buf->mem);
   *buf = empty;
 }

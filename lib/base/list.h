@@ -7,6 +7,7 @@
 #ifndef GMUX__BASE_LIST_H
 #define GMUX__BASE_LIST_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -26,12 +27,45 @@ struct gmux__list {
 /* The object around a link. */
 #define gmux__container(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
-void gmux__list_append(gmux__list *list, gmux__link *link); /* link must be in no list */
+/* The short ones are here because each call goes through some twenty of them. */
+
+/* `link` must be in no list. */
+static inline void gmux__list_append(gmux__list *list, gmux__link *link) {
+  assert(!link->list);
+  *link = (gmux__link){NULL, list->last, list};
+  if (list->last)
+    list->last->next = link;
+  else
+    list->first = link;
+  list->last = link;
+  list->count++;
+}
+
 void gmux__list_insert_before(gmux__list *list, gmux__link *where, gmux__link *link);
+
 /* Out of whatever list it is in; nothing happens if it is in none. */
-void gmux__list_remove(gmux__link *link);
+static inline void gmux__list_remove(gmux__link *link) {
+  gmux__list *list = link->list;
+  if (!list) return;
+  if (link->prev)
+    link->prev->next = link->next;
+  else
+    list->first = link->next;
+  if (link->next)
+    link->next->prev = link->prev;
+  else
+    list->last = link->prev;
+  list->count--;
+  *link = (gmux__link){NULL, NULL, NULL};
+}
+
 /* Removes and returns the first; NULL when empty. */
-gmux__link *gmux__list_shift(gmux__list *list);
+static inline gmux__link *gmux__list_shift(gmux__list *list) {
+  gmux__link *link = list->first;
+  if (link) gmux__list_remove(link);
+  return link;
+}
+
 /* Moves everything of `from` to the end of `to`: O(length), because each link knows its list. */
 void gmux__list_move_all(gmux__list *to, gmux__list *from);
 
