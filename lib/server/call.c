@@ -5,6 +5,7 @@
 #include "lib/server/request.h"
 #include "lib/server/server.h"
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 static gmux_server_call *call_of_stream(gmux__stream *stream) {
@@ -426,6 +427,7 @@ gmux_server_call *gmux__server_call_new(gmux__server_conn *connection) {
   gmux_server *server = connection->server;
   gmux_server_call *call = gmux__server_call_alloc(server);
   if (!call) return NULL;
+  memset(call, 0, offsetof(gmux_server_call, loop.stream));
   const gmux_server_options *o = &server->options;
   gmux__exchange_init(&call->exchange, server->loop, &exchange_ops, o->write_queue_bytes,
                       o->max_send_message_bytes);

@@ -40,8 +40,11 @@ struct gmux_server_call {
   gmux__server_conn *connection; /* held: it knows the peer */
   const gmux__method *method;    /* NULL: not accepted */
   void *data;                    /* the application's */
-  struct {                       /* the loop's thread */
-    gmux__stream stream;
+  struct { /* any thread: what was said, though it may still be on its way to the loop */
+    atomic_bool has_headers; /* response headers */
+    atomic_bool has_message; /* at least one response message */
+  } shared;
+  struct { /* the loop's thread */
     gmux__server_call_state state;
     gmux__answer answer; /* from ANSWERED on, or when waits_for_end */
     gmux__timer deadline;
@@ -52,12 +55,10 @@ struct gmux_server_call {
     bool is_in_on_call;
     bool has_manual_credit;
     gmux_bytes request; /* of a unary method, until its half-close */
+    /* From here on gmux__server_call_new clears nothing: the stream sees to itself. */
+    gmux__stream stream;
     uint8_t inline_request[GMUX__CALL_INLINE_REQUEST];
   } loop;
-  struct { /* any thread: what was said, though it may still be on its way to the loop */
-    atomic_bool has_headers; /* response headers */
-    atomic_bool has_message; /* at least one response message */
-  } shared;
 };
 
 /* For a request that begins on `connection`; from inside nghttp2. NULL: out of memory. */

@@ -48,7 +48,7 @@ static void server_maybe_free(gmux_server *server) {
 }
 
 void *gmux__server_call_alloc(gmux_server *server) {
-  void *call = gmux__slab_get(&server->loop_only.call_slab);
+  void *call = gmux__slab_get_raw(&server->loop_only.call_slab);
   if (call) server->loop_only.calls_alive++;
   return call;
 }

@@ -101,7 +101,7 @@ int gmux__server_add_hook(gmux_server *server, gmux__server_hook *hook);
 /* After a connection has gone: perhaps it was the last that a drain waited for. */
 void gmux__server_maybe_close(gmux_server *server);
 size_t gmux__server_connection_count(const gmux_server *server);
-/* The memory of a call. NULL: out of memory. */
+/* The memory of a call, with anything in it. NULL: out of memory. */
 void *gmux__server_call_alloc(gmux_server *server);
 /* In GMUX__PHASE_FREE; may be the last thing that the server waits for. */
 void gmux__server_call_dealloc(gmux_server *server, void *call);
