@@ -15,6 +15,7 @@
  * before it is read first.
  */
 #include "lib/h2/inside.h"
+#include <string.h>
 
 void gmux__ids_init(gmux__conn *conn) {
   conn->ids.highest = conn->ids.skipped_to = -1;
@@ -84,15 +85,27 @@ static int32_t head_id(const uint8_t *head) {
 }
 
 /* A head is complete. True: what is before it must be read before it can be judged. */
-static bool take_head(gmux__conn *conn) {
-  const uint8_t *head = conn->heads.bytes;
+static bool take_head(gmux__conn *conn, const uint8_t *head) {
   int32_t id = head_id(head);
-  conn->heads.len = 0;
   conn->heads.skip = (uint32_t)head[0] << 16 | (uint32_t)head[1] << 8 | head[2];
   conn->heads.has_reset = conn->heads.has_reset || head[3] == NGHTTP2_RST_STREAM;
   if (head[3] != NGHTTP2_DATA || !(conn->heads.has_reset || is_closed(conn, id))) return false;
   conn->heads.doubt = id;
   return true;
+}
+
+/* The next head, where it lies if it lies there whole; NULL: the rest of it has not come. */
+static const uint8_t *next_head(gmux__conn *conn, const uint8_t *data, size_t *at, size_t len) {
+  size_t missing = sizeof conn->heads.bytes - conn->heads.len;
+  size_t n = len - *at < missing ? len - *at : missing;
+  const uint8_t *from = data + *at;
+  *at += n;
+  if (n == sizeof conn->heads.bytes) return from;
+  memcpy(conn->heads.bytes + conn->heads.len, from, n);
+  conn->heads.len = (uint8_t)(conn->heads.len + n);
+  if (conn->heads.len < sizeof conn->heads.bytes) return NULL;
+  conn->heads.len = 0;
+  return conn->heads.bytes;
 }
 
 ptrdiff_t gmux__ids_look_ahead(gmux__conn *conn, const uint8_t *data, size_t len) {
@@ -111,8 +124,8 @@ ptrdiff_t gmux__ids_look_ahead(gmux__conn *conn, const uint8_t *data, size_t len
       at += n;
       continue;
     }
-    conn->heads.bytes[conn->heads.len++] = data[at++];
-    if (conn->heads.len == sizeof conn->heads.bytes && take_head(conn)) return (ptrdiff_t)at - 1;
+    const uint8_t *head = next_head(conn, data, &at, len);
+    if (head && take_head(conn, head)) return (ptrdiff_t)at - 1;
   }
   return (ptrdiff_t)len;
 }

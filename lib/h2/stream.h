@@ -168,6 +168,8 @@ struct gmux__stream {
     uint64_t taken_ns;   /* when the head, or bytes of the body, were last taken */
     bool expects_end;    /* the peer owes bytes until its END_STREAM */
     bool is_discarded;   /* nobody wants to know what comes */
+    bool is_next;        /* credit that is granted now need not ask for a delivery: one is about
+                            to look at the messages */
     bool is_bad;         /* on_bad_message was told: nothing is read any more */
     bool was_compressed; /* the last message that was delivered */
   } recv;

@@ -30,12 +30,6 @@ void gmux__stream_keep_pieces(gmux__stream *stream) {
   if (rc) gmux__stream_break(stream, rc, NGHTTP2_INTERNAL_ERROR, "out of memory for a message");
 }
 
-void gmux__stream_credit(gmux__stream *stream, uint32_t count) {
-  uint32_t *credit = &stream->recv.credit;
-  *credit = count > GMUX_CREDIT_UNLIMITED - *credit ? GMUX_CREDIT_UNLIMITED : *credit + count;
-  gmux__stream_want_deliver(stream);
-}
-
 /* What the application has taken goes back to the peer; what waits for credit does not. */
 static void return_window(gmux__stream *stream, size_t bytes) {
   if (!stream->conn || !stream->conn->session || !bytes) return;
@@ -51,6 +45,12 @@ static gmux__slice next_input(const gmux__stream *stream) {
   if (gmux__buf_len(pending)) return (gmux__slice){gmux__buf_data(pending), gmux__buf_len(pending)};
   if (stream->recv.piece_count) return stream->recv.pieces[0];
   return (gmux__slice){NULL, 0};
+}
+
+void gmux__stream_credit(gmux__stream *stream, uint32_t count) {
+  uint32_t *credit = &stream->recv.credit;
+  *credit = count > GMUX_CREDIT_UNLIMITED - *credit ? GMUX_CREDIT_UNLIMITED : *credit + count;
+  if (!stream->recv.is_next && next_input(stream).len) gmux__stream_want_deliver(stream);
 }
 
 static void eat_input(gmux__stream *stream, size_t bytes) {
@@ -215,10 +215,12 @@ static bool take_event(gmux__stream *stream, bool *event) {
 }
 
 void gmux__stream_deliver(gmux__stream *stream) {
+  stream->recv.is_next = true;
   if (take_event(stream, &stream->has_head_event)) stream->handlers->on_headers(stream);
   if (take_event(stream, &stream->has_draining_event) && stream->handlers->on_draining)
     stream->handlers->on_draining(stream);
   deliver_body(stream);
+  stream->recv.is_next = false;
   if (stream->conn) check_truncation(stream);
   if (take_event(stream, &stream->has_stall_event)) stream->handlers->on_stalled(stream);
   if (is_read_out(stream) && take_event(stream, &stream->has_half_close_event) &&
