@@ -1,0 +1,78 @@
+"""programs.py: where the programs are that rows.py names, and why one cannot be had."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+class Absent(Exception):
+    """A peer that is not installed: said, and left out."""
+
+
+def built(path):
+    """A program of the build tree. Ours have to be there."""
+
+    def command(builddir):
+        full = os.path.join(builddir, path)
+        if not os.access(full, os.X_OK):
+            raise FileNotFoundError(f'{full} is not there: run make')
+        return [full]
+
+    return command
+
+
+def built_where_possible(path, why):
+    def command(builddir):
+        full = os.path.join(builddir, path)
+        if not os.access(full, os.X_OK):
+            raise Absent(why)
+        return [full]
+
+    return command
+
+
+def h2load(_builddir):
+    if not shutil.which('h2load'):
+        raise Absent('h2load is not installed (Debian: apt-get install nghttp2-client)')
+    return [sys.executable, os.path.join(HERE, 'peers', 'h2load.py')]
+
+
+def grpc_js(_builddir):
+    for node in filter(None, (os.environ.get('NODE'), 'node', 'nodejs')):
+        probe = [node, '-e', 'require("@grpc/grpc-js")']
+        try:
+            if subprocess.run(probe, capture_output=True, env=node_environment()).returncode == 0:
+                return [node, os.path.join(HERE, 'peers', 'js_client.js')]
+        except FileNotFoundError:
+            continue
+    raise Absent('no node with @grpc/grpc-js (./bootstrap --peers)')
+
+
+def node_environment():
+    """The packages of tests/interop/js serve here, too."""
+    packages = os.environ.get('GMUX_INTEROP_JS', os.path.join(HERE, '..', 'interop', 'js'))
+    return {**os.environ, 'NODE_PATH': os.path.join(packages, 'node_modules')}
+
+
+# A client prints one line of JSON and exits with 0, or says what went wrong and exits with another.
+PROGRAMS = {
+    'gmux-unary': built('tests/bench/unary'),
+    'h2-c-unary': built_where_possible('tests/bench/peers/h2_client', 'not built'),
+    'raw-socket-unary': built_where_possible('tests/bench/peers/raw_socket', 'not built'),
+    'h2load-unary': h2load,
+    'grpc-cpp-unary': built_where_possible(
+        'tests/bench/peers/cpp/cpp_client', 'gRPC for C++ is not installed (./bootstrap --peers)'
+    ),
+    'grpc-js-unary': grpc_js,
+}
+
+# A server takes --listen ADDRESS, and --cert and --key FILE for TLS; prints "port: N" when it
+# listens, and runs until SIGTERM.
+SERVERS = {
+    'gmux': built('tests/bench/echo_server'),
+    'raw': built('tests/bench/peers/h2_server'),
+    'raw-socket': built('tests/bench/peers/raw_socket'),
+}
