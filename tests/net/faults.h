@@ -33,9 +33,10 @@ typedef struct faults faults;
 
 typedef struct scenario {
   const char *name;
-  unsigned ways;     /* WAY() of those that can do it */
-  unsigned lanes;    /* calls at once */
-  unsigned lossless; /* MAKE() of the servers with which no call may be lost (load_lost) */
+  unsigned ways;  /* WAY() of those that can do it */
+  unsigned lanes; /* calls at once */
+  unsigned
+      lossless; /* MAKE() of the servers with which no call may be lost (load_check_none_lost) */
   void (*run)(faults *f);
   void (*set_options)(gmux_channel_options *o); /* NULL: as they are */
   faults_direction direction;                   /* of those that have one */

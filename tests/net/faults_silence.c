@@ -76,6 +76,11 @@ static void ask_soon(gmux_channel_options *o) {
   o->keepalive_ms = 1000;
 }
 
+/* One that had begun when the hole opened. */
+static void give_up_attempts(gmux_channel_options *o) {
+  o->connect_timeout_ms = kit_ms(5000);
+}
+
 static void give_up_attempts_too(gmux_channel_options *o) {
   give_up_connections_soon(o);
   o->connect_timeout_ms = kit_ms(2000);
@@ -103,7 +108,8 @@ const scenario silence_scenarios[] = {{.name = "black hole to the server",
                                        .ways = WAY(BY_FILTERS) | WAY(BY_PROXY),
                                        .lanes = LANES,
                                        .direction = BOTH_WAYS,
-                                       .run = around_a_black_hole},
+                                       .run = around_a_black_hole,
+                                       .set_options = give_up_attempts},
                                       {.name = "link down and up",
                                        .ways = WAY(BY_FILTERS) | WAY(BY_PROXY),
                                        .lanes = LANES,

@@ -102,10 +102,17 @@ static void check_message(load_call *c, const gmux_bytes *message) {
   if (!wire_is_message(c->number, message->data, message->len)) c->is_foreign = true;
 }
 
-/* One that was not to wait, and did not leave, was told so: nothing is lost with it. */
+/* No dial succeeded, which is the reason that such a call is given. */
+static bool is_without_server(const load_call *c) {
+  return strstr(c->words, "connect to ") != NULL;
+}
+
+/* One that was not to wait, and did not leave, was told so: nothing is lost with it; nor with one
+ * that came back untouched and met no server. */
 static bool is_lost(const load_call *c) {
   if (c->code == GMUX_OK || c->code == GMUX_DEADLINE_EXCEEDED) return false;
-  return c->is_waiting || c->evidence != GMUX_EVIDENCE_NEVER_LEFT;
+  if (c->is_waiting || c->evidence == GMUX_EVIDENCE_POSSIBLE) return true;
+  return c->evidence != GMUX_EVIDENCE_NEVER_LEFT && !is_without_server(c);
 }
 
 static void call_end(gmux_call *call, load_call *c, const gmux_status *status) {
@@ -254,8 +261,11 @@ unsigned load_started(const load *l) {
   return l->started;
 }
 
-unsigned load_lost(const load *l) {
-  return l->lost;
+void load_check_none_lost(const load *l) {
+  CU_ASSERT_EQUAL(l->lost, 0);
+  if (l->lost == 0) return;
+  for (const load_call *c = l->calls; c < l->calls + l->started; c++)
+    if (c->ends && is_lost(c)) tell("lost", c);
 }
 
 unsigned load_lost_idempotent(const load *l) {

@@ -41,9 +41,10 @@ void load_go_on(load *l);
 
 gmux_channel_stats load_stats(load *l);
 unsigned load_started(const load *l);
-/* Calls that failed though they had left, or were to wait; deadlines are not counted. */
-unsigned load_lost(const load *l);
-/* Of those the unary ones that might have been made again. */
+/* Checks that no call failed though it had left, or was to wait; deadlines are not counted. What
+ * became of those that did is said. */
+void load_check_none_lost(const load *l);
+/* The unary ones among such calls that might have been made again. */
 unsigned load_lost_idempotent(const load *l);
 unsigned load_now_ms(const load *l); /* since it was started */
 

@@ -31,7 +31,7 @@ typedef struct proxies_scenario {
   gateway settings;      /* of the gateway, where they are not as usual */
   bool distrust_refused; /* of the channel */
   unsigned max_age_ms;   /* of the server's connections; 0: they do not age */
-  bool is_lossless;      /* no call may be lost (load_lost) */
+  bool is_lossless;      /* no call may be lost (load_check_none_lost) */
   bool is_by_hand;       /* calls one by one, to the server of the kit, in place of the load */
   bool is_cleartext;     /* to the gateway */
   /* By hand: methods of the server, beside the kit's; may be NULL. */
