@@ -208,7 +208,7 @@ bool gmux__conn_read(gmux__conn *conn) {
     gmux__counter_add(&conn->h2->figures.bytes_received, (uint64_t)n);
     if (!conn_feed(conn, buf, (size_t)n)) return false;
     if (!gmux__conn_may_read_on(conn, (size_t)n)) return true;
-    if ((size_t)n < room && !conn->is_secure) return true; /* all there was; no call to learn so */
+    if ((size_t)n < room) return true; /* all there was; no call to learn so */
   }
   return true;
 }

@@ -191,6 +191,7 @@ static void tls_begin(tls_transport *t) {
 /* Before what reads: see READ_BEYOND. */
 static void tls_allow_reading(tls_transport *t, size_t len) {
   t->pipe.allowed = len + READ_BEYOND;
+  t->pipe.is_dry = false;
 }
 
 /* What it means that OpenSSL answered `answer` <= 0. Waiting for the inner transport:

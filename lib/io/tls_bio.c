@@ -21,9 +21,12 @@ static int bio_read(BIO *bio, char *buf, int len) {
   BIO_clear_retry_flags(bio);
   if (len <= 0) return 0;
   size_t max = (size_t)len < pipe->allowed ? (size_t)len : pipe->allowed;
-  if (max == 0) return bio_answer(bio, GMUX_ERR_AGAIN, BIO_FLAGS_READ);
+  if (max == 0 || pipe->is_dry) return bio_answer(bio, GMUX_ERR_AGAIN, BIO_FLAGS_READ);
   ptrdiff_t got = gmux__transport_read(pipe->inner, (uint8_t *)buf, max);
-  if (got > 0) pipe->allowed -= (size_t)got;
+  if (got > 0) {
+    pipe->allowed -= (size_t)got;
+    pipe->is_dry = (size_t)got < max; /* should there be more, we are told so in the next turn */
+  }
   return bio_answer(bio, got, BIO_FLAGS_READ);
 }
 

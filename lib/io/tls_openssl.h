@@ -143,6 +143,7 @@ typedef struct gmux__tls_pipe {
   int error; /* inner's last answer, if it was other than bytes or GMUX_ERR_AGAIN; its words are in
                 gmux_last_error() */
   size_t allowed; /* bytes to be read from inner before OpenSSL is told to come again */
+  bool is_dry;    /* inner gave less than was asked for: it has no more for now */
 } gmux__tls_pipe;
 
 /* NULL: out of memory. */

@@ -302,6 +302,37 @@ static void small_slices_leave_in_one_record(void) {
   CU_ASSERT_EQUAL(sim_link_bytes(link, SIM_TO_SERVER) - bytes, 10 * GMUX__SLICES_MAX + 22);
 }
 
+/* The operations of the link's end at the client, but that reads are counted. */
+static struct {
+  const gmux__transport_ops *real;
+  gmux__transport_ops ops;
+  size_t reads;
+} counted;
+
+static ptrdiff_t counted_read(gmux__transport *inner, uint8_t *buf, size_t len) {
+  counted.reads++;
+  return counted.real->read(inner, buf, len);
+}
+
+static void count_reads(gmux__transport *inner) {
+  counted.real = inner->ops;
+  counted.ops = *inner->ops;
+  counted.ops.read = counted_read;
+  counted.reads = 0;
+  inner->ops = &counted.ops;
+}
+
+/* A system call each, on a socket: none for a record's head alone, and none to hear that there is
+ * no more. */
+static void record_costs_one_read_of_the_inner_transport(void) {
+  tls_pair_connect_default();
+  count_reads(pair.client.inner);
+  tls_side_write(&pair.server, "ten bytes.", 10);
+  sim_run(pair.world);
+  CU_ASSERT_TRUE(tls_side_got(&pair.client, "ten bytes.", 10));
+  CU_ASSERT_EQUAL(counted.reads, 1);
+}
+
 static void bytes_right_behind_the_handshake_are_not_stranded(void) {
   tls_pair_use(NULL, NULL);
   /* They are given before the handshake, so the client sends them in the turn in which it is done:
@@ -772,6 +803,7 @@ static const test_case cases[] = {
     TEST(transport_that_is_full_in_every_record_of_tls_1_2),
     TEST(small_slices_leave_in_one_record),
     TEST(bytes_right_behind_the_handshake_are_not_stranded),
+    TEST(record_costs_one_read_of_the_inner_transport),
     TEST(owner_that_reads_little_is_told_until_all_is_read),
     TEST(owner_that_reads_little_is_told_no_more_often_in_a_turn_than_by_a_socket),
     TEST(owner_that_does_not_want_is_not_told),
