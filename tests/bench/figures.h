@@ -23,6 +23,9 @@ void figures_number(const char *name, double number);
  * told of a server. */
 void figures_window(meter first, meter last, uint64_t calls);
 
+/* The same with "message" for "call". */
+void figures_messages(meter first, meter last, uint64_t messages);
+
 /* p50_us, p99_us and p999_us; what was recorded are nanoseconds. */
 void figures_latencies(const histogram *latencies_ns);
 

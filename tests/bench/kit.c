@@ -1,7 +1,6 @@
-/* kit.c: clocks, memory, the loop and the line of figures; kit_options.c has the options. */
+/* kit.c: ends without figures, the loop and channels; kit_options.c has the options. */
 #include "tests/bench/kit.h"
 #include <ev.h>
-#include <inttypes.h>
 #include <math.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -9,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 /* ---- the end without figures ---- */
@@ -40,42 +38,12 @@ void kit_set_watchdog(double seconds) {
   alarm((unsigned)ceil(seconds));
 }
 
-/* ---- clocks and memory ---- */
-
-static uint64_t clock_ns(clockid_t clock) {
-  struct timespec t;
-  if (clock_gettime(clock, &t)) kit_die("a clock stands still: the server has gone");
-  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+void kit_window_begin(window *w) {
+  kit_set_watchdog(30 + w->warm_up + w->seconds);
+  window_begin(w, meter_clock_ns());
 }
 
-uint64_t kit_now_ns(void) {
-  return clock_ns(CLOCK_MONOTONIC);
-}
-
-/* The clock of another process counts nanoseconds, as its /proc/PID/stat does not. */
-static double cpu_us_of(uint64_t pid) {
-  clockid_t clock;
-  if (clock_getcpuclockid((pid_t)pid, &clock))
-    kit_die("there is no process %" PRIu64 ": the server has gone", pid);
-  return 1e-3 * (double)clock_ns(clock);
-}
-
-kit_spent kit_spent_now(const kit_server *server) {
-  return (kit_spent){.now_ns = kit_now_ns(),
-                     .cpu_us = cpu_us_of(0),
-                     .server_cpu_us = server->pid ? cpu_us_of(server->pid) : 0};
-}
-
-uint64_t kit_resident_bytes(uint64_t pid) {
-  char path[64] = "/proc/self/statm";
-  if (pid) snprintf(path, sizeof path, "/proc/%" PRIu64 "/statm", pid);
-  unsigned long long size, resident;
-  FILE *file = fopen(path, "r");
-  int found = file ? fscanf(file, "%llu %llu", &size, &resident) : 0;
-  if (file) fclose(file);
-  if (found != 2) kit_die("%s cannot be read: resident memory is not known here", path);
-  return resident * (uint64_t)sysconf(_SC_PAGESIZE);
-}
+/* ---- the machine ---- */
 
 void kit_raise_descriptors(void) {
   struct rlimit limit;
@@ -161,61 +129,12 @@ void kit_run_for(struct ev_loop *ev, double seconds) {
 
 /* ---- figures ---- */
 
-/* Names and file names of ours: the two signs that JSON gives a meaning are all that may occur. */
-static void print_quoted(const char *text) {
-  putchar('"');
-  for (; *text; text++) {
-    if (*text == '"' || *text == '\\') putchar('\\');
-    putchar(*text);
-  }
-  putchar('"');
-}
-
-void kit_print_text(const char *key, const char *value) {
-  printf(", \"%s\": ", key);
-  print_quoted(value);
-}
-
 static const char *transport_of(const kit_server *server) {
   if (server->ca) return "tls";
   return strncmp(server->target, "unix", 4) ? "tcp" : "unix";
 }
 
 void kit_print_begin(const char *bench, const kit_server *server) {
-  printf("{\"bench\": ");
-  print_quoted(bench);
-  kit_print_text("peer", "gmux");
-  if (server->name) kit_print_text("server", server->name);
-  kit_print_text("transport", transport_of(server));
-}
-
-void kit_print_count(const char *key, uint64_t value) {
-  printf(", \"%s\": %" PRIu64, key, value);
-}
-
-/* Four digits and more: figures go from nanoseconds to millions of calls. */
-void kit_print_number(const char *key, double value) {
-  printf(", \"%s\": %.*f", key, fabs(value) < 1000 ? 4 : 1, value);
-}
-
-void kit_print_spent(const kit_spent *first, const kit_spent *last, uint64_t calls) {
-  double seconds = 1e-9 * (double)(last->now_ns - first->now_ns);
-  double each = 1 / (double)(calls ? calls : 1);
-  kit_print_count("calls", calls);
-  kit_print_number("seconds", seconds);
-  kit_print_number("calls_per_second", (double)calls / seconds);
-  kit_print_number("cpu_us_per_call", each * (last->cpu_us - first->cpu_us));
-  if (last->server_cpu_us > 0)
-    kit_print_number("server_cpu_us_per_call", each * (last->server_cpu_us - first->server_cpu_us));
-}
-
-void kit_print_latencies(const histogram *latencies) {
-  kit_print_number("p50_us", 1e-3 * histogram_percentile(latencies, 0.5));
-  kit_print_number("p99_us", 1e-3 * histogram_percentile(latencies, 0.99));
-  kit_print_number("p999_us", 1e-3 * histogram_percentile(latencies, 0.999));
-}
-
-void kit_print_end(void) {
-  puts("}");
-  if (fflush(stdout)) kit_die("standard output cannot be written");
+  figures_begin(bench, "gmux");
+  figures_text("transport", transport_of(server));
 }

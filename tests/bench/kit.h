@@ -1,14 +1,16 @@
 /*
- * kit.h: what the benchmark programs share: options, clocks, the loop, and the line of JSON.
+ * kit.h: what those benchmark programs share that are not plain unary load: options, gmux's loop
+ * and a channel.
  *
  * A program says in a table what it can be told; kit_parse fills in the values and prints the
- * usage. It ends in one of two ways: kit_print_begin ... kit_print_end, one line of figures; or
+ * usage. It ends in one of two ways: kit_print_begin ... figures_end, one line of figures; or
  * kit_die, words on stderr, no figure and exit status 1.
  */
 #ifndef GMUX_BENCH_KIT_H
 #define GMUX_BENCH_KIT_H
 
-#include "tests/bench/histogram.h"
+#include "tests/bench/figures.h"
+#include "tests/bench/window.h"
 #include <gmux/gmux.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,7 +42,6 @@ typedef struct kit_server {
   const char *target; /* the argument that is no option */
   const char *ca;     /* NULL: cleartext */
   uint64_t pid;       /* 0: not known, and its CPU time not measured */
-  const char *name;   /* who serves: goes into the figures */
 } kit_server;
 
 /* The program's name, in front of everything that it says; set by kit_parse. */
@@ -54,6 +55,16 @@ void kit_parse(const char *program, const char *purpose, const kit_option *optio
 /* What was asked for cannot be: exit status 2. */
 void kit_refuse(const char *what, const char *why) __attribute__((noreturn));
 
+/* The rows of a table that set a window. */
+#define KIT_WINDOW_OPTIONS(w)                                                                      \
+  {"seconds", "T", "length of the measured window", KIT_NUMBER, &(w).seconds, 0.01, 3600},         \
+      {"warm-up", "T", "seconds before it", KIT_NUMBER, &(w).warm_up, 0, 3600}, {                  \
+    "count", "N", "so many, all measured, instead of a time", KIT_COUNT, &(w).count, 0, 1e12       \
+  }
+
+/* window_begin; and a run that takes half a minute longer than it should ends without figures. */
+void kit_window_begin(window *w);
+
 /* ---- the end without figures ---- */
 
 void kit_die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
@@ -65,19 +76,7 @@ void kit_must(int error);
  * the program ends. */
 void kit_set_watchdog(double seconds);
 
-/* ---- clocks and memory ---- */
-
-uint64_t kit_now_ns(void);
-
-/* What had been spent at one moment, CPU time by all threads, user and system. */
-typedef struct kit_spent {
-  uint64_t now_ns;
-  double cpu_us, server_cpu_us;
-} kit_spent;
-kit_spent kit_spent_now(const kit_server *server);
-
-/* Resident memory of a process now, pid 0 for this one: how much is touched, in whole pages. */
-uint64_t kit_resident_bytes(uint64_t pid);
+/* ---- the machine ---- */
 
 /* As many descriptors as the system allows: connections by the thousand. */
 void kit_raise_descriptors(void);
@@ -101,15 +100,7 @@ void kit_run_for(struct ev_loop *ev, double seconds);
 
 /* ---- figures ---- */
 
-/* "bench", "peer", "server", "transport". */
+/* figures_begin, and over what the server was reached. */
 void kit_print_begin(const char *bench, const kit_server *server);
-void kit_print_count(const char *key, uint64_t value);
-void kit_print_number(const char *key, double value);
-void kit_print_text(const char *key, const char *value);
-/* "calls", "calls_per_second", "seconds", and CPU time a call, between two moments. */
-void kit_print_spent(const kit_spent *first, const kit_spent *last, uint64_t calls);
-/* "p50_us", "p99_us", "p999_us" of what was recorded in nanoseconds. */
-void kit_print_latencies(const histogram *latencies);
-void kit_print_end(void);
 
 #endif

@@ -78,8 +78,6 @@ void kit_parse(const char *program, const char *purpose, const kit_option *optio
        &server->ca, 0, 0},
       {"server-pid", "PID", "the server's process, to measure its CPU time too", KIT_COUNT,
        &server->pid, 1, 4194304},
-      {"server", "NAME", "the server's name, for the line of figures", KIT_TEXT, &server->name, 0,
-       0},
       {0}};
   for (int i = 1; i < argc; i++) {
     if (!strcmp(argv[i], "--help")) {
@@ -102,4 +100,5 @@ void kit_parse(const char *program, const char *purpose, const kit_option *optio
       kit_refuse(o->name, "needs a value");
   }
   if (!server->target) kit_refuse("the target", "is missing");
+  if (server->pid) meter_server((long)server->pid);
 }

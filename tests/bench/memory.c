@@ -13,8 +13,10 @@
 #include "tests/bench/live.h"
 #include <ev.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct settings {
   kit_server server;
@@ -115,9 +117,21 @@ typedef struct held {
   uint64_t ours, servers;
 } held;
 
+/* Its resident memory. */
+static uint64_t server_bytes(uint64_t pid) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%" PRIu64 "/statm", pid);
+  unsigned long pages;
+  FILE *file = fopen(path, "r");
+  int found = file ? fscanf(file, "%*u %lu", &pages) : 0;
+  if (file) fclose(file);
+  if (found != 1) kit_die("%s cannot be read: the server has gone", path);
+  return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 static held held_now(const program *p) {
-  return (held){p->s.uses_hook ? live_bytes() : kit_resident_bytes(0),
-                p->s.server.pid ? kit_resident_bytes(p->s.server.pid) : 0};
+  return (held){p->s.uses_hook ? live_bytes() : meter_resident_bytes(),
+                p->s.server.pid ? server_bytes(p->s.server.pid) : 0};
 }
 
 static held measure_calls(program *p) {
@@ -199,16 +213,16 @@ static double each(uint64_t after, uint64_t before, uint64_t count) {
 
 static void print_figures(const program *p, const kind *k, held before, held after) {
   kit_print_begin(k->bench, &p->s.server);
-  kit_print_text("by", p->s.uses_hook ? "hook" : "resident");
-  kit_print_count("count", p->s.count);
+  figures_text("by", p->s.uses_hook ? "hook" : "resident");
+  figures_number("count", (double)p->s.count);
   if (k->measure == measure_connections) {
-    kit_print_text("each", p->s.has_channels ? "channel" : "connection");
-    kit_print_count("calls_before", p->s.calls);
+    figures_text("each", p->s.has_channels ? "channel" : "connection");
+    figures_number("calls_before", (double)p->s.calls);
   }
-  kit_print_number("bytes_each", each(after.ours, before.ours, p->s.count));
+  figures_number("bytes_each", each(after.ours, before.ours, p->s.count));
   if (p->s.server.pid)
-    kit_print_number("server_bytes_each", each(after.servers, before.servers, p->s.count));
-  kit_print_end();
+    figures_number("server_bytes_each", each(after.servers, before.servers, p->s.count));
+  figures_end();
 }
 
 static void program_init(program *p) {
