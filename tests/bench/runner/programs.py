@@ -60,8 +60,8 @@ def node_environment():
 # A client prints one line of JSON and exits with 0, or says what went wrong and exits with another.
 PROGRAMS = {
     'gmux-unary': built('tests/bench/unary'),
-    'h2-c-unary': built_where_possible('tests/bench/peers/h2_client', 'not built'),
-    'raw-socket-unary': built_where_possible('tests/bench/peers/raw_socket', 'not built'),
+    'h2-c-unary': built('tests/bench/peers/h2_client'),
+    'raw-socket-unary': built('tests/bench/peers/raw_socket'),
     'h2load-unary': h2load,
     'grpc-cpp-unary': built_where_possible(
         'tests/bench/peers/cpp/cpp_client', 'gRPC for C++ is not installed (./bootstrap --peers)'

@@ -72,7 +72,7 @@ def load(peer, size, outstanding, transport, server):
 
 def server_for(peer):
     """All are measured against the same one; only the raw socket speaks no HTTP/2."""
-    return ('raw-socket',) if peer == 'raw-socket' else ('gmux', '--max-streams', '10000')
+    return ('raw-socket',) if peer == 'raw-socket' else ('raw',)
 
 
 def unary_figures(size, outstanding, transport):
