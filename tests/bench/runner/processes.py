@@ -170,7 +170,8 @@ def run(place, run, seconds, warm_up):
     server = None
     if run.server:
         server = place.server(run.server, run.transport)
-        fills |= {'target': server.target, 'server_pid': server.process.pid}
+        pid, port = server.process.pid, server.port
+        fills |= {'target': server.target, 'server_pid': pid, 'port': port}
     command = programs.PROGRAMS[run.command[0]](place.builddir)
     command += [word.format(**fills) for word in run.command[1:]]
     try:

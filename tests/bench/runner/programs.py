@@ -1,4 +1,4 @@
-"""programs.py: where the programs are that rows.py names, and why one cannot be had."""
+"""programs.py: where the programs are that rows name, and why one cannot be had."""
 
 import os
 import shutil
