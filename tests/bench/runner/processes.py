@@ -55,18 +55,18 @@ def ending(status):
 
 
 class Server:
-    """One process, from when it listens until stop()."""
+    """One process, from when it listens until stop(). prefix: what runs it, such as valgrind."""
 
-    def __init__(self, words, transport, place, core):
+    def __init__(self, words, transport, place, prefix):
         self.words, self.transport = words, transport
         self.log = tempfile.TemporaryFile('w+')
         path = os.path.join(place.directory, f'{len(os.listdir(place.directory))}.socket')
         self.address = f'unix:{path}' if transport == 'unix' else 'ipv4:127.0.0.1:0'
-        command = programs.SERVERS[words[0]](place.builddir) + list(words[1:])
+        command = prefix + programs.SERVERS[words[0]](place.builddir) + list(words[1:])
         command += ['--listen', self.address]
         if transport == 'tls':
             command += ['--cert', place.cert, '--key', place.key]
-        self.process = spawn(command, core, self.log)
+        self.process = spawn(command, place.cores.server, self.log)
         self.port = self.read_port()
         self.target = self.address if transport == 'unix' else f'ipv4:127.0.0.1:{self.port}'
 
@@ -155,10 +155,14 @@ class Place:
         """The one that is meant, started if it does not run. Idle ones cost nothing."""
         key = (words, transport)
         if key not in self.servers or not self.servers[key].is_alive():
-            if transport == 'tls':
-                self.make_certificate()
-            self.servers[key] = Server(words, transport, self, self.cores.server)
+            self.servers[key] = self.start(words, transport)
         return self.servers[key]
+
+    def start(self, words, transport, prefix=()):
+        """One of the caller's own."""
+        if transport == 'tls':
+            self.make_certificate()
+        return Server(words, transport, self, list(prefix))
 
 
 # ---- clients ----
