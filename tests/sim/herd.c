@@ -22,6 +22,7 @@ enum {
   PORT = 50051,
   TICK_MS = 10,
   BUCKET_MS = 100,
+  CHANNELS_OF_A_LOOP = 500,
   SETTLE_MS = 60000, /* no backoff is left from the start */
   BACK_MS = 600000,
   EXIT_USAGE = 2
@@ -103,12 +104,18 @@ static void server_kill(void) {
 
 /* ---- the fleet ---- */
 
-static gmux_loop *process_new(void) {
+/* Its gate cannot hold back a process of one channel, so many of those share a loop without one:
+ * the simulator looks at each loop at each step. */
+static bool is_gated(void) {
+  return h.o.gate && h.o.channels > 1;
+}
+
+static gmux_loop *loop_new(void) {
   gmux_loop_options o;
   gmux_loop_options_init(&o, sizeof o);
   o.log_level = GMUX_LOG_NONE;
   o.read_buffer_bytes = 16384;
-  if (!h.o.gate) o.max_dialing = o.dial_rate_per_s = 100000;
+  if (!is_gated()) o.max_dialing = o.dial_rate_per_s = 100000;
   gmux_loop *loop = sim_loop_with(h.sim, &o);
   if (!loop) die("a loop", GMUX_ERR_NOMEM);
   return loop;
@@ -124,13 +131,14 @@ static void fleet_open(void) {
   o.cleartext = true;
   h.channels = sim_alloc((size_t)h.o.processes * h.o.channels * sizeof *h.channels);
   h.back_ms = sim_alloc((size_t)h.o.processes * h.o.channels * sizeof *h.back_ms);
-  for (uint32_t p = 0; p < h.o.processes; p++) {
-    gmux_loop *loop = process_new();
-    for (uint32_t c = 0; c < h.o.channels; c++) {
-      gmux_channel **ch = &h.channels[h.count++];
-      must(gmux_channel_new(ch, loop, target, &o), "a channel");
-      gmux_channel_get_state(*ch, true);
-    }
+  uint32_t channels = h.o.processes * h.o.channels;
+  uint32_t each = is_gated() ? h.o.channels : CHANNELS_OF_A_LOOP;
+  gmux_loop *loop = NULL;
+  while (h.count < channels) {
+    if (h.count % each == 0) loop = loop_new();
+    gmux_channel **ch = &h.channels[h.count++];
+    must(gmux_channel_new(ch, loop, target, &o), "a channel");
+    gmux_channel_get_state(*ch, true);
   }
 }
 
