@@ -79,7 +79,7 @@ static void attempt_on_queue(gmux__stream *stream, bool is_full) {
 static void attempt_on_headers(gmux__stream *stream) {
   gmux_call *call = call_of(stream);
   gmux__result result;
-  if (gmux__result_of_headers(&result, &stream->head,
+  if (gmux__result_of_headers(&result, &stream->in->head,
                               call->channel->options.max_recv_metadata_bytes)) {
     gmux__call_end(call, &result);
     return;
@@ -87,7 +87,7 @@ static void attempt_on_headers(gmux__stream *stream) {
   if (call->exchange.box)
     gmux__mailbox_set(call->exchange.box, GMUX__BOX_HEADERS);
   else if (call->handlers && call->handlers->on_headers)
-    call->handlers->on_headers(call, stream->head.metadata, call->user_data);
+    call->handlers->on_headers(call, stream->in->head.metadata, call->user_data);
 }
 
 /* A copy of borrowed bytes to where there is room for it without an allocation. */

@@ -130,7 +130,7 @@ void gmux__call_fail(gmux_call *call, gmux_code code, const char *format, ...) {
 }
 
 static void call_tell_handlers(gmux_call *call) {
-  const gmux_metadata *trailers = call->loop_only.stream.tail.metadata;
+  const gmux_metadata *trailers = call->loop_only.stream.in->tail.metadata;
   gmux_bytes *reply = &call->loop_only.reply;
   if (call->on_done) {
     call->on_done(call, &call->status, reply, trailers, call->user_data);

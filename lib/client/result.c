@@ -91,7 +91,7 @@ bool gmux__result_of_headers(gmux__result *result, gmux__head *head, uint32_t li
 
 /* END_STREAM came without a grpc-status. */
 static void result_without_status(gmux__result *result, const gmux__stream *stream) {
-  const gmux__head *tail = &stream->tail;
+  const gmux__head *tail = &stream->in->tail;
   bool is_trailers_only = tail->http_status != 0;
   if (is_trailers_only && (tail->http_status != 200 || !tail->is_grpc))
     result_of_http(result, tail);
@@ -103,14 +103,14 @@ static void result_without_status(gmux__result *result, const gmux__stream *stre
 
 static void result_of_finish(gmux__result *result, const gmux__result_facts *facts) {
   gmux__stream *stream = facts->stream;
-  if (result_of_damage(result, &stream->tail, facts->limit)) return;
-  if (!stream->tail.has_status) {
+  if (result_of_damage(result, &stream->in->tail, facts->limit)) return;
+  if (!stream->in->tail.has_status) {
     result_without_status(result, stream);
     return;
   }
-  result_of_status(result, &stream->tail);
-  bool is_trailers_only = stream->tail.http_status != 0;
-  if (is_trailers_only) result_doubt_ok(result, &stream->tail);
+  result_of_status(result, &stream->in->tail);
+  bool is_trailers_only = stream->in->tail.http_status != 0;
+  if (is_trailers_only) result_doubt_ok(result, &stream->in->tail);
   if (result->code == GMUX_OK && facts->needs_message && facts->messages == 0)
     gmux__result_set(result, GMUX_INTERNAL, "no message came with OK");
 }

@@ -131,7 +131,7 @@ int gmux__conn_on_peer_reset(gmux__conn *conn, const gmux__stream *stream) {
   if (!conn->h2->config.is_server || !is_known_to_application(stream)) return 0;
   uint64_t now_ns = conn_now(conn);
   bool is_too_many = gmux__abuse_reset(&conn->abuse, now_ns, now_ns - stream->times.opened_ns,
-                                       stream->head.timeout_ns);
+                                       stream->in->head.timeout_ns);
   return is_too_many ? conn_punish(conn, GMUX__ABUSE_RESETS) : 0;
 }
 

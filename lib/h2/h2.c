@@ -23,6 +23,10 @@ static void *mem_realloc(void *ptr, size_t size, void *user_data) {
  * large ones. */
 enum { MESSAGES_KEPT = 1024, LARGE_MESSAGES_KEPT = 128, SEATS_KEPT = 1024 };
 
+/* A client's are taken when an answer begins, and given back when it was told: as many as one read
+ * brings. At most 460 KiB. */
+enum { INTAKES_KEPT = 512 };
+
 int gmux__h2_new(gmux__h2 **out, gmux_loop *loop, const gmux__h2_config *config) {
   gmux__h2 *h2 = gmux__calloc(1, sizeof *h2);
   if (!h2) return gmux__fail_code(GMUX_ERR_NOMEM);
@@ -34,6 +38,7 @@ int gmux__h2_new(gmux__h2 **out, gmux_loop *loop, const gmux__h2_config *config)
   gmux__outmsg_pool_init(&h2->large_messages, GMUX__OUTMSG_LARGE_SIZE, LARGE_MESSAGES_KEPT);
   gmux__backlog_init(&h2->backlog, config->queue_bytes);
   gmux__slab_init(&h2->seats, sizeof(gmux__seat), SEATS_KEPT);
+  gmux__slab_init(&h2->intakes, sizeof(gmux__intake), INTAKES_KEPT);
   if (gmux__session_callbacks_new(&h2->callbacks)) goto fail;
   if (gmux__session_option_new(&h2->option, config)) goto fail;
   *out = h2;
@@ -67,6 +72,7 @@ void gmux__h2_free(gmux__h2 *h2) {
   gmux__outmsg_pool_deinit(&h2->messages);
   gmux__outmsg_pool_deinit(&h2->large_messages);
   gmux__slab_deinit(&h2->seats);
+  gmux__slab_deinit(&h2->intakes);
   gmux__blocks_deinit(&h2->blocks);
   gmux__free(h2);
 }

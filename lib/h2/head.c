@@ -47,12 +47,16 @@ static void free_string(gmux__head *head, char *s) {
   if (s < head->text || s >= head->text + GMUX__HEAD_TEXT) gmux__free(s);
 }
 
-void gmux__head_deinit(gmux__head *head) {
+void gmux__head_release(gmux__head *head) {
   free_string(head, head->path);
   free_string(head, head->authority);
   gmux__buf_deinit(&head->message);
   gmux_bytes_release(&head->details);
   gmux_metadata_free(head->metadata);
+}
+
+void gmux__head_deinit(gmux__head *head) {
+  gmux__head_release(head);
   head_clear(head);
 }
 

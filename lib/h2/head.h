@@ -52,7 +52,10 @@ void gmux__head_init(gmux__head *head);
 /* Takes one field. Never fails: what is wrong is noted in the struct. */
 void gmux__head_field(gmux__head *head, uint32_t limit_bytes, const uint8_t *name, size_t name_len,
                       const uint8_t *value, size_t value_len);
+/* Leaves it as after init. */
 void gmux__head_deinit(gmux__head *head);
+/* The same for one that is not looked at again before it is initialised. */
+void gmux__head_release(gmux__head *head);
 /* *to takes everything over; *from is left as after init. */
 void gmux__head_move(gmux__head *to, gmux__head *from);
 

@@ -28,7 +28,7 @@ struct gmux__h2 {
   nghttp2_mem mem;
   gmux__outmsg_pool messages;       /* without a copy, or with a short one */
   gmux__outmsg_pool large_messages; /* with a copy of up to nearly 4 KiB */
-  gmux__slab seats;
+  gmux__slab seats, intakes;
   gmux__backlog backlog; /* of all streams, also of those on no connection */
   gmux__h2_figures figures;
   int32_t first_stream_id; /* client, for tests; 0: 1, as everybody */
@@ -115,6 +115,7 @@ struct gmux__conn {
   struct {            /* the header block that has begun */
     int32_t id;       /* 0: none */
     gmux__seat *seat; /* its stream's; NULL: it has none (any more) */
+    gmux__head *head; /* where its fields go; NULL: nobody wants them */
     uint64_t bytes;   /* decoded so far, as RFC 9113 section 6.5.2 counts */
   } block;
   uint64_t settings_sent_ns;
@@ -239,6 +240,18 @@ void gmux__session_reset_stream(gmux__conn *conn, int32_t id, uint32_t h2_code);
 void gmux__session_set_send_callbacks(nghttp2_session_callbacks *c);
 
 /* stream.c */
+
+/* Room for what comes, with anything in it; NULL: out of memory. _drop gives it back unused, takes
+ * NULL. */
+gmux__intake *gmux__intake_new(gmux__h2 *h2);
+void gmux__intake_drop(gmux__h2 *h2, gmux__intake *in);
+/* The first header block begins. */
+void gmux__stream_set_intake(gmux__stream *stream, gmux__intake *in);
+extern const gmux__intake gmux__nothing_received;
+static inline bool gmux__stream_has_received(const gmux__stream *stream) {
+  return stream->in != &gmux__nothing_received;
+}
+void gmux__stream_forget_received(gmux__stream *stream);
 static inline void gmux__stream_set_send(gmux__stream *stream, gmux__send_state state) {
   gmux__machine_step(&gmux__send_machine, stream->send.state, state);
   stream->send.state = state;

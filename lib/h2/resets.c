@@ -63,6 +63,7 @@ void gmux__seat_take(gmux__seat *seat, gmux__stream *stream, gmux__conn *conn, i
 
 void gmux__seat_leave(gmux__stream *stream) {
   if (!stream->seat) return;
+  if (stream->conn->block.seat == stream->seat) stream->conn->block.head = NULL;
   stream->seat->stream = NULL;
   stream->seat = NULL;
 }
@@ -105,7 +106,10 @@ void gmux__seat_free(gmux__conn *conn, gmux__seat *seat) {
   if (!seat) return; /* refused: it never had one */
   seats_check(conn);
   if (seat->stream) gmux__seat_leave(seat->stream);
-  if (conn->block.seat == seat) conn->block.seat = NULL;
+  if (conn->block.seat == seat) {
+    conn->block.seat = NULL;
+    conn->block.head = NULL;
+  }
   if (seat->link.list == &conn->delayed) count_waiting(conn, -1);
   seat_set_state(seat, GMUX__SEAT_FREE);
   gmux__list_remove(&seat->link);

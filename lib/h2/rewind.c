@@ -76,12 +76,7 @@ static void rewind_messages(gmux__stream *stream) {
 
 static void rewind_receiving(gmux__stream *stream) {
   assert(stream->recv.state == GMUX__RECV_HEAD);
-  gmux__head_deinit(&stream->head);
-  gmux__head_deinit(&stream->tail);
-  gmux__deframer_deinit(&stream->recv.deframer);
-  gmux__deframer_init(&stream->recv.deframer, stream->recv.deframer.limit);
-  gmux__buf_deinit(&stream->recv.pending);
-  stream->recv.piece_count = 0;
+  gmux__stream_forget_received(stream);
   stream->recv.is_bad = false;
 }
 

@@ -26,12 +26,24 @@ static gmux__stream *stream_of_block(const gmux__conn *conn) {
 static void end_block(gmux__conn *conn) {
   conn->block.id = 0;
   conn->block.seat = NULL;
+  conn->block.head = NULL;
   conn->due.block_ns = GMUX__NEVER;
 }
 
-/* The first block is the head, a later one the trailers. */
-static gmux__head *head_in_progress(gmux__stream *stream) {
-  return stream->recv.state == GMUX__RECV_HEAD ? &stream->head : &stream->tail;
+/* Client: its answer begins, or goes on. */
+static void begin_answer(gmux__conn *conn, gmux__stream *stream) {
+  if (!gmux__stream_has_received(stream)) {
+    gmux__intake *in = gmux__intake_new(stream->h2);
+    if (!in) {
+      gmux__stream_break(stream, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR,
+                         "out of memory for the answer");
+      return;
+    }
+    gmux__stream_set_intake(stream, in);
+  }
+  /* The first block is the head, a later one the trailers. */
+  bool is_first = stream->recv.state == GMUX__RECV_HEAD;
+  conn->block.head = is_first ? &stream->in->head : &stream->in->tail;
 }
 
 static bool is_request(const gmux__conn *conn, const nghttp2_frame *frame) {
@@ -56,10 +68,13 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
   gmux__conn *conn = user_data;
   conn->block.id = frame->hd.stream_id;
   conn->block.seat = NULL;
+  conn->block.head = NULL;
   conn->block.bytes = 0;
   conn->due.block_ns = GMUX__NEVER; /* it has a time of its own, if it does not end in this read */
   if (!is_request(conn, frame)) {
     conn->block.seat = gmux__session_seat(conn, frame->hd.stream_id);
+    gmux__stream *stream = stream_of_block(conn);
+    if (stream) begin_answer(conn, stream);
     return 0;
   }
   conn->open_streams++;
@@ -67,17 +82,21 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
   conn->tally.stream_ns = gmux__loop_now(conn->h2->loop);
   gmux__conn_count_streams(conn);
   gmux__seat *seat = may_take_request(conn) ? gmux__seat_new(conn->h2) : NULL;
-  gmux__stream *stream = seat ? conn->handlers->on_stream(conn, conn->owner) : NULL;
+  gmux__intake *in = seat ? gmux__intake_new(conn->h2) : NULL;
+  gmux__stream *stream = in ? conn->handlers->on_stream(conn, conn->owner) : NULL;
   if (!stream) {
+    gmux__intake_drop(conn->h2, in);
     gmux__seat_drop(conn->h2, seat);
     gmux__session_reset_stream(conn, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
     return gmux__conn_on_refused(conn);
   }
+  gmux__stream_set_intake(stream, in);
   gmux__stream_attach(stream, conn, frame->hd.stream_id);
   stream->times.opened_ns = conn->tally.stream_ns;
   gmux__seat_take(seat, stream, conn, frame->hd.stream_id);
   nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, seat);
   conn->block.seat = seat;
+  conn->block.head = &in->head;
   return 0;
 }
 
@@ -87,10 +106,9 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
   (void)session, (void)flags;
   (void)frame;
   gmux__conn *conn = user_data;
-  gmux__stream *stream = stream_of_block(conn);
-  if (stream)
-    gmux__head_field(head_in_progress(stream), conn->h2->config.max_header_bytes, name, name_len,
-                     value, value_len);
+  if (conn->block.head)
+    gmux__head_field(conn->block.head, conn->h2->config.max_header_bytes, name, name_len, value,
+                     value_len);
   return gmux__conn_on_field(conn, name_len, value_len);
 }
 
@@ -101,15 +119,15 @@ static bool is_informational(const gmux__head *head) {
 static int on_head(gmux__conn *conn, gmux__stream *stream, bool is_end) {
   if (stream->times.left_ns)
     gmux__pulse_on_reply(&conn->pulse, gmux__loop_now(conn->h2->loop) - stream->times.left_ns);
-  if (is_informational(&stream->head)) {
-    gmux__head_deinit(&stream->head);
+  if (is_informational(&stream->in->head)) {
+    gmux__head_deinit(&stream->in->head);
     return gmux__conn_on_chatter(conn); /* HTTP does not bound their number */
   }
   gmux__stream_set_recv(stream, GMUX__RECV_BODY);
   stream->recv.taken_ns = gmux__loop_now(conn->h2->loop);
   if (!conn->h2->config.is_server) gmux__stream_commit(stream);
   if (is_end && !conn->h2->config.is_server) {
-    gmux__head_move(&stream->tail, &stream->head); /* Trailers-Only */
+    gmux__head_move(&stream->in->tail, &stream->in->head); /* Trailers-Only */
     return 0;
   }
   stream->has_head_event = true;
@@ -131,7 +149,7 @@ static void on_peer_end(gmux__conn *conn, gmux__stream *stream) {
 static int on_headers_frame(gmux__conn *conn, const nghttp2_frame *frame) {
   gmux__pulse_on_answer(&conn->pulse);
   gmux__stream *stream = stream_of_block(conn);
-  if (!stream) return 0;
+  if (!stream || !gmux__stream_has_received(stream)) return 0;
   bool is_end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
   int rc = stream->recv.state == GMUX__RECV_HEAD ? on_head(conn, stream, is_end) : 0;
   if (is_end) on_peer_end(conn, stream);

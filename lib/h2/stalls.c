@@ -22,7 +22,7 @@ static bool is_owed(const gmux__stream *stream) {
   if (stream->recv.state != GMUX__RECV_BODY || stream->end.how != GMUX__ENDING_NONE ||
       stream->recv.is_bad)
     return false;
-  return stream->recv.expects_end || gmux__deframer_is_partial(&stream->recv.deframer);
+  return stream->recv.expects_end || gmux__deframer_is_partial(&stream->in->deframer);
 }
 
 /* Since when it could have sent something, and did not. */

@@ -24,17 +24,58 @@ static const uint16_t recv_edges[] = {
 const gmux__machine gmux__recv_machine = {"receiving half", GMUX__RECV_CLOSED + 1, recv_states,
                                           recv_edges};
 
+/* ---- what is received ---- */
+
+const gmux__intake gmux__nothing_received = {.head.timeout_ns = UINT64_MAX,
+                                             .tail.timeout_ns = UINT64_MAX};
+
+/* Nobody writes to it: who writes has asked gmux__stream_has_received before. */
+static gmux__intake *nothing_received(void) {
+  union {
+    const gmux__intake *in;
+    gmux__intake *out;
+  } empty = {.in = &gmux__nothing_received};
+  return empty.out;
+}
+
+gmux__intake *gmux__intake_new(gmux__h2 *h2) {
+  return gmux__slab_get_raw(&h2->intakes);
+}
+
+void gmux__intake_drop(gmux__h2 *h2, gmux__intake *in) {
+  gmux__slab_put(&h2->intakes, in);
+}
+
+void gmux__stream_set_intake(gmux__stream *stream, gmux__intake *in) {
+  gmux__head_init(&in->head);
+  gmux__head_init(&in->tail);
+  in->head.codecs = stream->h2->config.codecs;
+  gmux__deframer_init(&in->deframer, stream->recv.limit);
+  in->pending = (gmux__buf){0};
+  in->piece_count = 0;
+  in->discarded = 0;
+  stream->in = in;
+}
+
+void gmux__stream_forget_received(gmux__stream *stream) {
+  if (!stream->in || !gmux__stream_has_received(stream)) return; /* NULL: all zero */
+  gmux__head_release(&stream->in->head);
+  gmux__head_release(&stream->in->tail);
+  gmux__deframer_deinit(&stream->in->deframer);
+  gmux__buf_deinit(&stream->in->pending);
+  gmux__intake_drop(stream->h2, stream->in);
+  stream->in = nothing_received();
+}
+
 /* ---- life ---- */
 
 void gmux__stream_init(gmux__stream *stream, gmux__h2 *h2, const gmux__stream_handlers *handlers,
                        uint32_t max_recv_bytes, uint32_t credit) {
-  memset(stream, 0, offsetof(gmux__stream, head));
+  memset(stream, 0, sizeof *stream);
   stream->handlers = handlers;
   stream->h2 = h2;
-  gmux__head_init(&stream->head);
-  gmux__head_init(&stream->tail);
-  stream->head.codecs = h2->config.codecs;
-  gmux__deframer_init(&stream->recv.deframer, max_recv_bytes);
+  stream->in = nothing_received();
+  stream->recv.limit = max_recv_bytes;
   stream->recv.credit = credit;
   stream->end.why = "";
 }
@@ -42,10 +83,7 @@ void gmux__stream_init(gmux__stream *stream, gmux__h2 *h2, const gmux__stream_ha
 void gmux__stream_deinit(gmux__stream *stream) {
   assert(!stream->conn && "reset it first");
   gmux__stream_drop(stream);
-  gmux__head_deinit(&stream->head);
-  gmux__head_deinit(&stream->tail);
-  gmux__deframer_deinit(&stream->recv.deframer);
-  gmux__buf_deinit(&stream->recv.pending);
+  gmux__stream_forget_received(stream);
   gmux__free(stream->why_memory);
   stream->why_memory = NULL;
 }
@@ -74,7 +112,7 @@ void gmux__stream_detach(gmux__stream *stream) {
 
 gmux_evidence gmux__stream_evidence(const gmux__stream *stream) {
   if (stream->end.how != GMUX__ENDING_NONE) return stream->end.evidence;
-  if (stream->head.http_status || stream->recv.state != GMUX__RECV_HEAD)
+  if (stream->in->head.http_status || stream->recv.state != GMUX__RECV_HEAD)
     return GMUX_EVIDENCE_ANSWERED;
   return stream->send.has_left ? GMUX_EVIDENCE_POSSIBLE : GMUX_EVIDENCE_NEVER_LEFT;
 }
@@ -113,7 +151,7 @@ bool gmux__stream_is_finished(const gmux__stream *stream) {
 static bool may_break(const gmux__stream *stream) {
   if (stream->end.how == GMUX__ENDING_NONE) return true;
   if (stream->h2->config.is_server || stream->end.how != GMUX__ENDING_FINISHED) return false;
-  return !stream->tail.has_status || stream->tail.status == GMUX_OK;
+  return !stream->in->tail.has_status || stream->in->tail.status == GMUX_OK;
 }
 
 void gmux__stream_break(gmux__stream *stream, int error, uint32_t h2_code, const char *why) {

@@ -46,8 +46,8 @@ typedef enum gmux__ending {
 } gmux__ending;
 
 typedef struct gmux__stream_handlers {
-  /* stream->head is complete: the response's (not when it is Trailers-Only: that is in stream->tail
-   * alone), or the request's. */
+  /* stream->in->head is complete: the response's (not when it is Trailers-Only: that is in
+   * stream->in->tail alone), or the request's. */
   void (*on_headers)(gmux__stream *stream);
   /* One message, decompressed; borrowed unless taken. Costs one credit. */
   void (*on_message)(gmux__stream *stream, gmux_bytes *message);
@@ -132,6 +132,18 @@ enum { GMUX__MESSAGE_COST = 128 };
  * has to copy. */
 enum { GMUX__STREAM_PIECES = 4 };
 
+/* What is received. It is made when the first header block begins, so that a call costs a third as
+ * much while the server works on it. */
+typedef struct gmux__intake {
+  gmux__head head; /* the request, or the response's initial metadata */
+  gmux__head tail; /* the response's trailers, also Trailers-Only */
+  gmux__deframer deframer;
+  gmux__buf pending; /* bytes held back: no credit for them yet */
+  gmux__slice pieces[GMUX__STREAM_PIECES];
+  uint8_t piece_count;
+  uint64_t discarded; /* bytes, while recv.is_discarded */
+} gmux__intake;
+
 struct gmux__stream {
   const gmux__stream_handlers *handlers;
   gmux__h2 *h2;
@@ -159,12 +171,8 @@ struct gmux__stream {
   } send;
   struct {
     gmux__recv_state state;
-    gmux__deframer deframer;
-    gmux__buf pending; /* bytes held back: no credit for them yet */
-    gmux__slice pieces[GMUX__STREAM_PIECES];
-    uint8_t piece_count;
     uint32_t credit;     /* messages; GMUX_CREDIT_UNLIMITED */
-    uint64_t discarded;  /* bytes, while is_discarded */
+    uint32_t limit;      /* bytes, of each message */
     uint64_t taken_ns;   /* when the head, or bytes of the body, were last taken */
     bool expects_end;    /* the peer owes bytes until its END_STREAM */
     bool is_discarded;   /* nobody wants to know what comes */
@@ -180,9 +188,9 @@ struct gmux__stream {
   char *why_memory;         /* what end.why points to, when it had to be made */
   gmux__stream_times times; /* server: opened_ns alone */
 
-  /* Received; read by the owner. They clear themselves, and stand at the end for that. */
-  gmux__head head; /* the request, or the response's initial metadata */
-  gmux__head tail; /* the response's trailers, also Trailers-Only */
+  /* Received; read by the owner. Never NULL: while nothing has come it is an empty one that is
+   * everybody's, and cannot be written to. */
+  gmux__intake *in;
 };
 
 /* `max_recv_bytes` limits each message. The stream holds `credit` at first. */

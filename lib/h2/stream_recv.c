@@ -14,19 +14,20 @@ void gmux__stream_want_deliver(gmux__stream *stream) {
 }
 
 void gmux__stream_on_data(gmux__stream *stream, const uint8_t *data, size_t len) {
-  if (stream->recv.piece_count == GMUX__STREAM_PIECES) gmux__stream_keep_pieces(stream);
+  if (stream->in->piece_count == GMUX__STREAM_PIECES) gmux__stream_keep_pieces(stream);
   if (stream->end.how != GMUX__ENDING_NONE) return;
-  stream->recv.pieces[stream->recv.piece_count++] = (gmux__slice){data, len};
+  stream->in->pieces[stream->in->piece_count++] = (gmux__slice){data, len};
   gmux__stream_want_deliver(stream);
 }
 
 void gmux__stream_keep_pieces(gmux__stream *stream) {
+  if (stream->in->piece_count == 0) return;
   int rc = 0;
-  for (unsigned i = 0; i < stream->recv.piece_count && !rc; i++) {
-    const gmux__slice *p = &stream->recv.pieces[i];
-    rc = gmux__buf_append(&stream->recv.pending, p->data, p->len);
+  for (unsigned i = 0; i < stream->in->piece_count && !rc; i++) {
+    const gmux__slice *p = &stream->in->pieces[i];
+    rc = gmux__buf_append(&stream->in->pending, p->data, p->len);
   }
-  stream->recv.piece_count = 0;
+  stream->in->piece_count = 0;
   if (rc) gmux__stream_break(stream, rc, NGHTTP2_INTERNAL_ERROR, "out of memory for a message");
 }
 
@@ -40,10 +41,10 @@ static void return_window(gmux__stream *stream, size_t bytes) {
 }
 
 /* The bytes that come next: first what was held back, then the pieces in the read buffer. */
-static gmux__slice next_input(const gmux__stream *stream) {
-  const gmux__buf *pending = &stream->recv.pending;
+static inline gmux__slice next_input(const gmux__stream *stream) {
+  const gmux__buf *pending = &stream->in->pending;
   if (gmux__buf_len(pending)) return (gmux__slice){gmux__buf_data(pending), gmux__buf_len(pending)};
-  if (stream->recv.piece_count) return stream->recv.pieces[0];
+  if (stream->in->piece_count) return stream->in->pieces[0];
   return (gmux__slice){NULL, 0};
 }
 
@@ -53,22 +54,22 @@ void gmux__stream_credit(gmux__stream *stream, uint32_t count) {
   if (!stream->recv.is_next && next_input(stream).len) gmux__stream_want_deliver(stream);
 }
 
-static void eat_input(gmux__stream *stream, size_t bytes) {
-  if (gmux__buf_len(&stream->recv.pending)) {
-    gmux__buf_consume(&stream->recv.pending, bytes);
+static inline void eat_input(gmux__stream *stream, size_t bytes) {
+  if (gmux__buf_len(&stream->in->pending)) {
+    gmux__buf_consume(&stream->in->pending, bytes);
     return;
   }
-  gmux__slice *first = stream->recv.pieces;
+  gmux__slice *first = stream->in->pieces;
   first->data += bytes;
   first->len -= bytes;
   if (first->len) return;
-  stream->recv.piece_count--;
-  memmove(first, first + 1, stream->recv.piece_count * sizeof *first);
+  stream->in->piece_count--;
+  memmove(first, first + 1, stream->in->piece_count * sizeof *first);
 }
 
 /* A compressed message as its plain bytes; the limit holds for those too. */
 static int inflate(gmux__stream *stream, gmux_bytes *message) {
-  const gmux__head *head = &stream->head;
+  const gmux__head *head = &stream->in->head;
   if (head->encoding == GMUX__ENCODING_IDENTITY)
     return gmux__fail(GMUX_ERR_PROTOCOL, "a message is marked compressed, but no grpc-encoding "
                                          "was given");
@@ -79,7 +80,7 @@ static int inflate(gmux__stream *stream, gmux_bytes *message) {
                       head->encoding_name);
   gmux_bytes plain;
   int rc = gmux__codecs_decompress(head->codecs, head->encoding, &plain, message,
-                                   stream->recv.deframer.limit);
+                                   stream->in->deframer.limit);
   if (rc) return rc;
   gmux_bytes_release(message);
   *message = plain;
@@ -91,8 +92,9 @@ static uint32_t rst_code_for(int error) {
 }
 
 static void drop_input(gmux__stream *stream) {
-  gmux__buf_consume(&stream->recv.pending, gmux__buf_len(&stream->recv.pending));
-  stream->recv.piece_count = 0;
+  if (!gmux__stream_has_received(stream)) return;
+  gmux__buf_consume(&stream->in->pending, gmux__buf_len(&stream->in->pending));
+  stream->in->piece_count = 0;
 }
 
 /* Where a status that says more has come already, it is that which is told, and nothing must be
@@ -118,8 +120,8 @@ void gmux__stream_expect_end(gmux__stream *stream) {
 
 static bool discard_some(gmux__stream *stream, size_t bytes) {
   return_window(stream, bytes);
-  stream->recv.discarded += bytes;
-  if (stream->recv.discarded > stream->recv.deframer.limit) {
+  stream->in->discarded += bytes;
+  if (stream->in->discarded > stream->in->deframer.limit) {
     refuse_message(stream, GMUX_ERR_TOO_LARGE, "there is more of what nobody reads than allowed");
     return false;
   }
@@ -136,7 +138,7 @@ static bool deliver_some(gmux__stream *stream) {
   size_t used;
   gmux_bytes message = {0};
   bool is_compressed = false;
-  int rc = gmux__deframer_next(&stream->recv.deframer, input.data, input.len, &used, &message,
+  int rc = gmux__deframer_next(&stream->in->deframer, input.data, input.len, &used, &message,
                                &is_compressed);
   if (rc >= 0) return_window(stream, used);
   if (rc == GMUX__DEFRAMED_MESSAGE && is_compressed) {
@@ -163,7 +165,7 @@ static bool deliver_some(gmux__stream *stream) {
 /* The last byte is here and nobody will get the rest: an end in the middle of a message. */
 static void check_truncation(gmux__stream *stream) {
   if (stream->recv.state != GMUX__RECV_CLOSED || stream->recv.is_bad || next_input(stream).len ||
-      !gmux__deframer_is_partial(&stream->recv.deframer))
+      !gmux__deframer_is_partial(&stream->in->deframer))
     return;
   refuse_message(stream, GMUX_ERR_PROTOCOL, "the stream ended in the middle of a message");
 }

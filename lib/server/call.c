@@ -142,7 +142,7 @@ static void call_grant_credit(gmux_server_call *call) {
 
 bool gmux__server_call_accepts(const gmux_server_call *call, gmux__encoding encoding) {
   return encoding == GMUX__ENCODING_IDENTITY ||
-         (call->loop.stream.head.accepts & gmux__encoding_bit(encoding)) != 0;
+         (call->loop.stream.in->head.accepts & gmux__encoding_bit(encoding)) != 0;
 }
 
 static void call_accept(gmux_server_call *call, const gmux__method *method) {
@@ -150,7 +150,7 @@ static void call_accept(gmux_server_call *call, const gmux__method *method) {
   if (gmux__server_call_accepts(call, call->server->encoding))
     gmux__exchange_set_encoding(&call->exchange, call->server->encoding); /* nothing was sent */
   call_set_state(call, GMUX__SERVER_CALL_RUNNING);
-  call_set_deadline(call, call->loop.stream.head.timeout_ns);
+  call_set_deadline(call, call->loop.stream.in->head.timeout_ns);
   if (method->handlers->on_call) {
     call->loop.is_in_on_call = true;
     method->handlers->on_call(call, method->user_data);
@@ -164,7 +164,7 @@ static void call_on_headers(gmux__stream *stream) {
   /* Given up or lost before anybody looked at it: it never began. */
   if (stream->end.how != GMUX__ENDING_NONE) return;
   gmux__verdict verdict;
-  gmux__request_judge(&verdict, &stream->head, &call->server->methods);
+  gmux__request_judge(&verdict, &stream->in->head, &call->server->methods);
   if (verdict.method)
     call_accept(call, verdict.method);
   else
@@ -339,7 +339,7 @@ static void call_check_answer(gmux_server_call *call) {
   };
   gmux__log(gmux__loop_logger(call->server->loop), GMUX_LOG_WARN, "server",
             "%s: finished with OK, but without its response message: the client gets INTERNAL",
-            call->loop.stream.head.path);
+            call->loop.stream.in->head.path);
 }
 
 static int call_apply_finish(gmux_server_call *call, gmux__op *op) {

@@ -34,15 +34,15 @@ static const char *string_or_empty(const char *s) {
 }
 
 const char *gmux_server_call_path(const gmux_server_call *call) {
-  return call ? string_or_empty(call->loop.stream.head.path) : "";
+  return call ? string_or_empty(call->loop.stream.in->head.path) : "";
 }
 
 const char *gmux_server_call_authority(const gmux_server_call *call) {
-  return call ? string_or_empty(call->loop.stream.head.authority) : "";
+  return call ? string_or_empty(call->loop.stream.in->head.authority) : "";
 }
 
 const gmux_metadata *gmux_server_call_metadata(const gmux_server_call *call) {
-  return call ? call->loop.stream.head.metadata : NULL;
+  return call ? call->loop.stream.in->head.metadata : NULL;
 }
 
 const char *gmux_server_call_peer(const gmux_server_call *call) {

@@ -12,18 +12,20 @@ typedef struct field {
 
 /* A stream that ended as told, without a connection. */
 static gmux__stream stream;
+static gmux__intake in;
 static gmux__result result;
 
 static void setup(void) {
   memset(&stream, 0, sizeof stream);
-  gmux__head_init(&stream.head);
-  gmux__head_init(&stream.tail);
+  stream.in = &in;
+  gmux__head_init(&in.head);
+  gmux__head_init(&in.tail);
   stream.end.why = "";
 }
 
 static void teardown(void) {
-  gmux__head_deinit(&stream.head);
-  gmux__head_deinit(&stream.tail);
+  gmux__head_deinit(&in.head);
+  gmux__head_deinit(&in.tail);
 }
 
 static void add(gmux__head *head, const char *name, const char *value) {
@@ -63,8 +65,8 @@ static void each_grpc_status_is_passed_on_with_its_message(void) {
     char text[16];
     snprintf(text, sizeof text, "%d", code);
     setup();
-    add(&stream.tail, "grpc-status", text);
-    add(&stream.tail, "grpc-message", "caf%C3%A9 100%25");
+    add(&in.tail, "grpc-status", text);
+    add(&in.tail, "grpc-message", "caf%C3%A9 100%25");
     end_with(GMUX__ENDING_FINISHED, 1, true, false);
     ASSERT_RESULT((gmux_code)code, "caf\xc3\xa9 100%");
     CU_ASSERT_PTR_NULL(result.details);
@@ -73,8 +75,8 @@ static void each_grpc_status_is_passed_on_with_its_message(void) {
 }
 
 static void details_are_passed_on(void) {
-  add(&stream.tail, "grpc-status", "9");
-  add(&stream.tail, "grpc-status-details-bin", "CAkSAWE");
+  add(&in.tail, "grpc-status", "9");
+  add(&in.tail, "grpc-status-details-bin", "CAkSAWE");
   end_with(GMUX__ENDING_FINISHED, 0, true, false);
   CU_ASSERT_EQUAL(result.code, GMUX_FAILED_PRECONDITION);
   CU_ASSERT_PTR_NOT_NULL_FATAL(result.details);
@@ -90,8 +92,8 @@ static void a_status_that_is_no_number_of_grpcs_is_unknown(void) {
   static const char *const wrong[] = {"", "x", "-1", "+1", "1 ", "007", "17", "99999999999"};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     setup();
-    add(&stream.tail, "grpc-status", wrong[i]);
-    add(&stream.tail, "grpc-message", "kept");
+    add(&in.tail, "grpc-status", wrong[i]);
+    add(&in.tail, "grpc-message", "kept");
     end_with(GMUX__ENDING_FINISHED, 1, true, false);
     ASSERT_RESULT(GMUX_UNKNOWN, "kept");
     teardown();
@@ -99,10 +101,10 @@ static void a_status_that_is_no_number_of_grpcs_is_unknown(void) {
 }
 
 static void trailers_only_with_a_status_wins_over_its_http_status(void) {
-  add(&stream.tail, ":status", "503");
-  add(&stream.tail, "content-type", "text/html");
-  add(&stream.tail, "grpc-status", "7");
-  add(&stream.tail, "grpc-message", "no");
+  add(&in.tail, ":status", "503");
+  add(&in.tail, "content-type", "text/html");
+  add(&in.tail, "grpc-status", "7");
+  add(&in.tail, "grpc-message", "no");
   end_with(GMUX__ENDING_FINISHED, 0, true, false);
   ASSERT_RESULT(GMUX_PERMISSION_DENIED, "no");
 }
@@ -126,9 +128,9 @@ static void http_status_speaks_where_grpc_does_not_in_headers(void) {
     snprintf(words, sizeof words, "not a gRPC answer: HTTP status %s, content-type text/html",
              http_rows[i].http);
     setup();
-    add(&stream.head, ":status", http_rows[i].http);
-    add(&stream.head, "content-type", "text/html");
-    CU_ASSERT_TRUE(gmux__result_of_headers(&result, &stream.head, LIMIT));
+    add(&in.head, ":status", http_rows[i].http);
+    add(&in.head, "content-type", "text/html");
+    CU_ASSERT_TRUE(gmux__result_of_headers(&result, &in.head, LIMIT));
     ASSERT_RESULT(http_rows[i].code, words);
     teardown();
   }
@@ -140,7 +142,7 @@ static void http_status_speaks_where_grpc_does_not_in_trailers_only(void) {
     snprintf(words, sizeof words, "not a gRPC answer: HTTP status %s, no content-type",
              http_rows[i].http);
     setup();
-    add(&stream.tail, ":status", http_rows[i].http);
+    add(&in.tail, ":status", http_rows[i].http);
     end_with(GMUX__ENDING_FINISHED, 0, true, false);
     ASSERT_RESULT(http_rows[i].code, words);
     teardown();
@@ -152,82 +154,82 @@ static void headers_of_grpc_go_on(void) {
                                       "application/grpc;charset=utf-8"};
   for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
     setup();
-    add(&stream.head, ":status", "200");
-    add(&stream.head, "content-type", types[i]);
-    CU_ASSERT_FALSE(gmux__result_of_headers(&result, &stream.head, LIMIT));
+    add(&in.head, ":status", "200");
+    add(&in.head, "content-type", types[i]);
+    CU_ASSERT_FALSE(gmux__result_of_headers(&result, &in.head, LIMIT));
     teardown();
   }
 }
 
 static void headers_without_content_type_are_no_grpc(void) {
-  add(&stream.head, ":status", "200");
-  CU_ASSERT_TRUE(gmux__result_of_headers(&result, &stream.head, LIMIT));
+  add(&in.head, ":status", "200");
+  CU_ASSERT_TRUE(gmux__result_of_headers(&result, &in.head, LIMIT));
   ASSERT_RESULT(GMUX_UNKNOWN, "not a gRPC answer: HTTP status 200, no content-type");
 }
 
 static void a_content_type_cannot_bring_control_characters_into_the_words(void) {
-  add(&stream.head, ":status", "200");
-  add(&stream.head, "content-type", "text/\x01\xff");
-  CU_ASSERT_TRUE(gmux__result_of_headers(&result, &stream.head, LIMIT));
+  add(&in.head, ":status", "200");
+  add(&in.head, "content-type", "text/\x01\xff");
+  CU_ASSERT_TRUE(gmux__result_of_headers(&result, &in.head, LIMIT));
   ASSERT_RESULT(GMUX_UNKNOWN, "not a gRPC answer: HTTP status 200, content-type text/?\?");
-  add(&stream.head, "grpc-status", "0");
-  CU_ASSERT_TRUE(gmux__result_of_headers(&result, &stream.head, LIMIT));
+  add(&in.head, "grpc-status", "0");
+  CU_ASSERT_TRUE(gmux__result_of_headers(&result, &in.head, LIMIT));
   ASSERT_RESULT(GMUX_INTERNAL,
                 "OK in what is not a gRPC answer: HTTP status 200, content-type text/?\?");
 }
 
 static void a_grpc_status_in_headers_that_are_no_grpc_wins(void) {
-  add(&stream.head, ":status", "415");
-  add(&stream.head, "grpc-status", "12");
-  add(&stream.head, "grpc-message", "what is this");
-  CU_ASSERT_TRUE(gmux__result_of_headers(&result, &stream.head, LIMIT));
+  add(&in.head, ":status", "415");
+  add(&in.head, "grpc-status", "12");
+  add(&in.head, "grpc-message", "what is this");
+  CU_ASSERT_TRUE(gmux__result_of_headers(&result, &in.head, LIMIT));
   ASSERT_RESULT(GMUX_UNIMPLEMENTED, "what is this");
 }
 
 static void ok_in_headers_that_are_no_grpc_is_not_ok(void) {
-  add(&stream.head, ":status", "500");
-  add(&stream.head, "grpc-status", "0");
-  CU_ASSERT_TRUE(gmux__result_of_headers(&result, &stream.head, LIMIT));
+  add(&in.head, ":status", "500");
+  add(&in.head, "grpc-status", "0");
+  CU_ASSERT_TRUE(gmux__result_of_headers(&result, &in.head, LIMIT));
   CU_ASSERT_EQUAL(result.code, GMUX_INTERNAL);
 }
 
 static void ok_in_trailers_only_that_are_no_grpc_is_not_ok(void) {
-  add(&stream.tail, ":status", "200");
-  add(&stream.tail, "grpc-status", "0");
+  add(&in.tail, ":status", "200");
+  add(&in.tail, "grpc-status", "0");
   end_with(GMUX__ENDING_FINISHED, 0, false, false);
   ASSERT_RESULT(GMUX_INTERNAL, "OK in what is not a gRPC answer: HTTP status 200, no content-type");
   teardown();
   setup();
-  add(&stream.tail, ":status", "503");
-  add(&stream.tail, "content-type", "application/grpc");
-  add(&stream.tail, "grpc-status", "0");
+  add(&in.tail, ":status", "503");
+  add(&in.tail, "content-type", "application/grpc");
+  add(&in.tail, "grpc-status", "0");
   end_with(GMUX__ENDING_FINISHED, 0, false, false);
   ASSERT_RESULT(GMUX_INTERNAL,
                 "OK in what is not a gRPC answer: HTTP status 503, content-type application/grpc");
 }
 
 static void ok_in_trailers_only_of_grpc_is_ok(void) {
-  good_head(&stream.tail);
-  add(&stream.tail, "grpc-status", "0");
+  good_head(&in.tail);
+  add(&in.tail, "grpc-status", "0");
   end_with(GMUX__ENDING_FINISHED, 0, false, false);
   ASSERT_RESULT(GMUX_OK, "");
 }
 
 static void no_trailers_is_internal(void) {
-  good_head(&stream.head);
+  good_head(&in.head);
   end_with(GMUX__ENDING_FINISHED, 1, true, false);
   ASSERT_RESULT(GMUX_INTERNAL, "server closed the stream without sending trailers");
 }
 
 static void trailers_without_status_are_unknown(void) {
-  good_head(&stream.head);
-  add(&stream.tail, "x-trailer", "1");
+  good_head(&in.head);
+  add(&in.tail, "x-trailer", "1");
   end_with(GMUX__ENDING_FINISHED, 1, true, false);
   ASSERT_RESULT(GMUX_UNKNOWN, "the server's trailers have no grpc-status");
 }
 
 static void trailers_only_without_status_are_unknown(void) {
-  good_head(&stream.tail);
+  good_head(&in.tail);
   end_with(GMUX__ENDING_FINISHED, 0, true, false);
   ASSERT_RESULT(GMUX_UNKNOWN, "the server's trailers have no grpc-status");
 }
@@ -241,32 +243,32 @@ static void fill(gmux__head *head) {
 }
 
 static void too_much_metadata_is_resource_exhausted(void) {
-  good_head(&stream.head);
-  fill(&stream.head);
-  CU_ASSERT_TRUE(gmux__result_of_headers(&result, &stream.head, LIMIT));
+  good_head(&in.head);
+  fill(&in.head);
+  CU_ASSERT_TRUE(gmux__result_of_headers(&result, &in.head, LIMIT));
   ASSERT_RESULT(GMUX_RESOURCE_EXHAUSTED,
                 "the server's metadata are over max_recv_metadata_bytes (8192)");
-  add(&stream.tail, "grpc-status", "0");
-  fill(&stream.tail);
+  add(&in.tail, "grpc-status", "0");
+  fill(&in.tail);
   end_with(GMUX__ENDING_FINISHED, 1, true, false);
   ASSERT_RESULT(GMUX_RESOURCE_EXHAUSTED,
                 "the server's metadata are over max_recv_metadata_bytes (8192)");
 }
 
 static void bad_base64_is_internal(void) {
-  good_head(&stream.head);
-  add(&stream.head, "x-bin", "!!!!");
-  CU_ASSERT_TRUE(gmux__result_of_headers(&result, &stream.head, LIMIT));
+  good_head(&in.head);
+  add(&in.head, "x-bin", "!!!!");
+  CU_ASSERT_TRUE(gmux__result_of_headers(&result, &in.head, LIMIT));
   ASSERT_RESULT(GMUX_INTERNAL, "the server sent a -bin value that is not base64");
-  add(&stream.tail, "grpc-status", "0");
-  add(&stream.tail, "grpc-status-details-bin", "!");
+  add(&in.tail, "grpc-status", "0");
+  add(&in.tail, "grpc-status-details-bin", "!");
   end_with(GMUX__ENDING_FINISHED, 1, true, false);
   ASSERT_RESULT(GMUX_INTERNAL, "the server sent a -bin value that is not base64");
 }
 
 static void no_memory_for_metadata_is_resource_exhausted(void) {
-  add(&stream.tail, "grpc-status", "0");
-  stream.tail.is_out_of_memory = true;
+  add(&in.tail, "grpc-status", "0");
+  in.tail.is_out_of_memory = true;
   end_with(GMUX__ENDING_FINISHED, 1, true, false);
   CU_ASSERT_EQUAL(result.code, GMUX_RESOURCE_EXHAUSTED);
 }
@@ -275,8 +277,8 @@ static void no_memory_for_the_text_leaves_the_code(void) {
   char text[65];
   memset(text, 'x', 64); /* a size at which the buffer is full: its zero needs more room */
   text[64] = '\0';
-  add(&stream.tail, "grpc-status", "5");
-  add(&stream.tail, "grpc-message", text);
+  add(&in.tail, "grpc-status", "5");
+  add(&in.tail, "grpc-message", text);
   test_alloc_fail_at(1);
   end_with(GMUX__ENDING_FINISHED, 1, true, false);
   bool has_failed = test_alloc_has_failed();
@@ -288,7 +290,7 @@ static void no_memory_for_the_text_leaves_the_code(void) {
 /* ---- cardinality ---- */
 
 static void ok_without_the_one_message_is_internal(void) {
-  add(&stream.tail, "grpc-status", "0");
+  add(&in.tail, "grpc-status", "0");
   end_with(GMUX__ENDING_FINISHED, 0, true, false);
   ASSERT_RESULT(GMUX_INTERNAL, "no message came with OK");
   end_with(GMUX__ENDING_FINISHED, 0, false, false);
@@ -365,7 +367,7 @@ static void cancelled_by_the_server_after_our_deadline_is_our_deadline(void) {
   end_with(GMUX__ENDING_RESET, 0, true, true);
   is_half_closed = false;
   ASSERT_RESULT(GMUX_DEADLINE_EXCEEDED, "deadline of 250 ms passed while the server worked on it");
-  add(&stream.tail, "grpc-status", "1");
+  add(&in.tail, "grpc-status", "1");
   end_with(GMUX__ENDING_FINISHED, 0, true, true);
   CU_ASSERT_EQUAL(result.code, GMUX_DEADLINE_EXCEEDED);
   end_with(GMUX__ENDING_FINISHED, 0, true, false);
@@ -373,7 +375,7 @@ static void cancelled_by_the_server_after_our_deadline_is_our_deadline(void) {
 }
 
 static void other_answers_after_our_deadline_stay_what_they_are(void) {
-  add(&stream.tail, "grpc-status", "0");
+  add(&in.tail, "grpc-status", "0");
   end_with(GMUX__ENDING_FINISHED, 1, true, true);
   ASSERT_RESULT(GMUX_OK, "");
 }

@@ -511,7 +511,7 @@ static void informational_headers_are_skipped(void) {
   raw_response(p, 1);
   sim_run(pair_sim);
   ASSERT_LOG(c, "H");
-  CU_ASSERT_EQUAL(c->stream.head.http_status, 200);
+  CU_ASSERT_EQUAL(c->stream.in->head.http_status, 200);
 }
 
 static void padding_is_given_back_to_both_windows(void) {

@@ -378,12 +378,12 @@ static void metadata_over_the_limit_is_marked_and_dropped(void) {
   sim_run(pair_sim);
   party *s = last_party(&server);
   ASSERT_LOG(s, "H C");
-  CU_ASSERT_TRUE(s->stream.head.is_too_large);
-  CU_ASSERT_PTR_NULL(s->stream.head.metadata);
-  CU_ASSERT_STRING_EQUAL(s->stream.head.path, "/a/b");
+  CU_ASSERT_TRUE(s->stream.in->head.is_too_large);
+  CU_ASSERT_PTR_NULL(s->stream.in->head.metadata);
+  CU_ASSERT_STRING_EQUAL(s->stream.in->head.path, "/a/b");
   raw_request(p, 3, RAW_END_STREAM);
   sim_run(pair_sim);
-  CU_ASSERT_FALSE(last_party(&server)->stream.head.is_too_large);
+  CU_ASSERT_FALSE(last_party(&server)->stream.in->head.is_too_large);
 }
 
 static const test_case cases[] = {

@@ -66,10 +66,10 @@ static void on_stream_closed(gmux__stream *stream) {
   p->error = stream->end.error;
   p->h2_code = stream->end.h2_code;
   p->evidence = stream->end.evidence;
-  p->status = stream->tail.has_status ? (int)stream->tail.status : -1;
+  p->status = stream->in->tail.has_status ? (int)stream->in->tail.status : -1;
   snprintf(p->why, sizeof p->why, "%s", stream->end.why);
-  snprintf(p->message, sizeof p->message, "%.*s", (int)gmux__buf_len(&stream->tail.message),
-           (const char *)gmux__buf_data(&stream->tail.message));
+  snprintf(p->message, sizeof p->message, "%.*s", (int)gmux__buf_len(&stream->in->tail.message),
+           (const char *)gmux__buf_data(&stream->in->tail.message));
   party_note(p, "X");
 }
 
