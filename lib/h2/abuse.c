@@ -10,7 +10,7 @@
 
 /* A block may run this far over the limit before we stop decoding for that peer: HPACK can make
  * megabytes of one read (the "HPACK bomb"). */
-enum { HEADER_FLOOD_FACTOR = 2, HEADER_FLOOD_FLOOR = 64 * 1024, FIELD_OVERHEAD = 32 };
+enum { HEADER_FLOOD_FACTOR = 2, HEADER_FLOOD_FLOOR = 64 * 1024 };
 
 /* A shorter frame that left more behind was cut by a window: the peer opened that by a crumb, to
  * have a whole frame for it. */
@@ -25,7 +25,13 @@ static const char *const words[] = {
     [GMUX__ABUSE_UNREAD] = "the peer makes us answer and does not read",
 };
 
+static uint64_t header_flood(const gmux__h2_config *config) {
+  uint64_t limit = (uint64_t)config->max_header_bytes * HEADER_FLOOD_FACTOR;
+  return limit < HEADER_FLOOD_FLOOR ? HEADER_FLOOD_FLOOR : limit;
+}
+
 void gmux__conn_abuse_init(gmux__conn *conn) {
+  conn->block.flood = header_flood(&conn->h2->config);
   gmux__abuse_init(&conn->abuse, &conn->h2->config.abuse);
   bool is_server = conn->h2->config.is_server;
   gmux__share_init(&conn->share, is_server ? GMUX__SHARE_OF_CLIENT : GMUX__SHARE_OF_SERVER);
@@ -113,11 +119,8 @@ int gmux__conn_on_frame_begun(gmux__conn *conn, const nghttp2_frame_hd *head) {
 
 /* ---- metadata ---- */
 
-int gmux__conn_on_field(gmux__conn *conn, size_t name_len, size_t value_len) {
-  uint64_t limit = (uint64_t)conn->h2->config.max_header_bytes * HEADER_FLOOD_FACTOR;
-  if (limit < HEADER_FLOOD_FLOOR) limit = HEADER_FLOOD_FLOOR;
-  conn->block.bytes += name_len + value_len + FIELD_OVERHEAD;
-  return conn->block.bytes > limit ? conn_punish(conn, GMUX__ABUSE_HEADERS) : 0;
+int gmux__conn_on_fields_flood(gmux__conn *conn) {
+  return conn_punish(conn, GMUX__ABUSE_HEADERS);
 }
 
 /* ---- resets ---- */

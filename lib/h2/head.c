@@ -156,17 +156,8 @@ static void take_details(gmux__head *head, const uint8_t *value, size_t len) {
   head->details = gmux_bytes_own(bytes, n);
 }
 
-/* So that a block without anything for the application costs no memory. user-agent is shown to it.
- */
-static bool is_for_application(const uint8_t *name, size_t len) {
-  static const char user_agent[] = "user-agent";
-  if (len == sizeof user_agent - 1 && memcmp(name, user_agent, len) == 0) return true;
-  return !gmux__metadata_is_reserved((const char *)name, len);
-}
-
-static void take_metadata(gmux__head *head, const uint8_t *name, size_t name_len,
+static void keep_metadata(gmux__head *head, const uint8_t *name, size_t name_len,
                           const uint8_t *value, size_t value_len) {
-  if (!is_for_application(name, name_len)) return;
   if (!head->metadata && gmux_metadata_new(&head->metadata)) {
     head->is_out_of_memory = true;
     return;
@@ -176,41 +167,62 @@ static void take_metadata(gmux__head *head, const uint8_t *name, size_t name_len
   if (rc == GMUX_ERR_PROTOCOL) head->is_bad_metadata = true;
 }
 
-typedef struct known_field {
-  const char *name;
-  size_t len;
-  void (*take)(gmux__head *head, const uint8_t *value, size_t len);
-} known_field;
+/* Of the reserved names the one that is shown to the application. */
+static void take_user_agent(gmux__head *head, const uint8_t *value, size_t len) {
+  static const uint8_t name[] = "user-agent";
+  keep_metadata(head, name, sizeof name - 1, value, len);
+}
 
-#define KNOWN(text, take)                                                                          \
-  { text, sizeof(text) - 1, take }
+/* Looks first, so that a block without anything for the application costs no memory. */
+static void take_metadata(gmux__head *head, const uint8_t *name, size_t name_len,
+                          const uint8_t *value, size_t value_len) {
+  if (gmux__metadata_is_reserved((const char *)name, name_len)) return;
+  keep_metadata(head, name, name_len, value, value_len);
+}
 
-/* By length, so that a search ends early: there is one for each field that arrives. */
-static const known_field known_fields[] = {
-    KNOWN("te", take_te),
-    KNOWN("host", take_authority),
-    KNOWN(":path", take_path),
-    KNOWN("expect", take_expect),
-    KNOWN(":method", take_method),
-    KNOWN(":status", take_http_status),
-    KNOWN(":authority", take_authority),
-    KNOWN("grpc-status", take_status),
-    KNOWN("content-type", take_content_type),
-    KNOWN("grpc-message", take_message),
-    KNOWN("grpc-timeout", take_timeout),
-    KNOWN("grpc-encoding", take_encoding),
-    KNOWN("grpc-accept-encoding", take_accept_encoding),
-    KNOWN("grpc-status-details-bin", take_details),
-    {NULL, SIZE_MAX, NULL},
-};
+/* gRPC has no use for it, and it is no metadata. */
+static void take_nothing(gmux__head *head, const uint8_t *value, size_t len) {
+  (void)head, (void)value, (void)len;
+}
 
-static const known_field *find_known(const uint8_t *name, size_t len) {
-  const known_field *f = known_fields;
-  while (f->len < len)
-    f++;
-  for (; f->len == len; f++)
-    if (memcmp(f->name, name, len) == 0) return f;
-  return NULL;
+typedef void taker(gmux__head *head, const uint8_t *value, size_t len);
+
+#define NAME_IS(text) (memcmp(name, text, sizeof(text) - 1) == 0)
+
+/* Each field that arrives asks: by its length first, which leaves one name or two. NULL: none that
+ * we know. */
+static taker *taker_of(const uint8_t *name, size_t len) {
+  switch (len) {
+  case 2:
+    return NAME_IS("te") ? take_te : NULL;
+  case 4:
+    return NAME_IS("host") ? take_authority : NULL;
+  case 5:
+    return NAME_IS(":path") ? take_path : NULL;
+  case 6:
+    return NAME_IS("expect") ? take_expect : NULL;
+  case 7:
+    if (NAME_IS(":method")) return take_method;
+    if (NAME_IS(":scheme")) return take_nothing;
+    return NAME_IS(":status") ? take_http_status : NULL;
+  case 10:
+    if (NAME_IS(":authority")) return take_authority;
+    return NAME_IS("user-agent") ? take_user_agent : NULL;
+  case 11:
+    return NAME_IS("grpc-status") ? take_status : NULL;
+  case 12:
+    if (NAME_IS("content-type")) return take_content_type;
+    if (NAME_IS("grpc-message")) return take_message;
+    return NAME_IS("grpc-timeout") ? take_timeout : NULL;
+  case 13:
+    return NAME_IS("grpc-encoding") ? take_encoding : NULL;
+  case 20:
+    return NAME_IS("grpc-accept-encoding") ? take_accept_encoding : NULL;
+  case 23:
+    return NAME_IS("grpc-status-details-bin") ? take_details : NULL;
+  default:
+    return NULL;
+  }
 }
 
 /* Binary values that were joined by commas become as many entries again, each with the key: a block
@@ -228,15 +240,15 @@ void gmux__head_field(gmux__head *head, uint32_t limit_bytes, const uint8_t *nam
                       const uint8_t *value, size_t value_len) {
   uint64_t bytes = head->bytes + field_size(name, name_len, value, value_len);
   head->bytes = bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;
-  const known_field *known = find_known(name, name_len);
+  taker *take = taker_of(name, name_len);
   if (head->bytes > limit_bytes) head->is_too_large = true;
   /* Over the limit nothing more is kept, but what it takes to answer, or to know how it ended, is.
    */
-  if (head->is_too_large && !(known && (name[0] == ':' || known->take == take_status ||
-                                        known->take == take_content_type)))
+  if (head->is_too_large &&
+      !(take && (name[0] == ':' || take == take_status || take == take_content_type)))
     return;
-  if (known)
-    known->take(head, value, value_len);
+  if (take)
+    take(head, value, value_len);
   else
     take_metadata(head, name, name_len, value, value_len);
 }

@@ -117,6 +117,7 @@ struct gmux__conn {
     gmux__seat *seat; /* its stream's; NULL: it has none (any more) */
     gmux__head *head; /* where its fields go; NULL: nobody wants them */
     uint64_t bytes;   /* decoded so far, as RFC 9113 section 6.5.2 counts */
+    uint64_t flood;   /* so many of them end the connection */
   } block;
   uint64_t settings_sent_ns;
   uint64_t unblocked_ns;     /* is_write_blocked was over then; 0: never */
@@ -288,7 +289,12 @@ int gmux__conn_on_chatter(gmux__conn *conn);
 /* Server: a request is refused, and no call of ours. */
 int gmux__conn_on_refused(gmux__conn *conn);
 /* A field of the block that has begun. */
-int gmux__conn_on_field(gmux__conn *conn, size_t name_len, size_t value_len);
+int gmux__conn_on_fields_flood(gmux__conn *conn); /* far too much of them */
+static inline int gmux__conn_on_field(gmux__conn *conn, size_t name_len, size_t value_len) {
+  enum { FIELD_OVERHEAD = 32 };
+  conn->block.bytes += name_len + value_len + FIELD_OVERHEAD;
+  return conn->block.bytes > conn->block.flood ? gmux__conn_on_fields_flood(conn) : 0;
+}
 /* Server: the client has reset this stream, which is not over yet. */
 int gmux__conn_on_peer_reset(gmux__conn *conn, const gmux__stream *stream);
 /* nghttp2 has reset a stream by itself. */

@@ -31,7 +31,8 @@ typedef struct gmux__share {
 } gmux__share;
 
 enum {
-  GMUX__SHARE_OF_CLIENT = 128, /* 64 calls and their messages: 0.1 ms or two */
+  GMUX__SHARE_OF_CLIENT = 256, /* 128 calls and their messages: a few tenths of a ms. By default a
+                                  client has 100 at once, which then are one turn's */
   GMUX__SHARE_OF_SERVER = 512  /* a client has few connections, and has asked for what comes */
 };
 

@@ -283,10 +283,11 @@ const char *gmux_metadata_get(const gmux_metadata *metadata, const char *key, si
 /* ---- the wire's side ---- */
 
 static bool key_is_wanted(const char *key, size_t len) {
+  if (name_is(key, len, "user-agent")) return true; /* comes with nearly every request */
   if (len == 0) return false;
   for (size_t i = 0; i < len; i++)
     if (!is_key_char(key[i])) return false;
-  return !gmux__metadata_is_reserved(key, len) || name_is(key, len, "user-agent");
+  return !gmux__metadata_is_reserved(key, len);
 }
 
 static bool is_blank(uint8_t c) {
