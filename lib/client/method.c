@@ -24,8 +24,13 @@ int gmux_method_new(gmux_method **out, const char *path, gmux_method_kind kind, 
   atomic_init(&m->holds, 1);
   m->kind = kind;
   m->flags = flags;
-  m->path_len = len;
   memcpy(m->path, path, len + 1);
+  m->field = (gmux__field){.name = (const uint8_t *)":path",
+                           .name_len = sizeof ":path" - 1,
+                           .value = (const uint8_t *)m->path,
+                           .value_len = len,
+                           .is_name_lasting = true};
+  gmux__field_prepare(&m->field);
   *out = m;
   return 0;
 }

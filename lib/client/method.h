@@ -2,6 +2,7 @@
 #ifndef GMUX__CLIENT_METHOD_H
 #define GMUX__CLIENT_METHOD_H
 
+#include "lib/wire/metadata.h"
 #include <gmux/call.h>
 #include <stdatomic.h>
 
@@ -9,8 +10,8 @@ struct gmux_method {
   atomic_uint holds; /* the application's, and one of each call; calls are on many loops */
   gmux_method_kind kind;
   unsigned flags;
-  size_t path_len;
-  char path[]; /* with a zero at the end */
+  gmux__field field; /* ":path" */
+  char path[];       /* with a zero at the end */
 };
 
 gmux_method *gmux__method_ref(gmux_method *method); /* let go with gmux_method_free */

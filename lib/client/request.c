@@ -21,10 +21,18 @@ static gmux__field field_text(const char *name, const char *value) {
   return field_of(name, value, strlen(value));
 }
 
-/* With a value that is a constant, or the channel's, which outlives its connections. */
-static gmux__field field_lasting(const char *name, const char *value) {
+/* The same for all calls: a constant, or the channel's, which outlives its connections. */
+static gmux__field field_steady(const char *name, const char *value) {
   gmux__field field = field_text(name, value);
   field.is_value_lasting = true;
+  gmux__field_prepare(&field);
+  return field;
+}
+
+/* RFC 7541 appendix A. */
+static gmux__field field_static(const char *name, const char *value, uint8_t index) {
+  gmux__field field = field_steady(name, value);
+  field.static_index = index;
   return field;
 }
 
@@ -40,10 +48,14 @@ int gmux__request_init(gmux__request *request, bool is_secure, const char *autho
                        const char *app, const char *accept) {
   char *user_agent = user_agent_new(app);
   if (!user_agent) return gmux__fail_code(GMUX_ERR_NOMEM);
-  request->scheme = field_lasting(":scheme", is_secure ? "https" : "http");
-  request->authority = field_lasting(":authority", authority);
-  request->user_agent = field_lasting("user-agent", user_agent);
-  request->accept_encoding = field_lasting("grpc-accept-encoding", accept);
+  request->method = field_static(":method", "POST", 3);
+  request->scheme =
+      is_secure ? field_static(":scheme", "https", 7) : field_static(":scheme", "http", 6);
+  request->authority = field_steady(":authority", authority);
+  request->te = field_steady("te", "trailers");
+  request->content_type = field_steady("content-type", "application/grpc");
+  request->user_agent = field_steady("user-agent", user_agent);
+  request->accept_encoding = field_steady("grpc-accept-encoding", accept);
   request->user_agent_text = user_agent;
   return 0;
 }
@@ -57,13 +69,13 @@ size_t gmux__request_fields(const gmux__request *request, const gmux_method *met
                             const char *timeout, const char *encoding,
                             const gmux_metadata *metadata, gmux__field *fields) {
   size_t n = 0;
-  fields[n++] = field_lasting(":method", "POST");
+  fields[n++] = request->method;
   fields[n++] = request->scheme;
-  fields[n++] = field_of(":path", method->path, method->path_len);
+  fields[n++] = method->field;
   fields[n++] = request->authority;
   if (timeout) fields[n++] = field_text("grpc-timeout", timeout);
-  fields[n++] = field_lasting("te", "trailers");
-  fields[n++] = field_lasting("content-type", "application/grpc");
+  fields[n++] = request->te;
+  fields[n++] = request->content_type;
   fields[n++] = request->user_agent;
   if (encoding) fields[n++] = field_text("grpc-encoding", encoding);
   fields[n++] = request->accept_encoding;

@@ -16,7 +16,7 @@
 enum { GMUX__REQUEST_FIELDS = 10 }; /* without metadata */
 
 typedef struct gmux__request {
-  gmux__field scheme, user_agent, accept_encoding;
+  gmux__field method, scheme, te, content_type, user_agent, accept_encoding;
   gmux__field authority; /* borrowed from the channel */
   char *user_agent_text;
 } gmux__request;

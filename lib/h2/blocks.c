@@ -11,11 +11,13 @@ typedef union block_head {
   max_align_t align;
 } block_head;
 
-/* What nghttp2 1.52 asks for: queued DATA of a server (40) and fields (71 to 341, by their number),
- * queued frames (152), streams (224). Larger ones are few and go to the allocator. */
-static const size_t rooms[GMUX__BLOCK_SIZES] = {48, 96, 160, 240, 400};
+/* What nghttp2 1.52 asks for: queued DATA of a server and fields of a client's placeholder (40 to
+ * 48), fields of a server (71 and more, by their number), queued frames (152), streams (224). And a
+ * request's draft (376, with path, grpc-timeout and a field or two of metadata more). Larger ones
+ * are few and go to the allocator. */
+static const size_t rooms[GMUX__BLOCK_SIZES] = {48, 96, 160, 240, 560};
 
-/* A burst's blocks that are kept: at most 512 KiB of all sizes. A debug build keeps none, so that
+/* A burst's blocks that are kept: at most 600 KiB of all sizes. A debug build keeps none, so that
  * each can fail, and sanitizers know where it ends. */
 #ifdef GMUX_DEBUG
 enum { KEPT = 0 };

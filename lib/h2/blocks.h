@@ -1,5 +1,5 @@
 /*
- * blocks.h: the memory that nghttp2 asks for.
+ * blocks.h: the memory that nghttp2 asks for, and drafts (draft.c).
  *
  * For each call it wants the same few small blocks, and gives them back when the call is over. They
  * are kept for the next call here: malloc's own shelf of free blocks is shorter than the calls of a

@@ -343,6 +343,7 @@ static void on_free_task(void *arg) {
   if (conn->session) nghttp2_session_del(conn->session);
   gmux__seats_deinit(conn);
   gmux__outq_deinit(&conn->out);
+  gmux__hpack_deinit(&conn->hpack);
   gmux__free(conn);
 }
 
@@ -366,6 +367,7 @@ int gmux__conn_new(gmux__conn **out, gmux__h2 *h2, const gmux__conn_handlers *ha
   conn->goaway_last_id = INT32_MAX;
   gmux__slots_init(&conn->slots, h2->config.max_streams);
   gmux__backlog_init(&conn->backlog, h2->config.connection_queue_bytes);
+  gmux__hpack_init(&conn->hpack);
   gmux__resets_init(conn);
   gmux__conn_abuse_init(conn);
   conn->windows.initial = NGHTTP2_INITIAL_WINDOW_SIZE;

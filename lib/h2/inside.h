@@ -10,6 +10,7 @@
 #include "lib/policy/bucket.h"
 #include "lib/policy/share.h"
 #include "lib/policy/slots.h"
+#include "lib/wire/hpack.h"
 #include <nghttp2/nghttp2.h>
 
 /* Bytes written and not framed; see backlog.c. */
@@ -43,10 +44,13 @@ typedef enum gmux__seat_state {
 
 extern const gmux__machine gmux__seat_machine;
 
+typedef struct gmux__draft gmux__draft;
+
 /* One slot of a connection, taken; see resets.c. */
 struct gmux__seat {
   gmux__stream *stream; /* NULL: it has left */
   gmux__link link;      /* in its connection's seats, or delayed */
+  gmux__draft *draft;   /* client: its request, until that leaves */
   int32_t id;
   gmux__seat_state state;
   uint32_t reset_code; /* from DELAYED or RESET on */
@@ -76,6 +80,8 @@ struct gmux__conn {
   uint32_t open_streams; /* server: those nghttp2 has not closed */
   gmux__backlog backlog;
   gmux__outq out;
+  gmux__hpack hpack;   /* client: of its requests */
+  gmux__seat *leaving; /* client: whose HEADERS nghttp2 hands out next; NULL: it is another frame */
   gmux__ring ring;
   gmux__conn_tally tally;
   gmux__task write_task, deliver_task, free_task;
@@ -237,6 +243,20 @@ gmux__seat *gmux__session_seat(gmux__conn *conn, int32_t id);
 gmux__stream *gmux__session_stream(gmux__conn *conn, int32_t id);
 /* Submits; what goes wrong ends the connection. */
 void gmux__session_reset_stream(gmux__conn *conn, int32_t id, uint32_t h2_code);
+/* draft.c */
+typedef struct gmux__fields_sum {
+  size_t count;
+  size_t strings; /* bytes of names and values */
+  size_t passing; /* of those that are not lasting */
+} gmux__fields_sum;
+gmux__fields_sum gmux__draft_sum(const gmux__field *fields, size_t count);
+/* The block can be sent at all. */
+bool gmux__draft_fits(const gmux__fields_sum *sum);
+/* NULL: out of memory. */
+gmux__draft *gmux__draft_new(gmux__h2 *h2, const gmux__field *fields, const gmux__fields_sum *sum);
+void gmux__draft_free(gmux__h2 *h2, gmux__draft *draft); /* takes NULL */
+/* Its HEADERS take the place of `frame`, which is nghttp2's. GMUX_ERR_NOMEM. */
+int gmux__draft_leave(gmux__conn *conn, gmux__seat *seat, const uint8_t *frame);
 /* session_send.c */
 void gmux__session_set_send_callbacks(nghttp2_session_callbacks *c);
 
@@ -271,6 +291,7 @@ void gmux__stream_break(gmux__stream *stream, int error, uint32_t h2_code, const
 bool gmux__stream_is_finished(const gmux__stream *stream);
 
 /* stream_send.c */
+#define GMUX__BLOCK_TOO_LARGE "the metadata to send is too large for HTTP/2 (64 KiB a block)"
 void gmux__stream_on_headers_leave(gmux__stream *stream); /* client: the first frame of them */
 /* Moves `len` bytes of what is queued to the connection's output. */
 int gmux__stream_frame(gmux__stream *stream, gmux__outq *out, size_t len);

@@ -92,15 +92,22 @@ static gmux__segment *stage_segment(gmux__outq *q) {
   return s;
 }
 
+uint8_t *gmux__outq_reserve(gmux__outq *q, size_t len) {
+  return gmux__buf_reserve(&q->stage, len);
+}
+
+void gmux__outq_commit(gmux__outq *q, size_t len) {
+  stage_segment(q)->len += len;
+  gmux__buf_commit(&q->stage, len);
+  q->bytes += len;
+}
+
 int gmux__outq_copy(gmux__outq *q, const uint8_t *data, size_t len) {
   if (!len) return 0;
-  uint8_t *room = gmux__buf_reserve(&q->stage, len);
+  uint8_t *room = gmux__outq_reserve(q, len);
   if (!room) return GMUX_ERR_NOMEM;
-  gmux__segment *s = stage_segment(q);
   memcpy(room, data, len);
-  gmux__buf_commit(&q->stage, len);
-  s->len += len;
-  q->bytes += len;
+  gmux__outq_commit(q, len);
   return 0;
 }
 

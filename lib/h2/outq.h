@@ -83,6 +83,10 @@ static inline bool gmux__outq_is_empty(const gmux__outq *q) {
   return q->bytes == 0;
 }
 bool gmux__outq_is_full(const gmux__outq *q);
+/* Room for `len` bytes in the stage, for what is made in place; as many of them as are committed
+ * then are in the queue. NULL: out of memory. */
+uint8_t *gmux__outq_reserve(gmux__outq *q, size_t len);
+void gmux__outq_commit(gmux__outq *q, size_t len);
 /* Copies. GMUX_ERR_NOMEM. */
 int gmux__outq_copy(gmux__outq *q, const uint8_t *data, size_t len);
 /* The next `len` bytes of a message (prefix included), copied or pointed to. GMUX_ERR_NOMEM. */

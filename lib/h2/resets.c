@@ -50,6 +50,8 @@ gmux__seat *gmux__seat_new(gmux__h2 *h2) {
 }
 
 void gmux__seat_drop(gmux__h2 *h2, gmux__seat *seat) {
+  if (!seat) return;
+  gmux__draft_free(h2, seat->draft);
   gmux__slab_put(&h2->seats, seat);
 }
 

@@ -186,11 +186,19 @@ static int on_data_frame(gmux__conn *conn, const nghttp2_frame *frame) {
 
 /* ---- the connection's own frames ---- */
 
+/* Each of several in one frame counts: the smallest has emptied the peer's table so far. */
+static void heed_table_size(gmux__conn *conn, const nghttp2_settings *settings) {
+  for (size_t i = 0; i < settings->niv; i++)
+    if (settings->iv[i].settings_id == NGHTTP2_SETTINGS_HEADER_TABLE_SIZE)
+      gmux__hpack_set_limit(&conn->hpack, settings->iv[i].value);
+}
+
 static int on_settings(gmux__conn *conn, const nghttp2_frame *frame) {
   if (frame->hd.flags & NGHTTP2_FLAG_ACK) {
     gmux__conn_on_settings_ack(conn);
     return 0;
   }
+  heed_table_size(conn, &frame->settings);
   uint32_t limit =
       nghttp2_session_get_remote_settings(conn->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
   uint32_t window =

@@ -62,16 +62,15 @@ static int before_frame_send(nghttp2_session *session, const nghttp2_frame *fram
   gmux__conn *conn = user_data;
   if (conn->h2->config.is_server || frame->hd.type != NGHTTP2_HEADERS) return 0;
   if (conn->error) return NGHTTP2_ERR_CANCEL;
-  gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
-  if (stream) gmux__stream_on_headers_leave(stream);
+  conn->leaving = gmux__session_seat(conn, frame->hd.stream_id);
+  if (conn->leaving->stream) gmux__stream_on_headers_leave(conn->leaving->stream);
   return 0;
 }
 
 /* A request that was not sent is not known to the peer, and nghttp2 forgets it by itself; an answer
  * has to be ended, since its client waits for it. */
 static void on_block_too_large(gmux__conn *conn, gmux__stream *stream) {
-  gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, GMUX_ERR_TOO_LARGE,
-                       "the metadata to send is too large for HTTP/2 (64 KiB a block)");
+  gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, GMUX_ERR_TOO_LARGE, GMUX__BLOCK_TOO_LARGE);
   if (conn->h2->config.is_server) gmux__stream_send_reset(stream, NGHTTP2_INTERNAL_ERROR);
 }
 

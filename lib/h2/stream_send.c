@@ -137,26 +137,26 @@ static nghttp2_data_provider data_of(gmux__seat *seat) {
 
 /* RFC 9113 section 6.5.2: a server's limit is advice, but there are servers that end the
  * connection, and with it all other calls, over a request that does not heed it. */
-static int check_peer_limit(const gmux__conn *conn, const gmux__field *fields, size_t count) {
-  size_t bytes = 0;
-  for (size_t i = 0; i < count; i++)
-    bytes += fields[i].name_len + fields[i].value_len + 32;
+static int check_limits(const gmux__conn *conn, const gmux__fields_sum *sum) {
+  size_t bytes = sum->strings + sum->count * 32;
   uint32_t limit =
       nghttp2_session_get_remote_settings(conn->session, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
-  if (bytes <= limit) return 0;
-  return gmux__fail(GMUX_ERR_TOO_LARGE,
-                    "the request's metadata and headers count %zu bytes, the server accepts %u",
-                    bytes, limit);
+  if (bytes > limit)
+    return gmux__fail(GMUX_ERR_TOO_LARGE,
+                      "the request's metadata and headers count %zu bytes, the server accepts %u",
+                      bytes, limit);
+  if (gmux__draft_fits(sum)) return 0;
+  return gmux__fail(GMUX_ERR_TOO_LARGE, "%s", GMUX__BLOCK_TOO_LARGE);
 }
 
-static int32_t submit_request(gmux__conn *conn, const gmux__field *fields, size_t count,
-                              gmux__seat *seat) {
-  nv_block block;
-  if (nv_block_init(&block, fields, count)) return NGHTTP2_ERR_NOMEM;
+/* The method decides how nghttp2 takes the answer; the rest of the block is not its business (see
+ * draft.c). */
+static int32_t submit_request(gmux__conn *conn, gmux__seat *seat) {
+  static uint8_t name[] = ":method", value[] = "POST";
+  static const nghttp2_nv method = {name, value, sizeof name - 1, sizeof value - 1,
+                                    NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
   nghttp2_data_provider data = data_of(seat);
-  int32_t id = nghttp2_submit_request(conn->session, NULL, block.nva, count, &data, seat);
-  nv_block_deinit(&block);
-  return id;
+  return nghttp2_submit_request(conn->session, NULL, &method, 1, &data, seat);
 }
 
 /* What submitting fails with but for memory (RFC 9113 section 5.1.1). */
@@ -171,11 +171,13 @@ int gmux__stream_open(gmux__stream *stream, gmux__conn *conn, const gmux__field 
   assert(!stream->conn && !stream->id);
   if (!gmux__conn_free_slots(conn))
     return gmux__fail(GMUX_ERR_STATE, "the connection takes no more streams");
-  int error = check_peer_limit(conn, fields, count);
+  gmux__fields_sum sum = gmux__draft_sum(fields, count);
+  int error = check_limits(conn, &sum);
   if (error) return error;
   gmux__seat *seat = gmux__seat_new(conn->h2);
   if (!seat) return gmux__fail_code(GMUX_ERR_NOMEM);
-  int32_t id = submit_request(conn, fields, count, seat);
+  seat->draft = gmux__draft_new(conn->h2, fields, &sum);
+  int32_t id = seat->draft ? submit_request(conn, seat) : NGHTTP2_ERR_NOMEM;
   if (id < 0) {
     gmux__seat_drop(conn->h2, seat);
     return id == NGHTTP2_ERR_NOMEM ? gmux__fail_code(GMUX_ERR_NOMEM) : out_of_ids(conn, id);

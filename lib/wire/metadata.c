@@ -379,6 +379,19 @@ int gmux__metadata_copy(gmux_metadata **out, const gmux_metadata *from) {
   return 0;
 }
 
+uint32_t gmux__field_hash(const uint8_t *bytes, size_t len, uint32_t hash) {
+  if (hash == 0) hash = 2166136261u;
+  for (size_t i = 0; i < len; i++)
+    hash = (hash ^ bytes[i]) * 16777619u;
+  return hash;
+}
+
+void gmux__field_prepare(gmux__field *field) {
+  uint32_t name = gmux__field_hash(field->name, field->name_len, 0);
+  field->hash = gmux__field_hash(field->value, field->value_len, name);
+  field->is_steady = true;
+}
+
 static gmux__field entry_field(const gmux_metadata *m, const struct entry *e) {
   const char *key = entry_key(m, e), *value = entry_value(m, e);
   bool binary = key_is_binary(key, e->key_len);

@@ -4,6 +4,7 @@
 
 #include <gmux/metadata.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* One header field for the wire, borrowed. Strings need not be zero-terminated. */
 typedef struct gmux__field {
@@ -12,7 +13,17 @@ typedef struct gmux__field {
   /* They stay as they are for as long as there are connections on which the field may leave, so
    * need not be copied. */
   bool is_name_lasting, is_value_lasting;
+  /* For lib/wire/hpack.h, which does without: */
+  bool is_steady;       /* the same value is sent again and again; `hash` must be set */
+  uint8_t static_index; /* is_steady: that of this very field in HPACK's static table; 0: none */
+  uint32_t hash;        /* of name and value (is_steady), or of the name; 0: not known */
 } gmux__field;
+
+/* FNV-1a, going on from `hash`; 0 to begin. Not keyed: all that can be had by collisions is a
+ * slower search among the few entries of one's own table. */
+uint32_t gmux__field_hash(const uint8_t *bytes, size_t len, uint32_t hash);
+/* As one that is steady. */
+void gmux__field_prepare(gmux__field *field);
 
 /*
  * Appends a received field, if it is the application's to see. Reserved names are passed over in

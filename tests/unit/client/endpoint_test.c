@@ -22,12 +22,10 @@ static void finish(gmux__stream *stream) {
   static const char *const pairs[] = {":status", "200", "content-type", "application/grpc"};
   gmux__field fields[2];
   for (int i = 0; i < 2; i++)
-    fields[i] = (gmux__field){(const uint8_t *)pairs[2 * i],
-                              (const uint8_t *)pairs[2 * i + 1],
-                              strlen(pairs[2 * i]),
-                              strlen(pairs[2 * i + 1]),
-                              false,
-                              false};
+    fields[i] = (gmux__field){.name = (const uint8_t *)pairs[2 * i],
+                              .value = (const uint8_t *)pairs[2 * i + 1],
+                              .name_len = strlen(pairs[2 * i]),
+                              .value_len = strlen(pairs[2 * i + 1])};
   CU_ASSERT_EQUAL(gmux__stream_respond(stream, fields, 2), 0);
   gmux__stream_finish(stream, 1);
 }
@@ -51,8 +49,12 @@ static void on_stream_closed(gmux__stream *stream) {
 
 static size_t trailers(gmux__stream *stream, gmux__field *fields, size_t room) {
   (void)stream, (void)room;
-  fields[0] =
-      (gmux__field){(const uint8_t *)"grpc-status", (const uint8_t *)"0", 11, 1, true, true};
+  fields[0] = (gmux__field){.name = (const uint8_t *)"grpc-status",
+                            .value = (const uint8_t *)"0",
+                            .name_len = sizeof "grpc-status" - 1,
+                            .value_len = 1,
+                            .is_name_lasting = true,
+                            .is_value_lasting = true};
   return 1;
 }
 

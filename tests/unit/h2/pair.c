@@ -102,7 +102,10 @@ party *party_new(side *s) {
 }
 
 #define FIELD(n, v)                                                                                \
-  { (const uint8_t *)(n), (const uint8_t *)(v), sizeof(n) - 1, sizeof(v) - 1, true, true }
+  {                                                                                                \
+    .name = (const uint8_t *)(n), .value = (const uint8_t *)(v), .name_len = sizeof(n) - 1,        \
+    .value_len = sizeof(v) - 1, .is_name_lasting = true, .is_value_lasting = true                  \
+  }
 
 int party_open(party *p) {
   static const gmux__field fields[] = {
@@ -136,8 +139,10 @@ void party_finish(party *p, const char *status) {
     p->trailers[n++] = (gmux__field)FIELD(":status", "200");
     p->trailers[n++] = (gmux__field)FIELD("content-type", "application/grpc");
   }
-  p->trailers[n++] = (gmux__field){
-      (const uint8_t *)"grpc-status", (const uint8_t *)status, 11, strlen(status), false, false};
+  p->trailers[n++] = (gmux__field){.name = (const uint8_t *)"grpc-status",
+                                   .value = (const uint8_t *)status,
+                                   .name_len = 11,
+                                   .value_len = strlen(status)};
   p->trailer_count = n;
   gmux__stream_finish(&p->stream, n);
 }

@@ -40,7 +40,10 @@ static void on_closed_stream(gmux__stream *stream) {
 }
 
 #define FIELD(n, v)                                                                                \
-  { (const uint8_t *)(n), (const uint8_t *)(v), sizeof(n) - 1, sizeof(v) - 1, true, true }
+  {                                                                                                \
+    .name = (const uint8_t *)(n), .value = (const uint8_t *)(v), .name_len = sizeof(n) - 1,        \
+    .value_len = sizeof(v) - 1, .is_name_lasting = true, .is_value_lasting = true                  \
+  }
 
 static const gmux__field request[] = {
     FIELD(":method", "POST"),         FIELD(":scheme", "http"),       FIELD(":path", "/test.T/M"),

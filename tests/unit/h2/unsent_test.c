@@ -81,15 +81,26 @@ static void a_limit_of_zero_is_no_deadlock(void) {
   ASSERT_LOG(next, "H X");
 }
 
+#define FIELD(n, v)                                                                                \
+  {                                                                                                \
+    .name = (const uint8_t *)(n), .value = (const uint8_t *)(v), .name_len = sizeof(n) - 1,        \
+    .value_len = sizeof(v) - 1, .is_name_lasting = true, .is_value_lasting = true                  \
+  }
+
 static void large_request(party *p) {
   static uint8_t value[60000];
   memset(value, '~', sizeof value); /* longer in Huffman's code */
   const gmux__field fields[] = {
-      {(const uint8_t *)":method", (const uint8_t *)"POST", 7, 4, true, true},
-      {(const uint8_t *)":scheme", (const uint8_t *)"http", 7, 4, true, true},
-      {(const uint8_t *)":path", (const uint8_t *)"/test.T/M", 5, 9, true, true},
-      {(const uint8_t *)":authority", (const uint8_t *)"localhost", 10, 9, true, true},
-      {(const uint8_t *)"x-large", value, 7, sizeof value, true, true},
+      FIELD(":method", "POST"),
+      FIELD(":scheme", "http"),
+      FIELD(":path", "/test.T/M"),
+      FIELD(":authority", "localhost"),
+      {.name = (const uint8_t *)"x-large",
+       .value = value,
+       .name_len = sizeof "x-large" - 1,
+       .value_len = sizeof value,
+       .is_name_lasting = true,
+       .is_value_lasting = true},
   };
   CU_ASSERT_EQUAL_FATAL(gmux__stream_open(&p->stream, client.conn, fields, 5), 0);
 }

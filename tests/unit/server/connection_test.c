@@ -234,12 +234,10 @@ static void client_on_ready(gmux__conn *conn, void *owner) {
       "/t.S/Bidi", ":authority", "a.example", "content-type", "application/grpc"};
   gmux__field fields[5];
   for (size_t i = 0; i < 5; i++)
-    fields[i] = (gmux__field){(const uint8_t *)pairs[2 * i],
-                              (const uint8_t *)pairs[2 * i + 1],
-                              strlen(pairs[2 * i]),
-                              strlen(pairs[2 * i + 1]),
-                              false,
-                              false};
+    fields[i] = (gmux__field){.name = (const uint8_t *)pairs[2 * i],
+                              .value = (const uint8_t *)pairs[2 * i + 1],
+                              .name_len = strlen(pairs[2 * i]),
+                              .value_len = strlen(pairs[2 * i + 1])};
   int rv = gmux__stream_open(&tls.stream, conn, fields, 5);
   CU_ASSERT_TRUE(rv == 0 || test_alloc_has_failed());
 }
