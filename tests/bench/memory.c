@@ -252,7 +252,7 @@ int main(int argc, char **argv) {
   const kit_option options[] = {
       {"of", "KIND", "call (outstanding), waiting (call without a place) or connection", KIT_TEXT,
        &p.s.of, 0, 0},
-      {"count", "N", "how many; connections of one channel: 1000 at most", KIT_COUNT, &p.s.count, 1,
+      {"each", "N", "how many; connections of one channel: 1000 at most", KIT_COUNT, &p.s.count, 1,
        100000},
       {"calls", "N", "connection: calls that each carries before it is idle", KIT_COUNT, &p.s.calls,
        0, 100},
@@ -266,7 +266,7 @@ int main(int argc, char **argv) {
   const kind *k = kind_find(p.s.of);
   if (!k) kit_refuse("of", "is none of call, waiting, connection");
   if (k->measure == measure_connections && !p.s.has_channels && p.s.count > 1000)
-    kit_refuse("count", "is more than the 1000 connections that one channel may have");
+    kit_refuse("each", "is more than the 1000 connections that one channel may have");
   kit_set_watchdog(60);
   program_init(&p);
   held before = k->measure(&p);

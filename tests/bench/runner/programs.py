@@ -57,15 +57,44 @@ def node_environment():
     return {**os.environ, 'NODE_PATH': os.path.join(packages, 'node_modules')}
 
 
+def with_words(program, *words):
+    return lambda builddir: program(builddir) + list(words)
+
+
+def far_server(builddir):
+    """The raw server behind a delay; --delay-ms says how long."""
+    proxy, server = 'tests/bench/delay_proxy', 'tests/bench/peers/h2_server'
+    return [*built(proxy)(builddir), '--server', *built(server)(builddir)]
+
+
+# What clients of other implementations measure beside unary calls.
+MODES = ('bidi', 'server-stream', 'connect', 'memory')
+GRPC_CPP = built_where_possible(
+    'tests/bench/peers/cpp/cpp_client', 'gRPC for C++ is not installed (./bootstrap --peers)'
+)
+GRPC_GO = built_where_possible(
+    'tests/bench/peers/go/go_client', 'grpc-go is not there (tests/bench/peers/go/build)'
+)
+H2_EACH = built('tests/bench/peers/h2_each')
+
 # A client prints one line of JSON and exits with 0, or says what went wrong and exits with another.
 PROGRAMS = {
     'gmux-unary': built('tests/bench/unary'),
+    'gmux-bidi': with_words(built('tests/bench/streams'), '--bidi'),
+    'gmux-server-stream': built('tests/bench/streams'),
+    'gmux-connect': built('tests/bench/connect'),
+    'gmux-memory': built('tests/bench/memory'),
+    'gmux-far': built('tests/bench/far'),
+    'gmux-callers': built('tests/bench/callers'),
+    'gmux-posts': built('tests/bench/posts'),
+    'h2-c-connect': with_words(H2_EACH, '--of', 'connect'),
+    'h2-c-memory': H2_EACH,
     'h2-c-unary': built('tests/bench/peers/h2_client'),
     'raw-socket-unary': built('tests/bench/peers/raw_socket'),
     'h2load-unary': h2load,
-    'grpc-cpp-unary': built_where_possible(
-        'tests/bench/peers/cpp/cpp_client', 'gRPC for C++ is not installed (./bootstrap --peers)'
-    ),
+    'grpc-cpp-unary': GRPC_CPP,
+    **{f'grpc-cpp-{mode}': with_words(GRPC_CPP, '--mode', mode) for mode in MODES},
+    **{f'grpc-go-{mode}': with_words(GRPC_GO, '--mode', mode) for mode in MODES},
     'grpc-js-unary': grpc_js,
 }
 
@@ -75,4 +104,5 @@ SERVERS = {
     'gmux': built('tests/bench/echo_server'),
     'raw': built('tests/bench/peers/h2_server'),
     'raw-socket': built('tests/bench/peers/raw_socket'),
+    'far': far_server,
 }

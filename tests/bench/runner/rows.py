@@ -1,5 +1,5 @@
 """rows.py: all that is measured."""
 
-from runner import rows_unary
+from runner import rows_connections, rows_streams, rows_unary
 
-ROWS = [*rows_unary.ROWS]
+ROWS = [*rows_unary.ROWS, *rows_streams.ROWS, *rows_connections.ROWS]
