@@ -17,6 +17,10 @@ double load_number(const char *name, const char *text, double least, double most
   exit(2);
 }
 
+void load_init(load *l) {
+  *l = (load){.outstanding = 100, .window = {.seconds = 2, .warm_up = 0.3}};
+}
+
 bool load_take(load *l, int option, const char *value) {
   switch (option) {
   case 'n':

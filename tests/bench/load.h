@@ -1,7 +1,8 @@
 /*
  * load.h: the options that all programs have which keep a number of calls under way.
  *
- *     load l = LOAD_DEFAULT;
+ *     load l;
+ *     load_init(&l);
  *     static const struct option longs[] = {LOAD_OPTIONS, {"own", 0, NULL, 'o'}, {0}};
  *     for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;)
  *       if (!load_take(&l, o, optarg)) ... ours, or '?'
@@ -22,10 +23,8 @@ typedef struct load {
   window window;
 } load;
 
-#define LOAD_DEFAULT                                                                               \
-  {                                                                                                \
-    .outstanding = 100, .window = {.seconds = 2, .warm_up = 0.3 }                                  \
-  }
+/* The defaults that LOAD_USAGE tells. */
+void load_init(load *l);
 
 /* clang-format off */
 #define LOAD_OPTIONS \

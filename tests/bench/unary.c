@@ -226,7 +226,8 @@ int main(int argc, char **argv) {
                                         {"allocations", 0, NULL, 'm'},
                                         {"help", 0, NULL, 'h'},
                                         {NULL, 0, NULL, 0}};
-  static bench b = {.load = LOAD_DEFAULT};
+  static bench b;
+  load_init(&b.load);
   gmux_call_options_init(&b.options, sizeof b.options);
   b.options.timeout_ms = GMUX_NO_TIMEOUT;
   for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;) {

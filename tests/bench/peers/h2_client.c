@@ -23,7 +23,7 @@ typedef struct call {
   bool is_ok; /* grpc-status: 0 has come */
 } call;
 
-static load asked = LOAD_DEFAULT;
+static load asked;
 static h2_conn conn;
 static uint8_t *request; /* with its head */
 static size_t request_len;
@@ -195,6 +195,7 @@ static void run(void) {
 
 int main(int argc, char **argv) {
   static const struct option longs[] = {LOAD_OPTIONS, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+  load_init(&asked);
   for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
     if (o == 'h') return fputs(usage, stdout), 0;
     if (!load_take(&asked, o, optarg)) return fputs(usage, stderr), 2;

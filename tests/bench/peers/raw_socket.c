@@ -169,7 +169,8 @@ static void run(client *c) {
 int main(int argc, char **argv) {
   static const struct option longs[] = {
       LOAD_OPTIONS, {"listen", 1, NULL, 'l'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
-  static client c = {.load = LOAD_DEFAULT};
+  static client c;
+  load_init(&c.load);
   const char *address = NULL;
   for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
     if (o == 'h') return fputs(usage, stdout), 0;

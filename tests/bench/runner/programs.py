@@ -70,7 +70,8 @@ def far_server(builddir):
 # What clients of other implementations measure beside unary calls.
 MODES = ('bidi', 'server-stream', 'connect', 'memory')
 GRPC_CPP = built_where_possible(
-    'tests/bench/peers/cpp/cpp_client', 'gRPC for C++ is not installed (./bootstrap --peers)'
+    'tests/bench/peers/cpp/cpp_client',
+        'no gRPC for C++ (./bootstrap --peers), or it was not built (make bench-peers)',
 )
 GRPC_GO = built_where_possible(
     'tests/bench/peers/go/go_client', 'grpc-go is not there (tests/bench/peers/go/build)'
