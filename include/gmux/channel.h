@@ -260,6 +260,35 @@ GMUX_API int gmux_channel_options_check(const gmux_channel_options *options, cha
 GMUX_API int gmux_channel_new(gmux_channel **out, gmux_loop *loop, const char *target,
                               const gmux_channel_options *options);
 
+enum { GMUX_CHANNEL_LOOPS_MAX = 64 };
+
+/*
+ * The same over several loops, so that one channel can use every core: it has connections on each,
+ * and all functions here and in call.h take it like any other. `loops` is copied; 1 to
+ * GMUX_CHANNEL_LOOPS_MAX different ones (GMUX_ERR_INVALID with words), and one of them is just
+ * gmux_channel_new. doc/connection-management.md ("Several loops") tells how it differs; in short:
+ *
+ * - A call belongs to one loop, from its start to its end: its handlers come from there, retries
+ *   too. So handlers of different calls run at the same time. It goes to the loop that has the
+ *   fewest calls, of those that are READY if any is; started on the thread of one of the loops it
+ *   stays there, unless that has more than twice as many as another and 64 more.
+ * - The state is READY when any loop's is, else CONNECTING when any is, else IDLE when any is, else
+ *   TRANSIENT_FAILURE; SHUTDOWN when all are. Callbacks of the channel itself come from one of the
+ *   loops, each once. Waiting functions fail with GMUX_ERR_DEADLOCK on the thread of any of them.
+ * - max_connections, min_connections, burst_connections, max_waiting and channel_queue_bytes are
+ *   for all loops together, and divided; each loop has one connection at least. Everything else
+ *   holds for each loop, or each connection, by itself; that the server counts too many PINGs is
+ *   learned by all from one.
+ * - gmux_channel_get_stats adds up (streams_peak too, so it is a bound then; oldest_waiter_ms and
+ *   keepalive_ms are the largest).
+ * - When gmux_channel_connect_wait or _warm_wait has run out of time, attempts go on.
+ *
+ * Each loop must outlive its part: after gmux_channel_free they may be stopped in any order.
+ */
+GMUX_API int gmux_channel_new_on_loops(gmux_channel **out, gmux_loop *const *loops,
+                                       size_t loop_count, const char *target,
+                                       const gmux_channel_options *options);
+
 /*
  * Ends the channel: the state becomes SHUTDOWN, every call that runs or waits ends with CANCELLED,
  * new ones are refused with GMUX_ERR_CLOSED. on_closed (may be NULL) comes once, from the loop,

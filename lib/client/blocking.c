@@ -79,7 +79,7 @@ static int unary_wait_check(const gmux_channel *channel, const gmux_method *meth
   if (method->kind != GMUX_UNARY)
     return gmux__fail(GMUX_ERR_INVALID, "%s is not a unary method: use gmux_call_start",
                       method->path);
-  if (gmux_loop_is_inside(channel->loop))
+  if (gmux__channel_is_inside(channel))
     return gmux__fail(GMUX_ERR_DEADLOCK, "gmux_call_unary_wait was called on the loop's own "
                                          "thread, which would wait for itself");
   return 0;

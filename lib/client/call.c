@@ -2,6 +2,7 @@
 #include "lib/client/call.h"
 #include "lib/base/alloc.h"
 #include "lib/base/fail.h"
+#include "lib/client/front.h"
 #include "lib/client/options.h"
 #include <assert.h>
 #include <stdarg.h>
@@ -346,8 +347,10 @@ int gmux__call_start(gmux_call **out, const gmux__call_setup *setup) {
   gmux_call_options options;
   int error = gmux__call_options_read(&options, setup->options);
   if (error) return error;
-  if (gmux__channel_is_closing(setup->channel))
+  if (gmux__channel_is_closing(setup->channel)) {
+    if (setup->channel->front) return gmux__front_start(setup->channel->front, out, setup);
     return gmux__fail(GMUX_ERR_CLOSED, "the channel is closed");
+  }
   gmux_call *call = NULL;
   error = call_new(&call, setup, &options);
   if (error) return error;

@@ -32,6 +32,7 @@
 #include "lib/base/alloc.h"
 #include "lib/base/fail.h"
 #include "lib/client/call.h"
+#include "lib/client/front.h"
 #include "lib/client/options.h"
 #include <assert.h>
 
@@ -100,6 +101,7 @@ static void channel_set_state(gmux_channel *channel, gmux_channel_state state) {
   if (old == GMUX_CHANNEL_READY) channel_leave_ready(channel);
   if (state == GMUX_CHANNEL_READY) channel_enter_ready(channel);
   gmux__channel_tell_watchers(channel);
+  if (channel->lane) gmux__lane_on_state(channel->lane, state);
   if (state == GMUX_CHANNEL_SHUTDOWN) gmux__farewells_tell(&channel->loop_only.farewells);
   gmux__channel_check(channel);
 }
@@ -173,11 +175,17 @@ static void channel_on_failed(void *owner) {
   gmux__channel_fail_waiting(owner);
 }
 
+static void channel_on_slower(void *owner) {
+  gmux_channel *channel = owner;
+  if (channel->lane) gmux__lane_on_slower(channel->lane, channel->loop_only.endpoint.keepalive_ns);
+}
+
 static const gmux__endpoint_handlers endpoint_handlers = {
     .on_change = channel_on_change,
     .on_room = channel_on_room,
     .on_wait = channel_on_wait,
     .on_failed = channel_on_failed,
+    .on_slower = channel_on_slower,
 };
 
 /* ---- idle ---- */
@@ -216,6 +224,7 @@ static void channel_destroy(gmux_channel *channel) {
 static void channel_on_free_task(void *arg) {
   gmux_channel *channel = arg;
   gmux_loop *loop = channel->loop;
+  if (channel->lane) gmux__front_release(channel->lane->front);
   channel_destroy(channel);
   gmux__loop_unref(loop);
 }

@@ -18,6 +18,9 @@
 #include <gmux/call.h>
 #include <stdatomic.h>
 
+typedef struct gmux__front gmux__front;
+typedef struct gmux__lane gmux__lane;
+
 /* A post that can be in flight once at a time. */
 typedef struct gmux__channel_post {
   gmux__post post;
@@ -25,6 +28,11 @@ typedef struct gmux__channel_post {
 } gmux__channel_post;
 
 struct gmux_channel {
+  /* A handle of a channel of several loops (front.h): of the rest of it only that it is closing is
+   * ever looked at. NULL: one of one loop. */
+  gmux__front *front;
+  gmux__lane *lane; /* its place behind such a handle; NULL: it is alone */
+
   /* Set by gmux_channel_new, then only read. */
   gmux_loop *loop;
   gmux_channel_options options; /* pointers in it are not the channel's: see below */
@@ -91,6 +99,9 @@ void gmux__channel_release(gmux_channel *channel); /* any thread */
 static inline bool gmux__channel_is_closing(const gmux_channel *channel) {
   return atomic_load_explicit(&channel->shared.is_closing, memory_order_acquire);
 }
+
+/* True on the thread of its loop, or of one of its loops: there nobody may wait for it. */
+bool gmux__channel_is_inside(const gmux_channel *channel);
 
 /* ---- for calls, on the loop's thread ---- */
 

@@ -9,6 +9,7 @@
  */
 #include "lib/base/fail.h"
 #include "lib/client/channel.h"
+#include "lib/client/front.h"
 #include "lib/io/mailbox.h"
 #include <assert.h>
 
@@ -94,6 +95,10 @@ void gmux__channel_on_close_post(gmux__post *post) {
 void gmux_channel_close(gmux_channel *channel, void (*on_closed)(void *user_data),
                         void *user_data) {
   if (!channel) return;
+  if (channel->front) {
+    gmux__front_close(channel->front, on_closed, user_data);
+    return;
+  }
   channel_claim_end(channel, on_closed, user_data);
   if (atomic_exchange(&channel->shared.is_shut, true)) return;
   if (gmux_loop_is_inside(channel->loop))
@@ -104,6 +109,10 @@ void gmux_channel_close(gmux_channel *channel, void (*on_closed)(void *user_data
 
 void gmux_channel_free(gmux_channel *channel) {
   if (!channel) return;
+  if (channel->front) {
+    gmux__front_free(channel->front);
+    return;
+  }
   gmux_channel_close(channel, NULL, NULL);
   gmux__channel_release(channel);
 }
@@ -160,6 +169,10 @@ static void channel_offer_grace(gmux_channel *channel, int64_t grace_ms) {
 void gmux_channel_drain(gmux_channel *channel, int64_t grace_ms, void (*on_closed)(void *user_data),
                         void *user_data) {
   if (!channel) return;
+  if (channel->front) {
+    gmux__front_drain(channel->front, grace_ms, on_closed, user_data);
+    return;
+  }
   channel_claim_end(channel, on_closed, user_data);
   channel_offer_grace(channel, grace_or_longest(grace_ms));
   if (gmux_loop_is_inside(channel->loop))
@@ -170,9 +183,10 @@ void gmux_channel_drain(gmux_channel *channel, int64_t grace_ms, void (*on_close
 
 int gmux_channel_drain_wait(gmux_channel *channel, int64_t grace_ms) {
   if (!channel) return gmux__fail(GMUX_ERR_INVALID, "gmux_channel_drain_wait: channel is NULL");
-  if (gmux_loop_is_inside(channel->loop))
+  if (gmux__channel_is_inside(channel))
     return gmux__fail(GMUX_ERR_DEADLOCK, "gmux_channel_drain_wait was called on the loop's own "
                                          "thread, which would wait for itself");
+  if (channel->front) return gmux__front_drain_wait(channel->front, grace_ms);
   end_waiter w = {.post.fn = end_waiter_on_post, .channel = channel};
   int error = gmux__mailbox_new(&w.box);
   if (error) return error;

@@ -6,6 +6,7 @@
  * while one is on its way, asking again is the same question.
  */
 #include "lib/client/channel.h"
+#include "lib/client/front.h"
 
 void gmux__channel_send(gmux_channel *channel, gmux__channel_post *post) {
   if (atomic_exchange(&post->is_posted, true)) return;
@@ -30,6 +31,7 @@ void gmux__channel_on_connect_post(gmux__post *post) {
 
 gmux_channel_state gmux_channel_get_state(gmux_channel *channel, bool try_to_connect) {
   if (!channel) return GMUX_CHANNEL_SHUTDOWN;
+  if (channel->front) return gmux__front_get_state(channel->front, try_to_connect);
   gmux_channel_state state = (gmux_channel_state)atomic_load(&channel->shared.state);
   if (!try_to_connect || (state != GMUX_CHANNEL_IDLE && state != GMUX_CHANNEL_TRANSIENT_FAILURE))
     return state;
@@ -57,7 +59,9 @@ void gmux__channel_on_backoff_post(gmux__post *post) {
 
 void gmux_channel_reset_backoff(gmux_channel *channel) {
   if (!channel) return;
-  if (gmux_loop_is_inside(channel->loop))
+  if (channel->front)
+    gmux__front_each(channel->front, gmux_channel_reset_backoff);
+  else if (gmux_loop_is_inside(channel->loop))
     channel_forget_backoff(channel);
   else
     gmux__channel_send(channel, &channel->backoff_post);
@@ -79,7 +83,9 @@ void gmux__channel_on_rotate_post(gmux__post *post) {
 
 void gmux_channel_rotate(gmux_channel *channel) {
   if (!channel) return;
-  if (gmux_loop_is_inside(channel->loop))
+  if (channel->front)
+    gmux__front_each(channel->front, gmux_channel_rotate);
+  else if (gmux_loop_is_inside(channel->loop))
     channel_rotate(channel);
   else
     gmux__channel_send(channel, &channel->rotate_post);
@@ -109,6 +115,10 @@ void gmux__channel_on_pause_post(gmux__post *post) {
 /* One post for both: what was asked last holds. */
 static void channel_ask_pause(gmux_channel *channel, bool is_paused) {
   if (!channel) return;
+  if (channel->front) {
+    gmux__front_each(channel->front, is_paused ? gmux_channel_pause : gmux_channel_resume);
+    return;
+  }
   atomic_store(&channel->shared.is_pause_wanted, is_paused);
   if (gmux_loop_is_inside(channel->loop))
     gmux__channel_set_paused(channel, is_paused);

@@ -1,6 +1,7 @@
 /* channel_stats.c: a channel's figures, and in debug builds whether they and its lists agree. */
 #include "lib/base/fail.h"
 #include "lib/client/call.h"
+#include "lib/client/front.h"
 #include <assert.h>
 #include <string.h>
 
@@ -77,15 +78,22 @@ static void stats_of_h2(gmux_channel_stats *s, const gmux__h2_figures *f) {
   s->ended_unread = gmux__counter_get(&f->abuses[GMUX__ABUSE_UNREAD]);
 }
 
+static void stats_fill(gmux_channel_stats *s, gmux_channel *channel) {
+  stats_of_calls(s, channel);
+  stats_of_connections(s, &channel->shared.figures);
+  stats_of_h2(s, gmux__h2_get_figures(channel->h2));
+}
+
 int gmux_channel_get_stats(gmux_channel *channel, gmux_channel_stats *stats) {
   if (!channel || !stats)
     return gmux__fail(GMUX_ERR_INVALID, "gmux_channel_get_stats: channel or stats is NULL");
   if (stats->size < sizeof stats->size)
     return gmux__fail(GMUX_ERR_INVALID, "stats->size is %zu: set it to sizeof *stats", stats->size);
   gmux_channel_stats now = {.size = stats->size};
-  stats_of_calls(&now, channel);
-  stats_of_connections(&now, &channel->shared.figures);
-  stats_of_h2(&now, gmux__h2_get_figures(channel->h2));
+  if (channel->front)
+    gmux__front_get_stats(channel->front, &now);
+  else
+    stats_fill(&now, channel);
   memcpy(stats, &now, stats->size < sizeof now ? stats->size : sizeof now);
   return 0;
 }
@@ -165,7 +173,16 @@ static void check_figures(const gmux_channel *channel) {
          sum_of(f->lost, GMUX_LOSSES) + open);
 }
 
+static void check_lanes(const gmux__front *front) {
+  for (size_t i = 0; i < front->count; i++)
+    gmux__channel_check(front->lanes[i].channel);
+}
+
 void gmux__channel_check(const gmux_channel *channel) {
+  if (channel->front) {
+    check_lanes(channel->front);
+    return;
+  }
   const gmux__endpoint *endpoint = &channel->loop_only.endpoint;
   assert(channel->loop_only.state == gmux__endpoint_state(endpoint));
   gmux__endpoint_check(endpoint);

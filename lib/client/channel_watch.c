@@ -3,6 +3,7 @@
 #include "lib/base/alloc.h"
 #include "lib/base/fail.h"
 #include "lib/client/channel.h"
+#include "lib/client/front.h"
 #include "lib/io/mailbox.h"
 #include <stdio.h>
 
@@ -126,6 +127,7 @@ int gmux_channel_watch_state(gmux_channel *channel, gmux_channel_state last,
                              void *user_data) {
   if (!channel || !fn)
     return gmux__fail(GMUX_ERR_INVALID, "gmux_channel_watch_state: channel or fn is NULL");
+  if (channel->front) return gmux__front_watch_state(channel->front, last, fn, user_data);
   return watcher_start(
       &(watcher){.channel = channel, .last = last, .fn = fn, .user_data = user_data});
 }
@@ -134,10 +136,16 @@ int gmux_channel_warm(gmux_channel *channel, void (*fn)(int error, void *user_da
                       void *user_data) {
   if (!channel || !fn)
     return gmux__fail(GMUX_ERR_INVALID, "gmux_channel_warm: channel or fn is NULL");
+  if (channel->front) return gmux__front_warm(channel->front, fn, user_data);
   return watcher_start(&(watcher){.channel = channel, .warm_fn = fn, .user_data = user_data});
 }
 
 /* ---- threads that wait ---- */
+
+bool gmux__channel_is_inside(const gmux_channel *channel) {
+  return channel->front ? gmux__front_is_inside(channel->front)
+                        : gmux_loop_is_inside(channel->loop);
+}
 
 /*
  * Lives on the stack of the thread that waits. The thread posts `add`; the loop raises END with the
@@ -215,10 +223,13 @@ static int connect_waiter_wait(connect_waiter *cw, int64_t timeout_ms) {
 static int channel_wait_for(gmux_channel *channel, const char *what, bool is_warm,
                             int64_t timeout_ms) {
   if (!channel) return gmux__fail(GMUX_ERR_INVALID, "%s: channel is NULL", what);
-  if (gmux_loop_is_inside(channel->loop))
+  if (gmux__channel_is_inside(channel))
     return gmux__fail(GMUX_ERR_DEADLOCK,
                       "%s was called on the loop's own thread, which would wait for itself", what);
   if (!is_warm && gmux_channel_get_state(channel, false) == GMUX_CHANNEL_READY) return 0;
+  if (channel->front)
+    return is_warm ? gmux__front_warm_wait(channel->front, timeout_ms)
+                   : gmux__front_connect_wait(channel->front, timeout_ms);
   connect_waiter cw = {.channel = channel,
                        .is_warm = is_warm,
                        .add.fn = connect_waiter_on_add,

@@ -1,6 +1,7 @@
 /* describe.c: what a channel is doing, for people (gmux_channel_describe). */
 #include "lib/client/ask.h"
 #include "lib/client/call.h"
+#include "lib/client/front.h"
 #include "lib/client/words.h"
 
 static void say_calls(gmux__words *w, gmux_channel *channel) {
@@ -103,6 +104,7 @@ static void describe(void *arg) {
 size_t gmux_channel_describe(gmux_channel *channel, char *text, size_t len) {
   describing d = {.channel = channel, .words = {text, len, 0}};
   if (len > 0) text[0] = '\0';
+  if (channel && channel->front) return gmux__front_describe(channel->front, text, len);
   if (!channel || gmux__ask(channel->loop, describe, &d)) return 0;
   return d.words.used;
 }

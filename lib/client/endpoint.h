@@ -43,6 +43,8 @@ typedef struct gmux__endpoint_handlers {
   /* An attempt has failed, and no trusted connection is there: who does not want to wait for the
    * next one should hear of it. Before its on_change. */
   void (*on_failed)(void *owner);
+  /* The server has counted too many PINGs: keepalive_ns is longer from now on. */
+  void (*on_slower)(void *owner);
 } gmux__endpoint_handlers;
 
 typedef struct gmux__endpoint_config {
@@ -100,6 +102,8 @@ void gmux__endpoint_drive(gmux__endpoint *e, const gmux__demand *demand);
 void gmux__endpoint_reset_backoff(gmux__endpoint *e);
 /* Every ready line is to be replaced, one after the other; DNS is asked again. */
 void gmux__endpoint_rotate(gmux__endpoint *e);
+/* PINGs of connections made from now on come at least so long after the last byte, if at all. */
+void gmux__endpoint_slow_down(gmux__endpoint *e, uint64_t keepalive_ns);
 /* The ready connections take no more calls and go when they have none. */
 void gmux__endpoint_drop(gmux__endpoint *e);
 /* Ends all connections and attempts; on_change comes when they are gone. */

@@ -7,6 +7,7 @@
 #include "lib/base/fail.h"
 #include "lib/client/ask.h"
 #include "lib/client/call.h"
+#include "lib/client/front.h"
 #include "lib/client/words.h"
 #include <stdio.h>
 #include <string.h>
@@ -93,6 +94,8 @@ static void explain_attempts(const gmux_call *call, gmux_call_explanation *e) {
   e->attempts = gmux__call_attempts(call);
   e->evidence = gmux_call_get_evidence(call);
   memcpy(e->ended_by, call->loop_only.ended_by, sizeof e->ended_by);
+  const gmux__lane *lane = call->channel->lane;
+  e->loop = lane ? (uint32_t)lane->index + 1 : 0;
 }
 
 /* ---- words ---- */
@@ -217,6 +220,7 @@ static void explain_sentence(const gmux_call *call, gmux_call_explanation *e) {
   }
   gmux__say_ms(&w, e->total_ns);
   if (!is_over) gmux__say(&w, " so far");
+  if (e->loop) gmux__say(&w, " on loop %u of %zu", e->loop, call->channel->lane->front->count);
   say_times(&w, e, ": ");
   say_attempts(&w, call, "; ");
   if (is_over) return;

@@ -214,17 +214,15 @@ static void line_on_worn(gmux__conn *conn, void *owner) {
  * were made with the same interval the first one's word counts, or they would double it each. */
 static void line_slow_down(gmux__line *line) {
   gmux__endpoint *e = line->endpoint;
-  gmux__channel_figures *f = e->config.figures;
-  gmux__counter_add(&f->too_many_pings, 1);
+  gmux__counter_add(&e->config.figures->too_many_pings, 1);
   if (line->keepalive_ns != e->keepalive_ns || e->keepalive_ns == GMUX__PULSE_OFF) return;
   uint64_t longest_ns = UINT32_MAX * GMUX__NS_PER_MS;
-  e->keepalive_ns = e->keepalive_ns < longest_ns / 2 ? 2 * e->keepalive_ns : longest_ns;
-  gmux__h2_set_keepalive(e->config.h2, e->keepalive_ns);
-  gmux__counter_set(&f->keepalive_ms, e->keepalive_ns / GMUX__NS_PER_MS);
+  gmux__endpoint_slow_down(e, e->keepalive_ns < longest_ns / 2 ? 2 * e->keepalive_ns : longest_ns);
   gmux__conn_log(line->conn, GMUX_LOG_WARN, "client",
                  "the server counts too many PINGs: from now on one after %" PRIu64
                  " ms of silence; set keepalive_ms to what its policy allows",
                  e->keepalive_ns / GMUX__NS_PER_MS);
+  e->handlers->on_slower(e->owner);
 }
 
 /* READY no longer, and not by our wish: what that means for the next one. */

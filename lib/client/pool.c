@@ -301,6 +301,13 @@ void gmux__endpoint_rotate(gmux__endpoint *e) {
   gmux__endpoint_changes(e);
 }
 
+void gmux__endpoint_slow_down(gmux__endpoint *e, uint64_t keepalive_ns) {
+  if (e->keepalive_ns == GMUX__PULSE_OFF || keepalive_ns <= e->keepalive_ns) return;
+  e->keepalive_ns = keepalive_ns;
+  gmux__h2_set_keepalive(e->config.h2, keepalive_ns);
+  gmux__counter_set(&e->config.figures->keepalive_ms, keepalive_ns / GMUX__NS_PER_MS);
+}
+
 void gmux__endpoint_drop(gmux__endpoint *e) {
   while (e->ready.first) {
     gmux__counter_add(&e->config.figures->closed_idle, 1);
