@@ -101,10 +101,12 @@ static int check_continuation(gmux__conn *conn, const nghttp2_frame_hd *head) {
 }
 
 int gmux__conn_on_frame_begun(gmux__conn *conn, const nghttp2_frame_hd *head) {
+  if (head->type == NGHTTP2_DATA) { /* an empty one is known when its padding is; on_data_frame */
+    conn->portion.data_frames++;
+    return 0;
+  }
   conn->portion.frames++;
   switch (head->type) {
-  case NGHTTP2_DATA: /* an empty one is known when its padding is; see on_data_frame */
-    return 0;
   case NGHTTP2_HEADERS:
     return conn->h2->config.is_server ? gmux__ids_on_headers(conn, head->stream_id) : 0;
   case NGHTTP2_CONTINUATION: /* nghttp2 bounds their number */

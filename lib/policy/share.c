@@ -25,17 +25,22 @@ static size_t clamp(size_t room, size_t least, size_t most) {
   return room < least ? least : room > most ? most : room;
 }
 
+static uint32_t frames_of(const gmux__portion *p) {
+  return p->frames + p->data_frames / GMUX__PORTION_DATA;
+}
+
 static size_t room_after(const gmux__share *share, const gmux__portion *p, uint32_t allowed) {
-  if (p->frames > allowed)
-    return clamp((size_t)((uint64_t)p->bytes * allowed / p->frames), ROOM_LEAST, ROOM_MOST);
-  if (p->frames > allowed / 2 || p->bytes < share->room) return share->room;
+  uint32_t frames = frames_of(p);
+  if (frames > allowed)
+    return clamp((size_t)((uint64_t)p->bytes * allowed / frames), ROOM_LEAST, ROOM_MOST);
+  if (frames > allowed / 2 || p->bytes < share->room) return share->room;
   size_t most = p->data_bytes > p->bytes / 2 ? ROOM_MOST : ROOM_FIRST;
   return clamp(2 * share->room, ROOM_LEAST, most);
 }
 
 bool gmux__share_read(gmux__share *share, const gmux__portion *portion, bool is_wary) {
   uint32_t allowed = is_wary ? FRAMES_WARY : share->frames_a_turn;
-  share->frames += portion->frames;
+  share->frames += frames_of(portion);
   share->room = room_after(share, portion, allowed);
   return share->frames < allowed;
 }

@@ -21,8 +21,12 @@
 typedef struct gmux__portion {
   size_t bytes, data_bytes; /* data: of messages, for streams that take them */
   uint32_t frames;          /* one that made us answer an offence counts as several */
+  uint32_t data_frames;     /* beside them: DATA */
 } gmux__portion;
-enum { GMUX__PORTION_OFFENCE = 3 }; /* frames more: a stream is made, reset and forgotten */
+enum {
+  GMUX__PORTION_OFFENCE = 3, /* frames more: a stream is made, reset and forgotten */
+  GMUX__PORTION_DATA = 4     /* so many of DATA cost at most as much as one that begins a call */
+};
 
 typedef struct gmux__share {
   uint32_t frames_a_turn;
@@ -31,8 +35,7 @@ typedef struct gmux__share {
 } gmux__share;
 
 enum {
-  GMUX__SHARE_OF_CLIENT = 256, /* 128 calls and their messages: a few tenths of a ms. By default a
-                                  client has 100 at once, which then are one turn's */
+  GMUX__SHARE_OF_CLIENT = 128, /* 100 calls with a message each: 0.1 ms or two */
   GMUX__SHARE_OF_SERVER = 512  /* a client has few connections, and has asked for what comes */
 };
 

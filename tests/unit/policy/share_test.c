@@ -45,6 +45,23 @@ static void who_sends_small_frames_has_so_many_in_a_turn(void) {
   }
 }
 
+/* A call is begun by one frame and has its message in another. */
+static void hundred_calls_with_a_message_each_are_one_turns(void) {
+  const gmux__portion calls = {
+      .bytes = 100 * 40, .data_bytes = 100 * 5, .frames = 100, .data_frames = 100};
+  for (int i = 0; i < 10; i++) {
+    gmux__share_begin(&share);
+    CU_ASSERT_TRUE(gmux__share_room(&share, BUFFER) >= calls.bytes);
+    CU_ASSERT_TRUE(gmux__share_read(&share, &calls, false));
+  }
+  CU_ASSERT_FALSE(gmux__share_read(&share, &calls, false));
+}
+
+static void frames_of_data_count_too(void) {
+  const gmux__portion crumbs = {.bytes = FIRST, .data_bytes = 600, .data_frames = 600};
+  CU_ASSERT_FALSE(gmux__share_read(&share, &crumbs, false));
+}
+
 static void bytes_that_no_stream_takes_do_not_widen_it(void) {
   const gmux__portion ignored = {.bytes = FIRST};
   for (int i = 0; i < 10; i++)
@@ -87,6 +104,8 @@ static void a_frame_without_an_end_never_leaves_no_room(void) {
 static const test_case cases[] = {
     TEST(who_sends_data_soon_has_the_whole_buffer),
     TEST(who_sends_small_frames_has_so_many_in_a_turn),
+    TEST(hundred_calls_with_a_message_each_are_one_turns),
+    TEST(frames_of_data_count_too),
     TEST(bytes_that_no_stream_takes_do_not_widen_it),
     TEST(who_turns_from_data_to_small_frames_is_narrowed_by_one_read),
     TEST(bytes_of_no_data_narrow_it_again),
