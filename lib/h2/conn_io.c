@@ -40,12 +40,19 @@ static int conn_queue(gmux__conn *conn, const uint8_t *data, size_t len) {
   return gmux__outq_copy(&conn->out, frame, 17 + text_len);
 }
 
+/* nghttp2 has nothing more, unless it has paused because the output is full. */
+static bool conn_call_next(gmux__conn *conn) {
+  if (gmux__list_is_empty(&conn->lane.waiting) || gmux__outq_is_full(&conn->out)) return false;
+  return gmux__lane_call(conn);
+}
+
 /* Fills the empty output from nghttp2 until that has no more or the output is full. What nghttp2
  * says when it fails here, its own words or our callbacks', is always that memory has ended. */
 static int conn_gather(gmux__conn *conn) {
   while (!gmux__outq_is_full(&conn->out)) {
     const uint8_t *data;
     ssize_t n = nghttp2_session_mem_send(conn->session, &data);
+    if (n == 0 && conn_call_next(conn)) continue;
     if (n == 0) return 0;
     if (n < 0 || conn_queue(conn, data, (size_t)n)) {
       conn->is_output_broken = true; /* a frame may be half gathered: nothing can follow it */
@@ -74,6 +81,8 @@ int gmux__conn_flush(gmux__conn *conn) {
   int rc = 0;
   for (int i = 0; i < WRITES_A_ROUND && !rc; i++)
     rc = conn_write_once(conn);
+  if (rc == GMUX_ERR_AGAIN) conn->out.is_short = true;
+  if (rc == GMUX_ERR_EOF) conn->out.is_short = false;
   return rc;
 }
 

@@ -20,6 +20,14 @@ typedef struct gmux__backlog {
   gmux__list held; /* streams that were told to write no more */
 } gmux__backlog;
 
+/* Streams with much to send, which take turns; see lane.c. Small: a quarter of a frame. */
+enum { GMUX__LANE_SMALL = 4 * 1024 };
+typedef struct gmux__lane {
+  gmux__list waiting; /* nghttp2 has deferred their DATA */
+  int32_t turn;       /* whose it is, an id; 0: nobody's */
+  size_t left;        /* bytes that it may still send before the next one is called */
+} gmux__lane;
+
 struct gmux__h2 {
   gmux_loop *loop;
   gmux__h2_config config;
@@ -79,6 +87,7 @@ struct gmux__conn {
   uint32_t lingering;    /* client: slots of streams that are reset, until any byte comes */
   uint32_t open_streams; /* server: those nghttp2 has not closed */
   gmux__backlog backlog;
+  gmux__lane lane;
   gmux__outq out;
   gmux__hpack hpack;   /* client: of its requests */
   gmux__seat *leaving; /* client: whose HEADERS nghttp2 hands out next; NULL: it is another frame */
@@ -345,6 +354,21 @@ void gmux__stalls_check(const gmux__conn *conn);
  * to return. */
 void gmux__windows_before_settings(gmux__conn *conn);
 int gmux__windows_after_settings(gmux__conn *conn, uint32_t initial);
+
+/* lane.c, inside nghttp2: the stream, which has more than GMUX__LANE_SMALL bytes to send, is asked
+ * for up to `room`. False: it is to be deferred, and will be asked again when it is called. */
+bool gmux__lane_may_send(gmux__stream *stream, size_t room);
+/* nghttp2 has nothing that it may send: the first that waits is to be asked. False: it is to wait
+ * for the connection's window. */
+bool gmux__lane_call(gmux__conn *conn);
+static inline void gmux__lane_end_turn(gmux__lane *lane, int32_t id) {
+  if (lane->turn == id) lane->turn = 0;
+}
+/* It is about to leave its connection. */
+static inline void gmux__lane_leave(gmux__stream *stream) {
+  gmux__list_remove(&stream->lane_link);
+  gmux__lane_end_turn(&stream->conn->lane, stream->id);
+}
 
 /* backlog.c */
 void gmux__backlog_init(gmux__backlog *backlog, size_t limit);

@@ -102,6 +102,7 @@ void gmux__stream_detach(gmux__stream *stream) {
   if (!conn) return;
   gmux__list_remove(&stream->link);
   gmux__list_remove(&stream->event_link);
+  gmux__lane_leave(stream);
   gmux__seat_leave(stream);
   gmux__backlog_leave(stream);
   stream->conn = NULL;

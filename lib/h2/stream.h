@@ -152,6 +152,7 @@ struct gmux__stream {
   int32_t id;            /* 0: none yet */
   gmux__link link;       /* in one of its connection's lists */
   gmux__link hold_link;  /* in the backlog that holds it */
+  gmux__link lane_link;  /* in its connection's lane, while others with much to send are first */
   gmux__link event_link; /* in its connection's list of streams that have something to deliver */
 
   gmux__stream_end end; /* read by the owner */

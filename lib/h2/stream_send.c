@@ -114,6 +114,7 @@ static ssize_t on_data_wanted(nghttp2_session *session, int32_t id, uint8_t *buf
    * the peer's SETTINGS, it would leave by a window that was never acknowledged. */
   if (conn->error && !conn->h2->config.is_server) return NGHTTP2_ERR_DEFERRED;
   size_t n = stream->send.queued_bytes;
+  if (n > GMUX__LANE_SMALL && !gmux__lane_may_send(stream, room)) return NGHTTP2_ERR_DEFERRED;
   if (n <= room && stream->send.state == GMUX__SEND_CLOSING) {
     if (stream->h2->config.is_server) {
       if (stream_submit_trailers(stream)) return NGHTTP2_ERR_CALLBACK_FAILURE;

@@ -134,6 +134,15 @@ static void is_full_before_it_would_need_another_write(void) {
   CU_ASSERT_EQUAL(released, frames * sizeof big);
 }
 
+static void is_full_with_a_frame_when_it_is_short(void) {
+  static const uint8_t frame[GMUX__OUTQ_SHORT];
+  q.is_short = true;
+  CU_ASSERT_EQUAL(gmux__outq_copy(&q, frame, sizeof frame - 1), 0);
+  CU_ASSERT_FALSE(gmux__outq_is_full(&q));
+  CU_ASSERT_EQUAL(gmux__outq_copy(&q, frame, 1), 0);
+  CU_ASSERT_TRUE(gmux__outq_is_full(&q));
+}
+
 static void many_medium_messages_do_not_run_out_of_segments(void) {
   static uint8_t medium[GMUX__OUTQ_COPY + 1];
   for (int i = 0; i < 100; i++) {
@@ -180,6 +189,7 @@ static const test_case cases[] = {
     TEST(large_payloads_are_pointed_to_and_held_until_they_have_gone),
     TEST(any_split_of_the_writes_gives_the_same_bytes),
     TEST(is_full_before_it_would_need_another_write),
+    TEST(is_full_with_a_frame_when_it_is_short),
     TEST(many_medium_messages_do_not_run_out_of_segments),
     TEST(what_is_left_is_given_back),
     TEST(borrowed_bytes_are_copied),

@@ -1,0 +1,52 @@
+/*
+ * lane.c: streams that have much to send take turns, so that small messages need not wait for them.
+ *
+ * nghttp2 sends the DATA of streams in the order of the bytes that they have sent; of equals, as
+ * many large messages are, the one that asked first. A new stream stands behind all its equals, and
+ * a call of a few bytes would wait for a frame of each of them. So at most one stream with more
+ * than GMUX__LANE_SMALL bytes to send is awake in nghttp2 at a time: it has the TURN. The others
+ * are deferred there and wait in `waiting`, and the next is called when nghttp2 has nothing else
+ * that it may send: when the turn is used up (LANE_TURN), the stream's end or its window has come,
+ * or nothing is left of it.
+ *
+ * What is small is never held up here, the last bytes of a large message included: it waits for one
+ * frame of the lane at most, beside what is gathered already.
+ */
+#include "lib/h2/inside.h"
+
+enum { LANE_TURN = 64 * 1024 }; /* usual messages at one go, and four frames for one wait */
+
+static bool lane_take_turn(gmux__lane *lane, int32_t id) {
+  bool is_alone = gmux__list_is_empty(&lane->waiting);
+  if (lane->turn == id) return lane->left > 0 || is_alone;
+  if (lane->turn || !is_alone) return false;
+  lane->turn = id;
+  lane->left = LANE_TURN;
+  return true;
+}
+
+bool gmux__lane_may_send(gmux__stream *stream, size_t room) {
+  gmux__lane *lane = &stream->conn->lane;
+  if (!lane_take_turn(lane, stream->id)) {
+    gmux__lane_end_turn(lane, stream->id);
+    gmux__list_append(&lane->waiting, &stream->lane_link);
+    return false;
+  }
+  lane->left -= lane->left < room ? lane->left : room;
+  if (stream->send.queued_bytes <= room + GMUX__LANE_SMALL) gmux__lane_end_turn(lane, stream->id);
+  return true;
+}
+
+bool gmux__lane_call(gmux__conn *conn) {
+  gmux__lane *lane = &conn->lane;
+  /* Without a window nghttp2 asks nobody, and who had the turn has it still. */
+  if (nghttp2_session_get_remote_window_size(conn->session) <= 0) return false;
+  gmux__link *link = gmux__list_shift(&lane->waiting);
+  const gmux__stream *stream = gmux__container(link, gmux__stream, lane_link);
+  lane->turn = stream->id;
+  lane->left = LANE_TURN;
+  /* One that nghttp2 has closed meanwhile is refused, and the next is called. */
+  if (nghttp2_session_resume_data(conn->session, stream->id) == NGHTTP2_ERR_NOMEM)
+    gmux__conn_doom(conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
+  return true;
+}
