@@ -12,6 +12,10 @@
 /* Less than what grpc-go and grpc-java let be asked for. */
 enum { KEEPALIVE_NOTICE_MS = 10000 };
 
+/* A socket is full many times a second where much is sent, and empties as often. One that has not
+ * for so long is its peer's doing, and a connection that is made meanwhile comes in time. */
+enum { STALLED_MS = 100 };
+
 static gmux__pool_order pool_order(const gmux__endpoint *e) {
   return e->config.options->pick_order == GMUX_PICK_SPREAD ? GMUX__POOL_SPREAD : GMUX__POOL_PACK;
 }
@@ -28,6 +32,11 @@ static bool line_is_stale(const gmux__line *line, uint64_t now_ns) {
   uint32_t after_ms = line->endpoint->config.options->validate_after_ms;
   if (after_ms == 0) return false;
   return now_ns - gmux__conn_read_ns(line->conn) >= after_ms * GMUX__NS_PER_MS;
+}
+
+/* Its peer does not read. */
+static bool line_is_stalled(const gmux__line *line) {
+  return gmux__conn_blocked_ns(line->conn) >= STALLED_MS * GMUX__NS_PER_MS;
 }
 
 static gmux__line *pool_best(const gmux__endpoint *e, bool may_be_stale, gmux__load *best_load) {
@@ -75,7 +84,9 @@ gmux__line *gmux__endpoint_pick(gmux__endpoint *e) {
   if (!line) return pool_eager(e);
   if (pool_must_ask(e, line)) line = pool_best(e, false, &load);
   if (!line) return NULL;
-  if (!e->has_overflowed && !gmux__load_is_below_ideal(&load, pool_ideal(e))) {
+  bool is_last_resort = load.is_blocked && line_is_stalled(line);
+  bool is_overfull = !gmux__load_is_below_ideal(&load, pool_ideal(e));
+  if (!e->has_overflowed && (is_last_resort || is_overfull)) {
     e->has_overflowed = true;
     gmux__endpoint_changes(e);
   }
@@ -98,7 +109,8 @@ static gmux__pool_facts pool_facts(const gmux__endpoint *e, const gmux__demand *
     if (!gmux__line_is_trusted(line)) continue;
     gmux__load load = gmux__line_load(line);
     load.is_usable = true;
-    bool is_below = gmux__load_has_room(&load) && gmux__load_is_below_ideal(&load, pool_ideal(e));
+    bool is_below = gmux__load_has_room(&load) && gmux__load_is_below_ideal(&load, pool_ideal(e)) &&
+                    !line_is_stalled(line);
     facts.below_ideal += is_below;
     facts.temporary += line->is_temporary;
     facts.usable += !line->is_temporary;

@@ -176,8 +176,9 @@ int32_t gmux__conn_send_window(const gmux__conn *conn);
 int32_t gmux__conn_recv_window(const gmux__conn *conn);
 /* A PING is unanswered for longer than it should be: new calls go elsewhere. */
 bool gmux__conn_is_suspect(const gmux__conn *conn);
-/* Its transport takes nothing at the moment. */
+/* Its transport takes nothing at the moment; for how long already, 0: it is not blocked. */
 bool gmux__conn_is_blocked(const gmux__conn *conn);
+uint64_t gmux__conn_blocked_ns(const gmux__conn *conn);
 /* When the last byte came; when it was started before the first one. */
 uint64_t gmux__conn_read_ns(const gmux__conn *conn);
 uint64_t gmux__conn_rtt_ns(const gmux__conn *conn); /* smoothed; 0: unknown */

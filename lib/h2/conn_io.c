@@ -265,6 +265,7 @@ static void conn_write(gmux__conn *conn) {
     return;
   }
   conn->is_write_blocked = rc == GMUX_ERR_AGAIN;
+  if (conn->is_write_blocked) conn->blocked_ns = gmux__loop_now(conn->h2->loop);
   if (conn->is_write_blocked) conn_watch_stall(conn);
   if (!rc) gmux__conn_want_write(conn);
   gmux__conn_update_interest(conn);

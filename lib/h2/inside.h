@@ -135,6 +135,7 @@ struct gmux__conn {
     uint64_t flood;   /* so many of them end the connection */
   } block;
   uint64_t settings_sent_ns;
+  uint64_t blocked_ns;       /* when is_write_blocked began */
   uint64_t unblocked_ns;     /* is_write_blocked was over then; 0: never */
   uint32_t goaway_sent_code; /* of ours, or nghttp2's; 0: none, or NO_ERROR */
   int32_t goaway_last_id;    /* the lowest of the peer's GOAWAYs; INT32_MAX: all, or none */

@@ -43,13 +43,14 @@ typedef struct gmux__pool_facts {
   size_t usable;       /* READY ones that may be picked; without temporary ones */
   size_t temporary;    /* READY ones opened beyond max_connections, usable */
   size_t suspect;      /* READY ones of either kind that are not usable: they do not answer */
-  size_t below_ideal;  /* usable or temporary ones with room below ideal */
+  size_t below_ideal;  /* usable or temporary ones with room below ideal, whose peer reads */
   size_t dialing;      /* attempts that run: 0 or 1 */
   size_t to_replace;   /* READY ones that are to be recycled once their replacement is there */
   size_t waiting;      /* calls without a place */
   uint64_t waited_ns;  /* by the oldest of them */
   bool is_asked;       /* somebody asked to connect, and none is READY */
-  bool has_overflowed; /* a call was placed above ideal since the last connection came */
+  bool has_overflowed; /* a call was placed above ideal, or where nobody reads, since the last
+                          connection came */
 } gmux__pool_facts;
 
 typedef enum gmux__pool_wish {

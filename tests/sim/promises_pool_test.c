@@ -171,6 +171,67 @@ static void limits_that_change_all_the_time_are_kept_and_no_call_is_lost(void) {
   fleet_finish();
 }
 
+/* ---- peers that do not read ---- */
+
+static void stop_reading(sim_link *link) {
+  sim_link_stall(link, SIM_TO_SERVER);
+}
+
+static void go_on_reading(sim_link *link) {
+  sim_link_stall(link, 0);
+}
+
+/* Two connections, and the peer of the one that calls are packed on reads no more. It still talks,
+ * and suspicion (500 ms) has not come yet. */
+static void a_connection_that_takes_nothing_is_passed_over_while_another_will_do(void) {
+  gmux_channel_options o = fleet_channel_options();
+  o.min_connections = o.max_connections = 2;
+  sim_net(fl.sim)->buffer_bytes = 512;
+  open_server_with_limit(100);
+  fleet_channel *ch = fleet_channel_new(0, &o);
+  fleet_warm(ch);
+  fleet_start(ch, &(fleet_ask){.work_ms = 2000}); /* it is the fuller one from now on */
+  fleet_run_for(10);
+  stop_reading(sim_link_first(fl.sim));
+  fleet_start_many(ch, &(fleet_ask){0}, 20);
+  fleet_run_for(10);
+  size_t ended = fleet_ended_with(0, GMUX_OK), begun = fl.call_count;
+  CU_ASSERT_EQUAL(ended, 0);
+  fleet_start_many(ch, &(fleet_ask){0}, 20);
+  fleet_run_for(50);
+  CU_ASSERT_EQUAL(fleet_ended_with(begun, GMUX_OK), 20);
+  go_on_reading(sim_link_first(fl.sim));
+  CU_ASSERT_TRUE(fleet_run_until_ended(5000));
+  CU_ASSERT_EQUAL(fleet_ended_with(0, GMUX_OK), fl.call_count);
+  fleet_finish();
+}
+
+static void a_peer_that_reads_no_more_is_a_reason_to_dial(void) {
+  gmux_channel_options o = fleet_channel_options();
+  o.max_connections = 2;
+  sim_net(fl.sim)->buffer_bytes = 512;
+  open_server_with_limit(100);
+  fleet_channel *ch = fleet_channel_new(0, &o);
+  fleet_warm(ch);
+  fleet_each_link(0, stop_reading);
+  fleet_start_many(ch, &(fleet_ask){0}, 20);
+  fleet_run_for(50);
+  fleet_start(ch, &(fleet_ask){0});
+  fleet_run_for(60); /* a full socket alone is none */
+  CU_ASSERT_EQUAL(dials(), 1);
+  fleet_start(ch, &(fleet_ask){0}); /* there is no other yet: it is put there all the same */
+  fleet_run_for(20);
+  CU_ASSERT_EQUAL(dials(), 2);
+  size_t begun = fl.call_count;
+  fleet_start_many(ch, &(fleet_ask){0}, 20);
+  fleet_run_for(50);
+  CU_ASSERT_EQUAL(fleet_ended_with(begun, GMUX_OK), 20);
+  fleet_each_link(0, go_on_reading);
+  CU_ASSERT_TRUE(fleet_run_until_ended(5000));
+  CU_ASSERT_EQUAL(fleet_ended_with(0, GMUX_OK), fl.call_count);
+  fleet_finish();
+}
+
 /* ---- how many there are ---- */
 
 static size_t calls_over(uint16_t port) {
@@ -431,6 +492,8 @@ static const test_case cases[] = {
     TEST(limit_lowered_from_100_to_1_with_100_in_flight_blocks_nobody_for_ever),
     TEST(limit_lowered_to_0_holds_calls_until_it_is_raised),
     TEST(limits_that_change_all_the_time_are_kept_and_no_call_is_lost),
+    TEST(a_connection_that_takes_nothing_is_passed_over_while_another_will_do),
+    TEST(a_peer_that_reads_no_more_is_a_reason_to_dial),
     TEST(spread_gives_each_connection_its_share),
     TEST(pack_fills_one_connection_to_its_ideal_before_the_next),
     TEST(bursts_open_more_when_calls_have_waited_and_close_when_idle),
