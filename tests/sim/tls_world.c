@@ -52,6 +52,7 @@ void tls_row(const char *name) {
   tw.server_tls.cert_pem = tw.server_cert->cert_pem;
   tw.server_tls.key_pem = tw.server_cert->key_pem;
   tw.host = "a.example";
+  tw.eager_calls = 0;
   tw.max_age_ms = 0;
   tw.is_client_clear = tw.is_server_clear = false;
   tw.twist_client = tw.twist_server = NULL;
@@ -124,6 +125,7 @@ static void client_open(void) {
   gmux_channel_options options;
   gmux_channel_options_init(&options, sizeof options);
   options.cleartext = tw.is_client_clear;
+  options.eager_calls = tw.eager_calls;
   if (!tw.is_client_clear) {
     CU_ASSERT_EQUAL_FATAL(gmux_tls_client_new(&tw.of_client, &tw.client_tls), 0);
     force_certificate(tw.of_client->edition->context, tw.forced_client);

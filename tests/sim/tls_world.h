@@ -26,6 +26,7 @@ typedef struct tls_world {
   const char *name;
   gmux_tls_options client_tls, server_tls;
   const char *host;                       /* that the certificate has to be for */
+  uint32_t eager_calls;                   /* of the channel */
   uint32_t max_age_ms;                    /* of connections at the server; 0: none */
   bool is_client_clear, is_server_clear;  /* without TLS */
   void (*twist_client)(SSL_CTX *context); /* makes wrong what gmux would not be */
