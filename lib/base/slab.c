@@ -1,21 +1,9 @@
 /* slab.c: a free list for objects of one size. A free object's first word points to the next. */
 #include "lib/base/slab.h"
 #include "lib/base/alloc.h"
+#include "lib/base/poison.h"
 #include <assert.h>
 #include <string.h>
-
-/* A free list hides use after _put from AddressSanitizer, so it is told. */
-#ifdef __has_feature
-#if __has_feature(address_sanitizer)
-#define SLAB_HAS_ASAN 1
-#endif
-#endif
-#if defined(SLAB_HAS_ASAN) || defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(addr, size)   ((void)(addr), (void)(size))
-#define ASAN_UNPOISON_MEMORY_REGION(addr, size) ((void)(addr), (void)(size))
-#endif
 
 void gmux__slab_init(gmux__slab *slab, size_t size, size_t keep) {
   assert(size >= sizeof(void *));

@@ -101,7 +101,7 @@ void gmux__call_set_state(gmux_call *call, gmux__call_state state) {
 /* ---- the end ---- */
 
 static void call_drop_reply(gmux_call *call) {
-  gmux_bytes_release(&call->loop_only.reply);
+  gmux__h2_release(call->channel->h2, &call->loop_only.reply);
   call->loop_only.reply = gmux_bytes_borrow(NULL, 0); /* one that lies in the call is borrowed */
   gmux__slab_put(&call->channel->loop_only.replies, call->loop_only.reply_memory);
   call->loop_only.reply_memory = NULL;

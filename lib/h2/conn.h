@@ -96,6 +96,9 @@ void gmux__h2_free(gmux__h2 *h2); /* takes NULL */
 /* Of the library that is in use: "1.52.0". A distribution's patches do not show in it. */
 const char *gmux__h2_nghttp2_version(void);
 gmux__h2_figures *gmux__h2_get_figures(gmux__h2 *h2);
+/* gmux_bytes_release, on the loop's thread, of what may be a message that was received: its memory
+ * is kept for the next one. */
+void gmux__h2_release(gmux__h2 *h2, gmux_bytes *bytes);
 /* For connections made from now on (too_many_pings). */
 void gmux__h2_set_keepalive(gmux__h2 *h2, uint64_t keepalive_ns);
 /* For tests of promise 13: client connections made from now on begin with this odd id. */

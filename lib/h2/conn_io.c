@@ -264,6 +264,7 @@ static void conn_write(gmux__conn *conn) {
     conn_fail_write(conn, rc);
     return;
   }
+  gmux__h2_mind_hoard(conn->h2);
   conn->is_write_blocked = rc == GMUX_ERR_AGAIN;
   if (conn->is_write_blocked) conn->blocked_ns = gmux__loop_now(conn->h2->loop);
   if (conn->is_write_blocked) conn_watch_stall(conn);

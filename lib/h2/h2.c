@@ -27,6 +27,26 @@ enum { MESSAGES_KEPT = 1024, LARGE_MESSAGES_KEPT = 128, SEATS_KEPT = 1024 };
  * brings. At most 460 KiB. */
 enum { INTAKES_KEPT = 512 };
 
+/* Of memory for large messages: what a hundred calls with 64 KiB need. It is held only as long as
+ * it is used: what nobody needed for HOARD_NS goes back. */
+enum { HOARD_KEPT = 8 << 20 };
+static const uint64_t HOARD_NS = GMUX__NS_PER_S;
+
+void gmux__h2_mind_hoard_late(gmux__h2 *h2) {
+  gmux__timer_set(h2->loop, &h2->hoard_timer, gmux__loop_now(h2->loop) + HOARD_NS);
+}
+
+static void on_hoard_timer(void *arg) {
+  gmux__h2 *h2 = arg;
+  if (gmux__hoard_trim(&h2->hoard)) gmux__h2_mind_hoard_late(h2);
+}
+
+void gmux__h2_release(gmux__h2 *h2, gmux_bytes *bytes) {
+  if (!bytes->release) return;
+  gmux__hoard_release(&h2->hoard, bytes);
+  gmux__h2_mind_hoard(h2);
+}
+
 int gmux__h2_new(gmux__h2 **out, gmux_loop *loop, const gmux__h2_config *config) {
   gmux__h2 *h2 = gmux__calloc(1, sizeof *h2);
   if (!h2) return gmux__fail_code(GMUX_ERR_NOMEM);
@@ -34,8 +54,11 @@ int gmux__h2_new(gmux__h2 **out, gmux_loop *loop, const gmux__h2_config *config)
   h2->config = *config;
   gmux__blocks_init(&h2->blocks);
   h2->mem = (nghttp2_mem){&h2->blocks, mem_malloc, mem_free, mem_calloc, mem_realloc};
-  gmux__outmsg_pool_init(&h2->messages, GMUX__OUTMSG_SMALL_SIZE, MESSAGES_KEPT);
-  gmux__outmsg_pool_init(&h2->large_messages, GMUX__OUTMSG_LARGE_SIZE, LARGE_MESSAGES_KEPT);
+  gmux__hoard_init(&h2->hoard, HOARD_KEPT);
+  gmux__timer_init(&h2->hoard_timer, on_hoard_timer, h2);
+  gmux__outmsg_pool_init(&h2->messages, GMUX__OUTMSG_SMALL_SIZE, MESSAGES_KEPT, &h2->hoard);
+  gmux__outmsg_pool_init(&h2->large_messages, GMUX__OUTMSG_LARGE_SIZE, LARGE_MESSAGES_KEPT,
+                         &h2->hoard);
   gmux__backlog_init(&h2->backlog, config->queue_bytes);
   gmux__slab_init(&h2->seats, sizeof(gmux__seat), SEATS_KEPT);
   gmux__slab_init(&h2->intakes, sizeof(gmux__intake), INTAKES_KEPT);
@@ -73,6 +96,8 @@ void gmux__h2_free(gmux__h2 *h2) {
   gmux__outmsg_pool_deinit(&h2->large_messages);
   gmux__slab_deinit(&h2->seats);
   gmux__slab_deinit(&h2->intakes);
+  if (gmux__timer_is_set(&h2->hoard_timer)) gmux__timer_clear(h2->loop, &h2->hoard_timer);
+  gmux__hoard_deinit(&h2->hoard);
   gmux__blocks_deinit(&h2->blocks);
   gmux__free(h2);
 }

@@ -38,7 +38,9 @@ struct gmux__h2 {
   gmux__outmsg_pool messages;       /* without a copy, or with a short one */
   gmux__outmsg_pool large_messages; /* with a copy of up to nearly 4 KiB */
   gmux__slab seats, intakes;
-  gmux__backlog backlog; /* of all streams, also of those on no connection */
+  gmux__hoard hoard;       /* of memory for large messages, and */
+  gmux__timer hoard_timer; /* when it is looked through; set while it holds any */
+  gmux__backlog backlog;   /* of all streams, also of those on no connection */
   gmux__h2_figures figures;
   int32_t first_stream_id; /* client, for tests; 0: 1, as everybody */
 };
@@ -369,6 +371,12 @@ static inline void gmux__lane_end_turn(gmux__lane *lane, int32_t id) {
 static inline void gmux__lane_leave(gmux__stream *stream) {
   gmux__list_remove(&stream->lane_link);
   gmux__lane_end_turn(&stream->conn->lane, stream->id);
+}
+
+/* h2.c: the hoard may hold something now. */
+void gmux__h2_mind_hoard_late(gmux__h2 *h2);
+static inline void gmux__h2_mind_hoard(gmux__h2 *h2) {
+  if (h2->hoard.held && !gmux__timer_is_set(&h2->hoard_timer)) gmux__h2_mind_hoard_late(h2);
 }
 
 /* backlog.c */

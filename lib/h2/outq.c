@@ -10,9 +10,10 @@ static size_t copy_room(const gmux_bytes *bytes) {
   return bytes->release ? 0 : bytes->len;
 }
 
-void gmux__outmsg_pool_init(gmux__outmsg_pool *pool, size_t size, size_t most) {
+void gmux__outmsg_pool_init(gmux__outmsg_pool *pool, size_t size, size_t most, gmux__hoard *hoard) {
   gmux__slab_init(&pool->slab, size, most);
   pool->lent = 0;
+  pool->hoard = hoard;
 }
 
 void gmux__outmsg_pool_deinit(gmux__outmsg_pool *pool) {
@@ -41,7 +42,7 @@ gmux__outmsg *gmux__outmsg_new(gmux__outmsg_pool *pool, gmux_bytes *bytes, bool 
 
 static void outmsg_free_if_unheld(gmux__outmsg *msg) {
   if (msg->is_queued || msg->in_flight) return;
-  gmux_bytes_release(&msg->bytes);
+  gmux__hoard_release(msg->pool ? msg->pool->hoard : NULL, &msg->bytes);
   if (!msg->pool) {
     gmux__free(msg);
     return;

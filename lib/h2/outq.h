@@ -46,8 +46,10 @@ typedef struct gmux__outmsg {
 struct gmux__outmsg_pool {
   gmux__slab slab;
   size_t lent; /* objects that are messages now; at most slab.keep */
+  gmux__hoard *hoard;
 };
-void gmux__outmsg_pool_init(gmux__outmsg_pool *pool, size_t size, size_t most);
+/* `hoard`: for owned bytes that come out of one; may be NULL. */
+void gmux__outmsg_pool_init(gmux__outmsg_pool *pool, size_t size, size_t most, gmux__hoard *hoard);
 void gmux__outmsg_pool_deinit(gmux__outmsg_pool *pool);
 
 /* Owned bytes are taken (*bytes is then empty), borrowed ones copied, into the pool's object when

@@ -82,7 +82,7 @@ static int inflate(gmux__stream *stream, gmux_bytes *message) {
   int rc = gmux__codecs_decompress(head->codecs, head->encoding, &plain, message,
                                    stream->in->deframer.limit);
   if (rc) return rc;
-  gmux_bytes_release(message);
+  gmux__h2_release(stream->h2, message);
   *message = plain;
   return 0;
 }
@@ -152,7 +152,7 @@ static bool deliver_some(gmux__stream *stream) {
     stream->conn->tally.received_ns = gmux__loop_now(stream->h2->loop);
     stream->handlers->on_message(stream, &message);
   }
-  gmux_bytes_release(&message);
+  gmux__h2_release(stream->h2, &message);
   if (rc < 0) {
     if (stream->conn) refuse_message(stream, rc, gmux_last_error());
     return false;

@@ -233,7 +233,7 @@ static void call_on_bad_message(gmux__stream *stream, int error, const char *why
 
 static void call_run_unary(gmux_server_call *call) {
   call->method->unary(call, &call->loop.request, call->method->user_data);
-  gmux_bytes_release(&call->loop.request);
+  gmux__h2_release(call->server->h2, &call->loop.request);
 }
 
 static void call_on_half_close(gmux__stream *stream) {
@@ -410,7 +410,7 @@ static void call_destroy(gmux__exchange *exchange) {
   gmux_server *server = call->server;
   gmux__stream_deinit(&call->loop.stream);
   gmux__answer_deinit(&call->loop.answer);
-  gmux_bytes_release(&call->loop.request);
+  gmux__h2_release(call->server->h2, &call->loop.request);
   gmux__server_conn_call_gone(call->connection);
   gmux__exchange_deinit(exchange);
   gmux__server_call_dealloc(server, call);

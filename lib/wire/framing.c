@@ -16,9 +16,10 @@ static uint32_t prefix_length(const uint8_t prefix[GMUX__PREFIX_LEN]) {
          prefix[4];
 }
 
-void gmux__deframer_init(gmux__deframer *d, uint32_t limit_bytes) {
+void gmux__deframer_init(gmux__deframer *d, uint32_t limit_bytes, gmux__hoard *hoard) {
   memset(d, 0, sizeof *d);
   d->limit = limit_bytes;
+  d->hoard = hoard;
 }
 
 static size_t size_min(size_t a, size_t b) {
@@ -44,18 +45,23 @@ static int deframer_check_prefix(gmux__deframer *d) {
   return 0;
 }
 
+/* Room for `taken` bytes more. What is kept for the next message costs nothing; else twice what has
+ * come: a message in four pieces is moved once or twice, not at each. */
+static int deframer_make_room(gmux__deframer *d, size_t taken) {
+  gmux__chunk *partial = &d->partial;
+  if (!partial->data) gmux__hoard_lend(d->hoard, partial, d->need);
+  if (taken <= partial->cap - partial->len) return 0;
+  return gmux__chunk_grow(partial, size_min(d->need, 2 * (partial->len + taken)), d->need);
+}
+
 /* Appends to the message being put together as much of data[*used..len) as it lacks. */
 static int deframer_take_partial(gmux__deframer *d, const uint8_t *data, size_t len, size_t *used) {
-  size_t taken = size_min(d->need - gmux__buf_len(&d->partial), len - *used);
+  size_t taken = size_min(d->need - d->partial.len, len - *used);
   if (taken == 0) return 0;
-  /* Room for twice what has come: a message in four pieces is moved once or twice, not at each. */
-  size_t held = gmux__buf_len(&d->partial);
-  bool fits = taken <= d->partial.cap - d->partial.end;
-  size_t more = fits ? taken : size_min(d->need, 2 * (held + taken)) - held;
-  uint8_t *end = gmux__buf_reserve_within(&d->partial, more, d->need);
-  if (!end) return gmux__fail_code(GMUX_ERR_NOMEM);
-  memcpy(end, data + *used, taken);
-  gmux__buf_commit(&d->partial, taken);
+  int error = deframer_make_room(d, taken);
+  if (error) return error;
+  memcpy(d->partial.data + d->partial.len, data + *used, taken);
+  d->partial.len += taken;
   *used += taken;
   return 0;
 }
@@ -73,15 +79,15 @@ int gmux__deframer_next(gmux__deframer *d, const uint8_t *data, size_t len, size
   int error = deframer_check_prefix(d); /* in each call, so that what failed once stays failed */
   if (error) return error;
 
-  if (gmux__buf_len(&d->partial) == 0 && len - *used >= d->need) {
+  if (d->partial.len == 0 && len - *used >= d->need) {
     *out = gmux_bytes_borrow(d->need ? data + *used : NULL, d->need);
     *used += d->need;
     return deframer_yield(d, compressed);
   }
   error = deframer_take_partial(d, data, len, used);
   if (error) return error;
-  if (gmux__buf_len(&d->partial) < d->need) return GMUX__DEFRAMED_MORE;
-  gmux__buf_detach(&d->partial, out);
+  if (d->partial.len < d->need) return GMUX__DEFRAMED_MORE;
+  gmux__chunk_detach(&d->partial, out);
   return deframer_yield(d, compressed);
 }
 
@@ -90,5 +96,5 @@ bool gmux__deframer_is_partial(const gmux__deframer *d) {
 }
 
 void gmux__deframer_deinit(gmux__deframer *d) {
-  gmux__buf_deinit(&d->partial);
+  gmux__chunk_deinit(&d->partial);
 }

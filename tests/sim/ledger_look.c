@@ -215,3 +215,14 @@ void ledger_server_read_queues(const ledger_server *sv) {
       beyond += law_of_conn(gmux__container(l, gmux__server_conn, link)->conn, &bound);
   law_of_all(server->h2, beyond, &bound);
 }
+
+/* ---- memory that is kept ---- */
+
+size_t ledger_hoarded(void) {
+  size_t sum = 0;
+  for (gmux__link *l = ledger_channels()->first; l; l = l->next)
+    if (channel_of(l)->channel) sum += channel_of(l)->channel->h2->hoard.held;
+  for (gmux__link *l = ledger_servers()->first; l; l = l->next)
+    if (server_of(l)->server) sum += server_of(l)->server->h2->hoard.held;
+  return sum;
+}

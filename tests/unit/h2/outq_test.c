@@ -32,7 +32,7 @@ static void setup(void) {
   taken_len = 0;
   take = sizeof taken;
   released = 0;
-  gmux__outmsg_pool_init(&pool, GMUX__OUTMSG_SMALL_SIZE, 4);
+  gmux__outmsg_pool_init(&pool, GMUX__OUTMSG_SMALL_SIZE, 4, NULL);
   memset(&q, 0, sizeof q);
 }
 

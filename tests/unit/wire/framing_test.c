@@ -88,7 +88,7 @@ static void reader_feed_exact(reader *r, const uint8_t *data, size_t len) {
 
 static void reader_start(reader *r) {
   memset(r, 0, sizeof *r);
-  gmux__deframer_init(&r->d, LIMIT);
+  gmux__deframer_init(&r->d, LIMIT, NULL);
 }
 
 static void reader_end(reader *r) {
@@ -159,7 +159,7 @@ static void feeding_nothing_changes_nothing(void) {
 static void it_is_partial_from_the_first_byte_to_the_last_but_one(void) {
   static const uint8_t message[] = "\0\0\0\0\3abc";
   gmux__deframer d;
-  gmux__deframer_init(&d, LIMIT);
+  gmux__deframer_init(&d, LIMIT, NULL);
   CU_ASSERT_FALSE(gmux__deframer_is_partial(&d));
   for (size_t i = 0; i < 8; i++) {
     size_t used;
@@ -178,7 +178,7 @@ static void a_message_put_together_can_be_kept_without_a_copy(void) {
   size_t used;
   gmux_bytes first = {0}, second = {0};
   bool compressed;
-  gmux__deframer_init(&d, LIMIT);
+  gmux__deframer_init(&d, LIMIT, NULL);
   CU_ASSERT_EQUAL(
       gmux__deframer_next(&d, (const uint8_t *)"\0\0\0\0\4ab", 7, &used, &first, &compressed),
       GMUX__DEFRAMED_MORE);
@@ -215,7 +215,7 @@ static void a_length_is_read_as_it_is_written(void) {
   for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
     gmux__deframer d;
     size_t used;
-    gmux__deframer_init(&d, UINT32_MAX);
+    gmux__deframer_init(&d, UINT32_MAX, NULL);
     CU_ASSERT_EQUAL(feed_prefix(&d, 0, lens[i], &used), GMUX__DEFRAMED_MORE);
     CU_ASSERT_EQUAL(d.need, lens[i]);
     gmux__deframer_deinit(&d);
@@ -226,7 +226,7 @@ static void every_flag_above_one_is_refused(void) {
   for (int flag = 2; flag < 256; flag++) {
     gmux__deframer d;
     size_t used;
-    gmux__deframer_init(&d, LIMIT);
+    gmux__deframer_init(&d, LIMIT, NULL);
     CU_ASSERT_EQUAL(feed_prefix(&d, (uint8_t)flag, 0, &used), GMUX_ERR_PROTOCOL);
     CU_ASSERT_EQUAL(used, GMUX__PREFIX_LEN);
     gmux__deframer_deinit(&d);
@@ -240,9 +240,9 @@ static void the_limit_is_checked_on_the_prefix_before_any_memory_is_taken(void) 
   size_t calls = test_alloc_calls(), used;
   for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
     gmux__deframer d;
-    gmux__deframer_init(&d, limits[i]);
+    gmux__deframer_init(&d, limits[i], NULL);
     CU_ASSERT_EQUAL(feed_prefix(&d, 0, limits[i] + 1, &used), GMUX_ERR_TOO_LARGE);
-    gmux__deframer_init(&d, limits[i]);
+    gmux__deframer_init(&d, limits[i], NULL);
     CU_ASSERT_EQUAL(feed_prefix(&d, 0, limits[i], &used),
                     limits[i] ? GMUX__DEFRAMED_MORE : GMUX__DEFRAMED_MESSAGE);
     gmux__deframer_deinit(&d);
@@ -255,11 +255,11 @@ static void the_limit_is_checked_on_the_prefix_before_any_memory_is_taken(void) 
 static void what_failed_for_good_fails_again(void) {
   gmux__deframer d;
   size_t used;
-  gmux__deframer_init(&d, LIMIT);
+  gmux__deframer_init(&d, LIMIT, NULL);
   CU_ASSERT_EQUAL(feed_prefix(&d, 2, 0, &used), GMUX_ERR_PROTOCOL);
   CU_ASSERT_EQUAL(feed_prefix(&d, 0, 0, &used), GMUX_ERR_PROTOCOL);
   CU_ASSERT_EQUAL(used, 0);
-  gmux__deframer_init(&d, LIMIT);
+  gmux__deframer_init(&d, LIMIT, NULL);
   CU_ASSERT_EQUAL(feed_prefix(&d, 0, LIMIT + 1, &used), GMUX_ERR_TOO_LARGE);
   CU_ASSERT_EQUAL(feed_prefix(&d, 0, 0, &used), GMUX_ERR_TOO_LARGE);
   CU_ASSERT_EQUAL(used, 0);
@@ -272,7 +272,7 @@ static void memory_follows_the_bytes_that_came_not_the_length_claimed(void) {
   static const uint8_t block[997];
   gmux_bytes bytes;
   bool compressed;
-  gmux__deframer_init(&d, UINT32_MAX);
+  gmux__deframer_init(&d, UINT32_MAX, NULL);
   CU_ASSERT_EQUAL(feed_prefix(&d, 0, UINT32_MAX, &used), GMUX__DEFRAMED_MORE);
   CU_ASSERT_EQUAL(d.partial.cap, 0);
   while (came < 1 << 20) {
@@ -290,13 +290,39 @@ static void a_message_put_together_takes_no_more_memory_than_it_has_bytes(void) 
   static const uint8_t block[LIMIT];
   gmux_bytes bytes = {0};
   bool compressed;
-  gmux__deframer_init(&d, LIMIT);
+  gmux__deframer_init(&d, LIMIT, NULL);
   CU_ASSERT_EQUAL(feed_prefix(&d, 0, LIMIT, &used), GMUX__DEFRAMED_MORE);
   for (; at + 7 < LIMIT; at += 7)
     CU_ASSERT_EQUAL(gmux__deframer_next(&d, block, 7, &used, &bytes, &compressed),
                     GMUX__DEFRAMED_MORE);
   CU_ASSERT_EQUAL(d.partial.cap, LIMIT);
   gmux__deframer_deinit(&d);
+}
+
+static void memory_that_is_kept_is_taken_for_the_whole_message_at_once(void) {
+  enum { LARGE = 64 * 1024 };
+  static const uint8_t block[LARGE];
+  gmux__hoard hoard;
+  gmux__hoard_init(&hoard, 1 << 20);
+  size_t calls = 0;
+  for (int round = 0; round < 3; round++) {
+    gmux__deframer d;
+    size_t used;
+    gmux_bytes bytes = {0};
+    bool compressed;
+    gmux__deframer_init(&d, LARGE, &hoard);
+    if (round == 1) calls = test_alloc_calls();
+    CU_ASSERT_EQUAL(feed_prefix(&d, 0, LARGE, &used), GMUX__DEFRAMED_MORE);
+    for (size_t at = 0; at < LARGE; at += 4096) {
+      int rc = gmux__deframer_next(&d, block, 4096, &used, &bytes, &compressed);
+      CU_ASSERT_EQUAL(rc, at + 4096 < LARGE ? GMUX__DEFRAMED_MORE : GMUX__DEFRAMED_MESSAGE);
+    }
+    CU_ASSERT_EQUAL(bytes.len, LARGE);
+    gmux__hoard_release(&hoard, &bytes);
+    gmux__deframer_deinit(&d);
+  }
+  CU_ASSERT_EQUAL(test_alloc_calls(), calls);
+  gmux__hoard_deinit(&hoard);
 }
 
 static void read_in_pieces(void *arg) {
@@ -337,6 +363,7 @@ static const test_case cases[] = {
     TEST(what_failed_for_good_fails_again),
     TEST(memory_follows_the_bytes_that_came_not_the_length_claimed),
     TEST(a_message_put_together_takes_no_more_memory_than_it_has_bytes),
+    TEST(memory_that_is_kept_is_taken_for_the_whole_message_at_once),
     TEST(out_of_memory_loses_nothing),
     TEST(a_message_given_up_half_way_is_freed),
     TESTS_END};
