@@ -148,7 +148,9 @@ def judge(name, value, baseline):
         return 'not in the baseline', False
     growth = value / baseline[name] - 1
     verdict = ', GROWN' if growth > TOLERANCE else ''
-    return f'{growth:+.1%} from {baseline[name]:.0f}{verdict}', not verdict
+    if growth < -TOLERANCE:
+        verdict = ', so the baseline can be lowered'
+    return f'{growth:+.1%} from {baseline[name]:.0f}{verdict}', growth <= TOLERANCE
 
 
 def show(subject, costs, said=''):
