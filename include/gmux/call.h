@@ -252,6 +252,7 @@ typedef struct gmux_call_explanation {
   char sentence[384]; /* "412 ms: 250 ms for TCP, 160 ms at the server; 2nd attempt, the first was
                          refused" */
   uint32_t loop;      /* of a channel of several: which of them has it, from 1; else 0 */
+  uint64_t memory_ns; /* while it waited for a place: max_memory_bytes was taken by other calls */
 } gmux_call_explanation;
 
 /* Fills *explanation (its `size` set by the caller): also of a call that waits or runs. Elsewhere

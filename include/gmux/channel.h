@@ -241,6 +241,21 @@ typedef struct gmux_channel_options {
    * it had passed on: haproxy does, when the server behind it dies (doc/connection-management.md).
    */
   bool distrust_refused;
+
+  /* ---- memory ---- */
+
+  /* A ceiling for what the channel has in memory, bytes: 0 (default), or 1048576..2^31-1. It makes
+   * calls slower and fails none. Half of it is for calls that run; when those have it, further ones
+   * wait for a place as if no stream were free (gmux_call_explain says "for memory"). A quarter is
+   * for messages that were written (connection_queue_bytes and channel_queue_bytes are at most that
+   * then), the rest for connections. A server may send a stream 1/4096 of it, at least 8192 bytes
+   * and at most stream_window_bytes, before it is taken, and as much is kept for a retry; larger
+   * messages are received whole only as memory allows, but always one. What the application hands
+   * over is not refused: on top come the requests of calls that wait, one message of each call that
+   * writes, one large message that is received, and what the application keeps of what it was
+   * given. By default there is none, because what is too much depends on the machine, and because
+   * throughput over a far link needs the larger windows; set it where a process has a limit. */
+  uint32_t max_memory_bytes;
 } gmux_channel_options;
 
 /* Fills in the defaults. `size` is sizeof *options of the caller. Any thread. */
@@ -275,10 +290,10 @@ enum { GMUX_CHANNEL_LOOPS_MAX = 64 };
  * - The state is READY when any loop's is, else CONNECTING when any is, else IDLE when any is, else
  *   TRANSIENT_FAILURE; SHUTDOWN when all are. Callbacks of the channel itself come from one of the
  *   loops, each once. Waiting functions fail with GMUX_ERR_DEADLOCK on the thread of any of them.
- * - max_connections, min_connections, burst_connections, max_waiting and channel_queue_bytes are
- *   for all loops together, and divided; each loop has one connection at least. Everything else
- *   holds for each loop, or each connection, by itself; that the server counts too many PINGs is
- *   learned by all from one.
+ * - max_connections, min_connections, burst_connections, max_waiting, channel_queue_bytes and
+ *   max_memory_bytes are for all loops together, and divided; each loop has one connection (and 1
+ *   MiB of memory) at least. Everything else holds for each loop, or each connection, by itself;
+ * that the server counts too many PINGs is learned by all from one.
  * - gmux_channel_get_stats adds up (streams_peak too, so it is a bound then; oldest_waiter_ms and
  *   keepalive_ms are the largest).
  * - When gmux_channel_connect_wait or _warm_wait has run out of time, attempts go on.
@@ -423,6 +438,9 @@ typedef struct gmux_channel_stats {
   /* Connections ended for too many frames that carry nothing (chatter_burst); for metadata far over
    * max_recv_metadata_bytes; because the server makes us answer and does not read. */
   uint64_t ended_chatter, ended_metadata, ended_unread;
+  /* Under max_memory_bytes: what calls that run have been given of it now, and how often a call, or
+   * a large message, had to wait for it. */
+  uint64_t memory_bytes, memory_waits;
 } gmux_channel_stats;
 
 /* Fills *stats (its `size` set by the caller). GMUX_ERR_INVALID. The figures are of one moment only

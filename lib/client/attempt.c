@@ -61,6 +61,7 @@ bool gmux__attempt_open(gmux_call *call, gmux__line *line) {
   attempt_count(call, line);
   gmux__line_take_call(line);
   call->loop_only.line = line;
+  if (call->channel->options.max_memory_bytes) gmux__h2_begin(call->channel->h2);
   atomic_store_explicit(&call->evidence, GMUX_EVIDENCE_POSSIBLE, memory_order_relaxed);
   gmux__call_set_state(call, GMUX__CALL_RUNNING);
   return true;

@@ -75,6 +75,7 @@ static void call_close_attempt(gmux_call *call, uint64_t now_ns) {
   call->loop_only.last = evidence;
   call->loop_only.ended_by[evidence]++;
   gmux__call_note_sending(call, now_ns);
+  if (call->channel->options.max_memory_bytes) gmux__channel_give_memory(call->channel);
   int worst = GMUX__EVIDENCES - 1;
   while (call->loop_only.ended_by[worst] == 0)
     worst--;

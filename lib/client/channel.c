@@ -117,10 +117,11 @@ static bool channel_is_asked(const gmux_channel *channel) {
          channel->loop_only.warmers.first;
 }
 
-/* What waits for gmux_channel_resume needs no connection before. */
+/* What waits for gmux_channel_resume, or for memory, needs no connection before. */
 static void channel_drive(gmux_channel *channel, bool is_asked) {
+  bool can_place = !channel->loop_only.is_paused && !gmux__channel_is_short(channel);
   const gmux__demand demand = {
-      .waiting = channel->loop_only.is_paused ? 0 : gmux__channel_waiting(channel),
+      .waiting = can_place ? gmux__channel_waiting(channel) : 0,
       .waiting_since_ns = gmux__channel_oldest_wait(channel),
       .is_asked = is_asked || channel_is_asked(channel),
   };
@@ -128,11 +129,15 @@ static void channel_drive(gmux_channel *channel, bool is_asked) {
   channel_update_state(channel);
 }
 
+static gmux__wait channel_wait(gmux_channel *channel) {
+  if (channel->loop_only.is_paused) return GMUX__WAIT_PAUSED;
+  if (gmux__channel_is_short(channel)) return GMUX__WAIT_MEMORY;
+  return gmux__endpoint_wait(&channel->loop_only.endpoint);
+}
+
 static void channel_note_wait(gmux_channel *channel) {
-  gmux__wait wait = channel->loop_only.is_paused
-                        ? GMUX__WAIT_PAUSED
-                        : gmux__endpoint_wait(&channel->loop_only.endpoint);
-  gmux__odometer_set(&channel->loop_only.waits, wait, gmux__loop_now(channel->loop));
+  gmux__odometer_set(&channel->loop_only.waits, channel_wait(channel),
+                     gmux__loop_now(channel->loop));
 }
 
 void gmux__channel_reconcile(gmux_channel *channel) {

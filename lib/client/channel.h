@@ -111,6 +111,8 @@ void gmux__channel_submit(gmux_channel *channel, gmux_call *call, int error);
 /* RESTING: its attempt may be made again now: it waits before all that have had none, or ends
  * (closed, too late, nothing to be had). Never placed from inside this. */
 void gmux__channel_resubmit(gmux_channel *channel, gmux_call *call);
+/* Under max_memory_bytes: a call is off its stream; who waits for memory is placed in this turn. */
+void gmux__channel_give_memory(gmux_channel *channel);
 /* A call has told its end. */
 void gmux__channel_call_ended(gmux_channel *channel);
 /* A call has gone to another list; `is_decided`: it has its status, and it is `code`. */
@@ -134,6 +136,8 @@ bool gmux__channel_has_calls(const gmux_channel *channel);
 /* Since when the first of those that wait does; GMUX__NEVER: nobody. */
 uint64_t gmux__channel_oldest_wait(const gmux_channel *channel);
 void gmux__channel_place_waiting(gmux_channel *channel);
+/* Calls that run have all of max_memory_bytes that they may have. */
+bool gmux__channel_is_short(const gmux_channel *channel);
 /* Those that did not ask to wait through a failure. */
 void gmux__channel_fail_waiting(gmux_channel *channel);
 void gmux__channel_cancel_calls(gmux_channel *channel);

@@ -37,10 +37,14 @@ bool gmux__channel_has_calls(const gmux_channel *channel) {
 
 /* ---- places ---- */
 
+bool gmux__channel_is_short(const gmux_channel *channel) {
+  return channel->options.max_memory_bytes && !gmux__h2_may_begin(channel->h2);
+}
+
 void gmux__channel_place_waiting(gmux_channel *channel) {
   if (channel->loop_only.is_paused) return;
   gmux_call *call;
-  while ((call = channel_first_waiting(channel))) {
+  while (!gmux__channel_is_short(channel) && (call = channel_first_waiting(channel))) {
     gmux__line *line = gmux__endpoint_pick(&channel->loop_only.endpoint);
     if (!line || !gmux__attempt_open(call, line)) return;
   }
@@ -49,6 +53,7 @@ void gmux__channel_place_waiting(gmux_channel *channel) {
 /* Nobody who waits is overtaken. */
 static bool channel_place_now(gmux_channel *channel, gmux_call *call) {
   if (channel->loop_only.is_paused || channel_first_waiting(channel)) return false;
+  if (gmux__channel_is_short(channel)) return false;
   gmux__line *line = gmux__endpoint_pick(&channel->loop_only.endpoint);
   return line && gmux__attempt_open(call, line);
 }
@@ -58,6 +63,8 @@ static void channel_admit(gmux_channel *channel, gmux_call *call) {
   if (channel_place_now(channel, call)) return;
   size_t waiting = gmux__channel_waiting(channel);
   if (waiting < channel->options.max_waiting) {
+    if (gmux__channel_is_short(channel))
+      gmux__counter_add(&channel->shared.figures.memory_waits, 1);
     gmux__call_set_state(call, GMUX__CALL_WAITING);
     gmux__channel_reconcile(channel);
     return;
@@ -111,6 +118,12 @@ void gmux__channel_resubmit(gmux_channel *channel, gmux_call *call) {
   }
   gmux__call_set_state(call, GMUX__CALL_WAITING);
   gmux__loop_defer(channel->loop, GMUX__PHASE_DONE, &channel->loop_only.place_task);
+}
+
+void gmux__channel_give_memory(gmux_channel *channel) {
+  gmux__h2_end(channel->h2);
+  if (channel_first_waiting(channel))
+    gmux__loop_defer(channel->loop, GMUX__PHASE_DONE, &channel->loop_only.place_task);
 }
 
 void gmux__channel_on_place_task(void *arg) {

@@ -59,6 +59,7 @@ static void stats_of_connections(gmux_channel_stats *s, const gmux__channel_figu
   s->closed_idle = gmux__counter_get(&f->closed_idle);
   s->too_many_pings = gmux__counter_get(&f->too_many_pings);
   s->keepalive_ms = (uint32_t)gmux__counter_get(&f->keepalive_ms);
+  s->memory_waits = gmux__counter_get(&f->memory_waits);
 }
 
 static void stats_of_h2(gmux_channel_stats *s, const gmux__h2_figures *f) {
@@ -71,6 +72,8 @@ static void stats_of_h2(gmux_channel_stats *s, const gmux__h2_figures *f) {
   s->resets_sent = gmux__counter_get(&f->resets_sent);
   s->resets_delayed = gmux__counter_get(&f->resets_delayed);
   s->resets_received = gmux__counter_get(&f->resets_received);
+  s->memory_bytes = gmux__counter_get(&f->memory_bytes);
+  s->memory_waits += gmux__counter_get(&f->memory_waits);
   s->bytes_sent = gmux__counter_get(&f->bytes_sent);
   s->bytes_received = gmux__counter_get(&f->bytes_received);
   s->ended_chatter = gmux__counter_get(&f->abuses[GMUX__ABUSE_CHATTER]);

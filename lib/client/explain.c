@@ -82,6 +82,7 @@ static void explain_times(const gmux_call *call, gmux_call_explanation *e) {
   e->validation_ns = waits[GMUX__WAIT_VALIDATION];
   /* NONE is the rest of a turn in which there is a place already. */
   e->limit_ns = waits[GMUX__WAIT_LIMIT] + waits[GMUX__WAIT_NONE];
+  e->memory_ns = waits[GMUX__WAIT_MEMORY];
   e->retry_ns = clocks.resting_ns;
   e->send_ns = clocks.send_ns < clocks.running_ns ? clocks.send_ns : clocks.running_ns;
   e->server_ns = clocks.running_ns - e->send_ns;
@@ -118,6 +119,7 @@ static int say_times(gmux__words *w, const gmux_call_explanation *e, const char 
       {e->settings_ns, gmux__wait_str(GMUX__WAIT_SETTINGS)},
       {e->validation_ns, gmux__wait_str(GMUX__WAIT_VALIDATION)},
       {e->limit_ns, gmux__wait_str(GMUX__WAIT_LIMIT)},
+      {e->memory_ns, gmux__wait_str(GMUX__WAIT_MEMORY)},
       {e->retry_ns, "between attempts"},
       {e->send_ns, "held back in sending"},
       {e->server_ns, "at the server"},
@@ -165,6 +167,9 @@ void gmux__channel_explain_wait(const gmux_channel *channel, char *text, size_t 
     snprintf(text, len, "for gmux_channel_resume");
   else if (channel->loop_only.waits.current == GMUX__WAIT_VALIDATION)
     snprintf(text, len, "for the answer to a PING on a connection that was idle");
+  else if (gmux__channel_is_short(channel))
+    snprintf(text, len, "for memory: %zu calls have their share of max_memory_bytes, %u",
+             channel->loop_only.running.count, channel->options.max_memory_bytes);
   else
     gmux__endpoint_explain(&channel->loop_only.endpoint, text, len);
 }

@@ -15,6 +15,7 @@ typedef struct gmux__channel_figures {
   gmux__counter made, dials_started, dials_failed;
   gmux__counter lost[GMUX_LOSSES];
   gmux__counter recycled_age, recycled_calls, recycled_ids, recycled_rotated, closed_idle;
+  gmux__counter memory_waits; /* calls */
   gmux__counter too_many_pings, keepalive_ms;
   gmux__counter last_call_ns;           /* loop time at which the last one was started; 0: none */
   gmux__counter oldest_waiter_since_ns; /* loop time; 0: nobody waits */

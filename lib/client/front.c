@@ -113,6 +113,8 @@ static int check_loops(gmux_loop *const *loops, size_t count) {
   return 0;
 }
 
+enum { LANE_CEILING = 1 << 20 }; /* the least that max_memory_bytes may be */
+
 /* What is meant for the channel as a whole is divided. A lane without a connection could carry
  * nothing, and one without a place to wait would refuse what another has room for. */
 static gmux_channel_options lane_options(const gmux_channel_options *total, size_t count,
@@ -124,6 +126,8 @@ static gmux_channel_options lane_options(const gmux_channel_options *total, size
   o.max_waiting = gmux__lanes_part_of_least(o.max_waiting, count, lane, o.max_waiting > 0);
   o.channel_queue_bytes =
       gmux__lanes_part_of_least(o.channel_queue_bytes, count, lane, o.connection_queue_bytes);
+  if (o.max_memory_bytes)
+    o.max_memory_bytes = gmux__lanes_part_of_least(o.max_memory_bytes, count, lane, LANE_CEILING);
   return o;
 }
 

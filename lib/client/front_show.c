@@ -31,7 +31,8 @@ static const struct {
     {FIGURE(resets_delayed), 1}, {FIGURE(resets_received), 1},
     {FIGURE(bytes_sent), 1},     {FIGURE(bytes_received), 1},
     {FIGURE(ended_chatter), 1},  {FIGURE(ended_metadata), 1},
-    {FIGURE(ended_unread), 1},
+    {FIGURE(ended_unread), 1},   {FIGURE(memory_bytes), 1},
+    {FIGURE(memory_waits), 1},
 };
 
 static void add_figures(gmux_channel_stats *sum, const gmux_channel_stats *part) {

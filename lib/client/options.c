@@ -134,6 +134,7 @@ static const gmux__options_range channel_ranges[] = {
     RANGE(channel_queue_bytes, 65536, INT32_MAX),
     RANGE_OR_0(chatter_burst, 100, 1000000),
     RANGE(chatter_rate_per_s, 1, 1000000),
+    RANGE_OR_0(max_memory_bytes, 1048576, INT32_MAX),
 };
 
 /* Printable ASCII, with or without spaces: what may stand in a header's value. */

@@ -36,6 +36,7 @@ void gmux__settings_h2(gmux__h2_config *out, const gmux_channel_options *o) {
       .write_stall_ns = o->write_stall_timeout_ms * GMUX__NS_PER_MS,
       .connection_queue_bytes = o->connection_queue_bytes,
       .queue_bytes = o->channel_queue_bytes,
+      .max_memory_bytes = o->max_memory_bytes,
   };
 }
 

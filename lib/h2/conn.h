@@ -66,6 +66,8 @@ typedef struct gmux__h2_config {
   size_t connection_queue_bytes; /* see gmux__stream_handlers.on_queue; 0: no bound */
   size_t queue_bytes;            /* of all streams together, also waiting ones; 0: no bound */
   const gmux__codecs *codecs;    /* borrowed; NULL: what is built in */
+  uint64_t max_memory_bytes;     /* client: see budget.h; windows and queues are smaller then; 0: no
+                                    ceiling */
 } gmux__h2_config;
 
 /* What a connection is ended for by us, with ENHANCE_YOUR_CALM. PINGs have a law of their own. */
@@ -89,6 +91,7 @@ typedef struct gmux__h2_figures {
   gmux__counter streams_refused;      /* server: with REFUSED_STREAM */
   gmux__counter abuses[GMUX__ABUSES]; /* connections that we ended for it */
   gmux__counter bytes_sent, bytes_received;
+  gmux__counter memory_bytes, memory_waits; /* under a ceiling: given now; messages that waited */
 } gmux__h2_figures;
 
 int gmux__h2_new(gmux__h2 **out, gmux_loop *loop, const gmux__h2_config *config);
@@ -99,6 +102,10 @@ gmux__h2_figures *gmux__h2_get_figures(gmux__h2 *h2);
 /* gmux_bytes_release, on the loop's thread, of what may be a message that was received: its memory
  * is kept for the next one. */
 void gmux__h2_release(gmux__h2 *h2, gmux_bytes *bytes);
+/* Under a ceiling: whether a further call may be put on a stream; one has been, one is off it. */
+bool gmux__h2_may_begin(const gmux__h2 *h2);
+void gmux__h2_begin(gmux__h2 *h2);
+void gmux__h2_end(gmux__h2 *h2);
 /* For connections made from now on (too_many_pings). */
 void gmux__h2_set_keepalive(gmux__h2 *h2, uint64_t keepalive_ns);
 /* For tests of promise 13: client connections made from now on begin with this odd id. */

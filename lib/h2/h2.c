@@ -47,6 +47,15 @@ void gmux__h2_release(gmux__h2 *h2, gmux_bytes *bytes) {
   gmux__h2_mind_hoard(h2);
 }
 
+/* What a ceiling leaves of each bound. */
+static void h2_heed_ceiling(gmux__h2 *h2) {
+  gmux__h2_config *c = &h2->config;
+  gmux__budget_init(&h2->budget, c->max_memory_bytes, c->stream_window_bytes);
+  c->stream_window_bytes = h2->budget.window;
+  c->queue_bytes = gmux__budget_queue(&h2->budget, (uint32_t)c->queue_bytes);
+  c->connection_queue_bytes = gmux__budget_queue(&h2->budget, (uint32_t)c->connection_queue_bytes);
+}
+
 int gmux__h2_new(gmux__h2 **out, gmux_loop *loop, const gmux__h2_config *config) {
   gmux__h2 *h2 = gmux__calloc(1, sizeof *h2);
   if (!h2) return gmux__fail_code(GMUX_ERR_NOMEM);
@@ -54,12 +63,13 @@ int gmux__h2_new(gmux__h2 **out, gmux_loop *loop, const gmux__h2_config *config)
   h2->config = *config;
   gmux__blocks_init(&h2->blocks);
   h2->mem = (nghttp2_mem){&h2->blocks, mem_malloc, mem_free, mem_calloc, mem_realloc};
-  gmux__hoard_init(&h2->hoard, HOARD_KEPT);
+  h2_heed_ceiling(h2);
+  gmux__hoard_init(&h2->hoard, h2->budget.ceiling ? 0 : HOARD_KEPT);
   gmux__timer_init(&h2->hoard_timer, on_hoard_timer, h2);
   gmux__outmsg_pool_init(&h2->messages, GMUX__OUTMSG_SMALL_SIZE, MESSAGES_KEPT, &h2->hoard);
   gmux__outmsg_pool_init(&h2->large_messages, GMUX__OUTMSG_LARGE_SIZE, LARGE_MESSAGES_KEPT,
                          &h2->hoard);
-  gmux__backlog_init(&h2->backlog, config->queue_bytes);
+  gmux__backlog_init(&h2->backlog, h2->config.queue_bytes);
   gmux__slab_init(&h2->seats, sizeof(gmux__seat), SEATS_KEPT);
   gmux__slab_init(&h2->intakes, sizeof(gmux__intake), INTAKES_KEPT);
   if (gmux__session_callbacks_new(&h2->callbacks)) goto fail;
@@ -89,6 +99,7 @@ void gmux__h2_set_first_stream_id(gmux__h2 *h2, int32_t id) {
 
 void gmux__h2_free(gmux__h2 *h2) {
   if (!h2) return;
+  assert(!h2->budget.taken && !h2->large.first && "it outlives its streams");
   assert(!h2->backlog.bytes && !h2->backlog.held.first && "it outlives its streams");
   nghttp2_option_del(h2->option);
   nghttp2_session_callbacks_del(h2->callbacks);

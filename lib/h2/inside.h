@@ -8,6 +8,7 @@
 #include "lib/h2/conn.h"
 #include "lib/h2/outq.h"
 #include "lib/policy/bucket.h"
+#include "lib/policy/budget.h"
 #include "lib/policy/share.h"
 #include "lib/policy/slots.h"
 #include "lib/wire/hpack.h"
@@ -41,6 +42,8 @@ struct gmux__h2 {
   gmux__hoard hoard;       /* of memory for large messages, and */
   gmux__timer hoard_timer; /* when it is looked through; set while it holds any */
   gmux__backlog backlog;   /* of all streams, also of those on no connection */
+  gmux__budget budget;     /* of max_memory_bytes; what a ceiling makes smaller is so in config */
+  gmux__list large;        /* streams with a message that may not grow yet, see memory.c */
   gmux__h2_figures figures;
   int32_t first_stream_id; /* client, for tests; 0: 1, as everybody */
 };
@@ -394,6 +397,13 @@ void gmux__backlog_drop(gmux__stream *stream);
 void gmux__backlog_enter(gmux__stream *stream);
 void gmux__backlog_leave(gmux__stream *stream);
 
+/* memory.c */
+
+/* Under a ceiling: of so many bytes that were taken, how many the stream's window is given back. */
+size_t gmux__memory_to_return(gmux__stream *stream, size_t bytes);
+/* Its message was told, or is given up. */
+void gmux__memory_give(gmux__stream *stream);
+
 /* resets.c */
 /* A seat that nobody has yet; NULL: out of memory. gmux__seat_drop gives it back unused. */
 gmux__seat *gmux__seat_new(gmux__h2 *h2);
@@ -423,6 +433,8 @@ void gmux__resets_on_bytes(gmux__conn *conn);
 void gmux__resets_ask_for_life(gmux__conn *conn);
 
 /* stream_recv.c */
+/* So many bytes of it may come again. */
+void gmux__stream_return_window(gmux__stream *stream, size_t bytes);
 void gmux__stream_want_deliver(gmux__stream *stream);
 void gmux__stream_on_data(gmux__stream *stream, const uint8_t *data, size_t len);
 void gmux__stream_deliver(gmux__stream *stream);

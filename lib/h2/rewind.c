@@ -28,7 +28,8 @@ void gmux__stream_drop(gmux__stream *stream) {
 
 void gmux__stream_keep(gmux__stream *stream, size_t limit) {
   assert(!stream->h2->config.is_server && !stream->id);
-  stream->send.keep_limit = limit;
+  bool is_less = stream->h2->budget.ceiling && stream->h2->budget.window < limit;
+  stream->send.keep_limit = is_less ? stream->h2->budget.window : limit;
 }
 
 static bool may_keep(const gmux__stream *stream, size_t len) {

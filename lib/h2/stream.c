@@ -54,6 +54,8 @@ void gmux__stream_set_intake(gmux__stream *stream, gmux__intake *in) {
   in->pending = (gmux__buf){0};
   in->piece_count = 0;
   in->discarded = 0;
+  in->large_bytes = 0;
+  in->withheld = 0;
   stream->in = in;
 }
 
@@ -103,6 +105,7 @@ void gmux__stream_detach(gmux__stream *stream) {
   gmux__list_remove(&stream->link);
   gmux__list_remove(&stream->event_link);
   gmux__lane_leave(stream);
+  if (conn->h2->budget.ceiling) gmux__memory_give(stream);
   gmux__seat_leave(stream);
   gmux__backlog_leave(stream);
   stream->conn = NULL;

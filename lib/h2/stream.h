@@ -141,7 +141,9 @@ typedef struct gmux__intake {
   gmux__buf pending; /* bytes held back: no credit for them yet */
   gmux__slice pieces[GMUX__STREAM_PIECES];
   uint8_t piece_count;
-  uint64_t discarded; /* bytes, while recv.is_discarded */
+  uint64_t discarded;   /* bytes, while recv.is_discarded */
+  uint32_t large_bytes; /* under a ceiling: of its message, when that was asked for and granted */
+  size_t withheld;      /* bytes of it that the window was not given back; else 0 */
 } gmux__intake;
 
 struct gmux__stream {
@@ -154,6 +156,7 @@ struct gmux__stream {
   gmux__link hold_link;  /* in the backlog that holds it */
   gmux__link lane_link;  /* in its connection's lane, while others with much to send are first */
   gmux__link event_link; /* in its connection's list of streams that have something to deliver */
+  gmux__link large_link; /* among those whose message may not grow yet, see memory.c */
 
   gmux__stream_end end; /* read by the owner */
 

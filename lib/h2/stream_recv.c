@@ -32,7 +32,7 @@ void gmux__stream_keep_pieces(gmux__stream *stream) {
 }
 
 /* What the application has taken goes back to the peer; what waits for credit does not. */
-static void return_window(gmux__stream *stream, size_t bytes) {
+void gmux__stream_return_window(gmux__stream *stream, size_t bytes) {
   if (!stream->conn || !stream->conn->session || !bytes) return;
   if (stream->recv.state == GMUX__RECV_CLOSED) return;
   if (nghttp2_session_consume_stream(stream->conn->session, stream->id, bytes))
@@ -119,7 +119,7 @@ void gmux__stream_expect_end(gmux__stream *stream) {
 }
 
 static bool discard_some(gmux__stream *stream, size_t bytes) {
-  return_window(stream, bytes);
+  gmux__stream_return_window(stream, bytes);
   stream->in->discarded += bytes;
   if (stream->in->discarded > stream->in->deframer.limit) {
     refuse_message(stream, GMUX_ERR_TOO_LARGE, "there is more of what nobody reads than allowed");
@@ -140,7 +140,9 @@ static bool deliver_some(gmux__stream *stream) {
   bool is_compressed = false;
   int rc = gmux__deframer_next(&stream->in->deframer, input.data, input.len, &used, &message,
                                &is_compressed);
-  if (rc >= 0) return_window(stream, used);
+  bool has_ceiling = stream->h2->budget.ceiling != 0;
+  size_t returned = has_ceiling && rc >= 0 ? gmux__memory_to_return(stream, used) : used;
+  if (rc >= 0) gmux__stream_return_window(stream, returned);
   if (rc == GMUX__DEFRAMED_MESSAGE && is_compressed) {
     int failed = inflate(stream, &message);
     if (failed) rc = failed;
@@ -158,6 +160,7 @@ static bool deliver_some(gmux__stream *stream) {
     return false;
   }
   if (!stream->conn) return false; /* reset by the handler */
+  if (has_ceiling && rc == GMUX__DEFRAMED_MESSAGE) gmux__memory_give(stream);
   eat_input(stream, used);
   return true;
 }

@@ -23,6 +23,8 @@ const char *gmux__wait_str(gmux__wait wait) {
     return "for a PING on an idle connection";
   case GMUX__WAIT_LIMIT:
     return "for a free stream";
+  case GMUX__WAIT_MEMORY:
+    return "for memory";
   case GMUX__WAITS:
     break;
   }

@@ -22,6 +22,7 @@ typedef enum gmux__wait {
   GMUX__WAIT_SETTINGS,   /* the peer's first */
   GMUX__WAIT_VALIDATION, /* a PING on a connection that was idle */
   GMUX__WAIT_LIMIT,      /* every stream that the peer, or our own cap, allows is taken */
+  GMUX__WAIT_MEMORY,     /* max_memory_bytes is taken by calls that run */
   GMUX__WAITS
 } gmux__wait;
 

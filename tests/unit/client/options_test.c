@@ -56,6 +56,7 @@ static void defaults_are_those_of_the_header(void) {
   CU_ASSERT_EQUAL(o.channel_queue_bytes, 67108864);
   CU_ASSERT_EQUAL(o.chatter_burst, 10000);
   CU_ASSERT_EQUAL(o.chatter_rate_per_s, 1000);
+  CU_ASSERT_EQUAL(o.max_memory_bytes, 0);
   gmux_call_options c;
   gmux_call_options_init(&c, sizeof c);
   CU_ASSERT_EQUAL(c.timeout_ms, GMUX_NO_TIMEOUT);
@@ -170,6 +171,7 @@ static const bound bounds[] = {
     BOUND(connection_queue_bytes, 65536, 67108864), /* its maximum here: channel_queue_bytes */
     BOUND(channel_queue_bytes, 4194304, INT32_MAX), /* its minimum here: connection_queue_bytes */
     BOUND(chatter_rate_per_s, 1, 1000000),
+    BOUND(max_memory_bytes, 1048576, INT32_MAX),
 };
 
 static int check_with(const bound *b, uint32_t value, char *why, size_t len) {

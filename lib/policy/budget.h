@@ -1,0 +1,50 @@
+/*
+ * budget.h: what the calls of one channel may take of max_memory_bytes, and who waits for it.
+ *
+ * Half of the ceiling is for calls that run, a quarter for what they have written and nobody has
+ * read yet (backlog.c), and a quarter for connections and what else there is. A call that begins is
+ * given what it may come to hold without asking again: itself, what it keeps for a retry, and what
+ * the peer may send it, which a small window bounds. Only a message that is larger than that window
+ * lets it hold more, and for such a one it asks.
+ *
+ * Whoever waits goes on, because two things are always allowed: one call, when none runs, and one
+ * large message, when no other large one is under way. Both end by themselves and by nothing else
+ * that waits: so the most there can be is half of the ceiling, and one call and one large message.
+ */
+#ifndef GMUX__POLICY_BUDGET_H
+#define GMUX__POLICY_BUDGET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct gmux__budget {
+  uint64_t ceiling; /* bytes; 0: there is none, and all is allowed */
+  uint32_t window;  /* what a peer may send of a stream before any of it is taken */
+  uint64_t taken;   /* by calls, and by large messages */
+  size_t calls, large;
+} gmux__budget;
+
+/* `window`: as large as it would be without a ceiling; at least GMUX__BUDGET_WINDOW. */
+enum { GMUX__BUDGET_WINDOW = 8192 };
+void gmux__budget_init(gmux__budget *b, uint64_t ceiling, uint32_t window);
+/* Of what may be queued without a ceiling, how much with it. */
+uint32_t gmux__budget_queue(const gmux__budget *b, uint32_t bytes);
+/* What one call is given when it begins. */
+uint64_t gmux__budget_call(const gmux__budget *b);
+
+/* The next call may begin; each that does must end. */
+bool gmux__budget_may_begin(const gmux__budget *b);
+void gmux__budget_begin(gmux__budget *b);
+void gmux__budget_end(gmux__budget *b);
+
+/* A message of so many bytes is more than its call was given for. */
+static inline bool gmux__budget_is_large(const gmux__budget *b, uint32_t bytes) {
+  return b->ceiling && bytes > b->window / 2;
+}
+/* It may be received whole; each that is must be dropped. */
+bool gmux__budget_may_grow(const gmux__budget *b, uint32_t bytes);
+void gmux__budget_grow(gmux__budget *b, uint32_t bytes);
+void gmux__budget_shrink(gmux__budget *b, uint32_t bytes);
+
+#endif
