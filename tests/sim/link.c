@@ -78,6 +78,7 @@ static void end_shutdown(gmux__transport *t) {
   sim_end *end = end_of(t);
   end->is_shut = true;
   if (!end->patience.is_over) sim_pipe_send_eof(sim_end_out(end));
+  sim_ends_update(end->owner);
 }
 
 static void link_free(sim_link *link) {
@@ -106,12 +107,15 @@ static void end_close(gmux__transport *t) {
   link->sim->net.live.transports--;
   gmux__list_remove(&end->link);
   gmux__list_remove(&end->ready);
+  gmux__list_remove(&end->turn);
   free(end);
   if (!link->ends[SIM_CLIENT] && !link->ends[SIM_SERVER]) link_free(link);
 }
 
 static void end_want(gmux__transport *t, unsigned events) {
-  end_of(t)->wanted = events;
+  sim_end *end = end_of(t);
+  end->wanted = events;
+  sim_ends_update(end->owner);
 }
 
 static const gmux__transport_info *end_info(gmux__transport *t) {
@@ -140,31 +144,54 @@ static unsigned end_events(const sim_end *end) {
   return events & end->wanted;
 }
 
+static void end_update(sim_end *end) {
+  if (!end) return;
+  gmux__list *ready = &world_loop_of(end->base.loop)->ready;
+  if (!end_events(end))
+    gmux__list_remove(&end->ready);
+  else if (!end->ready.list)
+    gmux__list_append(ready, &end->ready);
+}
+
+void sim_ends_update(sim_link *link) {
+  end_update(link->ends[SIM_CLIENT]);
+  end_update(link->ends[SIM_SERVER]);
+}
+
 bool sim_links_are_ready(const world_loop *sl) {
-  for (gmux__link *l = sl->ends.first; l; l = l->next)
-    if (end_events(gmux__container(l, sim_end, link))) return true;
-  return false;
+  return !gmux__list_is_empty(&sl->ready);
+}
+
+static void turns_insert(gmux__list *turns, sim_end *end) {
+  gmux__link *before = NULL;
+  for (gmux__link *l = turns->last; l; l = l->prev) {
+    if (gmux__container(l, sim_end, turn)->number < end->number) break;
+    before = l;
+  }
+  if (before)
+    gmux__list_insert_before(turns, before, &end->turn);
+  else
+    gmux__list_append(turns, &end->turn);
 }
 
 /* Out of the list: the first, or whom chance chooses. */
-static sim_end *ready_next(sim *s, gmux__list *ready) {
-  gmux__link *l = ready->first;
-  for (size_t skip = sim_choose(s, ready->count); skip > 0; skip--)
+static sim_end *turns_next(sim *s, gmux__list *turns) {
+  gmux__link *l = turns->first;
+  for (size_t skip = sim_choose(s, turns->count); skip > 0; skip--)
     l = l->next;
   gmux__list_remove(l);
-  return gmux__container(l, sim_end, ready);
+  return gmux__container(l, sim_end, turn);
 }
 
-/* Who is ready when the turn comes to the network gets one call; what becomes ready meanwhile waits
- * for the next turn. Asked again before each call, because an earlier one may have changed it. */
+/* Who is ready when the turn comes to the network gets one call, the oldest first; what becomes
+ * ready meanwhile waits for the next turn. Asked again before each call, because an earlier one may
+ * have changed it. */
 void sim_links_run(world_loop *sl) {
-  gmux__list ready = {NULL, NULL, 0};
-  for (gmux__link *l = sl->ends.first; l; l = l->next) {
-    sim_end *end = gmux__container(l, sim_end, link);
-    if (end_events(end)) gmux__list_append(&ready, &end->ready);
-  }
-  while (!gmux__list_is_empty(&ready)) {
-    sim_end *end = ready_next(sl->sim, &ready);
+  gmux__list turns = {NULL, NULL, 0};
+  for (gmux__link *l = sl->ready.first; l; l = l->next)
+    turns_insert(&turns, gmux__container(l, sim_end, ready));
+  while (!gmux__list_is_empty(&turns)) {
+    sim_end *end = turns_next(sl->sim, &turns);
     unsigned events = end_events(end);
     if (events) end->base.on_ready(end->base.owner, events); /* may close it, and others */
   }
@@ -177,6 +204,7 @@ static sim_end *end_new(sim_link *link, int side, const sim_party *own, const si
   end->base = (gmux__transport){.ops = &end_ops, .loop = own->loop};
   end->owner = link;
   end->side = side;
+  end->number = link->sim->net.ends_made++;
   end->info = (gmux__transport_info){.local = own->at, .peer = peer->at};
   end->patience.options = own->options;
   sim_patience_begin(end);
@@ -259,6 +287,7 @@ void sim_link_cut(sim_link *link) {
     sim_pipe_drop(pipe);
     pipe->has_reset = true;
   }
+  sim_ends_update(link);
 }
 
 void sim_link_reset(sim_link *link) {

@@ -27,6 +27,7 @@ static void end_give_up(sim_end *end) {
   out->is_cut = true;
   end->patience.is_over = true;
   sim_patience_end(end);
+  sim_ends_update(end->owner);
 }
 
 static bool end_is_dead(const sim_end *end) {

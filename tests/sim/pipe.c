@@ -174,6 +174,7 @@ static void pipe_arrive(void *arg) {
     free(m);
   }
   pipe_set_arrival(pipe);
+  sim_ends_update(pipe->owner);
 }
 
 void sim_pipe_drop(sim_pipe *pipe) {
@@ -236,6 +237,7 @@ void sim_pipe_read(sim_pipe *pipe, uint8_t *buf, size_t len) {
   memcpy(buf, pipe->ring + at, first);
   memcpy(buf + first, pipe->ring, len - first);
   pipe->read += len;
+  sim_ends_update(pipe->owner);
 }
 
 size_t sim_pipe_room(const sim_pipe *pipe) {
@@ -276,7 +278,7 @@ static void pipe_meet_fate(sim_pipe *pipe, const gmux__slice *slices, size_t bef
   pipe->is_cut = !goes_on;
 }
 
-void sim_pipe_write(sim_pipe *pipe, const gmux__slice *slices, size_t len) {
+static void pipe_take(sim_pipe *pipe, const gmux__slice *slices, size_t len) {
   uint64_t first = pipe->taken;
   pipe->taken += len;
   pipe->writes++;
@@ -287,6 +289,11 @@ void sim_pipe_write(sim_pipe *pipe, const gmux__slice *slices, size_t len) {
   }
   pipe_put(pipe, slices, len);
   pipe_send(pipe, MARK_BYTES, pipe->written);
+}
+
+void sim_pipe_write(sim_pipe *pipe, const gmux__slice *slices, size_t len) {
+  pipe_take(pipe, slices, len);
+  sim_ends_update(pipe->owner);
 }
 
 /* ---- its life ---- */

@@ -37,8 +37,10 @@ typedef struct sim_end {
   gmux__transport base;
   sim_link *owner;
   int side;
+  uint64_t number;  /* the older of two has the smaller */
   gmux__link link;  /* world_loop.ends */
-  gmux__link ready; /* while on_ready is on its way to it */
+  gmux__link ready; /* world_loop.ready, kept by sim_ends_update */
+  gmux__link turn;  /* while on_ready is on its way to it */
   unsigned wanted;
   bool is_shut;
   gmux__transport_info info;
@@ -97,6 +99,8 @@ bool sim_pipe_is_pending(const sim_pipe *pipe);
 
 /* ---- link.c ---- */
 
+/* After anything on which it depends whether they are ready. */
+void sim_ends_update(sim_link *link);
 /* sim_link_reset, by fate. */
 void sim_link_cut(sim_link *link);
 

@@ -27,8 +27,9 @@ typedef struct world_loop {
   uint64_t wake_at_ns;
   uint64_t thaws_at_ns; /* no turn before this */
   sim_event thaw;
-  gmux__list due;  /* events for the next turn, in order */
-  gmux__list ends; /* transports of this loop, the oldest first */
+  gmux__list due;   /* events for the next turn, in order */
+  gmux__list ends;  /* transports of this loop, the oldest first */
+  gmux__list ready; /* those of them that have something to hear, in no order */
 } world_loop;
 
 /* What is special about an address; lives as long as the world. */
@@ -73,6 +74,7 @@ struct sim {
     sim_live live;
     gmux__list links, listeners, dials, rules, names;
     uint16_t next_port; /* of who dials */
+    uint64_t ends_made;
   } net;
 };
 
