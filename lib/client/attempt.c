@@ -93,7 +93,7 @@ static void attempt_on_headers(gmux__stream *stream) {
 
 /* A copy of borrowed bytes to where there is room for it without an allocation. */
 static void *attempt_reply_memory(gmux_call *call, size_t len) {
-  if (len <= sizeof call->reply_inline) return call->reply_inline;
+  if (len <= GMUX__INTAKE_ROOM) return call->loop_only.stream.in->room;
   if (len > GMUX__CALL_REPLY_SLAB) return NULL;
   call->loop_only.reply_memory = gmux__slab_get_raw(&call->channel->loop_only.replies);
   return call->loop_only.reply_memory;

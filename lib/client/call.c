@@ -108,29 +108,6 @@ static void call_drop_reply(gmux_call *call) {
   call->loop_only.reply_memory = NULL;
 }
 
-void gmux__call_end(gmux_call *call, const gmux__result *result) {
-  assert(call->loop_only.state < GMUX__CALL_ENDING);
-  call->status = gmux_status_make(result->code, result->message, result->details);
-  /* Harmless when it is over: then this is what ended the call. */
-  gmux__stream_reset(&call->loop_only.stream, GMUX__H2_CANCEL);
-  if (result->code != GMUX_OK) call_drop_reply(call);
-  gmux__timer_clear(call->exchange.loop, &call->loop_only.timer);
-  gmux__exchange_set_over(&call->exchange);
-  gmux__call_set_state(call, GMUX__CALL_ENDING);
-  gmux__loop_defer(call->exchange.loop, GMUX__PHASE_DONE, &call->loop_only.end_task);
-}
-
-void gmux__call_fail(gmux_call *call, gmux_code code, const char *format, ...) {
-  char text[GMUX__RESULT_TEXT];
-  va_list args;
-  va_start(args, format);
-  vsnprintf(text, sizeof text, format, args);
-  va_end(args);
-  gmux__result result;
-  gmux__result_set(&result, code, "%s", text);
-  gmux__call_end(call, &result);
-}
-
 static void call_tell_handlers(gmux_call *call) {
   const gmux_metadata *trailers = call->loop_only.stream.in->tail.metadata;
   gmux_bytes *reply = &call->loop_only.reply;
@@ -145,7 +122,7 @@ static void call_tell_handlers(gmux_call *call) {
 }
 
 static void call_on_end_task(void *arg) {
-  gmux_call *call = arg;
+  gmux_call *call = gmux__container(arg, gmux_call, exchange);
   gmux__call_set_state(call, GMUX__CALL_ENDED);
   atomic_store_explicit(&call->is_settled, true, memory_order_release);
   if (call->exchange.box)
@@ -155,6 +132,29 @@ static void call_on_end_task(void *arg) {
   call_drop_reply(call);
   gmux__channel_call_ended(call->channel);
   gmux__exchange_release(&call->exchange); /* the loop's hold */
+}
+
+void gmux__call_end(gmux_call *call, const gmux__result *result) {
+  assert(call->loop_only.state < GMUX__CALL_ENDING);
+  call->status = gmux_status_make(result->code, result->message, result->details);
+  /* Harmless when it is over: then this is what ended the call. */
+  gmux__stream_reset(&call->loop_only.stream, GMUX__H2_CANCEL);
+  if (result->code != GMUX_OK) call_drop_reply(call);
+  gmux__timer_clear(call->exchange.loop, &call->loop_only.timer);
+  gmux__exchange_set_over(&call->exchange);
+  gmux__call_set_state(call, GMUX__CALL_ENDING);
+  gmux__exchange_defer_end(&call->exchange, call_on_end_task);
+}
+
+void gmux__call_fail(gmux_call *call, gmux_code code, const char *format, ...) {
+  char text[GMUX__RESULT_TEXT];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  gmux__result result;
+  gmux__result_set(&result, code, "%s", text);
+  gmux__call_end(call, &result);
 }
 
 /* ---- time ---- */
@@ -292,7 +292,6 @@ static void call_init(gmux_call *call, const gmux__call_setup *setup,
   atomic_init(&call->is_settled, false);
   call->loop_only.deadline_ns = deadline_after(channel->loop, options->timeout_ms);
   gmux__timer_init(&call->loop_only.timer, call_on_timer, call);
-  gmux__task_init(&call->loop_only.end_task, call_on_end_task, call);
   gmux__stream_init(&call->loop_only.stream, channel->h2, &gmux__attempt_handlers,
                     options->max_recv_message_bytes ? options->max_recv_message_bytes
                                                     : o->max_recv_message_bytes,

@@ -43,10 +43,10 @@ typedef enum gmux__call_state {
 extern const gmux__machine gmux__call_machine;
 const char *gmux__call_state_str(gmux__call_state state);
 
-/* A reply that must be kept until the status is known, and was not owned, is copied: to the call
- * itself, to memory of the channel's slab, or to memory of its own. Usual replies cost no
+/* A reply that must be kept until the status is known, and was not owned, is copied: to the
+ * stream's intake, to memory of the channel's slab, or to memory of its own. Usual replies cost no
  * allocation. */
-enum { GMUX__CALL_REPLY_INLINE = 256, GMUX__CALL_REPLY_SLAB = 4096 };
+enum { GMUX__CALL_REPLY_SLAB = 4096 };
 
 /*
  * Where a call's time goes: a clock for each of its states but NEW, and for WAITING one a reason.
@@ -90,8 +90,7 @@ struct gmux_call {
     uint64_t waiting_since_ns; /* WAITING: since when */
     uint64_t rest_until_ns;    /* RESTING */
     gmux__timer timer;         /* gmux__call_set_timer says for what */
-    gmux__task end_task;
-    bool is_cancelled;  /* before START came */
+    bool is_cancelled;         /* before START came */
     gmux__line *line;   /* whose connection it is or was on; NULL: none, or it will be another */
     gmux__retry retry;  /* how often, by reason */
     gmux_evidence last; /* of the attempt before, if there was one */
@@ -103,8 +102,6 @@ struct gmux_call {
     /* Of the attempt that runs; between two, of the next. Last: it clears itself. */
     gmux__stream stream;
   } loop_only;
-
-  uint8_t reply_inline[GMUX__CALL_REPLY_INLINE];
 };
 
 /* ---- call.c ---- */

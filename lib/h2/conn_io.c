@@ -269,6 +269,7 @@ static void conn_write(gmux__conn *conn) {
   if (conn->is_write_blocked) conn->blocked_ns = gmux__loop_now(conn->h2->loop);
   if (conn->is_write_blocked) conn_watch_stall(conn);
   if (!rc) gmux__conn_want_write(conn);
+  if (gmux__list_is_empty(&conn->streams)) gmux__outq_trim(&conn->out);
   gmux__conn_update_interest(conn);
   gmux__conn_close_if_drained(conn);
   if (!is_done_with_peer(conn)) return;

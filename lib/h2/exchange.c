@@ -18,9 +18,18 @@ static void on_free_task(void *arg) {
   x->ops->destroy(x);
 }
 
+static void defer(gmux__exchange *x, gmux__phase phase, void (*fn)(void *arg)) {
+  gmux__task_cancel(&x->loop_only.task);
+  x->loop_only.task.fn = fn;
+  gmux__loop_defer(x->loop, phase, &x->loop_only.task);
+}
+
+void gmux__exchange_defer_end(gmux__exchange *x, void (*end)(void *exchange)) {
+  defer(x, GMUX__PHASE_DONE, end);
+}
+
 static void on_destroy_post(gmux__post *post) {
-  gmux__exchange *x = gmux__container(post, gmux__exchange, destroy_post);
-  gmux__loop_defer(x->loop, GMUX__PHASE_FREE, &x->loop_only.free_task);
+  defer(gmux__container(post, gmux__exchange, post), GMUX__PHASE_FREE, on_free_task);
 }
 
 void gmux__exchange_hold(gmux__exchange *x) {
@@ -31,10 +40,12 @@ void gmux__exchange_release(gmux__exchange *x) {
   unsigned before = atomic_fetch_sub_explicit(&x->shared.holds, 1, memory_order_acq_rel);
   assert(before > 0);
   if (before != 1) return;
-  if (gmux_loop_is_inside(x->loop))
-    gmux__loop_defer(x->loop, GMUX__PHASE_FREE, &x->loop_only.free_task);
-  else
-    gmux__loop_post(x->loop, &x->destroy_post);
+  if (gmux_loop_is_inside(x->loop)) {
+    defer(x, GMUX__PHASE_FREE, on_free_task);
+    return;
+  }
+  x->post.fn = on_destroy_post;
+  gmux__loop_post(x->loop, &x->post);
 }
 
 /* ---- operations ---- */
@@ -76,7 +87,7 @@ int gmux__exchange_do(gmux__exchange *x, gmux__op *op) {
 }
 
 static void on_cancel_post(gmux__post *post) {
-  gmux__exchange *x = gmux__container(post, gmux__exchange, cancel_post);
+  gmux__exchange *x = gmux__container(post, gmux__exchange, post);
   gmux__op op = {.kind = GMUX__OP_CANCEL};
   apply(x, &op, true);
   gmux__exchange_release(x);
@@ -91,7 +102,7 @@ void gmux__exchange_cancel(gmux__exchange *x) {
   /* Once is enough: a call does not come back from being cancelled. */
   if (atomic_exchange(&x->shared.is_cancel_posted, true)) return;
   gmux__exchange_hold(x);
-  gmux__loop_post(x->loop, &x->cancel_post);
+  gmux__loop_post(x->loop, &x->post);
 }
 
 /* ---- compression ---- */
@@ -227,7 +238,8 @@ static void tell_if_writable(gmux__exchange *x) {
   if (atomic_load(&x->shared.queued_bytes) > x->write_queue_bytes / 2) return;
   if (atomic_load(&x->shared.is_held)) return;
   if (!atomic_load(&x->shared.is_full) || !atomic_exchange(&x->shared.is_full, false)) return;
-  gmux__loop_defer(x->loop, GMUX__PHASE_DONE, &x->loop_only.writable_task);
+  if (atomic_load(&x->shared.is_over)) return; /* its end has the task, and says more */
+  defer(x, GMUX__PHASE_DONE, on_writable_task);
 }
 
 void gmux__exchange_sent(gmux__exchange *x, size_t bytes) {
@@ -296,15 +308,13 @@ void gmux__exchange_init(gmux__exchange *x, gmux_loop *loop, const gmux__exchang
                         .loop = loop,
                         .write_queue_bytes = write_queue_bytes,
                         .max_send_bytes = max_send_bytes,
-                        .destroy_post.fn = on_destroy_post,
-                        .cancel_post.fn = on_cancel_post};
+                        .post.fn = on_cancel_post};
   atomic_init(&x->shared.holds, 1);
-  gmux__task_init(&x->loop_only.free_task, on_free_task, x);
-  gmux__task_init(&x->loop_only.writable_task, on_writable_task, x);
+  gmux__task_init(&x->loop_only.task, on_writable_task, x);
 }
 
 void gmux__exchange_deinit(gmux__exchange *x) {
-  gmux__task_cancel(&x->loop_only.writable_task);
+  gmux__task_cancel(&x->loop_only.task);
   gmux__mailbox_free(x->box);
   x->box = NULL;
 }

@@ -60,11 +60,11 @@ struct gmux__exchange {
   uint32_t max_send_bytes;
   const gmux__codecs *codecs; /* borrowed */
   struct {                    /* the loop's thread */
-    gmux__task free_task;
-    gmux__task writable_task;
+    /* That it can be written to, then the owner's end, then its freeing: each makes those before
+     * pointless, so that they need but one. */
+    gmux__task task;
   } loop_only;
-  gmux__post destroy_post;
-  gmux__post cancel_post; /* cancel must not allocate */
+  gmux__post post; /* cancel must not allocate; nor must the last hold, which comes after it */
   struct {
     atomic_uint holds;
     _Atomic(size_t) queued_bytes; /* of messages written and not yet framed: what they cost */
@@ -130,6 +130,10 @@ void gmux__exchange_sent(gmux__exchange *exchange, size_t bytes);
  * May be called from inside a write: runs nobody's code. Loop's thread.
  */
 void gmux__exchange_set_held(gmux__exchange *exchange, bool is_held);
+
+/* `end` is run with the exchange in GMUX__PHASE_DONE of this turn; once, after
+ * gmux__exchange_set_over. Loop's thread. */
+void gmux__exchange_defer_end(gmux__exchange *exchange, void (*end)(void *exchange));
 
 /* The peer has said its last word, though it may be long until the end is told: nothing can be
  * written any more, and nobody is to wait for that. Loop's thread. */

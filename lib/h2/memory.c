@@ -31,15 +31,15 @@ static void stream_ask(gmux__stream *stream) {
     stream_grow(stream);
     return;
   }
-  gmux__list_append(&h2->large, &stream->large_link);
+  gmux__list_append(&h2->large, &stream->in->large_link);
   gmux__counter_add(&h2->figures.memory_waits, 1);
 }
 
 static void memory_go_on(gmux__h2 *h2) {
   while (h2->large.first) {
-    gmux__stream *stream = gmux__container(h2->large.first, gmux__stream, large_link);
+    gmux__stream *stream = gmux__container(h2->large.first, gmux__intake, large_link)->stream;
     if (!gmux__budget_may_grow(&h2->budget, stream->in->deframer.need)) return;
-    gmux__list_remove(&stream->large_link);
+    gmux__list_remove(&stream->in->large_link);
     stream_grow(stream);
     size_t bytes = stream->in->withheld;
     stream->in->withheld = 0;
@@ -48,11 +48,12 @@ static void memory_go_on(gmux__h2 *h2) {
 }
 
 size_t gmux__memory_to_return(gmux__stream *stream, size_t bytes) {
-  if (is_in_large(stream) && !stream->in->large_bytes && !gmux__link_is_linked(&stream->large_link))
+  if (is_in_large(stream) && !stream->in->large_bytes &&
+      !gmux__link_is_linked(&stream->in->large_link))
     stream_ask(stream);
-  if (!gmux__link_is_linked(&stream->large_link)) return bytes;
+  if (!gmux__link_is_linked(&stream->in->large_link)) return bytes;
   if (!gmux__deframer_is_partial(&stream->in->deframer)) { /* it came whole nevertheless */
-    gmux__list_remove(&stream->large_link);
+    gmux__list_remove(&stream->in->large_link);
     bytes += stream->in->withheld;
     stream->in->withheld = 0;
     return bytes;
@@ -62,8 +63,9 @@ size_t gmux__memory_to_return(gmux__stream *stream, size_t bytes) {
 }
 
 void gmux__memory_give(gmux__stream *stream) {
-  if (gmux__link_is_linked(&stream->large_link)) gmux__list_remove(&stream->large_link);
-  if (!gmux__stream_has_received(stream) || !stream->in->large_bytes) return;
+  if (!gmux__stream_has_received(stream)) return;
+  gmux__list_remove(&stream->in->large_link);
+  if (!stream->in->large_bytes) return;
   gmux__budget_shrink(&stream->h2->budget, stream->in->large_bytes);
   stream->in->large_bytes = 0;
   memory_publish(stream->h2);

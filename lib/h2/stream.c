@@ -56,6 +56,8 @@ void gmux__stream_set_intake(gmux__stream *stream, gmux__intake *in) {
   in->discarded = 0;
   in->large_bytes = 0;
   in->withheld = 0;
+  in->large_link = (gmux__link){0};
+  in->stream = stream;
   stream->in = in;
 }
 

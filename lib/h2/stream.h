@@ -132,6 +132,9 @@ enum { GMUX__MESSAGE_COST = 128 };
  * has to copy. */
 enum { GMUX__STREAM_PIECES = 4 };
 
+/* Room for a short message that the owner keeps until it is told. */
+enum { GMUX__INTAKE_ROOM = 256 };
+
 /* What is received. It is made when the first header block begins, so that a call costs a third as
  * much while the server works on it. */
 typedef struct gmux__intake {
@@ -141,9 +144,12 @@ typedef struct gmux__intake {
   gmux__buf pending; /* bytes held back: no credit for them yet */
   gmux__slice pieces[GMUX__STREAM_PIECES];
   uint8_t piece_count;
-  uint64_t discarded;   /* bytes, while recv.is_discarded */
-  uint32_t large_bytes; /* under a ceiling: of its message, when that was asked for and granted */
-  size_t withheld;      /* bytes of it that the window was not given back; else 0 */
+  uint64_t discarded;    /* bytes, while recv.is_discarded */
+  uint32_t large_bytes;  /* under a ceiling: of its message, when that was asked for and granted */
+  size_t withheld;       /* bytes of it that the window was not given back; else 0 */
+  gmux__link large_link; /* among those whose message may not grow yet, see memory.c */
+  gmux__stream *stream;
+  uint8_t room[GMUX__INTAKE_ROOM]; /* the owner's */
 } gmux__intake;
 
 struct gmux__stream {
@@ -156,7 +162,6 @@ struct gmux__stream {
   gmux__link hold_link;  /* in the backlog that holds it */
   gmux__link lane_link;  /* in its connection's lane, while others with much to send are first */
   gmux__link event_link; /* in its connection's list of streams that have something to deliver */
-  gmux__link large_link; /* among those whose message may not grow yet, see memory.c */
 
   gmux__stream_end end; /* read by the owner */
 

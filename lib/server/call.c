@@ -173,13 +173,27 @@ static void call_on_headers(gmux__stream *stream) {
 
 /* ---- messages ---- */
 
+/* Where there is room for so much without an allocation. */
+static void *call_request_memory(gmux_server_call *call, size_t len) {
+  if (len <= GMUX__INTAKE_ROOM) return call->loop.stream.in->room;
+  if (len > GMUX__CALL_REQUEST_SLAB) return NULL;
+  call->loop.request_memory = gmux__slab_get_raw(&call->server->loop_only.request_slab);
+  return call->loop.request_memory;
+}
+
 /* A unary method's request waits for the half-close, because a second one may come. */
 static int call_keep_request(gmux_server_call *call, gmux_bytes *message) {
-  if (message->release || message->len > sizeof call->loop.inline_request)
-    return gmux_bytes_take(&call->loop.request, message);
-  if (message->len > 0) memcpy(call->loop.inline_request, message->data, message->len);
-  call->loop.request = gmux_bytes_borrow(call->loop.inline_request, message->len);
+  void *memory = message->release ? NULL : call_request_memory(call, message->len);
+  if (!memory) return gmux_bytes_take(&call->loop.request, message);
+  if (message->len > 0) memcpy(memory, message->data, message->len);
+  call->loop.request = gmux_bytes_borrow(memory, message->len);
   return 0;
+}
+
+static void call_drop_request(gmux_server_call *call) {
+  gmux__h2_release(call->server->h2, &call->loop.request);
+  gmux__slab_put(&call->server->loop_only.request_slab, call->loop.request_memory);
+  call->loop.request_memory = NULL;
 }
 
 /* To whoever wants it: the blocking reader, the unary function, or the handlers. */
@@ -233,7 +247,7 @@ static void call_on_bad_message(gmux__stream *stream, int error, const char *why
 
 static void call_run_unary(gmux_server_call *call) {
   call->method->unary(call, &call->loop.request, call->method->user_data);
-  gmux__h2_release(call->server->h2, &call->loop.request);
+  call_drop_request(call);
 }
 
 static void call_on_half_close(gmux__stream *stream) {
@@ -410,7 +424,7 @@ static void call_destroy(gmux__exchange *exchange) {
   gmux_server *server = call->server;
   gmux__stream_deinit(&call->loop.stream);
   gmux__answer_deinit(&call->loop.answer);
-  gmux__h2_release(call->server->h2, &call->loop.request);
+  call_drop_request(call);
   gmux__server_conn_call_gone(call->connection);
   gmux__exchange_deinit(exchange);
   gmux__server_call_dealloc(server, call);

@@ -30,9 +30,10 @@ typedef enum gmux__server_call_state {
 
 extern const gmux__machine gmux__server_call_machine;
 
-/* A request of a unary method that is not longer waits for its half-close in the call itself, so
- * that small calls need no allocation; a longer one in memory of its own. */
-enum { GMUX__CALL_INLINE_REQUEST = 1024 };
+/* A request of a unary method waits for its half-close in the stream's intake, if it is short; in
+ * memory of the server's slab, if it is not longer than this; else in memory of its own. So small
+ * calls need no allocation. */
+enum { GMUX__CALL_REQUEST_SLAB = 1024 };
 
 struct gmux_server_call {
   gmux__exchange exchange; /* the first member */
@@ -54,10 +55,10 @@ struct gmux_server_call {
     bool waits_for_end;   /* NEW: it is no call; the answer leaves when the request has ended */
     bool is_in_on_call;
     bool has_manual_credit;
-    gmux_bytes request; /* of a unary method, until its half-close */
+    gmux_bytes request;   /* of a unary method, until its half-close */
+    void *request_memory; /* the slab's, when that is where it lies */
     /* From here on gmux__server_call_new clears nothing: the stream sees to itself. */
     gmux__stream stream;
-    uint8_t inline_request[GMUX__CALL_INLINE_REQUEST];
   } loop;
 };
 

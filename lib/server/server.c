@@ -10,7 +10,7 @@
 #include <assert.h>
 
 /* Free calls that are kept for new ones, so that a steady load allocates none. */
-enum { SERVER_KEEP_CALLS = 1024 };
+enum { SERVER_KEEP_CALLS = 1024, SERVER_KEEP_REQUESTS = 64 };
 
 #define GRACE_UNLIMITED INT64_MAX
 
@@ -30,6 +30,7 @@ static void server_destroy(gmux_server *server) {
   gmux__h2_free(server->h2);
   gmux__methods_deinit(&server->methods);
   gmux__slab_deinit(&server->loop_only.call_slab);
+  gmux__slab_deinit(&server->loop_only.request_slab);
   gmux__free(server);
 }
 
@@ -232,6 +233,7 @@ int gmux_server_new(gmux_server **out, gmux_loop *loop, const gmux_server_option
   gmux__h2_config config = gmux__server_h2_config(&o);
   config.codecs = &server->codecs;
   gmux__slab_init(&server->loop_only.call_slab, sizeof(gmux_server_call), SERVER_KEEP_CALLS);
+  gmux__slab_init(&server->loop_only.request_slab, GMUX__CALL_REQUEST_SLAB, SERVER_KEEP_REQUESTS);
   error = gmux__h2_new(&server->h2, loop, &config);
   if (error) {
     server_destroy(server);

@@ -59,7 +59,7 @@ struct gmux_server {
     gmux__list waiters;                             /* threads in gmux_server_drain_wait */
     gmux__list farewells;                           /* told when it is CLOSED */
     uint64_t last_listener;                         /* the number of */
-    gmux__slab call_slab;
+    gmux__slab call_slab, request_slab;
     size_t calls_alive; /* that have memory */
     gmux__timer grace;
     gmux__task goaway_task; /* DRAINING: connections are told when the hooks' words have left */

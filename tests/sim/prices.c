@@ -155,11 +155,11 @@ static price list[PRICES] = {
     [PRICE_CHANNEL] = {"channel, not connected", 7250, 0},
     [PRICE_CONNECTION] = {"idle connection, cleartext", 32400, 0},
     [PRICE_CONNECTION_TLS] = {"idle connection, TLS", 48800, 0},
-    [PRICE_CALL] = {"outstanding call", 1920, 0},
-    [PRICE_WAITING_CALL] = {"waiting call", 1510, 0},
+    [PRICE_CALL] = {"outstanding call", 1540, 0},
+    [PRICE_WAITING_CALL] = {"waiting call", 1130, 0},
     [PRICE_SERVER_CONNECTION] = {"server: idle connection, cleartext", 32300, 0},
     [PRICE_SERVER_CONNECTION_TLS] = {"server: idle connection, TLS", 47300, 0},
-    [PRICE_SERVER_CALL] = {"server: call", 3700, 0},
+    [PRICE_SERVER_CALL] = {"server: call", 2860, 0},
 };
 
 static void measure_channels(void) {
