@@ -11,7 +11,7 @@
 
 typedef struct program {
   kit_server server;
-  bool is_resuming;
+  bool is_resuming, is_eager;
   struct ev_loop *ev;
   gmux_loop *loop;
   gmux_channel_options how;
@@ -70,6 +70,7 @@ static void connect_once(program *p) {
 static void credentials_make(program *p) {
   gmux_channel_options_init(&p->how, sizeof p->how);
   p->how.cleartext = !p->server.ca;
+  p->how.eager_calls = p->is_eager ? 1 : 0;
   if (!p->server.ca) return;
   gmux_tls_options tls;
   gmux_tls_options_init(&tls, sizeof tls);
@@ -82,6 +83,9 @@ int main(int argc, char **argv) {
   program p = {.window = {.seconds = 2, .warm_up = 0.3}};
   const kit_option options[] = {{"resume", NULL, "TLS: resume the session of the connection before",
                                  KIT_FLAG, &p.is_resuming, 0, 0},
+                                {"eager", NULL,
+                                 "the call does not wait for the server's SETTINGS (eager_calls)",
+                                 KIT_FLAG, &p.is_eager, 0, 0},
                                 KIT_WINDOW_OPTIONS(p.window),
                                 {0}};
   kit_parse("connect", "Measures fresh channels with one call each.", options, &p.server, argc,
@@ -107,6 +111,7 @@ int main(int argc, char **argv) {
 
   kit_print_begin("connect", &p.server);
   figures_text("session", p.is_resuming ? "resumed" : "fresh");
+  figures_number("eager_calls", p.how.eager_calls);
   window_print(&p.window);
   figures_end();
   return 0;

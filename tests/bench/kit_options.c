@@ -1,6 +1,8 @@
 /* kit_options.c: a table of options, read from a command line and shown as its usage. */
-#include "tests/bench/kit.h"
+#include "tests/bench/kit_options.h"
+#include "tests/bench/meter.h"
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

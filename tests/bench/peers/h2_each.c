@@ -3,9 +3,12 @@
  * connection: a fresh connection with one call, the memory of a call that waits for its reply, the
  * memory of an idle connection. The same is measured of gmux by tests/bench/connect and memory.
  */
-#include "tests/bench/kit.h"
+#include "tests/bench/figures.h"
+#include "tests/bench/kit_options.h"
 #include "tests/bench/peers/h2_conn.h"
 #include "tests/bench/peers/net.h"
+#include "tests/bench/window.h"
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

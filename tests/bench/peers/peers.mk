@@ -1,4 +1,4 @@
-# peers.mk: the peer in C++, built by `make bench` where gRPC's C++ library is installed; so nothing
+# peers.mk: the peers in C++, built by `make bench` where gRPC's C++ library is installed; so nothing
 # of it is asked for by configure. GNU make.
 #
 #   make -f peers.mk SOURCES=<the source tree's root> OUT=<folder>
@@ -7,14 +7,14 @@ PKG_CONFIG = pkg-config
 PROTOC = protoc
 GRPC_CPP_PLUGIN = grpc_cpp_plugin
 here = $(SOURCES)/tests/bench/peers
-measuring = $(addprefix $(SOURCES)/tests/bench/,figures histogram load meter window)
+measuring = $(addprefix $(SOURCES)/tests/bench/,figures histogram kit_options load meter window)
 
 includes = -I$(SOURCES) -I$(OUT)
 PEER_CFLAGS = -O2 -g -D_GNU_SOURCE $(includes)
 PEER_CXXFLAGS = -O2 -g -std=c++17 $(includes) $(shell $(PKG_CONFIG) --cflags grpc++ protobuf)
 PEER_LIBS = -Wl,--as-needed $(shell $(PKG_CONFIG) --libs grpc++ protobuf)
 
-all: $(OUT)/cpp_client
+all: $(OUT)/cpp_client $(OUT)/cpp_each
 
 # One run makes all of them.
 $(OUT)/stamp: $(here)/bench.proto
@@ -27,9 +27,9 @@ $(OUT)/%.o: $(SOURCES)/tests/bench/%.c $(SOURCES)/tests/bench/load.h $(OUT)/stam
 	$(CC) $(PEER_CFLAGS) -c -o $@ $<
 $(OUT)/bench.%.o: $(OUT)/stamp
 	$(CXX) $(PEER_CXXFLAGS) -c -o $@ $(@:.o=.cc)
-$(OUT)/cpp_client.o: $(here)/cpp_client.cc $(OUT)/stamp
+$(OUT)/cpp_%.o: $(here)/cpp_%.cc $(OUT)/stamp
 	$(CXX) $(PEER_CXXFLAGS) -c -o $@ $<
-$(OUT)/cpp_client: $(OUT)/cpp_client.o $(OUT)/bench.pb.o $(OUT)/bench.grpc.pb.o \
+$(OUT)/cpp_client $(OUT)/cpp_each: $(OUT)/%: $(OUT)/%.o $(OUT)/bench.pb.o $(OUT)/bench.grpc.pb.o \
     $(measuring:$(SOURCES)/tests/bench/%=$(OUT)/%.o)
 	$(CXX) -o $@ $^ $(PEER_LIBS)
 

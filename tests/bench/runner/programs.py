@@ -69,13 +69,11 @@ def far_server(builddir):
 
 # What clients of other implementations measure beside unary calls.
 MODES = ('bidi', 'server-stream', 'connect', 'memory')
-GRPC_CPP = built_where_possible(
-    'tests/bench/peers/cpp/cpp_client',
-        'no gRPC for C++ (./bootstrap --peers), or it was not built (make bench-peers)',
-)
-GRPC_GO = built_where_possible(
-    'tests/bench/peers/go/go_client', 'grpc-go is not there (tests/bench/peers/go/build)'
-)
+NO_CPP = 'no gRPC for C++ (./bootstrap --peers), or it was not built (make bench-peers)'
+NO_GO = 'no gRPC for Go (Debian: golang-google-grpc-dev golang-github-golang-protobuf-1-3-dev), or it was not built (make bench-peers)'
+GRPC_CPP = built_where_possible('tests/bench/peers/cpp/cpp_client', NO_CPP)
+GRPC_CPP_EACH = built_where_possible('tests/bench/peers/cpp/cpp_each', NO_CPP)
+GRPC_GO = built_where_possible('tests/bench/peers/cpp/go_client', NO_GO)
 H2_EACH = built('tests/bench/peers/h2_each')
 
 # A client prints one line of JSON and exits with 0, or says what went wrong and exits with another.
@@ -94,8 +92,8 @@ PROGRAMS = {
     'raw-socket-unary': built('tests/bench/peers/raw_socket'),
     'h2load-unary': h2load,
     'grpc-cpp-unary': GRPC_CPP,
-    **{f'grpc-cpp-{mode}': with_words(GRPC_CPP, '--mode', mode) for mode in MODES},
-    **{f'grpc-go-{mode}': with_words(GRPC_GO, '--mode', mode) for mode in MODES},
+    **{f'grpc-cpp-{mode}': with_words(GRPC_CPP_EACH, '--mode', mode) for mode in MODES},
+    **{f'grpc-go-{mode}': with_words(GRPC_GO, '--mode', mode) for mode in ('unary', *MODES)},
     'grpc-js-unary': grpc_js,
 }
 

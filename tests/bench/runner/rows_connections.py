@@ -28,6 +28,13 @@ def connect_rows():
             (Figure('cpu_us_per_call', 1.3), Figure('p50_us')),
             quick=transport == 'tcp',
         )
+        ours = run('gmux', 'connect', '--eager', *WINDOW, transport=transport)
+        yield Row(
+            f'connect-eager-{transport}',
+            f'the same, not waiting for SETTINGS (eager_calls), {transport}',
+            (ours, *connect(transport, ('h2-c',))),
+            (Figure('cpu_us_per_call', 1.3), Figure('p50_us')),
+        )
     yield Row(
         'connect-resumed',
         'fresh connection and one call, tls, session resumed',
