@@ -343,6 +343,7 @@ static void on_free_task(void *arg) {
   if (conn->session) nghttp2_session_del(conn->session);
   gmux__seats_deinit(conn);
   gmux__outq_deinit(&conn->out);
+  gmux__draft_free(conn->h2, conn->leaving);
   gmux__hpack_deinit(&conn->hpack);
   gmux__free(conn);
 }

@@ -26,11 +26,7 @@ static bool is_shutdown_notice(const uint8_t *data, size_t len) {
 /* nghttp2 makes the notice without a debug text, and takes no more streams after any other GOAWAY:
  * so the text is put in here. */
 static int conn_queue(gmux__conn *conn, const uint8_t *data, size_t len) {
-  gmux__seat *seat = conn->leaving;
-  if (seat) {
-    conn->leaving = NULL;
-    return gmux__draft_leave(conn, seat, data);
-  }
+  if (conn->leaving) return gmux__draft_leave(conn, data);
   if (!is_shutdown_notice(data, len)) return gmux__outq_copy(&conn->out, data, len);
   uint8_t frame[17 + GMUX__CONN_DRAIN_TEXT];
   size_t text_len = strlen(conn->drain_text);

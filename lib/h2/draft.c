@@ -1,5 +1,6 @@
 /*
- * draft.c: the header block of a request that has not left.
+ * draft.c: a header block that has not left: of a request, a response, or trailers. A seat has one
+ * at a time, since trailers are made when all that was before them has left.
  *
  * A block changes the table that the next one refers to, so it can be encoded only when it leaves;
  * a request that is taken back before leaves no trace. Until then its fields are kept, in its seat.
@@ -14,7 +15,7 @@
 enum {
   FRAME_HEAD = 9,
   FRAME_MOST = 16384,     /* what every peer takes (RFC 9113 section 6.5.2) */
-  BLOCK_MOST = 64 * 1024, /* as nghttp2 has it for what a server sends */
+  BLOCK_MOST = 64 * 1024, /* as nghttp2 has it */
   FLAGS_AT = 4
 };
 
@@ -110,9 +111,9 @@ static int queue_usual(gmux__conn *conn, const gmux__draft *draft, uint8_t flags
   return 0;
 }
 
-int gmux__draft_leave(gmux__conn *conn, gmux__seat *seat, const uint8_t *frame) {
-  gmux__draft *draft = seat->draft;
-  seat->draft = NULL;
+int gmux__draft_leave(gmux__conn *conn, const uint8_t *frame) {
+  gmux__draft *draft = conn->leaving;
+  conn->leaving = NULL;
   uint8_t flags = frame[FLAGS_AT] & NGHTTP2_FLAG_END_STREAM;
   int rc = draft->bound <= FRAME_MOST ? queue_usual(conn, draft, flags, frame + FLAGS_AT + 1)
                                       : queue_large(conn, draft, flags, frame + FLAGS_AT + 1);

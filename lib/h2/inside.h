@@ -63,7 +63,7 @@ typedef struct gmux__draft gmux__draft;
 struct gmux__seat {
   gmux__stream *stream; /* NULL: it has left */
   gmux__link link;      /* in its connection's seats, or delayed */
-  gmux__draft *draft;   /* client: its request, until that leaves */
+  gmux__draft *draft;   /* its next block, until that leaves; see draft.c */
   int32_t id;
   gmux__seat_state state;
   uint32_t reset_code; /* from DELAYED or RESET on */
@@ -94,8 +94,8 @@ struct gmux__conn {
   gmux__backlog backlog;
   gmux__lane lane;
   gmux__outq out;
-  gmux__hpack hpack;   /* client: of its requests */
-  gmux__seat *leaving; /* client: whose HEADERS nghttp2 hands out next; NULL: it is another frame */
+  gmux__hpack hpack;    /* of what we send */
+  gmux__draft *leaving; /* of the HEADERS that nghttp2 hands out next; NULL: it is another frame */
   gmux__ring ring;
   gmux__conn_tally tally;
   gmux__task write_task, deliver_task, free_task;
@@ -270,8 +270,8 @@ bool gmux__draft_fits(const gmux__fields_sum *sum);
 /* NULL: out of memory. */
 gmux__draft *gmux__draft_new(gmux__h2 *h2, const gmux__field *fields, const gmux__fields_sum *sum);
 void gmux__draft_free(gmux__h2 *h2, gmux__draft *draft); /* takes NULL */
-/* Its HEADERS take the place of `frame`, which is nghttp2's. GMUX_ERR_NOMEM. */
-int gmux__draft_leave(gmux__conn *conn, gmux__seat *seat, const uint8_t *frame);
+/* The HEADERS of conn->leaving take the place of `frame`, which is nghttp2's. GMUX_ERR_NOMEM. */
+int gmux__draft_leave(gmux__conn *conn, const uint8_t *frame);
 /* session_send.c */
 void gmux__session_set_send_callbacks(nghttp2_session_callbacks *c);
 
@@ -306,7 +306,6 @@ void gmux__stream_break(gmux__stream *stream, int error, uint32_t h2_code, const
 bool gmux__stream_is_finished(const gmux__stream *stream);
 
 /* stream_send.c */
-#define GMUX__BLOCK_TOO_LARGE "the metadata to send is too large for HTTP/2 (64 KiB a block)"
 void gmux__stream_on_headers_leave(gmux__stream *stream); /* client: the first frame of them */
 /* Moves `len` bytes of what is queued to the connection's output. */
 int gmux__stream_frame(gmux__stream *stream, gmux__outq *out, size_t len);

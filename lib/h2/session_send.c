@@ -60,18 +60,14 @@ static int before_frame_send(nghttp2_session *session, const nghttp2_frame *fram
                              void *user_data) {
   (void)session;
   gmux__conn *conn = user_data;
-  if (conn->h2->config.is_server || frame->hd.type != NGHTTP2_HEADERS) return 0;
-  if (conn->error) return NGHTTP2_ERR_CANCEL;
-  conn->leaving = gmux__session_seat(conn, frame->hd.stream_id);
-  if (conn->leaving->stream) gmux__stream_on_headers_leave(conn->leaving->stream);
+  if (frame->hd.type != NGHTTP2_HEADERS) return 0;
+  bool is_server = conn->h2->config.is_server;
+  if (conn->error && !is_server) return NGHTTP2_ERR_CANCEL;
+  gmux__seat *seat = gmux__session_seat(conn, frame->hd.stream_id);
+  conn->leaving = seat->draft; /* trailers close the stream before they are handed out */
+  seat->draft = NULL;
+  if (seat->stream && !is_server) gmux__stream_on_headers_leave(seat->stream);
   return 0;
-}
-
-/* A request that was not sent is not known to the peer, and nghttp2 forgets it by itself; an answer
- * has to be ended, since its client waits for it. */
-static void on_block_too_large(gmux__conn *conn, gmux__stream *stream) {
-  gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, GMUX_ERR_TOO_LARGE, GMUX__BLOCK_TOO_LARGE);
-  if (conn->h2->config.is_server) gmux__stream_send_reset(stream, NGHTTP2_INTERNAL_ERROR);
 }
 
 static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *frame, int error,
@@ -81,9 +77,7 @@ static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *fram
   if (frame->hd.type != NGHTTP2_HEADERS) return 0;
   gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
   if (!stream) return 0;
-  if (error == NGHTTP2_ERR_FRAME_SIZE_ERROR)
-    on_block_too_large(conn, stream);
-  else if (error == NGHTTP2_ERR_HEADER_COMP)
+  if (error == NGHTTP2_ERR_HEADER_COMP)
     gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, GMUX_ERR_NOMEM, "out of memory");
   else
     gmux__stream_set_end(stream, GMUX__ENDING_LOST, GMUX_ERR_CLOSED,

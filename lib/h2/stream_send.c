@@ -5,44 +5,27 @@
 
 /* ---- header blocks ---- */
 
-/* A name that nghttp2 need not copy it does not turn to lower case either; ours is. */
-static uint8_t nv_flags(const gmux__field *field) {
-  return (uint8_t)((field->is_name_lasting ? NGHTTP2_NV_FLAG_NO_COPY_NAME : 0) |
-                   (field->is_value_lasting ? NGHTTP2_NV_FLAG_NO_COPY_VALUE : 0));
+static const char block_too_large[] =
+    "the metadata to send is too large for HTTP/2 (64 KiB a block)";
+
+/* The block waits in its seat until its frame leaves; see draft.c. */
+static int stream_draft(gmux__stream *stream, const gmux__field *fields, size_t count) {
+  gmux__fields_sum sum = gmux__draft_sum(fields, count);
+  if (!gmux__draft_fits(&sum)) return GMUX_ERR_TOO_LARGE;
+  stream->seat->draft = gmux__draft_new(stream->h2, fields, &sum);
+  return stream->seat->draft ? 0 : GMUX_ERR_NOMEM;
 }
 
-static void fields_to_nv(nghttp2_nv *nva, const gmux__field *fields, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    const gmux__field *f = &fields[i];
-    nva[i] = (nghttp2_nv){(uint8_t *)(uintptr_t)f->name, (uint8_t *)(uintptr_t)f->value,
-                          f->name_len, f->value_len, nv_flags(f)};
-  }
-}
-
-/* Header blocks of usual size need no memory of their own. */
-enum { NV_ON_STACK = 32 };
-
-typedef struct nv_block {
-  nghttp2_nv *nva;
-  nghttp2_nv on_stack[NV_ON_STACK];
-} nv_block;
-
-static int nv_block_init(nv_block *block, const gmux__field *fields, size_t count) {
-  block->nva = block->on_stack;
-  if (count > NV_ON_STACK) block->nva = gmux__malloc(count * sizeof *block->nva);
-  if (!block->nva) return gmux__fail_code(GMUX_ERR_NOMEM);
-  fields_to_nv(block->nva, fields, count);
-  return 0;
-}
-
-static void nv_block_deinit(nv_block *block) {
-  if (block->nva != block->on_stack) gmux__free(block->nva);
+/* An answer that cannot be sent has to be ended, since its client waits for it. */
+static void stream_refuse_block(gmux__stream *stream) {
+  gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, GMUX_ERR_TOO_LARGE, block_too_large);
+  gmux__stream_send_reset(stream, NGHTTP2_INTERNAL_ERROR);
 }
 
 /* Trailers fit a usual block: grpc-status, grpc-message, details, and what the application adds. */
 enum { FIELDS_ON_STACK = 32 };
 
-static int stream_submit_trailers(gmux__stream *stream) {
+static int stream_draft_trailers(gmux__stream *stream) {
   gmux__field on_stack[FIELDS_ON_STACK];
   gmux__field *fields = on_stack;
   size_t room = stream->send.trailer_count;
@@ -50,15 +33,20 @@ static int stream_submit_trailers(gmux__stream *stream) {
   if (!fields) return GMUX_ERR_NOMEM;
   size_t count = stream->handlers->trailers(stream, fields, room);
   assert(count <= room);
-  nv_block block;
-  int rc = nv_block_init(&block, fields, count);
+  int rc = stream_draft(stream, fields, count);
   if (fields != on_stack) gmux__free(fields);
+  return rc;
+}
+
+/* GMUX_ERR_TOO_LARGE: the stream has been ended. */
+static int stream_submit_trailers(gmux__stream *stream) {
+  if (!stream->seat) return 0; /* nghttp2 has closed it: nobody would hear them */
+  int rc = stream_draft_trailers(stream);
+  if (rc == GMUX_ERR_TOO_LARGE) stream_refuse_block(stream);
   if (rc) return rc;
   nghttp2_session *session = stream->conn->session;
-  rc = stream->send.has_headers
-           ? nghttp2_submit_trailer(session, stream->id, block.nva, count)
-           : nghttp2_submit_response(session, stream->id, block.nva, count, NULL);
-  nv_block_deinit(&block);
+  rc = stream->send.has_headers ? nghttp2_submit_trailer(session, stream->id, NULL, 0)
+                                : nghttp2_submit_response(session, stream->id, NULL, 0, NULL);
   return rc ? GMUX_ERR_NOMEM : 0;
 }
 
@@ -117,7 +105,9 @@ static ssize_t on_data_wanted(nghttp2_session *session, int32_t id, uint8_t *buf
   if (n > GMUX__LANE_SMALL && !gmux__lane_may_send(stream, room)) return NGHTTP2_ERR_DEFERRED;
   if (n <= room && stream->send.state == GMUX__SEND_CLOSING) {
     if (stream->h2->config.is_server) {
-      if (stream_submit_trailers(stream)) return NGHTTP2_ERR_CALLBACK_FAILURE;
+      int rc = stream_submit_trailers(stream);
+      if (rc == GMUX_ERR_TOO_LARGE) return NGHTTP2_ERR_DEFERRED; /* as above */
+      if (rc) return NGHTTP2_ERR_CALLBACK_FAILURE;
       *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
     }
     *flags |= NGHTTP2_DATA_FLAG_EOF;
@@ -147,7 +137,7 @@ static int check_limits(const gmux__conn *conn, const gmux__fields_sum *sum) {
                       "the request's metadata and headers count %zu bytes, the server accepts %u",
                       bytes, limit);
   if (gmux__draft_fits(sum)) return 0;
-  return gmux__fail(GMUX_ERR_TOO_LARGE, "%s", GMUX__BLOCK_TOO_LARGE);
+  return gmux__fail(GMUX_ERR_TOO_LARGE, "%s", block_too_large);
 }
 
 /* The method decides how nghttp2 takes the answer; the rest of the block is not its business (see
@@ -201,17 +191,30 @@ void gmux__stream_on_headers_leave(gmux__stream *stream) {
   tally->stream_ns = stream->times.left_ns;
 }
 
+/* With a draft in its seat, which is dropped on failure. */
+static int submit_response(gmux__stream *stream) {
+  nghttp2_data_provider data = data_of(stream->seat);
+  int rc = nghttp2_submit_response(stream->conn->session, stream->id, NULL, 0, &data);
+  if (!rc) return 0;
+  gmux__draft_free(stream->h2, stream->seat->draft);
+  stream->seat->draft = NULL;
+  if (rc == NGHTTP2_ERR_NOMEM) return gmux__fail_code(GMUX_ERR_NOMEM);
+  return gmux__fail(GMUX_ERR_STATE, "the headers cannot be sent: %s", nghttp2_strerror(rc));
+}
+
 int gmux__stream_respond(gmux__stream *stream, const gmux__field *fields, size_t count) {
   gmux__conn *conn = stream->conn;
-  if (!conn || !conn->session || stream->send.has_headers || stream->end.how != GMUX__ENDING_NONE)
+  if (!conn || !stream->seat || stream->send.has_headers || stream->end.how != GMUX__ENDING_NONE)
     return gmux__fail(GMUX_ERR_STATE, "the headers were sent, or the call is over");
-  nv_block block;
-  if (nv_block_init(&block, fields, count)) return GMUX_ERR_NOMEM;
-  nghttp2_data_provider data = data_of(stream->seat);
-  int rc = nghttp2_submit_response(conn->session, stream->id, block.nva, count, &data);
-  nv_block_deinit(&block);
-  if (rc == NGHTTP2_ERR_NOMEM) return gmux__fail_code(GMUX_ERR_NOMEM);
-  if (rc) return gmux__fail(GMUX_ERR_STATE, "the headers cannot be sent: %s", nghttp2_strerror(rc));
+  int error = stream_draft(stream, fields, count);
+  if (error == GMUX_ERR_NOMEM) return gmux__fail_code(error);
+  if (error) {
+    stream->send.has_headers = true;
+    stream_refuse_block(stream);
+    return 0; /* its end says why */
+  }
+  error = submit_response(stream);
+  if (error) return error;
   stream->send.has_headers = true;
   gmux__conn_want_write(conn);
   return 0;
@@ -250,7 +253,7 @@ void gmux__stream_finish(gmux__stream *stream, size_t trailer_count) {
     stream_wake(stream);
     return;
   }
-  if (stream_submit_trailers(stream)) {
+  if (stream_submit_trailers(stream) == GMUX_ERR_NOMEM) {
     gmux__conn_doom(stream->conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
     return;
   }

@@ -103,8 +103,19 @@ static const char *code_digits(gmux_code code) {
   return digits[code];
 }
 
-static gmux__field encodings_field(const char *accept) {
-  return field_lasting("grpc-accept-encoding", accept);
+/* The same from answer to answer. */
+static gmux__field field_steady(const char *name, const char *value) {
+  gmux__field field = field_lasting(name, value);
+  gmux__field_prepare(&field);
+  return field;
+}
+
+void gmux__usual_init(gmux__usual *usual, const char *accept) {
+  usual->status = field_steady(":status", "200");
+  usual->status.static_index = 8; /* RFC 7541 appendix A */
+  usual->content_type = field_steady("content-type", "application/grpc");
+  usual->accept = field_steady("grpc-accept-encoding", accept);
+  usual->ok = field_steady("grpc-status", code_digits(GMUX_OK));
 }
 
 static bool answer_has_words(const gmux__answer *answer) {
@@ -122,7 +133,7 @@ static bool answer_names_methods(const gmux__answer *answer) {
 
 size_t gmux__answer_count(const gmux__answer *answer, bool is_trailers_only) {
   size_t count = 1 + (size_t)answer_has_words(answer) + (size_t)answer_has_details(answer) +
-                 (size_t)(answer->accept != NULL);
+                 (size_t)answer->offers_encodings;
   if (is_trailers_only) count += 2 + (size_t)answer_names_methods(answer);
   if (answer->extras) count += gmux_metadata_count(answer->extras->metadata);
   return count;
@@ -134,21 +145,27 @@ static gmux__field words_field(const gmux__answer *answer) {
   return field_of("grpc-message", gmux__buf_data(message), gmux__buf_len(message));
 }
 
-static size_t http_fields(const gmux__answer *answer, gmux__field *fields) {
+static size_t http_fields(const gmux__answer *answer, const gmux__usual *usual,
+                          gmux__field *fields) {
   size_t n = 0;
-  fields[n++] = field_of_text(":status", answer->http_status ? answer->http_status : "200");
-  fields[n++] = field_lasting("content-type", "application/grpc");
+  fields[n++] = answer->http_status ? field_lasting(":status", answer->http_status) : usual->status;
+  fields[n++] = usual->content_type;
   if (answer_names_methods(answer)) fields[n++] = field_lasting("allow", "POST");
   return n;
 }
 
-size_t gmux__answer_fields(const gmux__answer *answer, bool is_trailers_only, gmux__field *fields,
-                           size_t room) {
+static gmux__field code_field(const gmux__answer *answer, const gmux__usual *usual) {
+  if (answer->code == GMUX_OK) return usual->ok;
+  return field_steady("grpc-status", code_digits(answer->code));
+}
+
+size_t gmux__answer_fields(const gmux__answer *answer, const gmux__usual *usual,
+                           bool is_trailers_only, gmux__field *fields, size_t room) {
   assert(room >= gmux__answer_count(answer, is_trailers_only));
-  size_t n = is_trailers_only ? http_fields(answer, fields) : 0;
-  fields[n++] = field_lasting("grpc-status", code_digits(answer->code));
+  size_t n = is_trailers_only ? http_fields(answer, usual, fields) : 0;
+  fields[n++] = code_field(answer, usual);
   if (answer_has_words(answer)) fields[n++] = words_field(answer);
-  if (answer->accept) fields[n++] = encodings_field(answer->accept);
+  if (answer->offers_encodings) fields[n++] = usual->accept;
   if (!answer->extras) return n;
   const gmux__extras *extras = answer->extras;
   if (answer_has_details(answer))
@@ -171,9 +188,9 @@ size_t gmux__response_count(const gmux__response *response) {
 size_t gmux__response_fields(const gmux__response *response, gmux__field *fields, size_t room) {
   assert(room >= gmux__response_count(response));
   size_t n = 0;
-  fields[n++] = field_lasting(":status", "200");
-  fields[n++] = field_lasting("content-type", "application/grpc");
+  fields[n++] = response->usual->status;
+  fields[n++] = response->usual->content_type;
   if (response->encoding) fields[n++] = field_of_text("grpc-encoding", response->encoding);
-  fields[n++] = encodings_field(response->accept);
+  fields[n++] = response->usual->accept;
   return n + gmux__metadata_fields(response_metadata(response), fields + n, room - n);
 }

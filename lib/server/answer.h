@@ -22,23 +22,33 @@ typedef struct gmux__extras gmux__extras;
 int gmux__extras_new(gmux__extras **out, const gmux_status *status, const gmux_metadata *metadata);
 void gmux__extras_free(gmux__extras *extras); /* takes NULL */
 
+/* The fields that all answers of a server have in common. Made once, so that they cost an index
+ * each when they leave. */
+typedef struct gmux__usual {
+  gmux__field status, content_type; /* :status 200, application/grpc */
+  gmux__field accept;               /* the encodings that the client may use */
+  gmux__field ok;                   /* grpc-status 0 */
+} gmux__usual;
+/* `accept` is borrowed, for as long as there are connections. */
+void gmux__usual_init(gmux__usual *usual, const char *accept);
+
 typedef struct gmux__answer {
   gmux_code code;
   const char *http_status; /* of a Trailers-Only response; NULL: "200" */
   const char *words;       /* without extras: static, of characters that need no coding; or NULL */
-  const char *accept;      /* says which encodings the client may use; or NULL; borrowed */
+  bool offers_encodings;   /* says which the client may use */
   gmux__extras *extras;    /* owned; or NULL */
 } gmux__answer;
 
-/* How many fields it has, and those fields; they are borrowed from the answer. */
+/* How many fields it has, and those fields; what they point to is borrowed from the answer. */
 size_t gmux__answer_count(const gmux__answer *answer, bool is_trailers_only);
-size_t gmux__answer_fields(const gmux__answer *answer, bool is_trailers_only, gmux__field *fields,
-                           size_t room);
+size_t gmux__answer_fields(const gmux__answer *answer, const gmux__usual *usual,
+                           bool is_trailers_only, gmux__field *fields, size_t room);
 void gmux__answer_deinit(gmux__answer *answer);
 
 /* The fields in front of the first message. What they point to is borrowed. */
 typedef struct gmux__response {
-  const char *accept;         /* the encodings that the client may use */
+  const gmux__usual *usual;
   const char *encoding;       /* of our messages; NULL: none */
   const gmux__extras *extras; /* has the metadata; may be NULL */
 } gmux__response;
@@ -46,8 +56,7 @@ typedef struct gmux__response {
 size_t gmux__response_count(const gmux__response *response);
 size_t gmux__response_fields(const gmux__response *response, gmux__field *fields, size_t room);
 
-/* The most that extras may count (name + value + 32 each): nghttp2 does not
- * send a block of 64 KiB. */
+/* The most that extras may count (name + value + 32 each): a block stays below 64 KiB. */
 enum { GMUX__EXTRAS_MAX_BYTES = 60 * 1024 };
 
 #endif

@@ -110,7 +110,7 @@ static void call_refuse(gmux_server_call *call, const gmux__verdict *verdict) {
       .code = verdict->code,
       .http_status = verdict->http_status,
       .words = "refused; the server has no memory to say why",
-      .accept = verdict->offers_encodings ? call->server->codecs.accept : NULL,
+      .offers_encodings = verdict->offers_encodings,
   };
   gmux_status status = {.code = verdict->code, .message = verdict->text};
   gmux__extras_new(&answer->extras, &status, NULL); /* failing it leaves the words above */
@@ -301,7 +301,8 @@ static void call_on_closed(gmux__stream *stream) {
 
 static size_t call_trailers(gmux__stream *stream, gmux__field *fields, size_t room) {
   gmux_server_call *call = call_of_stream(stream);
-  return gmux__answer_fields(&call->loop.answer, !stream->send.has_headers, fields, room);
+  return gmux__answer_fields(&call->loop.answer, &call->server->usual, !stream->send.has_headers,
+                             fields, room);
 }
 
 static const gmux__stream_handlers stream_handlers = {
@@ -324,7 +325,7 @@ static gmux__response call_response(gmux_server_call *call, const gmux__extras *
   const gmux__codecs *codecs = &call->server->codecs;
   gmux__encoding encoding = gmux__exchange_fix_encoding(&call->exchange);
   const char *name = gmux__codecs_name(codecs, encoding);
-  return (gmux__response){.accept = codecs->accept,
+  return (gmux__response){.usual = &call->server->usual,
                           .encoding = encoding == GMUX__ENCODING_IDENTITY ? NULL : name,
                           .extras = extras};
 }

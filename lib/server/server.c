@@ -214,6 +214,7 @@ static void server_on_free_post(gmux__post *post) {
 static void server_set_codecs(gmux_server *server) {
   gmux_server_options *o = &server->options;
   gmux__codecs_init(&server->codecs, o->codecs, o->codec_count);
+  gmux__usual_init(&server->usual, server->codecs.accept);
   server->encoding = gmux__codecs_named(&server->codecs, o->compression);
   o->codecs = NULL;
   o->compression = NULL;

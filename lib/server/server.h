@@ -20,6 +20,7 @@
 #include "lib/base/slab.h"
 #include "lib/h2/conn.h"
 #include "lib/server/connection.h"
+#include "lib/server/answer.h"
 #include "lib/server/methods.h"
 #include "lib/watch/counter.h"
 #include "lib/watch/farewell.h"
@@ -47,6 +48,7 @@ struct gmux_server {
   gmux_loop *loop;
   gmux_server_options options;
   gmux__codecs codecs;
+  gmux__usual usual;
   gmux__encoding encoding; /* of replies, to who understands it */
   gmux__methods methods;   /* not changed any more once it listens; */
   gmux__list hooks;        /* nor are these */

@@ -1,4 +1,4 @@
-/* hpack.c: header blocks of requests; see hpack.h. Sections are those of RFC 7541. */
+/* hpack.c: header blocks; see hpack.h. Sections are those of RFC 7541. */
 #include "lib/wire/hpack.h"
 #include "lib/base/alloc.h"
 #include <string.h>
@@ -52,13 +52,13 @@ static uint8_t *put_string(uint8_t *out, const uint8_t *s, size_t len) {
   return out + len;
 }
 
-/* Names of requests that have a number of their own (appendix A). */
+/* Names of ours that have a number of their own (appendix A). */
 static unsigned static_name(const gmux__field *field) {
   static const struct {
     const char *name;
     unsigned index;
-  } names[] = {{":authority", 1},    {":path", 4},   {"authorization", 23},
-               {"content-type", 31}, {"cookie", 32}, {"user-agent", 58}};
+  } names[] = {{":authority", 1},     {":path", 4},         {":status", 8}, {"allow", 22},
+               {"authorization", 23}, {"content-type", 31}, {"cookie", 32}, {"user-agent", 58}};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (strlen(names[i].name) == field->name_len &&
         memcmp(names[i].name, field->name, field->name_len) == 0)

@@ -1,6 +1,6 @@
 /*
- * hpack.h: an encoder of header blocks (RFC 7541) for requests, which are nearly the same from call
- * to call.
+ * hpack.h: an encoder of header blocks (RFC 7541) for requests and answers, which are nearly the
+ * same from call to call.
  *
  * Fields that are steady are added to the dynamic table when they are first sent, and are an index
  * from then on; one that was prepared with its hash is found by comparing pointers. Of others

@@ -157,10 +157,11 @@ static void tls_where_cleartext_is_expected_is_refused(void) {
 static const uint64_t client_patience_ms = 20000, server_patience_ms = 120000;
 
 /* How many bytes each way until a call is over. */
+/* Without a call: it takes no part in what is measured here. */
 static void measure(uint64_t *to_server, uint64_t *to_client) {
   tls_row_mutual("measured", tw.client_cert);
   tls_open();
-  tls_call(false);
+  gmux_channel_get_state(tw.channel, true);
   sim_run(tw.sim);
   sim_link *link = sim_link_first(tw.sim);
   *to_server = sim_link_bytes(link, SIM_TO_SERVER);

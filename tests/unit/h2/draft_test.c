@@ -1,5 +1,5 @@
-/* draft_test.c: a request's header block: nghttp2 reads what lib/wire/hpack.c writes, and what
- * never left leaves no trace. */
+/* draft_test.c: header blocks: nghttp2 reads what lib/wire/hpack.c writes, and what never left
+ * leaves no trace. */
 #include "lib/wire/hpack.h"
 #include "tests/unit/h2/pair.h"
 #include <nghttp2/nghttp2.h>
@@ -137,8 +137,53 @@ static void a_peer_without_a_table_gets_no_entries(void) {
   CU_ASSERT_EQUAL(rawpeer_find(p, RAW_HEADERS, second->stream.id, 0)->payload[0], 0x20);
 }
 
+/* ---- answers ---- */
+
+static void answer(rawpeer *p, uint32_t stream) {
+  raw_request(p, stream, RAW_END_STREAM);
+  sim_run(pair_sim);
+  party_respond(last_party(&server));
+  party_write(last_party(&server), "m", 1);
+  party_finish(last_party(&server), "0");
+  sim_run(pair_sim);
+}
+
+/* Of the response's headers, or the trailers. */
+static size_t answer_bytes(rawpeer *p, uint32_t stream, size_t nth, const char *name,
+                           const char *value) {
+  const rawframe *frame = rawpeer_find(p, RAW_HEADERS, (int)stream, nth);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(frame);
+  CU_ASSERT_STRING_EQUAL(rawframe_header(frame, name), value);
+  return frame->len;
+}
+
+static void the_second_answer_of_a_kind_is_short(void) {
+  rawpeer *p = pair_ready_server();
+  answer(p, 1);
+  CU_ASSERT_TRUE(answer_bytes(p, 1, 0, "content-type", "application/grpc") > 10);
+  CU_ASSERT_TRUE(answer_bytes(p, 1, 1, "grpc-status", "0") > 10);
+  answer(p, 3);
+  CU_ASSERT_EQUAL(answer_bytes(p, 3, 0, "content-type", "application/grpc"), 2);
+  CU_ASSERT_EQUAL(answer_bytes(p, 3, 1, "grpc-status", "0"), 1);
+}
+
+static void an_answer_that_was_reset_disturbs_no_other(void) {
+  rawpeer *p = pair_ready_server();
+  raw_request(p, 1, 0);
+  sim_run(pair_sim);
+  party_respond(last_party(&server));
+  gmux__stream_reset(&last_party(&server)->stream, 8);
+  answer(p, 3);
+  answer_bytes(p, 3, 0, ":status", "200");
+  answer_bytes(p, 3, 0, "content-type", "application/grpc");
+  answer_bytes(p, 3, 1, "grpc-status", "0");
+}
+
 static const test_case cases[] = {TEST(nghttp2_reads_all_that_is_written),
                                   TEST(the_second_request_of_a_kind_is_short),
                                   TEST(a_request_that_was_taken_back_leaves_no_trace),
-                                  TEST(a_peer_without_a_table_gets_no_entries), TESTS_END};
+                                  TEST(a_peer_without_a_table_gets_no_entries),
+                                  TEST(the_second_answer_of_a_kind_is_short),
+                                  TEST(an_answer_that_was_reset_disturbs_no_other),
+                                  TESTS_END};
 const test_suite h2_draft_suite = {"draft", cases, pair_setup, pair_teardown};

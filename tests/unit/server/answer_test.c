@@ -20,9 +20,15 @@ static const char *text_of(const gmux__field *fields, size_t count) {
   return text;
 }
 
+static const gmux__usual *usual(void) {
+  static gmux__usual fields;
+  gmux__usual_init(&fields, "identity,gzip,deflate");
+  return &fields;
+}
+
 static const char *trailers_of(const gmux__answer *answer, bool is_trailers_only) {
   gmux__field fields[ROOM];
-  size_t count = gmux__answer_fields(answer, is_trailers_only, fields, ROOM);
+  size_t count = gmux__answer_fields(answer, usual(), is_trailers_only, fields, ROOM);
   CU_ASSERT_EQUAL(count, gmux__answer_count(answer, is_trailers_only));
   return text_of(fields, count);
 }
@@ -61,8 +67,7 @@ static void words_details_and_metadata_are_coded_and_in_order(void) {
   gmux_status status = {.code = GMUX_ABORTED,
                         .message = "50% \xc3\xa9\n",
                         .details = gmux_bytes_borrow("\xff\xfe\xfd\xfc", 4)};
-  gmux__answer answer = {
-      .code = GMUX_ABORTED, .words = "not these", .accept = "identity,gzip,deflate"};
+  gmux__answer answer = {.code = GMUX_ABORTED, .words = "not these", .offers_encodings = true};
   CU_ASSERT_EQUAL_FATAL(gmux__extras_new(&answer.extras, &status, m), 0);
   gmux_metadata_free(m); /* copied */
   CU_ASSERT_STRING_EQUAL(trailers_of(&answer, false),
@@ -120,7 +125,7 @@ static void what_no_header_block_can_hold_is_refused_in_words(void) {
 
 static void a_response_starts_with_what_grpc_needs(void) {
   gmux__field fields[ROOM];
-  gmux__response response = {.accept = "identity,gzip,deflate"};
+  gmux__response response = {.usual = usual()};
   size_t count = gmux__response_fields(&response, fields, ROOM);
   CU_ASSERT_EQUAL(count, gmux__response_count(&response));
   CU_ASSERT_STRING_EQUAL(text_of(fields, count), ":status: 200\n"
