@@ -85,6 +85,7 @@ PROGRAMS = {
     'gmux-memory': built('tests/bench/memory'),
     'gmux-far': built('tests/bench/far'),
     'gmux-callers': built('tests/bench/callers'),
+    'gmux-loops': built('tests/bench/loops'),
     'gmux-posts': built('tests/bench/posts'),
     'h2-c-connect': with_words(H2_EACH, '--of', 'connect'),
     'h2-c-memory': H2_EACH,

@@ -135,4 +135,25 @@ def posts_row():
     )
 
 
-ROWS = [*connect_rows(), *memory_rows(), far_row(), *limited_rows(), callers_row(), posts_row()]
+def loops_row():
+    """Server and client are one program, which divides the cores itself."""
+    return Row(
+        'loops',
+        'one channel over two loops on two cores, against one loop on one',
+        (Run('gmux', ('gmux-loops',), is_pinned=False),),
+        (
+            Figure('of_one_loop', 1.8, 1.95, None, at_least=True),
+            Figure('calls_per_second', of=None),
+        ),
+    )
+
+
+ROWS = [
+    *connect_rows(),
+    *memory_rows(),
+    far_row(),
+    *limited_rows(),
+    callers_row(),
+    posts_row(),
+    loops_row(),
+]
