@@ -41,8 +41,10 @@ GMUX_API void gmux_channelz_free(gmux_channelz *z);
  * Shows a channel, or a server, from now on until it is closed: then it leaves by itself. This is
  * no hold on it, nor on its loop. They may be on other loops than the server that is asked; while
  * such a loop does not run, whoever asks for what is on it gets UNAVAILABLE after five seconds.
- * Added twice it is shown twice, under two numbers. GMUX_ERR_INVALID, GMUX_ERR_NOMEM,
- * GMUX_ERR_TOO_LARGE (the 8388608th: numbers are never used again).
+ * Added twice it is shown twice, under two numbers. A channel of several loops is one channel, with
+ * a subchannel for each loop; a server of several is shown as a server for each, of which the first
+ * has the listeners. GMUX_ERR_INVALID, GMUX_ERR_NOMEM, GMUX_ERR_TOO_LARGE (the 8388608th: numbers
+ * are never used again).
  */
 GMUX_API int gmux_channelz_add_channel(gmux_channelz *z, gmux_channel *channel);
 GMUX_API int gmux_channelz_add_server(gmux_channelz *z, gmux_server *server);

@@ -188,6 +188,29 @@ typedef struct gmux_server_handlers {
 GMUX_API int gmux_server_new(gmux_server **out, gmux_loop *loop,
                              const gmux_server_options *options);
 
+enum { GMUX_SERVER_LOOPS_MAX = 64 };
+
+/*
+ * The same over several loops, so that one server can use every core; all functions here take it
+ * like any other. `loops` is copied; 1 to GMUX_SERVER_LOOPS_MAX different ones (GMUX_ERR_INVALID
+ * with words), and one of them is just gmux_server_new. doc/connection-management.md ("Several
+ * loops") tells how it differs; in short:
+ *
+ * - loops[0] accepts, at every address of the server, and hands each connection to the loop that
+ *   has the fewest; it stays there. Handlers are called from the thread of their call's connection,
+ *   so handlers of different calls run at the same time, with the same user_data.
+ * - max_connections, max_handshaking, max_server_held_calls and server_queue_bytes are for all
+ *   loops together, and divided; everything else holds for a connection or a call by itself.
+ * - Figures are added up (calls_peak too, so it is a bound then). on_closed comes once, from one of
+ *   the loops; a waiting function fails with GMUX_ERR_DEADLOCK on the thread of any of them.
+ * - When adding a method or a service fails with GMUX_ERR_NOMEM, the server is to be freed: some
+ *   loops may have it.
+ *
+ * After gmux_server_free the loops may be stopped in any order.
+ */
+GMUX_API int gmux_server_new_on_loops(gmux_server **out, gmux_loop *const *loops, size_t loop_count,
+                                      const gmux_server_options *options);
+
 /*
  * Adds a method. `path` is "/package.Service/Method", at most 1024 bytes, copied; `handlers` must
  * live as long as the server. `user_data` goes to each handler. Not on a server that listens

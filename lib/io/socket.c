@@ -139,7 +139,16 @@ static const gmux__transport_info *socket_info(gmux__transport *t) {
   return &socket_of(t)->info;
 }
 
+/* Its watcher was never started. */
+static void socket_move(gmux__transport *t, gmux_loop *loop) {
+  assert(!ev_is_active(&socket_of(t)->io));
+  if (t->loop) gmux__ev_release(gmux__ev_loop_of(t->loop));
+  if (loop) gmux__ev_hold(gmux__ev_loop_of(loop));
+  t->loop = loop;
+}
+
 static const gmux__transport_ops socket_ops = {
+    .move = socket_move,
     .handshake = socket_handshake,
     .read = socket_read,
     .write = socket_write,

@@ -69,6 +69,9 @@ typedef struct gmux__transport_ops {
   /* The certificate of one side (the peer's: verified), as DER, owned. GMUX_ERR_NOT_FOUND: there is
    * none; GMUX_ERR_NOMEM. NULL: never any. */
   int (*certificate)(gmux__transport *t, bool is_peers, gmux_bytes *der);
+  /* To another loop's, before anything but info was asked of it: on its loop's thread with NULL,
+   * then on the other's with that; in between nobody touches it. NULL: it cannot. */
+  void (*move)(gmux__transport *t, gmux_loop *loop);
 } gmux__transport_ops;
 
 struct gmux__transport {
@@ -101,6 +104,10 @@ static inline void gmux__transport_want(gmux__transport *t, unsigned events) {
 }
 static inline const gmux__transport_info *gmux__transport_info_get(gmux__transport *t) {
   return t->ops->info(t);
+}
+
+static inline void gmux__transport_move(gmux__transport *t, gmux_loop *loop) {
+  t->ops->move(t, loop);
 }
 
 static inline int gmux__transport_certificate(gmux__transport *t, bool is_peers, gmux_bytes *der) {

@@ -6,13 +6,17 @@
 #include "lib/io/target.h"
 #include "lib/io/tls.h"
 #include "lib/server/connection.h"
+#include "lib/server/front.h"
 #include "lib/server/options.h"
 #include "lib/server/server.h"
 #include <stdio.h>
 
 static void listener_on_accepted(void *arg, gmux__transport *transport) {
   gmux__server_listener *l = arg;
-  gmux__server_accept(l->server, l->tls, transport);
+  if (l->server->lane)
+    gmux__server_lane_accept(l->server->lane, l->tls, transport);
+  else
+    gmux__server_accept(l->server, l->tls, transport);
 }
 
 void gmux__server_listener_close(gmux__server_listener *listener) {
@@ -101,6 +105,7 @@ static int server_listen_at(gmux_server *server, const gmux__target *target, gmu
 }
 
 static int server_listen(gmux_server *server, const char *address, gmux_tls *tls, uint16_t *port) {
+  if (server->front) server = server->front->lanes[0].server; /* it hands connections on */
   gmux__target target = {0};
   int error = gmux__target_parse_listen(&target, address);
   if (error) return error;

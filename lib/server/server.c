@@ -5,6 +5,7 @@
 #include "lib/io/mailbox.h"
 #include "lib/server/call.h"
 #include "lib/server/connection.h"
+#include "lib/server/front.h"
 #include "lib/server/listener.h"
 #include "lib/server/options.h"
 #include <assert.h>
@@ -188,6 +189,7 @@ static void server_tell_hooks(gmux_server *server) {
 static void server_on_drain_post(gmux__post *post) {
   gmux_server *server = gmux__container(post, gmux_server, shared.drain_post);
   server_set_state(server, GMUX__SERVER_DRAINING);
+  if (server->lane) gmux__server_lane_shut(server->lane);
   server_close_listeners(server);
   server_tell_hooks(server);
   /* Behind the writes that the hooks have asked for in this phase. */
@@ -253,7 +255,22 @@ int gmux_server_new(gmux_server **out, gmux_loop *loop, const gmux_server_option
   return 0;
 }
 
+typedef struct adding {
+  const char *path;
+  const gmux__method *method;
+} adding;
+
+static int server_add(gmux_server *server, const char *path, const gmux__method *method);
+
+static int lane_add(gmux_server *server, void *arg) {
+  const adding *a = arg;
+  return server_add(server, a->path, a->method);
+}
+
+/* On several loops the first one refuses what is wrong, before any has it. */
 static int server_add(gmux_server *server, const char *path, const gmux__method *method) {
+  adding a = {path, method};
+  if (server->front) return gmux__server_front_each(server->front, lane_add, &a);
   if (atomic_load(&server->shared.has_listened))
     return gmux__fail(GMUX_ERR_STATE, "the server listens already: add its methods before that");
   return gmux__methods_add(&server->methods, path, method);
@@ -300,6 +317,10 @@ static void server_lower_grace(gmux_server *server, int64_t grace_ms) {
 void gmux_server_drain(gmux_server *server, int64_t grace_ms, void (*on_closed)(void *user_data),
                        void *user_data) {
   if (!server) return;
+  if (server->front) {
+    gmux__server_front_drain(server->front, grace_ms, on_closed, user_data);
+    return;
+  }
   server_lower_grace(server, grace_ms < 0 ? GRACE_UNLIMITED : grace_ms);
   if (!atomic_exchange(&server->shared.is_ending, true)) {
     server->ending.on_closed = on_closed;
@@ -317,9 +338,11 @@ void gmux_server_close(gmux_server *server, void (*on_closed)(void *user_data), 
 
 int gmux_server_drain_wait(gmux_server *server, int64_t grace_ms) {
   if (!server) return gmux__fail(GMUX_ERR_INVALID, "gmux_server_drain_wait: server is NULL");
-  if (gmux_loop_is_inside(server->loop))
+  if (server->front ? gmux__server_front_is_inside(server->front)
+                    : gmux_loop_is_inside(server->loop))
     return gmux__fail(GMUX_ERR_DEADLOCK, "gmux_server_drain_wait was called on the loop's own "
                                          "thread, which would wait for itself");
+  if (server->front) return gmux__server_front_drain_wait(server->front, grace_ms);
   drain_waiter w = {.post.fn = waiter_on_post, .server = server};
   int error = gmux__mailbox_new(&w.box);
   if (error) return error;
@@ -332,6 +355,10 @@ int gmux_server_drain_wait(gmux_server *server, int64_t grace_ms) {
 
 void gmux_server_free(gmux_server *server) {
   if (!server) return;
+  if (server->front) {
+    gmux__server_front_free(server->front);
+    return;
+  }
   /* A drain that runs keeps the time it was given. */
   if (!atomic_load(&server->shared.is_ending)) gmux_server_close(server, NULL, NULL);
   gmux__loop_post(server->loop, &server->shared.free_post);

@@ -44,7 +44,14 @@ struct gmux__server_hook {
   void (*on_free)(gmux__server_hook *hook);  /* once: no call of the server is left */
 };
 
+typedef struct gmux__server_front gmux__server_front;
+typedef struct gmux__server_lane gmux__server_lane;
+
 struct gmux_server {
+  /* A handle of a server of several loops (front.h): nothing else of it is ever looked at. NULL:
+   * one of one loop. */
+  gmux__server_front *front;
+  gmux__server_lane *lane; /* its place behind such a handle; NULL: it is alone */
   gmux_loop *loop;
   gmux_server_options options;
   gmux__codecs codecs;

@@ -1,6 +1,6 @@
 /* stats.c: what a server counts. */
 #include "lib/base/fail.h"
-#include "lib/server/server.h"
+#include "lib/server/front.h"
 #include <assert.h>
 #include <gmux/error.h>
 #include <string.h>
@@ -65,13 +65,20 @@ static void stats_fill_h2(gmux_server_stats *s, const gmux__h2_figures *f) {
   s->ended_unread = gmux__counter_get(&f->abuses[GMUX__ABUSE_UNREAD]);
 }
 
+static void stats_fill(gmux_server_stats *s, gmux_server *server) {
+  stats_fill_own(s, server);
+  stats_fill_h2(s, gmux__h2_get_figures(server->h2));
+}
+
 int gmux_server_get_stats(gmux_server *server, gmux_server_stats *stats) {
   if (!server || !stats || stats->size < sizeof stats->size)
     return gmux__fail(GMUX_ERR_INVALID, "gmux_server_get_stats: server or stats is NULL, or "
                                         "stats->size is not sizeof(gmux_server_stats)");
   gmux_server_stats s = {.size = stats->size};
-  stats_fill_own(&s, server);
-  stats_fill_h2(&s, gmux__h2_get_figures(server->h2));
+  if (server->front)
+    gmux__server_front_get_stats(server->front, &s);
+  else
+    stats_fill(&s, server);
   memcpy(stats, &s, stats->size < sizeof s ? stats->size : sizeof s);
   return 0;
 }

@@ -30,7 +30,7 @@ static gmux__channelz_entry *entry_of(gmux__link *link) {
 gmux__channelz_entry *gmux__channelz_from(gmux_channelz *z, uint64_t id, bool is_channel) {
   for (gmux__link *l = z->locked.entries.first; l; l = l->next) {
     gmux__channelz_entry *entry = entry_of(l);
-    if (entry->id >= id && (entry->channel != NULL) == is_channel) return entry;
+    if (entry->id >= id && entry->lanes > 0 && (entry->channel != NULL) == is_channel) return entry;
   }
   return NULL;
 }
@@ -106,50 +106,99 @@ void gmux_channelz_free(gmux_channelz *z) {
   if (z) gmux__channelz_release(z);
 }
 
-/* False: no number is left. The post leaves before anybody can find the entry, so it reaches the
- * loop before the first question. */
-static bool channelz_append(gmux_channelz *z, gmux__channelz_entry *entry, bool is_inside) {
+/* With the lock held. The post leaves before anybody can find the entry, so it reaches the loop
+ * before the first question. */
+static void entry_enter(gmux__channelz_entry *entry, bool is_posted) {
+  gmux_channelz *z = entry->z;
+  entry->id = ++z->locked.last_id;
+  gmux__channelz_hold(z);
+  gmux__list_append(&z->locked.entries, &entry->link);
+  if (is_posted) entry_post(entry);
+}
+
+/* All of them, or none: there are not as many numbers left. */
+static bool channelz_append(gmux_channelz *z, gmux__list *entries, bool is_posted) {
   gmux__lock_take(z->lock);
-  bool has_number = z->locked.last_id < GMUX__CHANNELZ_ENTRIES_MAX;
-  if (has_number) {
-    entry->id = ++z->locked.last_id;
-    gmux__channelz_hold(z);
-    gmux__list_append(&z->locked.entries, &entry->link);
-    if (!is_inside) entry_post(entry);
-  }
+  bool has_numbers = z->locked.last_id + entries->count <= GMUX__CHANNELZ_ENTRIES_MAX;
+  gmux__link *l;
+  while (has_numbers && (l = gmux__list_shift(entries)))
+    entry_enter(entry_of(l), is_posted);
   gmux__lock_give(z->lock);
-  return has_number;
+  return has_numbers;
+}
+
+static gmux__channelz_entry *entry_new(gmux_channelz *z, gmux_loop *loop) {
+  gmux__channelz_entry *entry = gmux__calloc(1, sizeof *entry);
+  if (!entry) return NULL;
+  entry->z = z;
+  entry->loop = loop;
+  entry->lanes = 1;
+  entry->post.fn = entry_on_post;
+  entry->farewell.fn = entry_on_farewell;
+  return entry;
+}
+
+static void entries_free(gmux__list *entries) {
+  for (gmux__link *l = gmux__list_shift(entries); l; l = gmux__list_shift(entries))
+    gmux__free(entry_of(l));
+}
+
+static int fail_without_number(void) {
+  return gmux__fail(GMUX_ERR_TOO_LARGE, "channelz has shown %d objects, and has no number left",
+                    GMUX__CHANNELZ_ENTRIES_MAX);
 }
 
 static int channelz_add(gmux_channelz *z, gmux_channel *channel, gmux_server *server,
                         gmux_loop *loop) {
-  gmux__channelz_entry *entry = gmux__calloc(1, sizeof *entry);
+  gmux__list entries = {NULL, NULL, 0};
+  gmux__channelz_entry *entry = entry_new(z, loop);
   if (!entry) return gmux__fail_code(GMUX_ERR_NOMEM);
-  *entry = (gmux__channelz_entry){.z = z,
-                                  .channel = channel,
-                                  .server = server,
-                                  .loop = loop,
-                                  .post.fn = entry_on_post,
-                                  .farewell.fn = entry_on_farewell};
+  entry->channel = channel;
+  entry->server = server;
+  gmux__list_append(&entries, &entry->link);
   bool is_inside = gmux_loop_is_inside(loop);
-  if (!channelz_append(z, entry, is_inside)) {
-    gmux__free(entry);
-    return gmux__fail(GMUX_ERR_TOO_LARGE, "channelz has shown %d objects, and has no number left",
-                      GMUX__CHANNELZ_ENTRIES_MAX);
+  if (!channelz_append(z, &entries, !is_inside)) {
+    entries_free(&entries);
+    return fail_without_number();
   }
   if (is_inside) entry_join(entry);
   return 0;
+}
+
+static int front_entries(gmux__list *entries, gmux_channelz *z, const gmux__front *front) {
+  for (size_t i = 0; i < front->count; i++) {
+    gmux__channelz_entry *entry = entry_new(z, front->lanes[i].channel->loop);
+    if (!entry) return gmux__fail_code(GMUX_ERR_NOMEM);
+    entry->channel = front->lanes[i].channel;
+    entry->lanes = i == 0 ? front->count : 0;
+    gmux__list_append(entries, &entry->link);
+  }
+  return 0;
+}
+
+static int channelz_add_front(gmux_channelz *z, const gmux__front *front) {
+  gmux__list entries = {NULL, NULL, 0};
+  int error = front_entries(&entries, z, front);
+  if (!error && !channelz_append(z, &entries, true)) error = fail_without_number();
+  if (error) entries_free(&entries);
+  return error;
+}
+
+static int lane_add_server(gmux_server *server, void *z) {
+  return gmux_channelz_add_server(z, server);
 }
 
 int gmux_channelz_add_channel(gmux_channelz *z, gmux_channel *channel) {
   if (!z || !channel)
     return gmux__fail(GMUX_ERR_INVALID, "gmux_channelz_add_channel: %s is NULL",
                       z ? "channel" : "z");
+  if (channel->front) return channelz_add_front(z, channel->front);
   return channelz_add(z, channel, NULL, channel->loop);
 }
 
 int gmux_channelz_add_server(gmux_channelz *z, gmux_server *server) {
   if (!z || !server)
     return gmux__fail(GMUX_ERR_INVALID, "gmux_channelz_add_server: %s is NULL", z ? "server" : "z");
+  if (server->front) return gmux__server_front_each(server->front, lane_add_server, z);
   return channelz_add(z, NULL, server, server->loop);
 }

@@ -17,9 +17,9 @@
 #ifndef GMUX__SERVICES_CHANNELZ_H
 #define GMUX__SERVICES_CHANNELZ_H
 
-#include "lib/client/channel.h"
+#include "lib/client/front.h"
 #include "lib/io/lock.h"
-#include "lib/server/server.h"
+#include "lib/server/front.h"
 #include "lib/wire/pb.h"
 #include <gmux/channelz.h>
 
@@ -45,6 +45,10 @@ typedef struct gmux__channelz_entry {
   gmux_channel *channel;
   gmux_server *server;
   gmux_loop *loop; /* theirs */
+  /* A channel of several loops has an entry for each, with ids in a row; the first is shown as the
+   * channel, and each as a subchannel of it. How many there are from this one on: 1 for a channel
+   * of one loop, or a server; 0: not the first. */
+  size_t lanes;
   gmux__post post; /* to bring the farewell there */
   gmux__farewell farewell;
 } gmux__channelz_entry;

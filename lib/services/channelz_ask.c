@@ -16,6 +16,7 @@
  */
 #include "lib/base/alloc.h"
 #include "lib/base/fail.h"
+#include "lib/server/front.h"
 #include "lib/services/answer.h"
 #include "lib/services/channelz.h"
 #include <stdio.h>
@@ -154,8 +155,9 @@ static bool ask_write(ask *a, const gmux__channelz_entry *entry) {
   switch (a->kind) {
   case ASK_TOP_CHANNELS:
   case ASK_CHANNEL:
-    if (entry->channel) gmux__channelz_put_channel(&a->out, 1, entry);
-    return entry->channel != NULL;
+    if (!entry->channel || entry->lanes == 0) return false;
+    gmux__channelz_put_channel(&a->out, 1, entry);
+    return true;
   case ASK_SERVERS:
   case ASK_SERVER:
     if (entry->server) gmux__channelz_put_server(&a->out, 1, entry);
@@ -357,10 +359,15 @@ static int service_add_methods(service *s) {
   return error;
 }
 
+static int lane_add_channelz(gmux_server *server, void *z) {
+  return gmux_server_add_channelz(server, z);
+}
+
 int gmux_server_add_channelz(gmux_server *server, gmux_channelz *z) {
   if (!server || !z)
     return gmux__fail(GMUX_ERR_INVALID, "gmux_server_add_channelz: %s is NULL",
                       server ? "z" : "server");
+  if (server->front) return gmux__server_front_each(server->front, lane_add_channelz, z);
   service *s = service_new(server, z);
   if (!s) return gmux__fail_code(GMUX_ERR_NOMEM);
   int error = gmux__server_add_hook(server, &s->hook);

@@ -146,16 +146,43 @@ static void put_state(gmux__pb_writer *w, gmux_channel_state state) {
   gmux__pb_end(w, mark);
 }
 
-static void put_channel_data(gmux__pb_writer *w, gmux_channel *channel) {
+typedef struct tally {
+  gmux_channel_state state;
+  uint64_t started, succeeded, failed, last_call_ns;
+} tally;
+
+static void tally_add(tally *t, const gmux_channel *channel) {
   const gmux__channel_figures *f = &channel->shared.figures;
+  uint64_t last_ns = gmux__counter_get(&f->last_call_ns);
+  t->started += gmux__counter_get(&f->started);
+  t->succeeded += gmux__counter_get(&f->succeeded);
+  t->failed += gmux__counter_get(&f->failed);
+  if (last_ns > t->last_call_ns) t->last_call_ns = last_ns;
+}
+
+/* The channel of one that is not over stays while the lock is held. */
+static void tally_front(tally *t, gmux__front *front) {
+  gmux__lock_take(front->lock);
+  t->state = front->locked.state;
+  for (size_t i = 0; i < front->count; i++)
+    if (!front->lanes[i].is_over) tally_add(t, front->lanes[i].channel);
+  gmux__lock_give(front->lock);
+}
+
+static void put_channel_data(gmux__pb_writer *w, gmux_channel *channel) {
+  tally t = {.state = channel->loop_only.state};
+  if (channel->lane)
+    tally_front(&t, channel->lane->front);
+  else
+    tally_add(&t, channel);
   size_t mark = gmux__pb_begin(w, 2);
-  put_state(w, channel->loop_only.state);
+  put_state(w, t.state);
   gmux__pb_put_string(w, 2, channel->target.authority);
   put_channel_trace(w, channel);
-  gmux__pb_put_uint(w, 4, gmux__counter_get(&f->started));
-  gmux__pb_put_uint(w, 5, gmux__counter_get(&f->succeeded));
-  gmux__pb_put_uint(w, 6, gmux__counter_get(&f->failed));
-  gmux__channelz_put_time(w, 7, channel->loop, gmux__counter_get(&f->last_call_ns));
+  gmux__pb_put_uint(w, 4, t.started);
+  gmux__pb_put_uint(w, 5, t.succeeded);
+  gmux__pb_put_uint(w, 6, t.failed);
+  gmux__channelz_put_time(w, 7, channel->loop, t.last_call_ns);
   gmux__pb_end(w, mark);
 }
 
@@ -166,8 +193,10 @@ void gmux__channelz_put_channel(gmux__pb_writer *w, uint32_t number,
   size_t mark = gmux__pb_begin(w, number);
   put_channel_ref(w, 1, entry->id, name);
   put_channel_data(w, channel);
-  put_subchannel_ref(
-      w, 4, gmux__channelz_child_id(entry->id, GMUX__CHANNELZ_SUBCHANNEL, THE_SUBCHANNEL), name);
+  for (uint64_t i = 0; i < entry->lanes; i++)
+    put_subchannel_ref(
+        w, 4, gmux__channelz_child_id(entry->id + i, GMUX__CHANNELZ_SUBCHANNEL, THE_SUBCHANNEL),
+        name);
   gmux__pb_end(w, mark);
 }
 

@@ -8,7 +8,7 @@
 #include "lib/base/alloc.h"
 #include "lib/base/fail.h"
 #include "lib/server/call.h"
-#include "lib/server/server.h"
+#include "lib/server/front.h"
 #include "lib/services/answer.h"
 #include "lib/services/health.h"
 #include <stdio.h>
@@ -249,10 +249,15 @@ static int seat_add_methods(seat *s, gmux_server *server) {
   return error;
 }
 
+static int lane_add_health(gmux_server *server, void *health) {
+  return gmux_server_add_health(server, health);
+}
+
 int gmux_server_add_health(gmux_server *server, gmux_health *health) {
   if (!server || !health)
     return gmux__fail(GMUX_ERR_INVALID, "gmux_server_add_health: %s is NULL",
                       server ? "health" : "server");
+  if (server->front) return gmux__server_front_each(server->front, lane_add_health, health);
   seat *s = NULL;
   int error = seat_new(&s, server, health);
   /* On failure the seat stays, idle, with the server. */

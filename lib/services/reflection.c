@@ -9,7 +9,7 @@
 #include "lib/base/fail.h"
 #include "lib/base/options.h"
 #include "lib/server/call.h"
-#include "lib/server/server.h"
+#include "lib/server/front.h"
 #include "lib/services/answer.h"
 #include "lib/services/descriptors.h"
 #include "lib/services/schema.h"
@@ -379,6 +379,34 @@ void gmux_reflection_options_init(gmux_reflection_options *options, size_t size)
   gmux__options_init(&options_kind, options, size);
 }
 
+static int server_add(gmux_server *server, const gmux_reflection_options *o) {
+  seat *s = NULL;
+  int error = seat_new(&s, server, o);
+  if (error) return error;
+  error = seat_add_methods(s);
+  if (!error)
+    seat_take_sets(s, o);
+  else /* the seat stays with the server, and knows nothing: the bytes are the caller's again */
+    gmux__schema_deinit(&s->schema);
+  return error;
+}
+
+/* Each loop has a copy of the sets; the first takes them, once all others have theirs. */
+static int front_add(gmux__server_front *front, const gmux_reflection_options *o) {
+  gmux_bytes *sets = gmux__calloc(o->descriptor_set_count + 1, sizeof *sets);
+  if (!sets) return gmux__fail_code(GMUX_ERR_NOMEM);
+  for (size_t i = 0; i < o->descriptor_set_count; i++)
+    sets[i] = gmux_bytes_borrow(o->descriptor_sets[i].data, o->descriptor_sets[i].len);
+  gmux_reflection_options copies = *o;
+  copies.descriptor_sets = sets;
+  int error = 0;
+  for (size_t i = front->count - 1; i > 0 && !error; i--)
+    error = server_add(front->lanes[i].server, &copies);
+  if (!error) error = server_add(front->lanes[0].server, o);
+  gmux__free(sets);
+  return error;
+}
+
 int gmux_server_add_reflection(gmux_server *server, const gmux_reflection_options *options) {
   if (!server) return gmux__fail(GMUX_ERR_INVALID, "gmux_server_add_reflection: server is NULL");
   gmux_reflection_options o;
@@ -387,13 +415,5 @@ int gmux_server_add_reflection(gmux_server *server, const gmux_reflection_option
   if (o.descriptor_set_count > 0 && !o.descriptor_sets)
     return gmux__fail(GMUX_ERR_INVALID, "descriptor_set_count is %zu, but descriptor_sets is NULL",
                       o.descriptor_set_count);
-  seat *s = NULL;
-  error = seat_new(&s, server, &o);
-  if (error) return error;
-  error = seat_add_methods(s);
-  if (!error)
-    seat_take_sets(s, &o);
-  else /* the seat stays with the server, and knows nothing: the bytes are the caller's again */
-    gmux__schema_deinit(&s->schema);
-  return error;
+  return server->front ? front_add(server->front, &o) : server_add(server, &o);
 }

@@ -1,4 +1,5 @@
-/* loops_test.c: a channel over several loops, each on a thread of its own, used by many threads. */
+/* loops_test.c: channels and servers over several loops, each on a thread of its own, used by many
+ * threads. */
 #include "tests/net/kit.h"
 #include <pthread.h>
 #include <stdio.h>
@@ -348,6 +349,120 @@ static void one_that_cannot_connect_says_why(void) {
   spread_drop(&s);
 }
 
+/* ---- a server of several loops ---- */
+
+typedef struct house {
+  gmux_loop *loops[LOOPS];
+  gmux_server *server;
+  char target[192];
+} house;
+
+static void on_echo(gmux_server_call *call, gmux_bytes *request, void *user_data) {
+  (void)user_data;
+  if (gmux_server_call_reply(call, request))
+    gmux_server_call_fail(call, GMUX_RESOURCE_EXHAUSTED, gmux_last_error());
+}
+
+static void house_open(house *h, kit_kind kind) {
+  uint16_t port = 0;
+  gmux_tls *tls = kit_server_tls(kind);
+  const char *address = kit_address(kind);
+  for (int i = 0; i < LOOPS; i++)
+    CU_ASSERT_EQUAL_FATAL(gmux_loop_start(&h->loops[i], NULL), 0);
+  CU_ASSERT_EQUAL_FATAL(gmux_server_new_on_loops(&h->server, h->loops, LOOPS, NULL), 0);
+  CU_ASSERT_EQUAL_FATAL(gmux_server_add_unary(h->server, KIT_ECHO, on_echo, NULL), 0);
+  int error = tls ? gmux_server_listen(h->server, address, tls, &port)
+                  : gmux_server_listen_cleartext(h->server, address, &port);
+  CU_ASSERT_EQUAL_FATAL(error, 0);
+  if (kind == KIT_UNIX)
+    snprintf(h->target, sizeof h->target, "%s", address);
+  else
+    snprintf(h->target, sizeof h->target, "%.*s:%u", (int)(strrchr(address, ':') - address),
+             address, port);
+}
+
+/* Nothing is waited for; the loop that listens is stopped first. */
+static void house_drop(house *h) {
+  gmux_server_free(h->server);
+  for (int i = 0; i < LOOPS; i++)
+    CU_ASSERT_EQUAL(gmux_loop_stop(h->loops[i]), 0);
+}
+
+static void a_server_serves_on_all_loops_whatever_it_listens_on(void) {
+  for (kit_kind kind = 0; kind < KIT_KINDS; kind++) {
+    house h;
+    house_open(&h, kind);
+    gmux_channel_options o = kit_channel_options(kit_client_tls(kind));
+    if (kind == KIT_UNIX) o.tls_host = NULL;
+    o.max_connections = o.min_connections = 2 * LOOPS;
+    spread s;
+    spread_start(&s, h.target, &o);
+    CU_ASSERT_EQUAL(gmux_channel_warm_wait(s.channel, -1), 0);
+    caller callers[THREADS];
+    start_threads(callers, s.channel, call_and_wait);
+    CU_ASSERT_EQUAL(join_threads(callers), THREADS * CALLS_PER_THREAD);
+    CU_ASSERT_EQUAL(gmux_channel_drain_wait(s.channel, -1), 0);
+    gmux_server_stats stats = {.size = sizeof stats};
+    CU_ASSERT_EQUAL(gmux_server_get_stats(h.server, &stats), 0);
+    CU_ASSERT_EQUAL(stats.connections_accepted, 2 * LOOPS);
+    CU_ASSERT_EQUAL(stats.calls_started, THREADS * CALLS_PER_THREAD);
+    spread_drop(&s);
+    CU_ASSERT_EQUAL(gmux_server_drain_wait(h.server, -1), 0);
+    house_drop(&h);
+  }
+}
+
+static char storm_target[192];
+
+/* One fresh channel after the other, until the server is gone. */
+static void *come_and_go(void *arg) {
+  caller *c = arg;
+  gmux_loop *loop;
+  gmux_channel_options o = kit_channel_options(NULL);
+  CU_ASSERT_EQUAL_FATAL(gmux_loop_start(&loop, NULL), 0);
+  o.tls_host = NULL;
+  bool is_there = true;
+  for (c->good = 0; is_there; c->good++) {
+    CU_ASSERT_EQUAL_FATAL(gmux_channel_new(&c->channel, loop, storm_target, &o), 0);
+    is_there = kit_echo(c->channel);
+    if (c->good == 0) sem_post(&c->done);
+    gmux_channel_free(c->channel);
+  }
+  CU_ASSERT_EQUAL(gmux_loop_stop(loop), 0);
+  return NULL;
+}
+
+static void a_server_is_freed_while_clients_come_and_go(void) {
+  enum { ROUNDS = 5 };
+  for (int i = 0; i < ROUNDS; i++) {
+    house h;
+    house_open(&h, KIT_UNIX); /* whose name is nobody else's afterwards */
+    snprintf(storm_target, sizeof storm_target, "%s", h.target);
+    caller callers[THREADS];
+    start_threads(callers, NULL, come_and_go);
+    for (unsigned t = 0; t < THREADS; t++)
+      kit_wait(&callers[t].done); /* all are at it */
+    house_drop(&h);
+    CU_ASSERT_TRUE(join_threads(callers) >= THREADS);
+  }
+}
+
+static void *drain_server(void *server) {
+  CU_ASSERT_EQUAL(gmux_server_drain_wait(server, -1), 0);
+  return NULL;
+}
+
+static void of_eight_threads_that_drain_a_server_all_see_its_end(void) {
+  house h;
+  house_open(&h, KIT_TCP);
+  pthread_t threads[THREADS];
+  for (int i = 0; i < THREADS; i++)
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, drain_server, h.server), 0);
+  for (int i = 0; i < THREADS; i++)
+    pthread_join(threads[i], NULL);
+  house_drop(&h);
+}
+
 static const test_case cases[] = {
     TEST(calls_of_eight_threads_are_spread_over_all_loops),
     TEST(eight_threads_meddle_with_all_loops_at_once),
@@ -357,6 +472,9 @@ static const test_case cases[] = {
     TEST(none_of_its_loops_is_stopped_under_it),
     TEST(calls_that_start_one_another_stay_on_their_loop),
     TEST(one_that_cannot_connect_says_why),
+    TEST(a_server_serves_on_all_loops_whatever_it_listens_on),
+    TEST(a_server_is_freed_while_clients_come_and_go),
+    TEST(of_eight_threads_that_drain_a_server_all_see_its_end),
     TESTS_END,
 };
 

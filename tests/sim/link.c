@@ -122,7 +122,17 @@ static const gmux__transport_info *end_info(gmux__transport *t) {
   return &end_of(t)->info;
 }
 
+static void end_move(gmux__transport *t, gmux_loop *loop) {
+  sim_end *end = end_of(t);
+  gmux__list_remove(&end->link);
+  gmux__list_remove(&end->ready);
+  if (loop) gmux__list_append(&world_loop_of(loop)->ends, &end->link);
+  t->loop = loop;
+  sim_ends_update(end->owner);
+}
+
 static const gmux__transport_ops end_ops = {
+    .move = end_move,
     .handshake = end_handshake,
     .read = end_read,
     .write = end_write,
@@ -145,7 +155,7 @@ static unsigned end_events(const sim_end *end) {
 }
 
 static void end_update(sim_end *end) {
-  if (!end) return;
+  if (!end || !end->base.loop) return; /* gone, or on its way to another loop */
   gmux__list *ready = &world_loop_of(end->base.loop)->ready;
   if (!end_events(end))
     gmux__list_remove(&end->ready);

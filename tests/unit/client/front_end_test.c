@@ -158,6 +158,72 @@ static void before_it_was_ever_used_it_goes_without_a_word(void) {
   CU_ASSERT_EQUAL(w_closed, 1);
 }
 
+/* ---- memory ---- */
+
+static void count_warm(int error, void *user_data) {
+  (void)error;
+  ++*(unsigned *)user_data;
+}
+
+static void count_state(gmux_channel_state state, void *user_data) {
+  (void)state;
+  ++*(unsigned *)user_data;
+}
+
+static bool is_out_of_memory_or_none(int error) {
+  return error == 0 || error == GMUX_ERR_NOMEM;
+}
+
+/* Whatever could be asked for is told once, and nothing else. */
+static void use_and_close(void) {
+  unsigned warm = 0, states = 0;
+  int error =
+      gmux_channel_new_on_loops(&w_channel, fk_loops, FK_LOOPS, "ipv4:127.0.0.1:50051", &w_options);
+  CU_ASSERT_TRUE(is_out_of_memory_or_none(error));
+  if (error) return;
+  int warmed = gmux_channel_warm(w_channel, count_warm, &warm);
+  int watched = gmux_channel_watch_state(w_channel, GMUX_CHANNEL_IDLE, count_state, &states);
+  CU_ASSERT_TRUE(is_out_of_memory_or_none(warmed) && is_out_of_memory_or_none(watched));
+  int started[CALLS];
+  for (size_t i = 0; i < CALLS; i++) {
+    t[i] = w_record();
+    started[i] = w_start_with(t[i], GMUX_UNARY, NULL);
+    CU_ASSERT_TRUE(is_out_of_memory_or_none(started[i]));
+    if (!started[i]) gmux_call_half_close(t[i]->call);
+  }
+  fk_greet_all();
+  w_run_ms(100);
+  gmux_channel_free(w_channel);
+  w_channel = NULL;
+  w_run();
+  CU_ASSERT_EQUAL(warm, warmed ? 0 : 1);
+  CU_ASSERT_EQUAL(states, watched ? 0 : 1);
+  for (size_t i = 0; i < CALLS; i++)
+    CU_ASSERT_EQUAL(t[i]->ends, started[i] ? 0 : 1);
+}
+
+/* A world of its own for each run. Returns whether the n-th allocation was asked for. */
+static bool run_without(size_t n) {
+  size_t live = test_alloc_live();
+  fk_setup();
+  test_alloc_fail_at(n);
+  use_and_close();
+  bool has_failed = test_alloc_has_failed();
+  test_alloc_fail_at(0);
+  fk_teardown();
+  CU_ASSERT_EQUAL(test_alloc_live(), live);
+  return has_failed;
+}
+
+static void it_survives_every_failed_allocation(void) {
+  size_t n = 1;
+  fk_teardown();
+  while (n < 5000 && run_without(n))
+    n++;
+  fk_setup();
+  CU_ASSERT_TRUE(n > 60 && n < 5000);
+}
+
 static const test_case cases[] = {
     TEST(closing_ends_all_calls_and_is_told_once),
     TEST(nothing_starts_on_one_that_is_closing),
@@ -170,6 +236,7 @@ static const test_case cases[] = {
     TEST(a_watcher_may_free_it),
     TEST(a_call_that_is_held_keeps_no_loop_but_its_own),
     TEST(before_it_was_ever_used_it_goes_without_a_word),
+    TEST(it_survives_every_failed_allocation),
     TESTS_END,
 };
 

@@ -96,6 +96,9 @@ void kit_setup(void) {
   options.log_level = GMUX_LOG_DEBUG; /* so that every line is formatted once */
   kit.loop = sim_loop_with(kit.world, &options);
   kit.peers = sim_loop(kit.world);
+  kit.loops[0] = kit.loop;
+  for (size_t i = 1; i < KIT_LOOPS; i++)
+    kit.loops[i] = sim_loop_with(kit.world, &options);
   gmux_server_options_init(&kit.options, sizeof kit.options);
 }
 
@@ -119,8 +122,13 @@ void kit_run_ms(unsigned ms) {
   sim_run_for(kit.world, ms * GMUX__NS_PER_MS);
 }
 
+static int make_server(void) {
+  if (kit.loop_count == 0) return gmux_server_new(&kit.server, kit.loop, &kit.options);
+  return gmux_server_new_on_loops(&kit.server, kit.loops, kit.loop_count, &kit.options);
+}
+
 int kit_make_server(void) {
-  if (gmux_server_new(&kit.server, kit.loop, &kit.options)) return -1;
+  if (make_server()) return -1;
   static const struct {
     const char *path;
     gmux_method_kind kind;

@@ -25,7 +25,7 @@ enum {
   SAW_UNARY = 'u' /* gmux_server_add_unary's function */
 };
 
-enum { KIT_PORT = 50051, KIT_ORDER = 4096, KIT_LOG = 512 };
+enum { KIT_PORT = 50051, KIT_ORDER = 4096, KIT_LOG = 512, KIT_LOOPS = 3 };
 
 #define KIT_HOST "kit.example"
 
@@ -35,6 +35,10 @@ typedef struct kit_world {
   gmux_server *server;
   rawpeer *peer;               /* the first that connected */
   gmux_server_options options; /* for kit_serve */
+  /* Set before kit_serve, from 2 on: the server is one of so many loops, of which `loop` is the
+   * first. */
+  size_t loop_count;
+  gmux_loop *loops[KIT_LOOPS];
   /* Set before kit_serve: all is over TLS, with a certificate for KIT_HOST. Freed by
    * kit_teardown. */
   gmux_tls *server_tls, *client_tls;
