@@ -1,5 +1,6 @@
 """processes.py: servers that run beside the measurements, clients that make them, and cores."""
 
+import itertools
 import json
 import os
 import select
@@ -9,7 +10,7 @@ import tempfile
 
 from runner import programs
 
-START_SECONDS = 20  # a server says where it listens; what takes longer will never do so
+START_SECONDS = 60  # a server says where it listens; what takes longer will never do so
 END_SECONDS = 60  # beyond its window, for a client to connect and to finish
 
 
@@ -60,14 +61,18 @@ class Server:
     def __init__(self, words, transport, place, prefix):
         self.words, self.transport = words, transport
         self.log = tempfile.TemporaryFile('w+')
-        path = os.path.join(place.directory, f'{len(os.listdir(place.directory))}.socket')
+        path = os.path.join(place.directory, f'{next(place.numbers)}.socket')
         self.address = f'unix:{path}' if transport == 'unix' else 'ipv4:127.0.0.1:0'
         command = prefix + programs.SERVERS[words[0]](place.builddir) + list(words[1:])
         command += ['--listen', self.address]
         if transport == 'tls':
             command += ['--cert', place.cert, '--key', place.key]
         self.process = spawn(command, place.cores.server, self.log)
-        self.port = self.read_port()
+        try:
+            self.port = self.read_port()
+        except BaseException:
+            self.stop()
+            raise
         self.target = self.address if transport == 'unix' else f'ipv4:127.0.0.1:{self.port}'
 
     def __str__(self):
@@ -79,7 +84,6 @@ class Server:
         name, _, port = line.strip().partition(': ')
         if name == 'port' and port.isdigit():
             return int(port)
-        self.stop()
         raise Failed(f'{self} did not start: {tail(self.log)}')
 
     def check(self):
@@ -125,6 +129,7 @@ class Place:
         self.builddir = builddir
         self.cores = Cores()
         self.servers = {}
+        self.numbers = itertools.count()
         self.folder = tempfile.TemporaryDirectory(prefix='gmux-bench.')
         self.directory = self.folder.name
         self.cert = os.path.join(self.directory, 'cert.pem')

@@ -55,10 +55,13 @@ def verdict(value, figure):
         text += f', aim {figure.aim:g}'
     if value is None:
         return f'{text}: not measured'
-    reached = lambda bound: value >= bound if figure.at_least else value <= bound  # noqa: E731
-    if figure.aim is not None and reached(figure.aim):
+    if figure.aim is not None and reaches(value, figure.aim, figure):
         return f'{text}: aim reached'
-    return f'{text}: {"met" if reached(figure.limit) else "MISSED"}'
+    return f'{text}: {"met" if reaches(value, figure.limit, figure) else "MISSED"}'
+
+
+def reaches(value, bound, figure):
+    return value >= bound if figure.at_least else value <= bound
 
 
 def compare(figure, values, ours):
