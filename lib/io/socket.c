@@ -35,6 +35,12 @@ static int family_domain(gmux__family family) {
   return family == GMUX__FAMILY_IPV6 ? AF_INET6 : AF_UNIX;
 }
 
+/*
+ * What the kernel holds and has not sent yet goes ahead of everything that is written later, and by
+ * itself it takes megabytes. Two frames of DATA keep it busy until we are asked for more.
+ */
+enum { UNSENT_BYTES = 32 * 1024 };
+
 /* These can't fail on a TCP socket of ours with values in the ranges of our options, and if they do
  * nothing is lost but speed: a connection that died is still found by its PINGs. */
 static void tcp_set(int fd, int name, uint32_t value) {
@@ -44,6 +50,7 @@ static void tcp_set(int fd, int name, uint32_t value) {
 static void tcp_set_options(int fd, const gmux__socket_options *options) {
   int on = 1;
   tcp_set(fd, TCP_NODELAY, 1);
+  tcp_set(fd, TCP_NOTSENT_LOWAT, UNSENT_BYTES);
   if (!options) return;
   tcp_set(fd, TCP_USER_TIMEOUT, options->user_timeout_ms);
   if (options->keepalive_idle_s == 0) return;

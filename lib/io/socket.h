@@ -5,7 +5,8 @@
 #include "lib/io/ev.h"
 
 /* A non-blocking, close-on-exec stream socket with the options of `options` (NULL: defaults) for an
- * address of this family; TCP never delays small writes. A descriptor, or GMUX_ERR_IO. */
+ * address of this family; TCP never delays small writes, nor takes much ahead of what it can send.
+ * A descriptor, or GMUX_ERR_IO. */
 int gmux__socket_open(gmux__family family, const gmux__socket_options *options);
 
 /* A transport on `fd`, which it owns from now on (on failure it is still the caller's). The owner

@@ -450,6 +450,7 @@ static void expect_keepalive(gmux__transport *t, const gmux__socket_options *o) 
 
 static void expect_options(gmux__transport *t, const gmux__socket_options *o) {
   CU_ASSERT_TRUE(tcp_option(t, TCP_NODELAY) != 0);
+  CU_ASSERT_EQUAL(tcp_option(t, TCP_NOTSENT_LOWAT), 32 * 1024);
   CU_ASSERT_EQUAL(tcp_option(t, TCP_USER_TIMEOUT), o->user_timeout_ms);
   CU_ASSERT_TRUE((fcntl(gmux__socket_transport_fd(t), F_GETFL) & O_NONBLOCK) != 0);
   expect_keepalive(t, o);
