@@ -127,7 +127,7 @@ static void conn_deliver_streams(gmux__conn *conn) {
 
 static bool is_drained(const gmux__conn *conn) {
   return conn->state == GMUX__CONN_DRAINING && gmux__list_is_empty(&conn->streams) &&
-         !gmux__timer_is_set(&conn->drain_timer) && gmux__outq_is_empty(&conn->out) &&
+         !gmux__timer_is_set(&conn->drain_timer) && gmux__conn_has_no_output(conn) &&
          !nghttp2_session_want_write(conn->session);
 }
 
@@ -342,7 +342,7 @@ static void on_free_task(void *arg) {
   gmux__timer_clear(conn->h2->loop, &conn->alarm);
   if (conn->session) nghttp2_session_del(conn->session);
   gmux__seats_deinit(conn);
-  gmux__outq_deinit(&conn->out);
+  gmux__conn_free_output(conn);
   gmux__draft_free(conn->h2, conn->leaving);
   gmux__hpack_deinit(&conn->hpack);
   gmux__free(conn);

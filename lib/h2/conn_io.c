@@ -27,25 +27,55 @@ static bool is_shutdown_notice(const uint8_t *data, size_t len) {
  * so the text is put in here. */
 static int conn_queue(gmux__conn *conn, const uint8_t *data, size_t len) {
   if (conn->leaving) return gmux__draft_leave(conn, data);
-  if (!is_shutdown_notice(data, len)) return gmux__outq_copy(&conn->out, data, len);
+  if (!is_shutdown_notice(data, len)) return gmux__outq_copy(conn->out, data, len);
   uint8_t frame[17 + GMUX__CONN_DRAIN_TEXT];
   size_t text_len = strlen(conn->drain_text);
   memcpy(frame, data, 17);
   memcpy(frame + 17, conn->drain_text, text_len);
   frame[2] = (uint8_t)(8 + text_len);
-  return gmux__outq_copy(&conn->out, frame, 17 + text_len);
+  return gmux__outq_copy(conn->out, frame, 17 + text_len);
 }
 
 /* nghttp2 has nothing more, unless it has paused because the output is full. */
 static bool conn_call_next(gmux__conn *conn) {
-  if (gmux__list_is_empty(&conn->lane.waiting) || gmux__outq_is_full(&conn->out)) return false;
+  if (gmux__list_is_empty(&conn->lane.waiting) || gmux__outq_is_full(conn->out)) return false;
   return gmux__lane_call(conn);
 }
+
+/* ---- the output's memory: a connection has it only while something waits in it, so that all that
+ * write whatever they have in one turn share one ---- */
+
+static int conn_take_output(gmux__conn *conn) {
+  gmux__h2 *h2 = conn->h2;
+  if (conn->out) return 0;
+  conn->out = h2->spare_output ? h2->spare_output : gmux__calloc(1, sizeof *conn->out);
+  h2->spare_output = NULL;
+  if (!conn->out) return GMUX_ERR_NOMEM;
+  conn->out->is_short = conn->is_output_short;
+  return 0;
+}
+
+static void conn_give_output(gmux__conn *conn) {
+  if (!conn->out || !gmux__outq_is_empty(conn->out)) return;
+  if (conn->h2->spare_output)
+    gmux__conn_free_output(conn);
+  else
+    conn->h2->spare_output = conn->out;
+  conn->out = NULL;
+}
+
+void gmux__conn_free_output(gmux__conn *conn) {
+  if (conn->out) gmux__outq_deinit(conn->out);
+  gmux__free(conn->out);
+  conn->out = NULL;
+}
+
+/* ---- writing, a round ---- */
 
 /* Fills the empty output from nghttp2 until that has no more or the output is full. What nghttp2
  * says when it fails here, its own words or our callbacks', is always that memory has ended. */
 static int conn_gather(gmux__conn *conn) {
-  while (!gmux__outq_is_full(&conn->out)) {
+  while (!gmux__outq_is_full(conn->out)) {
     const uint8_t *data;
     ssize_t n = nghttp2_session_mem_send(conn->session, &data);
     if (n == 0 && conn_call_next(conn)) continue;
@@ -61,13 +91,14 @@ static int conn_gather(gmux__conn *conn) {
 /* One round: 0 to go on, GMUX_ERR_AGAIN when the peer does not read, GMUX_ERR_EOF when all is
  * written. */
 static int conn_write_once(gmux__conn *conn) {
-  if (gmux__outq_is_empty(&conn->out)) {
-    int rc = conn_gather(conn);
+  if (gmux__conn_has_no_output(conn)) {
+    int rc = conn_take_output(conn);
+    if (!rc) rc = conn_gather(conn);
     if (rc) return rc;
   }
-  if (gmux__outq_is_empty(&conn->out)) return GMUX_ERR_EOF;
+  if (gmux__outq_is_empty(conn->out)) return GMUX_ERR_EOF;
   size_t written = 0;
-  int rc = gmux__outq_write(&conn->out, conn->transport, &written);
+  int rc = gmux__outq_write(conn->out, conn->transport, &written);
   gmux__counter_add(&conn->h2->figures.bytes_sent, written);
   if (written) conn->due.stall_ns = GMUX__NEVER;
   return rc;
@@ -77,8 +108,10 @@ int gmux__conn_flush(gmux__conn *conn) {
   int rc = 0;
   for (int i = 0; i < WRITES_A_ROUND && !rc; i++)
     rc = conn_write_once(conn);
-  if (rc == GMUX_ERR_AGAIN) conn->out.is_short = true;
-  if (rc == GMUX_ERR_EOF) conn->out.is_short = false;
+  if (rc == GMUX_ERR_AGAIN) conn->is_output_short = true;
+  if (rc == GMUX_ERR_EOF) conn->is_output_short = false;
+  if (conn->out) conn->out->is_short = conn->is_output_short;
+  conn_give_output(conn);
   return rc;
 }
 
@@ -243,7 +276,7 @@ static void conn_fail_write(gmux__conn *conn, int error) {
  * stream is left. */
 static bool is_done_with_peer(const gmux__conn *conn) {
   return is_flowing(conn) && !gmux__timer_is_set(&conn->drain_timer) &&
-         gmux__outq_is_empty(&conn->out) && !nghttp2_session_want_read(conn->session) &&
+         gmux__conn_has_no_output(conn) && !nghttp2_session_want_read(conn->session) &&
          !nghttp2_session_want_write(conn->session);
 }
 
@@ -265,7 +298,6 @@ static void conn_write(gmux__conn *conn) {
   if (conn->is_write_blocked) conn->blocked_ns = gmux__loop_now(conn->h2->loop);
   if (conn->is_write_blocked) conn_watch_stall(conn);
   if (!rc) gmux__conn_want_write(conn);
-  if (gmux__list_is_empty(&conn->streams)) gmux__outq_trim(&conn->out);
   gmux__conn_update_interest(conn);
   gmux__conn_close_if_drained(conn);
   if (!is_done_with_peer(conn)) return;

@@ -81,8 +81,8 @@ static int queue_frames(gmux__conn *conn, const uint8_t *block, size_t len, uint
     size_t n = len < FRAME_MOST ? len : FRAME_MOST;
     uint8_t head[FRAME_HEAD];
     put_head(head, n, type, (uint8_t)(flags | (n == len ? NGHTTP2_FLAG_END_HEADERS : 0)), id);
-    rc = gmux__outq_copy(&conn->out, head, sizeof head);
-    if (!rc) rc = gmux__outq_copy(&conn->out, block, n);
+    rc = gmux__outq_copy(conn->out, head, sizeof head);
+    if (!rc) rc = gmux__outq_copy(conn->out, block, n);
     block += n;
     len -= n;
     type = NGHTTP2_CONTINUATION;
@@ -103,11 +103,11 @@ static int queue_large(gmux__conn *conn, const gmux__draft *draft, uint8_t flags
 
 static int queue_usual(gmux__conn *conn, const gmux__draft *draft, uint8_t flags,
                        const uint8_t *id) {
-  uint8_t *frame = gmux__outq_reserve(&conn->out, FRAME_HEAD + draft->bound);
+  uint8_t *frame = gmux__outq_reserve(conn->out, FRAME_HEAD + draft->bound);
   if (!frame) return GMUX_ERR_NOMEM;
   size_t len = gmux__hpack_encode(&conn->hpack, frame + FRAME_HEAD, draft->fields, draft->count);
   put_head(frame, len, NGHTTP2_HEADERS, flags | NGHTTP2_FLAG_END_HEADERS, id);
-  gmux__outq_commit(&conn->out, FRAME_HEAD + len);
+  gmux__outq_commit(conn->out, FRAME_HEAD + len);
   return 0;
 }
 

@@ -107,6 +107,8 @@ void gmux__h2_free(gmux__h2 *h2) {
   gmux__outmsg_pool_deinit(&h2->large_messages);
   gmux__slab_deinit(&h2->seats);
   gmux__slab_deinit(&h2->intakes);
+  if (h2->spare_output) gmux__outq_deinit(h2->spare_output);
+  gmux__free(h2->spare_output);
   if (gmux__timer_is_set(&h2->hoard_timer)) gmux__timer_clear(h2->loop, &h2->hoard_timer);
   gmux__hoard_deinit(&h2->hoard);
   gmux__blocks_deinit(&h2->blocks);

@@ -39,11 +39,12 @@ struct gmux__h2 {
   gmux__outmsg_pool messages;       /* without a copy, or with a short one */
   gmux__outmsg_pool large_messages; /* with a copy of up to nearly 4 KiB */
   gmux__slab seats, intakes;
-  gmux__hoard hoard;       /* of memory for large messages, and */
-  gmux__timer hoard_timer; /* when it is looked through; set while it holds any */
-  gmux__backlog backlog;   /* of all streams, also of those on no connection */
-  gmux__budget budget;     /* of max_memory_bytes; what a ceiling makes smaller is so in config */
-  gmux__list large;        /* streams with a message that may not grow yet, see memory.c */
+  gmux__hoard hoard;        /* of memory for large messages, and */
+  gmux__timer hoard_timer;  /* when it is looked through; set while it holds any */
+  gmux__backlog backlog;    /* of all streams, also of those on no connection */
+  gmux__budget budget;      /* of max_memory_bytes; what a ceiling makes smaller is so in config */
+  gmux__list large;         /* streams with a message that may not grow yet, see memory.c */
+  gmux__outq *spare_output; /* empty, for who writes next; may be NULL */
   gmux__h2_figures figures;
   int32_t first_stream_id; /* client, for tests; 0: 1, as everybody */
 };
@@ -93,7 +94,7 @@ struct gmux__conn {
   uint32_t open_streams; /* server: those nghttp2 has not closed */
   gmux__backlog backlog;
   gmux__lane lane;
-  gmux__outq out;
+  gmux__outq *out;      /* what waits for the socket; NULL: nothing */
   gmux__hpack hpack;    /* of what we send */
   gmux__draft *leaving; /* of the HEADERS that nghttp2 hands out next; NULL: it is another frame */
   gmux__ring ring;
@@ -158,6 +159,7 @@ struct gmux__conn {
   bool has_parted;       /* server, DRAINING: all is said, and our half of the transport is shut */
   bool is_write_blocked; /* the transport said so; it will say when not */
   bool is_output_broken;
+  bool is_output_short; /* see gmux__outq.is_short */
   bool is_draining_told;
   bool is_secure;
   bool has_greeting_event, has_ready_event, has_slots_event, has_draining_event, has_closed_event;
@@ -209,6 +211,10 @@ bool gmux__conn_read(gmux__conn *conn);
 /* Gathers and writes: GMUX_ERR_EOF when all is written, GMUX_ERR_AGAIN when the peer does not read,
  * 0 when it has had its share of the turn; other errors are the transport's, or memory's. */
 int gmux__conn_flush(gmux__conn *conn);
+static inline bool gmux__conn_has_no_output(const gmux__conn *conn) {
+  return !conn->out || gmux__outq_is_empty(conn->out);
+}
+void gmux__conn_free_output(gmux__conn *conn);
 /* The one place that says what the transport is to report. */
 void gmux__conn_update_interest(gmux__conn *conn);
 

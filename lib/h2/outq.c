@@ -78,11 +78,6 @@ static void outq_reset(gmux__outq *q) {
   q->bytes = 0;
 }
 
-void gmux__outq_trim(gmux__outq *q) {
-  enum { KEPT_WHEN_IDLE = 4096 }; /* a few calls, one after the other, need no more */
-  if (gmux__outq_is_empty(q) && q->stage.cap > KEPT_WHEN_IDLE) gmux__buf_deinit(&q->stage);
-}
-
 void gmux__outq_deinit(gmux__outq *q) {
   for (unsigned i = q->next; i < q->count; i++)
     segment_release(&q->segments[i]);

@@ -87,8 +87,6 @@ static inline bool gmux__outq_is_empty(const gmux__outq *q) {
   return q->bytes == 0;
 }
 bool gmux__outq_is_full(const gmux__outq *q);
-/* Empty, and it may be long until it is filled: gives back what a busy time has made it hold. */
-void gmux__outq_trim(gmux__outq *q);
 /* Room for `len` bytes in the stage, for what is made in place; as many of them as are committed
  * then are in the queue. NULL: out of memory. */
 uint8_t *gmux__outq_reserve(gmux__outq *q, size_t len);

@@ -93,9 +93,9 @@ static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const ui
   gmux__stream *stream = seat->stream;
   /* Asked for and reset within one call into nghttp2 cannot happen: nobody is called in between. */
   if (!stream) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-  if (gmux__outq_copy(&conn->out, header, 9) || gmux__stream_frame(stream, &conn->out, len))
+  if (gmux__outq_copy(conn->out, header, 9) || gmux__stream_frame(stream, conn->out, len))
     return NGHTTP2_ERR_CALLBACK_FAILURE;
-  return gmux__outq_is_full(&conn->out) ? NGHTTP2_ERR_PAUSE : 0;
+  return gmux__outq_is_full(conn->out) ? NGHTTP2_ERR_PAUSE : 0;
 }
 
 void gmux__session_set_send_callbacks(nghttp2_session_callbacks *c) {

@@ -158,9 +158,10 @@ static size_t law_of_conn(const gmux__conn *conn, const queue_bound *bound) {
   ledger_law(LAW_QUEUES, sum <= bound->of_connection + beyond,
              "%s %d: %zu bytes are queued on a connection, allowed are %zu", bound->what,
              bound->number, sum, bound->of_connection + beyond);
-  ledger_law(LAW_QUEUES, conn->out.bytes < 64 * 1024,
+  size_t output = conn->out ? conn->out->bytes : 0;
+  ledger_law(LAW_QUEUES, output < 64 * 1024,
              "%s %d: %zu bytes stand ahead of a connection's socket", bound->what, bound->number,
-             conn->out.bytes);
+             output);
   return beyond;
 }
 

@@ -153,12 +153,12 @@ typedef struct price {
 
 static price list[PRICES] = {
     [PRICE_CHANNEL] = {"channel, not connected", 7250, 0},
-    [PRICE_CONNECTION] = {"idle connection, cleartext", 32400, 0},
-    [PRICE_CONNECTION_TLS] = {"idle connection, TLS", 48800, 0},
-    [PRICE_CALL] = {"outstanding call", 1540, 0},
+    [PRICE_CONNECTION] = {"idle connection, cleartext", 30200, 0},
+    [PRICE_CONNECTION_TLS] = {"idle connection, TLS", 46600, 0},
+    [PRICE_CALL] = {"outstanding call", 1580, 0},
     [PRICE_WAITING_CALL] = {"waiting call", 1130, 0},
-    [PRICE_SERVER_CONNECTION] = {"server: idle connection, cleartext", 32300, 0},
-    [PRICE_SERVER_CONNECTION_TLS] = {"server: idle connection, TLS", 47300, 0},
+    [PRICE_SERVER_CONNECTION] = {"server: idle connection, cleartext", 30100, 0},
+    [PRICE_SERVER_CONNECTION_TLS] = {"server: idle connection, TLS", 45100, 0},
     [PRICE_SERVER_CALL] = {"server: call", 2860, 0},
 };
 

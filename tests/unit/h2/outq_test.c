@@ -155,21 +155,6 @@ static void many_medium_messages_do_not_run_out_of_segments(void) {
   CU_ASSERT_EQUAL(taken_len, 100 * (sizeof medium + 5));
 }
 
-static void an_idle_queue_gives_back_what_a_busy_one_needed(void) {
-  static const uint8_t bytes[20000];
-  CU_ASSERT_EQUAL(gmux__outq_copy(&q, bytes, sizeof bytes), 0);
-  gmux__outq_trim(&q);
-  CU_ASSERT_EQUAL(q.bytes, sizeof bytes); /* it is not empty */
-  drain();
-  CU_ASSERT_TRUE(q.stage.cap >= sizeof bytes);
-  gmux__outq_trim(&q);
-  CU_ASSERT_EQUAL(q.stage.cap, 0);
-  CU_ASSERT_EQUAL(gmux__outq_copy(&q, bytes, 1000), 0);
-  drain();
-  gmux__outq_trim(&q);
-  CU_ASSERT_TRUE(q.stage.cap >= 1000); /* so little is kept */
-}
-
 static void what_is_left_is_given_back(void) {
   static uint8_t big[20000];
   gmux__outmsg *msg = message(big, sizeof big);
@@ -206,7 +191,6 @@ static const test_case cases[] = {
     TEST(is_full_before_it_would_need_another_write),
     TEST(is_full_with_a_frame_when_it_is_short),
     TEST(many_medium_messages_do_not_run_out_of_segments),
-    TEST(an_idle_queue_gives_back_what_a_busy_one_needed),
     TEST(what_is_left_is_given_back),
     TEST(borrowed_bytes_are_copied),
     TEST(without_memory_the_caller_keeps_its_bytes),
