@@ -84,6 +84,7 @@ PROGRAMS = {
     'gmux-connect': built('tests/bench/connect'),
     'gmux-memory': built('tests/bench/memory'),
     'gmux-far': built('tests/bench/far'),
+    'gmux-fair': built('tests/bench/fair'),
     'gmux-callers': built('tests/bench/callers'),
     'gmux-loops': built('tests/bench/loops'),
     'gmux-posts': built('tests/bench/posts'),

@@ -126,6 +126,15 @@ def callers_row():
     )
 
 
+def fair_row():
+    return Row(
+        'fair',
+        'an empty call beside 99 echoes of 1 MiB on its connection',
+        (run('gmux', 'fair', *WINDOW, server=('gmux',)),),
+        (Figure('p99_frames', 3.0, None, None), Figure('p50_us'), Figure('p99_us')),
+    )
+
+
 def posts_row():
     return Row(
         'posts',
@@ -154,6 +163,7 @@ ROWS = [
     far_row(),
     *limited_rows(),
     callers_row(),
+    fair_row(),
     posts_row(),
     loops_row(),
 ]
