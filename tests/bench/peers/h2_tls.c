@@ -25,10 +25,11 @@ SSL_CTX *h2_tls_client(const char *ca) {
 }
 
 SSL *h2_tls_dial(SSL_CTX *tls, int fd) {
+  static char host[] = "localhost"; /* OpenSSL's macro would cast a const away */
   SSL *ssl = SSL_new(tls);
   if (!ssl || SSL_set_fd(ssl, fd) != 1) die("out of memory");
-  SSL_set_tlsext_host_name(ssl, "localhost");
-  SSL_set1_host(ssl, "localhost");
+  SSL_set_tlsext_host_name(ssl, host);
+  SSL_set1_host(ssl, host);
   SSL_set_alpn_protos(ssl, (const unsigned char *)"\x02h2", 3);
   if (SSL_connect(ssl) != 1) die("the handshake failed");
   return ssl;
