@@ -70,7 +70,7 @@ def far_server(builddir):
 # What clients of other implementations measure beside unary calls.
 MODES = ('bidi', 'server-stream', 'connect', 'memory')
 NO_CPP = 'no gRPC for C++ (./bootstrap --peers), or it was not built (make bench-peers)'
-NO_GO = 'no gRPC for Go (Debian: golang-google-grpc-dev golang-github-golang-protobuf-1-3-dev), or it was not built (make bench-peers)'
+NO_GO = 'this build has no client of gRPC for Go'
 GRPC_CPP = built_where_possible('tests/bench/peers/cpp/cpp_client', NO_CPP)
 GRPC_CPP_EACH = built_where_possible('tests/bench/peers/cpp/cpp_each', NO_CPP)
 GRPC_GO = built_where_possible('tests/bench/peers/cpp/go_client', NO_GO)
