@@ -129,8 +129,8 @@ typedef struct gmux__stream_times {
 enum { GMUX__MESSAGE_COST = 128 };
 
 /* Pieces of DATA that lie in the loop's read buffer; each stream may have a few at once before it
- * has to copy. */
-enum { GMUX__STREAM_PIECES = 4 };
+ * has to copy. In 64 KiB, the default, lie three or four frames of 16 KiB and the ends of two. */
+enum { GMUX__STREAM_PIECES = 6 };
 
 /* Room for a short message that the owner keeps until it is told. */
 enum { GMUX__INTAKE_ROOM = 256 };

@@ -121,6 +121,51 @@ static void carries_large_messages_both_ways_whole(void) {
   CU_ASSERT_EQUAL(memcmp(gmux__buf_data(&p->received), big, sizeof big), 0);
 }
 
+/* Of messages: in the loop's read buffer, and in memory of their own. */
+static size_t in_place, put_together;
+
+static void on_message_somewhere(gmux__stream *stream, gmux_bytes *message) {
+  (void)stream;
+  size_t len;
+  const uint8_t *buf = gmux__loop_read_buffer(pair_loop, &len);
+  if (message->data >= buf && message->data < buf + len)
+    in_place++;
+  else
+    put_together++;
+}
+
+enum { FRAMES = 5, MESSAGES = 8 };
+
+/* Frames of some messages each, which come by one read when the connection's share has grown. */
+static void send_frames_of_messages(rawpeer *p) {
+  enum { LEN = 1024, BODY = LEN - 5 };
+  static const uint8_t one[LEN] = {0, 0, 0, BODY >> 8, BODY & 0xff};
+  uint8_t payload[MESSAGES * LEN];
+  for (size_t i = 0; i < MESSAGES; i++)
+    memcpy(payload + i * LEN, one, LEN);
+  for (int i = 0; i < FRAMES; i++)
+    rawpeer_data(p, 1, 0, payload, sizeof payload, 0);
+  sim_run(pair_sim);
+}
+
+static void a_streams_messages_are_delivered_where_they_lie(void) {
+  rawpeer *p = pair_ready_client();
+  party *c = party_start();
+  gmux__stream_handlers handlers = *c->stream.handlers;
+  handlers.on_message = on_message_somewhere;
+  c->stream.handlers = &handlers;
+  sim_run(pair_sim);
+  raw_response(p, 1);
+  send_frames_of_messages(p);
+  send_frames_of_messages(p);
+  in_place = put_together = 0;
+  send_frames_of_messages(p);
+  CU_ASSERT_EQUAL(in_place, FRAMES * MESSAGES);
+  CU_ASSERT_EQUAL(put_together, 0);
+  gmux__stream_reset(&c->stream, 8);
+  sim_run(pair_sim);
+}
+
 static size_t released;
 static void on_release(void *arg, const uint8_t *data, size_t len) {
   (void)arg, (void)data;
@@ -814,6 +859,7 @@ static const test_case cases[] = {
     TEST(carries_a_call_there_and_back),
     TEST(a_turn_leaves_with_one_write),
     TEST(carries_large_messages_both_ways_whole),
+    TEST(a_streams_messages_are_delivered_where_they_lie),
     TEST(owned_bytes_are_released_once_when_they_have_gone),
     TEST(a_reset_releases_what_was_queued),
     TEST(a_reader_without_credit_holds_back_its_stream_and_no_other),
