@@ -136,11 +136,13 @@ void gmux__line_mark(gmux__line *line, gmux__recycle why) {
 /* The limit as far as it can be used: a connection that is about to end has none. */
 gmux__load gmux__line_load(const gmux__line *line) {
   uint32_t used = gmux__conn_used_slots(line->conn);
+  bool is_blocked = gmux__conn_is_blocked(line->conn);
   return (gmux__load){
       .used = used,
       .limit = used + gmux__conn_free_slots(line->conn),
       .is_usable = gmux__line_is_trusted(line) && !gmux__conn_is_validating(line->conn),
-      .is_blocked = gmux__conn_is_blocked(line->conn),
+      .is_blocked = is_blocked,
+      .queued = is_blocked ? gmux__conn_queued_bytes(line->conn) : 0,
       .is_temporary = line->is_temporary,
   };
 }

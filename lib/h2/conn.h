@@ -189,6 +189,8 @@ bool gmux__conn_is_suspect(const gmux__conn *conn);
 /* Its transport takes nothing at the moment; for how long already, 0: it is not blocked. */
 bool gmux__conn_is_blocked(const gmux__conn *conn);
 uint64_t gmux__conn_blocked_ns(const gmux__conn *conn);
+/* What waits to be framed, and what is and has not left, bytes. */
+size_t gmux__conn_queued_bytes(const gmux__conn *conn);
 /* When the last byte came; when it was started before the first one. */
 uint64_t gmux__conn_read_ns(const gmux__conn *conn);
 uint64_t gmux__conn_rtt_ns(const gmux__conn *conn); /* smoothed; 0: unknown */

@@ -115,6 +115,10 @@ bool gmux__conn_is_validating(const gmux__conn *conn) {
   return conn->is_validating;
 }
 
+size_t gmux__conn_queued_bytes(const gmux__conn *conn) {
+  return conn->backlog.bytes + (conn->out ? conn->out->bytes : 0);
+}
+
 uint64_t gmux__conn_blocked_ns(const gmux__conn *conn) {
   return conn->is_write_blocked ? gmux__loop_now(conn->h2->loop) - conn->blocked_ns : 0;
 }

@@ -17,12 +17,20 @@ static int load_rank(const gmux__load *load, uint32_t ideal) {
   return gmux__load_is_below_ideal(load, ideal) ? rank : rank + 2;
 }
 
+/* How fast a connection is shows only in what it leaves lying; less than a frame says nothing. */
+static size_t frames_queued(const gmux__load *load) {
+  enum { FRAME_BYTES = 16384 };
+  return load->is_blocked ? load->queued / FRAME_BYTES : 0;
+}
+
 bool gmux__pool_prefers(gmux__pool_order order, uint32_t ideal, const gmux__load *a,
                         const gmux__load *b) {
   assert(gmux__load_has_room(a));
   if (!gmux__load_has_room(b)) return true;
   int rank_a = load_rank(a, ideal), rank_b = load_rank(b, ideal);
   if (rank_a != rank_b) return rank_a < rank_b;
+  size_t queued_a = frames_queued(a), queued_b = frames_queued(b);
+  if (queued_a != queued_b) return queued_a < queued_b;
   if (order == GMUX__POOL_SPREAD) return a->used < b->used;
 
   /* Blocked ones are of one class whether below ideal or not. */

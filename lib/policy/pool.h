@@ -20,6 +20,7 @@ typedef struct gmux__load {
   uint32_t limit;    /* slots: min(peer's, own cap); may be below `used` */
   bool is_usable;    /* neither SUSPECT nor being validated nor about to be replaced at once */
   bool is_blocked;   /* its socket takes nothing */
+  size_t queued;     /* when it is blocked: bytes that wait for it */
   bool is_temporary; /* opened beyond max_connections (burst): picked last */
 } gmux__load;
 
@@ -28,9 +29,9 @@ bool gmux__load_has_room(const gmux__load *load);
 /* Used below min(ideal, limit). */
 bool gmux__load_is_below_ideal(const gmux__load *load, uint32_t ideal);
 /* True: `a` (which has room) takes the call rather than `b`. Order of classes: not blocked and
- * below ideal, not blocked, blocked; in each, permanent before temporary; then PACK: the fullest
- * while below ideal, the least loaded above it; SPREAD: the least loaded. Equal: false, so the
- * first asked (the oldest) stays. */
+ * below ideal, not blocked, blocked; in each, permanent before temporary; of blocked ones, that
+ * with fewer bytes queued, by frames; then PACK: the fullest while below ideal, the least loaded
+ * above it; SPREAD: the least loaded. Equal: false, so the first asked (the oldest) stays. */
 bool gmux__pool_prefers(gmux__pool_order order, uint32_t ideal, const gmux__load *a,
                         const gmux__load *b);
 

@@ -127,9 +127,10 @@ static bool has_measured(void *arg) {
   return wait_count == SMALL_CALLS && !is_small_out;
 }
 
-static void open_narrow_link(void) {
+static void open_narrow_links(uint32_t count) {
   gmux_channel_options o = fleet_channel_options();
-  o.max_connections = 1;
+  o.min_connections = o.max_connections = count;
+  o.pick_order = GMUX_PICK_SPREAD;
   sim_net(fl.sim)->latency_ns = 0;
   sim_net(fl.sim)->buffer_bytes = FRAME;
   fl.add_methods = add_methods;
@@ -152,9 +153,14 @@ static void methods_free(void) {
   take_method = give_method = NULL;
 }
 
+static void heal(sim_link *link) {
+  sim_link_drip(link, SIM_BOTH_WAYS, 0);
+}
+
 static void finish(void) {
   gmux__address at = fleet_address(0);
   sim_net_drip(fl.sim, &at, SIM_BOTH_WAYS, 0);
+  fleet_each_link(0, heal);
   is_over = true;
   fl.on_tick = NULL;
   fleet_run_for(1000);
@@ -163,7 +169,6 @@ static void finish(void) {
 }
 
 static void measure(const traffic *t) {
-  open_narrow_link();
   start_traffic(t);
   fleet_run_for(500);
   fl.on_tick = small_now_and_then;
@@ -174,11 +179,21 @@ static void measure(const traffic *t) {
 }
 
 static void a_small_request_waits_for_three_frames_of_large_ones_at_most(void) {
+  open_narrow_links(1);
   measure(&(traffic){take_method, BULK_BYTES, SMALL_BYTES, false});
 }
 
 static void a_small_reply_waits_for_three_frames_of_large_ones_at_most(void) {
+  open_narrow_links(1);
   measure(&(traffic){give_method, 1, 0, true});
+}
+
+/* One connection in four is ten times slower, and all are full. A call that were placed without
+ * regard to what waits there would wait for 20 frames of the others'. */
+static void a_small_request_is_not_placed_on_a_slow_connection(void) {
+  open_narrow_links(4);
+  sim_link_drip(sim_link_first(fl.sim), SIM_TO_SERVER, BYTES_PER_S / 10);
+  measure(&(traffic){take_method, BULK_BYTES, SMALL_BYTES, false});
 }
 
 /* ---- */
@@ -198,6 +213,7 @@ static void teardown(void) {
 
 static const test_case cases[] = {
     TEST(a_small_request_waits_for_three_frames_of_large_ones_at_most),
+    TEST(a_small_request_is_not_placed_on_a_slow_connection),
     TEST(a_small_reply_waits_for_three_frames_of_large_ones_at_most),
     TESTS_END,
 };

@@ -76,6 +76,21 @@ static void spread_takes_the_least_loaded(void) {
   CU_ASSERT_TRUE(is_better(GMUX__POOL_SPREAD, load(100), load(101)));
 }
 
+static gmux__load queued(gmux__load l, size_t bytes) {
+  l.queued = bytes;
+  return l;
+}
+
+static void of_blocked_connections_that_with_less_queued_is_taken(void) {
+  enum { FRAME = 16384 };
+  gmux__load few = queued(blocked(load(9)), FRAME), many = queued(blocked(load(3)), 4 * FRAME);
+  CU_ASSERT_TRUE(is_better_in_both(few, many));
+  CU_ASSERT_TRUE(is_better_in_both(queued(load(9), 4 * FRAME), few)); /* not blocked: no matter */
+  /* Less than a frame is none. */
+  many.queued = 2 * FRAME - 1;
+  CU_ASSERT_TRUE(is_better(GMUX__POOL_SPREAD, many, few));
+}
+
 static void a_blocked_connection_is_passed_over_while_another_will_do(void) {
   CU_ASSERT_TRUE(is_better_in_both(load(999), blocked(load(0))));
   CU_ASSERT_TRUE(is_better_in_both(temporary(load(999)), blocked(load(0))));
@@ -287,6 +302,7 @@ static const test_case cases[] = {TEST(a_connection_at_its_limit_has_no_room),
                                   TEST(pack_takes_the_least_loaded_above_ideal),
                                   TEST(spread_takes_the_least_loaded),
                                   TEST(a_blocked_connection_is_passed_over_while_another_will_do),
+                                  TEST(of_blocked_connections_that_with_less_queued_is_taken),
                                   TEST(a_temporary_connection_is_picked_last_in_its_class),
                                   TEST(any_connection_with_room_beats_one_without),
                                   TEST(the_first_of_two_equals_stays),
