@@ -5,8 +5,9 @@
  * Server and channel are in this process. Loop i of the channel and loop i of the server share core
  * i, and a connection; that it is so is seen from the answer to a first call, and where chance has
  * paired them otherwise the channel is made again. Each loop keeps its share of the calls under
- * way: each call that ends starts the next on its loop. One pair and two take turns, so that what
- * disturbs the machine disturbs both.
+ * way: each call that ends starts the next on its loop. (Of the first ones some go to another loop,
+ * while that has none; hence the atomic counts.) One pair and two take turns, so that what disturbs
+ * the machine disturbs both.
  */
 #include "tests/bench/kit.h"
 #include <pthread.h>
@@ -27,8 +28,8 @@ typedef struct core {
   program *program;
   int number;
   gmux_loop *served, *called;
-  uint64_t running, ended; /* of the channel's loop */
-  unsigned met;            /* the server's loop that answered the first call */
+  _Atomic(uint64_t) running, ended; /* calls that its loop began, and those that follow them */
+  unsigned met;                     /* the server's loop that answered the first call */
 } core;
 
 /* A server and a channel over the first so many cores. */
@@ -213,22 +214,21 @@ static void on_reply(gmux_call *call, const gmux_status *status, gmux_bytes *rep
   core *c = user_data;
   if (status->code != GMUX_OK)
     kit_die("a call: %s: %s", gmux_code_str(status->code), status->message);
-  c->running--;
-  c->ended++;
+  atomic_fetch_add_explicit(&c->ended, 1, memory_order_relaxed);
   if (!atomic_load_explicit(&c->program->is_ending, memory_order_relaxed)) call_start(c);
-  if (c->running == 0) sem_post(&c->program->step);
+  if (atomic_fetch_sub(&c->running, 1) == 1) sem_post(&c->program->step);
 }
 
 static void call_start(core *c) {
   gmux_bytes request = gmux_bytes_borrow(NULL, 0);
+  atomic_fetch_add(&c->running, 1);
   kit_must(gmux_call_unary_start(NULL, c->program->now->channel, c->program->echo, NULL, &request,
                                  on_reply, c));
-  c->running++;
 }
 
 static void start_all(void *arg) {
   core *c = arg;
-  c->ended = 0;
+  atomic_store(&c->ended, 0);
   for (uint64_t i = 0; i < c->program->outstanding; i++)
     call_start(c);
 }
@@ -253,7 +253,7 @@ static void run(setting *s) {
   wait_for_steps(p, s->loops);
   s->seconds += 1e-9 * (double)(meter_read().now_ns - first.now_ns);
   for (size_t i = 0; i < s->loops; i++)
-    s->calls += (double)p->cores[i].ended;
+    s->calls += (double)atomic_load(&p->cores[i].ended);
 }
 
 static void program_init(program *p) {
