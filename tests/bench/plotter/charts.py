@@ -13,11 +13,12 @@ COLOURS = {
     'grpc-go': '#e69f00',
     'grpc-js': '#cc79a7',
 }
+UNKNOWN = '#444444'
 WIDTH, LEFT, RIGHT, TOP = 900, 64, 850, 100
 
 
 def colour(peer):
-    return COLOURS.get(peer, '#444444')
+    return COLOURS.get(peer, UNKNOWN)
 
 
 def in_order(peers):
@@ -58,12 +59,13 @@ def across(picture, scale, top, bottom, unit):
     picture.text((scale.start + scale.end) / 2, bottom + 36, unit, anchor='middle', fill=FAINT)
 
 
-def lines(path, title, x_unit, y_unit, curves):
-    """curves: {peer: {x: value}}."""
+def lines(path, title, x_unit, y_unit, curves, colours=COLOURS):
+    """curves: {name: {x: value}}; the first of colours is drawn on top."""
     height, bottom = 560, 500
     picture = Picture(WIDTH, height, title, f'{y_unit}; less is better')
-    peers = in_order(curves)
-    picture.legend(peers, colour, 78)
+    peers = [name for name in colours if name in curves]
+    peers += sorted(set(curves) - set(peers))
+    picture.legend(peers, lambda name: colours.get(name, UNKNOWN), 78)
     x_scale = LogScale([x for curve in curves.values() for x in curve], LEFT + 20, RIGHT)
     y_scale = LogScale([v for curve in curves.values() for v in curve.values()], bottom, TOP)
     across(picture, x_scale, TOP, bottom, x_unit)
@@ -71,11 +73,11 @@ def lines(path, title, x_unit, y_unit, curves):
         picture.line(x_scale.start, y_scale(tick), x_scale.end, y_scale(tick))
         picture.text(x_scale.start - 8, y_scale(tick) + 4, shown(tick), anchor='end', fill=FAINT)
     picture.text(22, (TOP + bottom) / 2, y_unit, anchor='middle', fill=FAINT, turn=-90)
-    for peer in reversed(peers):  # ours on top
-        points = sorted(curves[peer].items())
-        picture.path([(x_scale(x), y_scale(v)) for x, v in points], colour(peer))
+    for peer in reversed(peers):
+        points, ink = sorted(curves[peer].items()), colours.get(peer, UNKNOWN)
+        picture.path([(x_scale(x), y_scale(v)) for x, v in points], ink)
         for x, v in points:
-            picture.dot(x_scale(x), y_scale(v), colour(peer), f'{peer}, {shown(x)}: {shown(v)}')
+            picture.dot(x_scale(x), y_scale(v), ink, f'{peer}, {shown(x)}: {shown(v)}')
     picture.write(path)
 
 
