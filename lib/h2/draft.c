@@ -4,9 +4,9 @@
  *
  * A block changes the table that the next one refers to, so it can be encoded only when it leaves;
  * a request that is taken back before leaves no trace. Until then its fields are kept, in its seat.
- * nghttp2 is given a block of one field in their place, which decides nothing but when the frame
+ * nghttp2 is given a block without fields in their place, which decides nothing but when the frame
  * leaves and what state the stream is in; its bytes are replaced by the real block
- * (lib/wire/hpack.h), which costs a fourth of what nghttp2 takes, and is shorter: nghttp2 never
+ * (lib/wire/hpack.h), which costs a third of what nghttp2 takes, and is shorter: nghttp2 never
  * adds :path to its table.
  */
 #include "lib/h2/inside.h"
