@@ -97,6 +97,7 @@ struct gmux__conn {
   gmux__outq *out;      /* what waits for the socket; NULL: nothing */
   gmux__hpack hpack;    /* of what we send */
   gmux__draft *leaving; /* of the HEADERS that nghttp2 hands out next; NULL: it is another frame */
+  gmux__seat *recent;   /* that nghttp2 told of last; NULL: unknown */
   gmux__ring ring;
   gmux__conn_tally tally;
   gmux__task write_task, deliver_task, free_task;

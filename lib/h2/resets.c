@@ -112,6 +112,7 @@ void gmux__seat_free(gmux__conn *conn, gmux__seat *seat) {
     conn->block.seat = NULL;
     conn->block.head = NULL;
   }
+  if (conn->recent == seat) conn->recent = NULL;
   if (seat->link.list == &conn->delayed) count_waiting(conn, -1);
   seat_set_state(seat, GMUX__SEAT_FREE);
   gmux__list_remove(&seat->link);

@@ -8,8 +8,13 @@
  */
 #include "lib/h2/inside.h"
 
+/* What nghttp2 tells of one stream comes in a row, mostly. */
 gmux__seat *gmux__session_seat(gmux__conn *conn, int32_t id) {
-  return id ? nghttp2_session_get_stream_user_data(conn->session, id) : NULL;
+  if (conn->recent && conn->recent->id == id) return conn->recent;
+  if (!id) return NULL;
+  gmux__seat *seat = nghttp2_session_get_stream_user_data(conn->session, id);
+  if (seat) conn->recent = seat;
+  return seat;
 }
 
 gmux__stream *gmux__session_stream(gmux__conn *conn, int32_t id) {
