@@ -7,14 +7,16 @@
 
 /* What stands before a block; as wide as the strictest alignment. */
 typedef union block_head {
-  size_t room; /* bytes behind it */
+  struct {
+    gmux__slab *slab; /* that it goes back to; NULL: to the allocator */
+    size_t room;      /* bytes behind it */
+  } of;
   max_align_t align;
 } block_head;
 
-/* What nghttp2 1.52 asks for: queued DATA of a server and fields of a client's placeholder (40 to
- * 48), fields of a server (71 and more, by their number), queued frames (152), streams (224). And a
- * request's draft (376, with path, grpc-timeout and a field or two of metadata more). Larger ones
- * are few and go to the allocator. */
+/* What nghttp2 1.52 asks for: queued DATA (40 to 48), fields of a server (71 and more, by their
+ * number), queued frames (152), streams (224). And a request's draft (376, with path, grpc-timeout
+ * and a field or two of metadata more). Larger ones are few and go to the allocator. */
 static const size_t rooms[GMUX__BLOCK_SIZES] = {48, 96, 160, 240, 560};
 
 /* A burst's blocks that are kept: at most 600 KiB of all sizes. A debug build keeps none, so that
@@ -35,28 +37,33 @@ void gmux__blocks_deinit(gmux__blocks *blocks) {
     gmux__slab_deinit(&blocks->slabs[i]);
 }
 
+/* By size in words of 16 bytes, rounded up; as `rooms`. */
+static const uint8_t slab_of_words[] = {0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 3, 4, 4,
+                                        4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4};
+
 /* NULL: it is larger than all. */
 static gmux__slab *slab_for(gmux__blocks *blocks, size_t size) {
-  for (size_t i = 0; i < GMUX__BLOCK_SIZES; i++)
-    if (size <= rooms[i]) return &blocks->slabs[i];
-  return NULL;
+  enum { WORD = 16 };
+  size_t words = size / WORD + (size % WORD > 0);
+  return words < sizeof slab_of_words ? &blocks->slabs[slab_of_words[words]] : NULL;
 }
 
 static block_head *head_of(void *block) {
   return (block_head *)block - 1;
 }
 
-static void *block_behind(block_head *head, size_t room) {
+static void *block_behind(block_head *head, gmux__slab *slab, size_t room) {
   if (!head) return NULL;
-  head->room = room;
+  head->of.slab = slab;
+  head->of.room = room;
   return head + 1;
 }
 
 void *gmux__blocks_malloc(gmux__blocks *blocks, size_t size) {
   gmux__slab *slab = slab_for(blocks, size);
-  if (slab) return block_behind(gmux__slab_get_raw(slab), slab->size - sizeof(block_head));
+  if (slab) return block_behind(gmux__slab_get_raw(slab), slab, slab->size - sizeof(block_head));
   if (size > SIZE_MAX - sizeof(block_head)) return NULL;
-  return block_behind(gmux__malloc(sizeof(block_head) + size), size);
+  return block_behind(gmux__malloc(sizeof(block_head) + size), NULL, size);
 }
 
 void *gmux__blocks_calloc(gmux__blocks *blocks, size_t count, size_t size) {
@@ -67,7 +74,7 @@ void *gmux__blocks_calloc(gmux__blocks *blocks, size_t count, size_t size) {
 
 void *gmux__blocks_realloc(gmux__blocks *blocks, void *block, size_t size) {
   if (!block) return gmux__blocks_malloc(blocks, size);
-  size_t room = head_of(block)->room;
+  size_t room = head_of(block)->of.room;
   if (size <= room) return block;
   void *larger = gmux__blocks_malloc(blocks, size);
   if (!larger) return NULL;
@@ -77,11 +84,11 @@ void *gmux__blocks_realloc(gmux__blocks *blocks, void *block, size_t size) {
 }
 
 void gmux__blocks_free(gmux__blocks *blocks, void *block) {
+  (void)blocks;
   if (!block) return;
   block_head *head = head_of(block);
-  gmux__slab *slab = slab_for(blocks, head->room);
-  if (slab)
-    gmux__slab_put(slab, head);
+  if (head->of.slab)
+    gmux__slab_put(head->of.slab, head);
   else
     gmux__free(head);
 }
