@@ -82,21 +82,28 @@ static void call_close_attempt(gmux_call *call, uint64_t now_ns) {
   atomic_store_explicit(&call->evidence, worst, memory_order_release);
 }
 
+/* The others have no clock. */
+static void call_turn_clock(gmux_call *call, gmux__call_state state, uint64_t now_ns) {
+  if (state > GMUX__CALL_NEW && state < GMUX__CALL_ENDING)
+    gmux__call_turn_clock(call, state, now_ns);
+}
+
 void gmux__call_set_state(gmux_call *call, gmux__call_state state) {
   gmux__call_state old = call->loop_only.state;
   gmux__machine_step(&gmux__call_machine, old, state);
   gmux__log(gmux__loop_logger(call->exchange.loop), GMUX_LOG_DEBUG, "client", "call %s: %s -> %s",
             call->method->path, gmux__call_state_str(old), gmux__call_state_str(state));
   uint64_t now_ns = gmux__loop_now(call->exchange.loop);
-  gmux__call_turn_clock(call, old, now_ns);
+  call_turn_clock(call, old, now_ns);
   if (old == GMUX__CALL_RUNNING) call_close_attempt(call, now_ns);
   call->loop_only.state = state;
-  gmux__call_turn_clock(call, state, now_ns);
+  call_turn_clock(call, state, now_ns);
   if (state == GMUX__CALL_WAITING) call->loop_only.waiting_since_ns = now_ns;
   gmux__list_remove(&call->loop_only.link);
   gmux__list *list = call_list(call, state);
   if (list) gmux__list_append(list, &call->loop_only.link);
-  gmux__channel_count_call(call->channel, state == GMUX__CALL_ENDING, call->status.code);
+  if (state != GMUX__CALL_ENDED) /* which changes no figure */
+    gmux__channel_count_call(call->channel, state == GMUX__CALL_ENDING, call->status.code);
 }
 
 /* ---- the end ---- */
@@ -136,7 +143,8 @@ static void call_on_end_task(void *arg) {
 
 void gmux__call_end(gmux_call *call, const gmux__result *result) {
   assert(call->loop_only.state < GMUX__CALL_ENDING);
-  call->status = gmux_status_make(result->code, result->message, result->details);
+  if (result->code != GMUX_OK) /* which it is from the start */
+    call->status = gmux_status_make(result->code, result->message, result->details);
   /* Harmless when it is over: then this is what ended the call. */
   gmux__stream_reset(&call->loop_only.stream, GMUX__H2_CANCEL);
   if (result->code != GMUX_OK) call_drop_reply(call);
@@ -218,13 +226,14 @@ static uint32_t setup_credit(const gmux__call_setup *setup, const gmux_call_opti
   return 1; /* read_wait grants the next */
 }
 
-/* Zeroed, but for the stream, which sees to itself, and the room of a reply. */
+/* Zeroed, but for the exchange and the stream, which see to themselves, and the room of a reply. */
 static gmux_call *call_alloc(gmux_channel *channel) {
   bool is_inside = gmux_loop_is_inside(channel->loop);
   gmux_call *call =
       is_inside ? gmux__slab_get_raw(&channel->loop_only.calls) : gmux__malloc(sizeof(gmux_call));
   if (!call) return NULL;
-  memset(call, 0, offsetof(gmux_call, loop_only.stream));
+  memset((char *)call + sizeof call->exchange, 0,
+         offsetof(gmux_call, loop_only.stream) - sizeof call->exchange);
   call->is_slabs = is_inside;
   return call;
 }

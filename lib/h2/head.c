@@ -48,11 +48,11 @@ static void free_string(gmux__head *head, char *s) {
 }
 
 void gmux__head_release(gmux__head *head) {
-  free_string(head, head->path);
-  free_string(head, head->authority);
-  gmux__buf_deinit(&head->message);
-  gmux_bytes_release(&head->details);
-  gmux_metadata_free(head->metadata);
+  if (head->path) free_string(head, head->path);
+  if (head->authority) free_string(head, head->authority);
+  if (head->message.mem) gmux__buf_deinit(&head->message);
+  if (head->details.release) gmux_bytes_release(&head->details);
+  if (head->metadata) gmux_metadata_free(head->metadata);
 }
 
 void gmux__head_deinit(gmux__head *head) {

@@ -18,9 +18,15 @@ typedef struct gmux__slots {
 
 void gmux__slots_init(gmux__slots *s, uint32_t cap);
 void gmux__slots_set_peer(gmux__slots *s, uint32_t peer);
-uint32_t gmux__slots_limit(const gmux__slots *s);
-uint32_t gmux__slots_free(const gmux__slots *s); /* 0 while taken >= limit */
-void gmux__slots_take(gmux__slots *s);           /* there must be a free one */
-void gmux__slots_give(gmux__slots *s);           /* one must be taken */
+static inline uint32_t gmux__slots_limit(const gmux__slots *s) {
+  return s->peer < s->cap ? s->peer : s->cap;
+}
+/* 0 while taken >= limit */
+static inline uint32_t gmux__slots_free(const gmux__slots *s) {
+  uint32_t limit = gmux__slots_limit(s);
+  return s->taken < limit ? limit - s->taken : 0;
+}
+void gmux__slots_take(gmux__slots *s); /* there must be a free one */
+void gmux__slots_give(gmux__slots *s); /* one must be taken */
 
 #endif

@@ -33,7 +33,7 @@ struct gmux__hpack_entry {
 /* ---- bytes ---- */
 
 /* Section 5.1. */
-static uint8_t *put_int(uint8_t *out, unsigned pattern, unsigned bits, size_t n) {
+static inline uint8_t *put_int(uint8_t *out, unsigned pattern, unsigned bits, size_t n) {
   size_t most = (1u << bits) - 1;
   if (n < most) {
     *out++ = (uint8_t)(pattern | n);
@@ -185,8 +185,8 @@ static uint8_t *put_new(gmux__hpack *hpack, uint8_t *out, const gmux__field *fie
 /* The newest of its bucket, by where its strings lie: those of most fields do not move. */
 static const gmux__hpack_entry *table_glance(const gmux__hpack *hpack, const gmux__field *field) {
   const gmux__hpack_entry *e = hpack->buckets[field->hash % GMUX__HPACK_BUCKETS];
-  bool is_it = e && e->name == field->name && e->value == field->value &&
-               e->name_len == field->name_len && e->value_len == field->value_len;
+  bool is_it = e && e->value == field->value && e->value_len == field->value_len &&
+               e->name == field->name && e->name_len == field->name_len;
   return is_it ? e : NULL;
 }
 

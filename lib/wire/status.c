@@ -51,9 +51,10 @@ static gmux_status status_bare(gmux_code code) {
 gmux_status gmux_status_make(gmux_code code, const char *message, const gmux_bytes *details) {
   if ((unsigned)code > GMUX_UNAUTHENTICATED) code = GMUX_UNKNOWN;
   gmux_status status = status_bare(code);
+  if (code == GMUX_OK) return status;
   size_t message_len = message ? strlen(message) : 0;
   size_t details_len = details && details->data ? details->len : 0;
-  if (code == GMUX_OK || message_len + details_len == 0) return status;
+  if (message_len + details_len == 0) return status;
 
   char *storage = gmux__malloc(message_len + 1 + details_len);
   if (!storage) return status;
