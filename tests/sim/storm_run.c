@@ -191,7 +191,7 @@ static bool all_is_settled(void) {
 }
 
 /* What was under way when the weather changed arrives in the first few seconds. */
-enum { QUIET_S = 5, STEP_MS = 500, PROBE_STEP_MS = 50, PROBE_TRY_S = 1 };
+enum { QUIET_S = 5, STEP_MS = 500, PROBE_STEP_MS = 50, PROBE_TRY_S = 1, FOUND_S = 150 };
 
 static void calm_for(uint64_t ns) {
   complete_all();
@@ -277,6 +277,14 @@ static void laws_of_recovery(void) {
     law_of_recovery(i);
 }
 
+/* A client that gave up a silent link told nobody; a server that drains for as long as it takes
+ * finds that out by TCP keepalive (120 s, unless the storm chose less). */
+static void wait_for_servers(void) {
+  uint64_t end_ns = sim_now(st.sim) + FOUND_S * GMUX__NS_PER_S;
+  while (sim_net_live(st.sim).transports > 0 && sim_now(st.sim) < end_ns)
+    sim_run_for(st.sim, GMUX__NS_PER_S);
+}
+
 static void close_all(void) {
   storm_on_behalf(&st.of_calm);
   for (int i = 0; i < st.channel_count; i++)
@@ -289,6 +297,7 @@ static void close_all(void) {
     storm_server_free(i);
   }
   sim_run_for(st.sim, 30 * GMUX__NS_PER_S);
+  wait_for_servers();
   for (int i = 0; i < 3; i++) {
     storm_on_behalf(&st.of_calm);
     for (size_t k = 0; k < st.served_count; k++)
