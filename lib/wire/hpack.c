@@ -1,9 +1,10 @@
 /* hpack.c: header blocks; see hpack.h. Sections are those of RFC 7541. */
 #include "lib/wire/hpack.h"
 #include "lib/base/alloc.h"
+#include "lib/wire/huffman.h"
 #include <string.h>
 
-enum { STATIC_ENTRIES = 61, ENTRY_OVERHEAD = 32 };
+enum { STATIC_ENTRIES = 61, ENTRY_OVERHEAD = 32, HUFFMAN_LEAST = 128 };
 
 /* What a field's first byte starts with, and how many bits are left for a number (section 6). */
 enum {
@@ -16,6 +17,7 @@ enum {
   SECRET = 0x10,
   PLAIN = 0x00,
   PLAIN_BITS = 4,
+  HUFFMAN = 0x80,
   STRING_BITS = 7
 };
 
@@ -46,7 +48,10 @@ static inline uint8_t *put_int(uint8_t *out, unsigned pattern, unsigned bits, si
   return out;
 }
 
+/* Huffman's code is for long ones: some servers bound the bytes of a field as it comes. */
 static uint8_t *put_string(uint8_t *out, const uint8_t *s, size_t len) {
+  size_t coded = len < HUFFMAN_LEAST ? len : gmux__huffman_len(s, len);
+  if (coded < len) return gmux__huffman_put(put_int(out, HUFFMAN, STRING_BITS, coded), s, len);
   out = put_int(out, 0, STRING_BITS, len);
   if (len > 0) memcpy(out, s, len);
   return out + len;

@@ -6,8 +6,9 @@
  * from then on; one that was prepared with its hash is found by comparing pointers. Of others
  * (metadata, grpc-timeout) the name is added with its first value. A later value is sent as it is,
  * and added only when it comes twice in a row: a value that is another each time pushes nothing out
- * of the table. Credentials are never added (section 7.1.3). Strings are sent as they are, without
- * Huffman's code: steady ones leave once a connection, and others cost both sides less so.
+ * of the table. Credentials are never added (section 7.1.3). Short strings are sent as they are:
+ * steady ones leave once a connection, and others cost both sides less so. Long ones are sent in
+ * Huffman's code where that is shorter.
  *
  * The blocks must reach the peer whole, and in the order in which they were encoded.
  */

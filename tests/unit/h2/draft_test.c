@@ -92,6 +92,28 @@ static void nghttp2_reads_all_that_is_written(void) {
     CU_ASSERT_TRUE(blocks_are_read(seed));
 }
 
+/* Mostly what is short in Huffman's code, so that it is used, and every byte now and then. */
+static void nghttp2_reads_long_values_of_all_bytes(void) {
+  lot = 1;
+  for (int i = 0; i < 2000; i++) {
+    gmux__hpack hpack;
+    gmux__hpack_init(&hpack);
+    nghttp2_hd_inflater *inflater;
+    CU_ASSERT_EQUAL_FATAL(nghttp2_hd_inflate_new(&inflater), 0);
+    static uint8_t value[TEXT], block[TEXT + 64];
+    gmux__field field = {.name = (const uint8_t *)"x",
+                         .name_len = 1,
+                         .value = value,
+                         .value_len = 100 + draw(TEXT - 100)};
+    for (size_t k = 0; k < field.value_len; k++)
+      value[k] = draw(20) ? (uint8_t)"0aeist%-./39"[draw(12)] : (uint8_t)draw(256);
+    size_t len = gmux__hpack_encode(&hpack, block, &field, 1);
+    CU_ASSERT_EQUAL(decoded(inflater, block, len, &field, 1), 1);
+    nghttp2_hd_inflate_del(inflater);
+    gmux__hpack_deinit(&hpack);
+  }
+}
+
 /* ---- requests ---- */
 
 static size_t block_bytes(rawpeer *p, const party *c) {
@@ -180,6 +202,7 @@ static void an_answer_that_was_reset_disturbs_no_other(void) {
 }
 
 static const test_case cases[] = {TEST(nghttp2_reads_all_that_is_written),
+                                  TEST(nghttp2_reads_long_values_of_all_bytes),
                                   TEST(the_second_request_of_a_kind_is_short),
                                   TEST(a_request_that_was_taken_back_leaves_no_trace),
                                   TEST(a_peer_without_a_table_gets_no_entries),

@@ -1,6 +1,7 @@
 /* hpack_test.c: header blocks, byte by byte. That nghttp2 reads them as they were meant is tested
  * in tests/unit/h2/draft_test.c. */
 #include "lib/wire/hpack.h"
+#include "lib/wire/huffman.h"
 #include "tests/unit/harness.h"
 #include "tests/unit/memory.h"
 #include <string.h>
@@ -100,14 +101,14 @@ static void credentials_are_never_added(void) {
 }
 
 static void what_would_fill_the_table_is_not_added(void) {
-  static char value[3072]; /* with its overhead more than three quarters */
-  memset(value, 'v', sizeof value - 1);
+  static char value[3072];              /* with its overhead more than three quarters */
+  memset(value, '~', sizeof value - 1); /* longer in Huffman's code */
   gmux__field field = field_of("big", value);
   for (int i = 0; i < 3; i++) {
     CU_ASSERT_EQUAL(gmux__hpack_encode(&hpack, block, &field, 1), 1 + 4 + 3 + 3071);
     CU_ASSERT_EQUAL(memcmp(block,
                            "\x00\x03"
-                           "big\x7f\x80\x17v",
+                           "big\x7f\x80\x17~",
                            9),
                     0); /* 127 + 0 + 23 * 128 */
   }
@@ -152,13 +153,39 @@ static void without_memory_a_field_is_sent_and_not_added(void) {
 
 static void a_block_is_not_longer_than_its_bound(void) {
   static char name[500], value[70000];
-  memset(name, 'n', sizeof name - 1);
-  memset(value, 'v', sizeof value - 1);
+  memset(name, '~', sizeof name - 1);
+  memset(value, '~', sizeof value - 1);
   static uint8_t out[80000];
   gmux__hpack_set_limit(&hpack, 1000);
   gmux__field fields[] = {field_of(name, value), field_of("", ""), field_of("a", "")};
   size_t strings = sizeof name + sizeof value - 2 + 1;
   CU_ASSERT_TRUE(gmux__hpack_encode(&hpack, out, fields, 3) <= gmux__hpack_bound(3, strings));
+}
+
+/* RFC 7541 appendix C.4.1 and C.6.1. */
+static void huffmans_code_is_that_of_the_rfc(void) {
+  uint8_t out[64];
+  static const struct {
+    const char *text, *code;
+  } known[] = {{"www.example.com", "\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff"},
+               {"private", "\xae\xc3\x77\x1a\x4b"},
+               {"https://www.example.com",
+                "\x9d\x29\xad\x17\x18\x63\xc7\x8f\x0b\x97\xc8\xe9\xae\x82\xae\x43\xd3"}};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    const uint8_t *text = (const uint8_t *)known[i].text;
+    size_t len = strlen(known[i].text), coded = strlen(known[i].code);
+    CU_ASSERT_EQUAL(gmux__huffman_len(text, len), coded);
+    CU_ASSERT_EQUAL(gmux__huffman_put(out, text, len) - out, (ptrdiff_t)coded);
+    CU_ASSERT_EQUAL(memcmp(out, known[i].code, coded), 0);
+  }
+}
+
+static void a_long_value_is_sent_in_huffmans_code_where_that_is_shorter(void) {
+  char value[201] = "";
+  memset(value, 'a', 200); /* of 5 bits: 125 bytes */
+  gmux__field field = field_of("id", value);
+  CU_ASSERT_EQUAL(gmux__hpack_encode(&hpack, block, &field, 1), 1 + 3 + 1 + 125);
+  CU_ASSERT_EQUAL(memcmp(block, "\x40\x02id\xfd", 5), 0); /* 128 + 125 */
 }
 
 static const test_case cases[] = {TEST(a_steady_field_is_added_once_and_an_index_from_then_on),
@@ -172,5 +199,7 @@ static const test_case cases[] = {TEST(a_steady_field_is_added_once_and_an_index
                                   TEST(a_smaller_table_is_told_first_and_stays_small),
                                   TEST(without_memory_a_field_is_sent_and_not_added),
                                   TEST(a_block_is_not_longer_than_its_bound),
+                                  TEST(huffmans_code_is_that_of_the_rfc),
+                                  TEST(a_long_value_is_sent_in_huffmans_code_where_that_is_shorter),
                                   TESTS_END};
 const test_suite wire_hpack_suite = {"hpack", cases, set_up, tear_down};
