@@ -121,7 +121,7 @@ typedef struct held {
 static uint64_t server_bytes(uint64_t pid) {
   char path[64];
   snprintf(path, sizeof path, "/proc/%" PRIu64 "/statm", pid);
-  unsigned long pages;
+  unsigned long pages = 0;
   FILE *file = fopen(path, "r");
   int found = file ? fscanf(file, "%*u %lu", &pages) : 0;
   if (file) fclose(file);
