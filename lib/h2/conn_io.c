@@ -75,6 +75,7 @@ void gmux__conn_free_output(gmux__conn *conn) {
 /* Fills the empty output from nghttp2 until that has no more or the output is full. What nghttp2
  * says when it fails here, its own words or our callbacks', is always that memory has ended. */
 static int conn_gather(gmux__conn *conn) {
+  gmux__lane_fill(conn);
   while (!gmux__outq_is_full(conn->out)) {
     const uint8_t *data;
     ssize_t n = nghttp2_session_mem_send(conn->session, &data);

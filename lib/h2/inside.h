@@ -27,6 +27,7 @@ typedef struct gmux__lane {
   gmux__list waiting; /* nghttp2 has deferred their DATA */
   int32_t turn;       /* whose it is, an id; 0: nobody's */
   size_t left;        /* bytes that it may still send before the next one is called */
+  unsigned fills;     /* of the output, while some wait and nobody can use the turn */
 } gmux__lane;
 
 struct gmux__h2 {
@@ -373,6 +374,8 @@ bool gmux__lane_may_send(gmux__stream *stream, size_t room);
 /* nghttp2 has nothing that it may send: the first that waits is to be asked. False: it is to wait
  * for the connection's window. */
 bool gmux__lane_call(gmux__conn *conn);
+/* The output is about to be filled. */
+void gmux__lane_fill(gmux__conn *conn);
 static inline void gmux__lane_end_turn(gmux__lane *lane, int32_t id) {
   if (lane->turn == id) lane->turn = 0;
 }

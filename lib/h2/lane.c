@@ -7,14 +7,19 @@
  * than GMUX__LANE_SMALL bytes to send is awake in nghttp2 at a time: it has the TURN. The others
  * are deferred there and wait in `waiting`, and the next is called when nghttp2 has nothing else
  * that it may send: when the turn is used up (LANE_TURN), the stream's end or its window has come,
- * or nothing is left of it.
+ * or nothing is left of it. Where small messages never end, because the socket or the connection's
+ * window takes fewer than are written, there is always something else: so the next is also called
+ * when the output was filled LANE_PATIENCE times and nobody could use the turn.
  *
  * What is small is never held up here, the last bytes of a large message included: it waits for one
  * frame of the lane at most, beside what is gathered already.
  */
 #include "lib/h2/inside.h"
 
-enum { LANE_TURN = 64 * 1024 }; /* usual messages at one go, and four frames for one wait */
+enum {
+  LANE_TURN = 64 * 1024, /* usual messages at one go, and four frames for one wait */
+  LANE_PATIENCE = 4      /* fills of the output, each of 40 KiB and a frame at most */
+};
 
 static bool lane_take_turn(gmux__lane *lane, int32_t id) {
   bool is_alone = gmux__list_is_empty(&lane->waiting);
@@ -37,6 +42,21 @@ bool gmux__lane_may_send(gmux__stream *stream, size_t room) {
   return true;
 }
 
+/* Who has the turn is asked sooner or later, unless its window is used up, or nghttp2 has closed
+ * it. */
+static bool lane_is_taken(const gmux__conn *conn) {
+  int32_t turn = conn->lane.turn;
+  return turn && nghttp2_session_get_stream_remote_window_size(conn->session, turn) > 0;
+}
+
+void gmux__lane_fill(gmux__conn *conn) {
+  if (gmux__list_is_empty(&conn->lane.waiting) || lane_is_taken(conn)) {
+    conn->lane.fills = 0;
+    return;
+  }
+  if (++conn->lane.fills > LANE_PATIENCE) (void)gmux__lane_call(conn);
+}
+
 bool gmux__lane_call(gmux__conn *conn) {
   gmux__lane *lane = &conn->lane;
   /* Without a window nghttp2 asks nobody, and who had the turn has it still. */
@@ -45,6 +65,7 @@ bool gmux__lane_call(gmux__conn *conn) {
   const gmux__stream *stream = gmux__container(link, gmux__stream, lane_link);
   lane->turn = stream->id;
   lane->left = LANE_TURN;
+  lane->fills = 0;
   /* One that nghttp2 has closed meanwhile is refused, and the next is called. */
   if (nghttp2_session_resume_data(conn->session, stream->id) == NGHTTP2_ERR_NOMEM)
     gmux__conn_doom(conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");

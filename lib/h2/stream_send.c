@@ -92,7 +92,7 @@ static void stream_wake(gmux__stream *stream) {
 
 static ssize_t on_data_wanted(nghttp2_session *session, int32_t id, uint8_t *buf, size_t room,
                               uint32_t *flags, nghttp2_data_source *source, void *user_data) {
-  (void)session, (void)id, (void)buf;
+  (void)session, (void)buf;
   const gmux__conn *conn = user_data;
   const gmux__seat *seat = source->ptr;
   gmux__stream *stream = seat->stream;
@@ -102,6 +102,7 @@ static ssize_t on_data_wanted(nghttp2_session *session, int32_t id, uint8_t *buf
    * the peer's SETTINGS, it would leave by a window that was never acknowledged. */
   if (conn->error && !conn->h2->config.is_server) return NGHTTP2_ERR_DEFERRED;
   size_t n = stream->send.queued_bytes;
+  if (n <= GMUX__LANE_SMALL) gmux__lane_end_turn(&stream->conn->lane, id);
   if (n > GMUX__LANE_SMALL && !gmux__lane_may_send(stream, room)) return NGHTTP2_ERR_DEFERRED;
   if (n <= room && stream->send.state == GMUX__SEND_CLOSING) {
     if (stream->h2->config.is_server) {

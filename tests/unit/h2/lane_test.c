@@ -114,6 +114,38 @@ static void turns_go_on_where_the_connections_window_ended(void) {
                          "1 1 1 1 7 1 3 3 3 3 5 5 5 5 1 1 1 1 3 3 3 3 5 5 5 5 1 1 3 3 3 5 5 5");
 }
 
+/* As much as the connection's window lets through is written in small messages, all the time. */
+static void small_messages_without_end_do_not_starve_large_ones(void) {
+  enum { WRITERS = 12, TEXT = 3000, GRANTS = 150 };
+  static const uint16_t ids[] = {4};
+  static const uint32_t window[] = {WIDE};
+  rawpeer *p = pair_client_to_raw();
+  rawpeer_settings(p, 1, ids, window);
+  rawpeer_settings_ack(p);
+  sim_run(pair_sim);
+  start_with(BULK);
+  start_with(BULK);
+  sim_run(pair_sim);
+  CU_ASSERT_STRING_EQUAL(order(p), "1 1 1 1"); /* its turn is nearly over, and so is the window */
+  party *writers[WRITERS];
+  size_t written[WRITERS] = {0};
+  for (int i = 0; i < WRITERS; i++)
+    writers[i] = party_start();
+  for (int grant = 0; grant < GRANTS; grant++) {
+    for (int i = 0; i < WRITERS; i++) {
+      if (writers[i]->sent < written[i]) continue;
+      CU_ASSERT_EQUAL(party_write(writers[i], noise, TEXT), 0);
+      written[i] += TEXT;
+    }
+    rawpeer_window_update(p, 0, FRAME); /* less than half of it */
+    sim_run(pair_sim);
+  }
+  CU_ASSERT_TRUE(bytes_on(p, 1) > (size_t)FRAMES_A_TURN * FRAME + FRAME);
+  CU_ASSERT_TRUE(bytes_on(p, 3) > 0);
+  for (uint32_t id = 5; id < 5 + 2 * WRITERS; id += 2)
+    CU_ASSERT_TRUE(bytes_on(p, id) > bytes_on(p, 3) / 2);
+}
+
 static void who_is_reset_gives_its_turn_or_its_place_away(void) {
   rawpeer *p = client_with_windows(FRAME);
   party *first = start_with(BULK), *waiting = start_with(BULK);
@@ -172,6 +204,7 @@ static const test_case cases[] = {
     TEST(the_last_bytes_of_a_large_message_wait_for_nobody),
     TEST(who_has_no_window_keeps_nobody_waiting),
     TEST(turns_go_on_where_the_connections_window_ended),
+    TEST(small_messages_without_end_do_not_starve_large_ones),
     TEST(who_is_reset_gives_its_turn_or_its_place_away),
     TEST(who_is_reset_in_the_lane_is_called_no_more),
     TEST(a_server_does_the_same_with_replies),
