@@ -56,7 +56,8 @@ static gmux__lane_load lane_load(const gmux__lane *lane) {
   uint64_t given = atomic_load_explicit(&lane->given, memory_order_relaxed);
   return (gmux__lane_load){
       .state = (gmux_channel_state)atomic_load_explicit(&lane->state, memory_order_relaxed),
-      .calls = given > over ? given - over : 0};
+      .calls = given > over ? given - over : 0,
+      .is_asked = atomic_load_explicit(&lane->is_asked, memory_order_relaxed)};
 }
 
 /* The lane on whose loop we are; the count: none. */
@@ -65,6 +66,12 @@ static size_t front_own(const gmux__front *front) {
   while (own < front->count && !gmux_loop_is_inside(front->lanes[own].channel->loop))
     own++;
   return own;
+}
+
+/* One that has failed would otherwise never try again: while another is READY it gets no call. */
+static void lane_wake(gmux__lane *lane) {
+  atomic_store(&lane->is_asked, true);
+  gmux_channel_get_state(lane->channel, true);
 }
 
 static gmux__lane *front_pick(gmux__front *front) {
@@ -78,7 +85,7 @@ static gmux__lane *front_pick(gmux__front *front) {
     loads[i] = lane_load(&front->lanes[i]);
   size_t picked = gmux__lanes_pick(loads, front->count, own);
   size_t asleep = gmux__lanes_wake(loads, front->count, picked);
-  if (asleep < front->count) gmux_channel_get_state(front->lanes[asleep].channel, true);
+  if (asleep < front->count) lane_wake(&front->lanes[asleep]);
   return &front->lanes[picked];
 }
 

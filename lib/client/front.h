@@ -32,6 +32,7 @@ typedef struct gmux__lane {
    * grow, each on one side, so nobody waits for anybody. */
   _Atomic(uint64_t) given;
   atomic_int state;               /* of the channel */
+  atomic_bool is_asked;           /* to connect, since it has that state */
   gmux__channel_post slow_post;   /* another lane has learned what the server allows */
   _Atomic(uint64_t) keepalive_ns; /* that it is to go by */
   struct {                        /* the lane's loop */

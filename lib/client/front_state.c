@@ -88,6 +88,7 @@ void gmux__lane_on_state(gmux__lane *lane, gmux_channel_state state) {
   gmux__front *front = lane->front;
   gmux__lock_take(front->lock);
   atomic_store(&lane->state, (int)state);
+  atomic_store(&lane->is_asked, false);
   gmux_channel_state sum = front_sum_of_states(front);
   if (sum != front->locked.state) {
     front->locked.state = sum;

@@ -35,6 +35,8 @@ size_t gmux__lanes_wake(const gmux__lane_load *lanes, size_t count, size_t picke
   if (lanes[picked].state != GMUX_CHANNEL_READY || lanes[picked].calls == 0) return count;
   for (size_t i = 0; i < count; i++)
     if (lanes[i].state == GMUX_CHANNEL_IDLE) return i;
+  for (size_t i = 0; i < count; i++)
+    if (lanes[i].state == GMUX_CHANNEL_TRANSIENT_FAILURE && !lanes[i].is_asked) return i;
   return count;
 }
 

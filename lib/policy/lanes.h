@@ -4,12 +4,14 @@
  *
  * A lane that answers calls fastest by failing them looks least busy, so the state goes before the
  * load: while one is READY calls go to none that is not. So that the others become READY too one
- * that is IDLE is to be woken as soon as the chosen lane is not without work.
+ * that is IDLE, or that has failed and that no call makes try again, is to be woken as soon as the
+ * chosen lane is not without work.
  */
 #ifndef GMUX__POLICY_LANES_H
 #define GMUX__POLICY_LANES_H
 
 #include <gmux/channel.h>
+#include <stdbool.h>
 
 enum {
   GMUX__LANES_MAX = 64, /* all are looked at for a call */
@@ -21,6 +23,7 @@ enum {
 typedef struct gmux__lane_load {
   gmux_channel_state state;
   uint64_t calls; /* that run, wait, or are on their way to it */
+  bool is_asked;  /* TRANSIENT_FAILURE: to go on trying, since it is that */
 } gmux__lane_load;
 
 /* Nothing needs be known of the other lanes to keep a call here. */

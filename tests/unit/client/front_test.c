@@ -183,6 +183,29 @@ static void loops_that_sleep_are_woken_when_there_is_more_than_one_call(void) {
   CU_ASSERT_EQUAL(fk_answer_all(), 3);
 }
 
+static void a_loop_that_failed_comes_back_with_the_server(void) {
+  fk_connected(2);
+  sim_net_dial_fate(w_sim, &w_address, SIM_DIAL_REFUSED);
+  rawpeer_close(fk_peer(0));
+  rawpeer_close(fk_peer(1));
+  w_run();
+  w_unary();
+  w_unary();
+  w_run_ms(3000);
+  for (size_t i = 0; i < 2; i++)
+    CU_ASSERT_EQUAL(fk_lane_state(i), GMUX_CHANNEL_TRANSIENT_FAILURE);
+  sim_net_dial_fate(w_sim, &w_address, SIM_DIAL_CONNECTS);
+  w_run_ms(120000); /* nobody asks: nobody tries */
+  gmux_channel_get_state(fk_lane(0), true);
+  CU_ASSERT_EQUAL(fk_greet_all(), 1);
+  CU_ASSERT_EQUAL(fk_lane_state(1), GMUX_CHANNEL_TRANSIENT_FAILURE);
+  w_unary();
+  w_unary(); /* now there would be work for another */
+  CU_ASSERT_EQUAL(fk_greet_all(), 1);
+  CU_ASSERT_EQUAL(fk_lane_state(1), GMUX_CHANNEL_READY);
+  CU_ASSERT_EQUAL(fk_answer_all(), 2);
+}
+
 static void each_loop_dials_once_however_many_calls_wait(void) {
   fk_open(3);
   for (int i = 0; i < 3000; i++)
@@ -443,6 +466,7 @@ static const test_case cases[] = {
     TEST(a_start_that_failed_counts_nowhere),
     TEST(a_loop_whose_connection_is_lost_gets_no_calls_while_another_is_ready),
     TEST(loops_that_sleep_are_woken_when_there_is_more_than_one_call),
+    TEST(a_loop_that_failed_comes_back_with_the_server),
     TEST(each_loop_dials_once_however_many_calls_wait),
     TEST(explain_says_on_which_loop_a_call_is),
     TEST(the_state_is_the_best_of_the_loops),

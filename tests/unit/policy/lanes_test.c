@@ -72,7 +72,16 @@ static void one_that_sleeps_is_woken_once_there_is_work_for_it(void) {
   CU_ASSERT_EQUAL(gmux__lanes_wake(lanes, LANES, 0), 3);
   lanes[3].state = GMUX_CHANNEL_CONNECTING;
   CU_ASSERT_EQUAL(gmux__lanes_wake(lanes, LANES, 0), NO_LANE);
-  lanes[3].state = GMUX_CHANNEL_TRANSIENT_FAILURE; /* its backoff says when */
+}
+
+static void one_that_has_failed_is_asked_once_to_try_again(void) {
+  lanes[0].calls = 1;
+  lanes[2].state = GMUX_CHANNEL_TRANSIENT_FAILURE; /* its backoff says when */
+  CU_ASSERT_EQUAL(gmux__lanes_wake(lanes, LANES, 0), 2);
+  lanes[3].state = GMUX_CHANNEL_IDLE; /* may be sooner */
+  CU_ASSERT_EQUAL(gmux__lanes_wake(lanes, LANES, 0), 3);
+  lanes[3].state = GMUX_CHANNEL_READY;
+  lanes[2].is_asked = true;
   CU_ASSERT_EQUAL(gmux__lanes_wake(lanes, LANES, 0), NO_LANE);
 }
 
@@ -126,6 +135,7 @@ static const test_case cases[] = {
     TEST(a_call_stays_on_its_loop_while_that_is_not_much_busier),
     TEST(a_loop_that_is_not_ready_keeps_no_call_for_being_its_own),
     TEST(one_that_sleeps_is_woken_once_there_is_work_for_it),
+    TEST(one_that_has_failed_is_asked_once_to_try_again),
     TEST(while_none_is_ready_the_call_itself_wakes_its_lane),
     TEST(together_they_are_the_best_that_one_is),
     TEST(parts_add_up_to_the_whole),
