@@ -127,6 +127,7 @@ static void attempt_keep_reply(gmux_call *call, gmux_bytes *message) {
 static void attempt_on_message(gmux__stream *stream, gmux_bytes *message) {
   gmux_call *call = call_of(stream);
   if (call->loop_only.messages < UINT32_MAX) call->loop_only.messages++;
+  gmux__channel_mind_memory(call->channel); /* first: the handler may do anything to the call */
   if (gmux__method_receives_one(call->method)) {
     attempt_keep_reply(call, message);
     return;

@@ -113,6 +113,9 @@ void gmux__channel_submit(gmux_channel *channel, gmux_call *call, int error);
 void gmux__channel_resubmit(gmux_channel *channel, gmux_call *call);
 /* Under max_memory_bytes: a call is off its stream; who waits for memory is placed in this turn. */
 void gmux__channel_give_memory(gmux_channel *channel);
+/* Under max_memory_bytes: a message is told, and what a large one had is free when that is done:
+ * the same. */
+void gmux__channel_mind_memory(gmux_channel *channel);
 /* A call has told its end. */
 void gmux__channel_call_ended(gmux_channel *channel);
 /* A call has gone to another list; `is_decided`: it has its status, and it is `code`. */

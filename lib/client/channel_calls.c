@@ -126,6 +126,11 @@ void gmux__channel_give_memory(gmux_channel *channel) {
     gmux__loop_defer(channel->loop, GMUX__PHASE_DONE, &channel->loop_only.place_task);
 }
 
+void gmux__channel_mind_memory(gmux_channel *channel) {
+  if (gmux__channel_is_short(channel) && channel_first_waiting(channel))
+    gmux__loop_defer(channel->loop, GMUX__PHASE_DONE, &channel->loop_only.place_task);
+}
+
 void gmux__channel_on_place_task(void *arg) {
   gmux__channel_reconcile(arg);
 }

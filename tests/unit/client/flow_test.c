@@ -227,6 +227,32 @@ static void what_is_not_taken_holds_back_its_stream_and_not_the_connection(void)
   CU_ASSERT_TRUE(window_given(p, 1) > 30000);
 }
 
+/* So that a call that goes on for long keeps nobody waiting for what it has given back. */
+static void a_large_message_that_was_told_makes_room_for_who_waits(void) {
+  enum { LARGE = 510000, PIECE = 4000 };
+  w_options.max_memory_bytes = 1048576;
+  rawpeer *p = w_connected();
+  tcall *t = w_start(GMUX_BIDI_STREAMING, NULL);
+  w_run();
+  w_headers(p, 1);
+  static const uint8_t prefix[5] = {0, LARGE >> 24, LARGE >> 16 & 0xff, LARGE >> 8 & 0xff,
+                                    LARGE & 0xff};
+  rawpeer_data(p, 1, 0, prefix, sizeof prefix, 0);
+  for (int sent = 0; sent < LARGE; sent += PIECE) {
+    if (sent == 40 * PIECE) {
+      w_unary();
+      w_run();
+      CU_ASSERT_EQUAL(w_stats().calls_waiting, 1);
+    }
+    int len = LARGE - sent < PIECE ? LARGE - sent : PIECE;
+    rawpeer_data(p, 1, 0, block, (size_t)len, 0);
+    w_run();
+  }
+  ASSERT_LOG(t, "H M510000");
+  CU_ASSERT_EQUAL(w_stats().calls_waiting, 0);
+  CU_ASSERT_EQUAL(w_stats().calls_running, 2);
+}
+
 static void cancelling_gives_up_what_was_not_taken(void) {
   rawpeer *p = w_connected();
   tcall *t = start_with_credit(0);
@@ -343,6 +369,7 @@ static const test_case cases[] = {
     TEST(credit_may_be_granted_before_the_call_has_a_connection),
     TEST(credit_granted_from_on_message_keeps_it_flowing),
     TEST(what_is_not_taken_holds_back_its_stream_and_not_the_connection),
+    TEST(a_large_message_that_was_told_makes_room_for_who_waits),
     TEST(cancelling_gives_up_what_was_not_taken),
     TEST(a_deadline_ends_a_call_whose_answer_is_not_taken),
     TEST(closing_the_channel_ends_a_call_whose_answer_is_not_taken),
