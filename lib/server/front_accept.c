@@ -13,12 +13,17 @@ typedef struct arrival {
 
 /* ---- which ---- */
 
-/* Connections now, and among equals calls. */
+/* Full ones last, for it is the total that counts, and parts of it need not be equal; then
+ * connections now, and among equals calls. */
 static uint64_t lane_load(const gmux__server_lane *lane) {
   const gmux_server *s = lane->server;
-  uint64_t connections = gmux__counter_get(&s->stats.connections) + lane->locked.arriving;
+  uint64_t arriving = lane->locked.arriving;
+  uint64_t connections = gmux__counter_get(&s->stats.connections) + arriving;
+  uint64_t handshaking = gmux__counter_get(&s->stats.connections_handshaking) + arriving;
   uint64_t calls = gmux__counter_get(&s->stats.calls_running);
-  return connections << 32 | (calls < UINT32_MAX ? calls : UINT32_MAX);
+  bool is_full =
+      connections >= s->options.max_connections || handshaking >= s->options.max_handshaking;
+  return (uint64_t)is_full << 63 | connections << 32 | (calls < UINT32_MAX ? calls : UINT32_MAX);
 }
 
 /* Under the lock. NULL: all drain. */
@@ -43,10 +48,16 @@ static gmux__server_lane *front_pick(gmux__server_front *front) {
 static bool lane_is_open_for(arrival *a) {
   gmux__server_front *front = a->lane->front;
   gmux__lock_take(front->lock);
-  a->lane->locked.arriving--;
   bool is_open = !a->lane->locked.is_shut;
   gmux__lock_give(front->lock);
   return is_open;
+}
+
+/* The server counts it now. */
+static void lane_has_arrival(gmux__server_lane *lane) {
+  gmux__lock_take(lane->front->lock);
+  lane->locked.arriving--;
+  gmux__lock_give(lane->front->lock);
 }
 
 static void arrival_on_post(gmux__post *post) {
@@ -57,6 +68,7 @@ static void arrival_on_post(gmux__post *post) {
     gmux__server_accept(a->lane->server, a->tls, a->transport);
   else
     gmux__transport_close(a->transport);
+  lane_has_arrival(a->lane);
   gmux_tls_free(a->tls);
   gmux__free(a);
   gmux__server_front_release(front);

@@ -137,6 +137,41 @@ static void the_limit_of_connections_holds_for_all_together(void) {
   CU_ASSERT_EQUAL(kit_stats().connections_refused, 1);
 }
 
+/* 7 are 3, 2 and 2: the last one has a place on the first loop only, which is the busiest. */
+static void who_has_a_place_anywhere_is_not_refused(void) {
+  kit.options.max_connections = 7;
+  kit_serve();
+  rawpeer *first = kit_connect();
+  for (size_t i = 1; i < 6; i++)
+    kit_connect();
+  kit.peer = first;
+  kit_request(1, "/t.S/Bidi", false, NULL); /* stays */
+  kit_run();
+  CU_ASSERT_EQUAL(kit_stats().calls_running, 1);
+  kit_connect();
+  CU_ASSERT_EQUAL(connections_of(0), 3);
+  CU_ASSERT_EQUAL(kit_stats().connections_refused, 0);
+}
+
+/* Nor who could shake hands on a loop that has more connections. */
+static void handshakes_go_where_there_is_room_for_them(void) {
+  kit.options.max_handshaking = 3; /* one a loop */
+  kit_serve();
+  rawpeer *peers[6];
+  for (size_t i = 0; i < 6; i++)
+    peers[i] = kit_connect();
+  rawpeer_close(peers[2]);
+  rawpeer_close(peers[5]);
+  kit_run();
+  CU_ASSERT_EQUAL(connections_of(2), 0);
+  for (size_t i = 0; i < 2; i++)
+    kit_connect_silent();
+  kit_run();
+  CU_ASSERT_EQUAL(connections_of(2), 1);
+  CU_ASSERT_EQUAL(kit_stats().connections, 6);
+  CU_ASSERT_EQUAL(kit_stats().connections_refused, 0);
+}
+
 /* ---- the end ---- */
 
 static rawpeer *busy[KIT_LOOPS];
@@ -309,6 +344,8 @@ static const test_case cases[] = {
     TEST(those_on_their_way_count),
     TEST(who_leaves_makes_room_on_its_loop),
     TEST(the_limit_of_connections_holds_for_all_together),
+    TEST(who_has_a_place_anywhere_is_not_refused),
+    TEST(handshakes_go_where_there_is_room_for_them),
     TEST(a_drain_is_over_when_it_is_on_all_loops),
     TEST(after_the_grace_calls_of_all_loops_are_cancelled),
     TEST(a_second_end_only_hastens_the_first),
