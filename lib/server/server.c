@@ -267,17 +267,23 @@ static int lane_add(gmux_server *server, void *arg) {
   return server_add(server, a->path, a->method);
 }
 
+/* On several loops the first listens for all, and connections run on the others from then on. */
+static bool server_has_listened(const gmux_server *server) {
+  if (server->lane) server = server->lane->front->lanes[0].server;
+  return atomic_load(&server->shared.has_listened);
+}
+
 /* On several loops the first one refuses what is wrong, before any has it. */
 static int server_add(gmux_server *server, const char *path, const gmux__method *method) {
   adding a = {path, method};
   if (server->front) return gmux__server_front_each(server->front, lane_add, &a);
-  if (atomic_load(&server->shared.has_listened))
+  if (server_has_listened(server))
     return gmux__fail(GMUX_ERR_STATE, "the server listens already: add its methods before that");
   return gmux__methods_add(&server->methods, path, method);
 }
 
 int gmux__server_add_hook(gmux_server *server, gmux__server_hook *hook) {
-  if (atomic_load(&server->shared.has_listened))
+  if (server_has_listened(server))
     return gmux__fail(GMUX_ERR_STATE, "the server listens already: add its services before that");
   gmux__list_append(&server->hooks, &hook->link);
   return 0;

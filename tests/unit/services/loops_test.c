@@ -1,5 +1,6 @@
 /* loops_test.c: the standard services of a server of several loops, and channelz of a channel of
  * several. */
+#include "lib/server/front.h"
 #include "proto/grpc/health/v1/health.pb-c.h"
 #include "proto/grpc/reflection/v1/reflection.pb-c.h"
 #include "tests/unit/services/booth.h"
@@ -90,6 +91,24 @@ static void reflection_answers_on_every_loop(void) {
   kit.server = NULL;
   kit_run_ms(3000);
   CU_ASSERT_EQUAL(released, 1);
+}
+
+static void once_it_listens_no_loop_takes_reflection(void) {
+  gmux_reflection_options o;
+  gmux_reflection_options_init(&o, sizeof o);
+  gmux_bytes set = protoset_shop();
+  o.descriptor_sets = &set;
+  o.descriptor_set_count = 1;
+  rawpeer *peers[KIT_LOOPS];
+  connect_all(peers);
+  CU_ASSERT_EQUAL(gmux_server_add_reflection(kit.server, &o), GMUX_ERR_STATE);
+  for (size_t i = 0; i < KIT_LOOPS; i++) {
+    gmux_server *lane = kit.server->front->lanes[i].server;
+    CU_ASSERT_PTR_NULL(gmux__methods_find(
+        &lane->methods, "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"));
+    CU_ASSERT_PTR_NULL(lane->hooks.first);
+  }
+  gmux_bytes_release(&set); /* still ours */
 }
 
 /* ---- channelz of a channel ---- */
@@ -187,6 +206,7 @@ static void closed_it_leaves_by_itself(void) {
 static const test_case server_cases[] = {
     TEST(health_is_told_on_every_loop),
     TEST(reflection_answers_on_every_loop),
+    TEST(once_it_listens_no_loop_takes_reflection),
     TESTS_END,
 };
 static const test_case channel_cases[] = {
