@@ -67,12 +67,14 @@ void gmux__channel_on_closed_task(void *arg) {
   gmux__channel_release(channel); /* the loop's hold */
 }
 
-static void channel_claim_end(gmux_channel *channel, void (*on_closed)(void *user_data),
+/* False: somebody else has. */
+static bool channel_claim_end(gmux_channel *channel, void (*on_closed)(void *user_data),
                               void *user_data) {
-  if (atomic_exchange(&channel->shared.is_closing, true)) return;
+  if (atomic_exchange(&channel->shared.is_closing, true)) return false;
   channel->on_closed = on_closed;
   channel->on_closed_data = user_data;
   atomic_store(&channel->shared.is_end_known, true);
+  return true;
 }
 
 /* ---- close ---- */
@@ -99,8 +101,9 @@ void gmux_channel_close(gmux_channel *channel, void (*on_closed)(void *user_data
     gmux__front_close(channel->front, on_closed, user_data);
     return;
   }
-  channel_claim_end(channel, on_closed, user_data);
-  if (atomic_exchange(&channel->shared.is_shut, true)) return;
+  bool is_mine = channel_claim_end(channel, on_closed, user_data);
+  /* Another close may have overtaken this one and be through: then the end waits for us. */
+  if (atomic_exchange(&channel->shared.is_shut, true) && !is_mine) return;
   if (gmux_loop_is_inside(channel->loop))
     channel_close_now(channel);
   else

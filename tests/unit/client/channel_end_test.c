@@ -203,6 +203,23 @@ static void the_end_waits_until_it_is_known_whom_to_tell(void) {
   CU_ASSERT_EQUAL(w_closed, 1);
 }
 
+/* The same with two closes: the one that was overtaken has claimed the end, so it brings it. */
+static void a_close_that_another_overtook_is_told(void) {
+  w_connected();
+  atomic_store(&w_channel->shared.is_closing, true);
+  sim_set_outside(w_loop, true);
+  gmux_channel_close(w_channel, w_on_closed, &never);
+  sim_set_outside(w_loop, false);
+  w_run();
+  CU_ASSERT_EQUAL(w_closed, 0);
+  atomic_store(&w_channel->shared.is_closing, false); /* as if it claimed it only now */
+  sim_set_outside(w_loop, true);
+  gmux_channel_close(w_channel, w_on_closed, &w_closed);
+  sim_set_outside(w_loop, false);
+  w_run();
+  CU_ASSERT_EQUAL(w_closed, 1);
+}
+
 static const test_case cases[] = {
     TEST(draining_ends_when_the_last_call_has),
     TEST(draining_refuses_new_calls_at_once),
@@ -218,6 +235,7 @@ static const test_case cases[] = {
     TEST(a_call_that_rests_before_its_retry_is_waited_for),
     TEST(posted_drains_come_to_the_same),
     TEST(the_end_waits_until_it_is_known_whom_to_tell),
+    TEST(a_close_that_another_overtook_is_told),
     TESTS_END,
 };
 
