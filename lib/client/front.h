@@ -104,6 +104,8 @@ void gmux__lane_on_slow_post(gmux__post *post);
 
 void gmux__lane_run_due(void *arg); /* loop_only.task */
 void gmux__front_on_end_post(gmux__post *post);
+/* Each lane tries until it is READY, whatever it does now. Any thread. */
+void gmux__front_want_connections(gmux__front *front);
 /* What a thread that waited for READY, or for warmth, is told: 0, or the error with its words. */
 int gmux__front_answer(gmux__front *front, int answer, int64_t timeout_ms);
 

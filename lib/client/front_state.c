@@ -197,14 +197,19 @@ static void waiter_leave(gmux__front *front, front_waiter *w) {
   gmux__lock_give(front->lock);
 }
 
+/* Lanes that connect already too: perhaps for a call, and when that has failed nobody asks. */
+void gmux__front_want_connections(gmux__front *front) {
+  for (size_t i = 0; i < front->count; i++)
+    gmux__channel_send(front->lanes[i].channel, &front->lanes[i].channel->connect_post);
+}
+
 int gmux__front_connect_wait(gmux__front *front, int64_t timeout_ms) {
   front_waiter w = {.answer = 0};
   int error = gmux__mailbox_new(&w.box);
   if (error) return error;
   gmux__front_hold_lanes(front); /* it may be freed under a thread that waits for it */
   if (waiter_join(front, &w)) {
-    for (size_t i = 0; i < front->count; i++)
-      gmux_channel_get_state(front->lanes[i].channel, true);
+    gmux__front_want_connections(front);
     if (!gmux__mailbox_wait(w.box, GMUX__BOX_END, timeout_ms)) waiter_leave(front, &w);
   }
   gmux__mailbox_free(w.box);

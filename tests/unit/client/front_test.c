@@ -260,6 +260,27 @@ typedef struct seen {
   int error;
 } seen;
 
+static void who_waits_for_it_asks_loops_that_connect_for_a_call_too(void) {
+  sim_net_dial_fate(w_sim, &w_address, SIM_DIAL_UNANSWERED);
+  fk_open(2);
+  w_unary();
+  w_unary();
+  w_run();
+  for (size_t i = 0; i < 2; i++)
+    CU_ASSERT_EQUAL(fk_lane_state(i), GMUX_CHANNEL_CONNECTING);
+  gmux__front_want_connections(fk_front());
+  w_run_ms(60000); /* the attempts fail, and both calls */
+  CU_ASSERT_EQUAL(w_stats().calls_failed, 2);
+  sim_net_dial_fate(w_sim, &w_address, SIM_DIAL_CONNECTS);
+  size_t greeted = 0;
+  for (int i = 0; i < 130 && greeted < 2; i++) {
+    w_run_ms(1000);
+    greeted += fk_greet_all();
+  }
+  CU_ASSERT_EQUAL(greeted, 2);
+  CU_ASSERT_EQUAL(w_state(), GMUX_CHANNEL_READY);
+}
+
 static void on_state(gmux_channel_state state, void *user_data) {
   seen *s = user_data;
   s->count++;
@@ -471,6 +492,7 @@ static const test_case cases[] = {
     TEST(explain_says_on_which_loop_a_call_is),
     TEST(the_state_is_the_best_of_the_loops),
     TEST(it_has_failed_when_all_loops_have),
+    TEST(who_waits_for_it_asks_loops_that_connect_for_a_call_too),
     TEST(watchers_hear_once_of_the_whole),
     TEST(it_is_warm_when_all_loops_are),
     TEST(a_channel_that_closes_is_warm_nowhere),
