@@ -2,12 +2,19 @@
  * loop brings. */
 #include "lib/base/fail.h"
 #include "lib/client/call.h"
+#include "lib/client/front.h"
+
+/* On none of its channel's loops: two of them could wait for each other. */
+static bool call_is_inside(const gmux_call *call) {
+  if (gmux_loop_is_inside(call->exchange.loop)) return true;
+  return call->channel->lane && gmux__lane_is_inside(call->channel->lane);
+}
 
 static int call_check_may_wait(const gmux_call *call, const char *what) {
   if (!call) return gmux__fail(GMUX_ERR_INVALID, "%s: call is NULL", what);
   if (!call->exchange.box)
     return gmux__fail(GMUX_ERR_STATE, "%s waits, but the call was started with handlers", what);
-  if (gmux_loop_is_inside(call->exchange.loop))
+  if (call_is_inside(call))
     return gmux__fail(GMUX_ERR_DEADLOCK,
                       "%s was called on the loop's own thread, which would wait for itself", what);
   return 0;
@@ -62,13 +69,18 @@ static gmux_status status_of_error(int error) {
   return gmux_status_make(code, gmux_last_error(), NULL);
 }
 
+static gmux_status call_await_end(gmux_call *call) {
+  gmux__mailbox_wait(call->exchange.box, GMUX__BOX_END, -1);
+  return gmux_status_copy(&call->status);
+}
+
 gmux_status gmux_call_end_wait(gmux_call *call, const gmux_metadata **trailers) {
   if (trailers) *trailers = NULL;
   int error = call_check_may_wait(call, "gmux_call_end_wait");
   if (error) return status_of_error(error);
-  gmux__mailbox_wait(call->exchange.box, GMUX__BOX_END, -1);
+  gmux_status status = call_await_end(call);
   if (trailers) *trailers = call->loop_only.stream.in->tail.metadata;
-  return gmux_status_copy(&call->status);
+  return status;
 }
 
 static int unary_wait_check(const gmux_channel *channel, const gmux_method *method,
@@ -96,7 +108,7 @@ gmux_status gmux_call_unary_wait(gmux_channel *channel, gmux_method *method,
   gmux_call *call;
   error = gmux__call_start(&call, &setup);
   if (error) return status_of_error(error);
-  gmux_status status = gmux_call_end_wait(call, NULL);
+  gmux_status status = call_await_end(call); /* that it may wait was seen above */
   /* There is one with OK: nothing to wait for, and nothing to grant. */
   if (status.code == GMUX_OK) gmux__mailbox_get(call->exchange.box, reply, NULL);
   gmux_call_free(call);

@@ -17,6 +17,17 @@ bool gmux__front_is_inside(const gmux__front *front) {
   return false;
 }
 
+/* The channel of one that is not over stays while the lock is held, and its loop with it. */
+bool gmux__lane_is_inside(gmux__lane *lane) {
+  gmux__front *front = lane->front;
+  bool is_inside = false;
+  gmux__lock_take(front->lock);
+  for (size_t i = 0; i < front->count && !is_inside; i++)
+    is_inside = !front->lanes[i].is_over && gmux_loop_is_inside(front->lanes[i].channel->loop);
+  gmux__lock_give(front->lock);
+  return is_inside;
+}
+
 void gmux__front_hold(gmux__front *front) {
   atomic_fetch_add_explicit(&front->holds, 1, memory_order_relaxed);
 }

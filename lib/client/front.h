@@ -67,6 +67,8 @@ struct gmux__front {
 
 /* True on one of its loops' threads. */
 bool gmux__front_is_inside(const gmux__front *front);
+/* The same of the channel that a lane belongs to, whose handle may be gone: for its calls. */
+bool gmux__lane_is_inside(gmux__lane *lane);
 void gmux__front_hold(gmux__front *front);
 void gmux__front_release(gmux__front *front);
 /* It and its lanes' channels stay, whoever frees the handle meanwhile. */

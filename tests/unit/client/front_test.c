@@ -467,6 +467,30 @@ static void wait_inside(void *arg) {
   gmux_status_clear(&s);
 }
 
+static void wait_for_call(void *arg) {
+  gmux_call *call = arg;
+  gmux_bytes message = gmux_bytes_borrow("x", 1);
+  const gmux_metadata *headers;
+  CU_ASSERT_EQUAL(gmux_call_read_wait(call, &message), GMUX_ERR_DEADLOCK);
+  CU_ASSERT_EQUAL(gmux_call_write_wait(call, &message), GMUX_ERR_DEADLOCK);
+  CU_ASSERT_EQUAL(gmux_call_headers_wait(call, &headers), GMUX_ERR_DEADLOCK);
+  gmux_status s = gmux_call_end_wait(call, NULL);
+  CU_ASSERT_EQUAL(s.code, GMUX_FAILED_PRECONDITION);
+  gmux_status_clear(&s);
+}
+
+static void nor_for_a_call_of_another_loop(void) {
+  fk_connected(3);
+  gmux_call *call = NULL;
+  CU_ASSERT_EQUAL_FATAL(
+      gmux_call_start(&call, w_channel, w_methods[GMUX_BIDI_STREAMING], NULL, NULL, NULL), 0);
+  for (size_t i = 0; i < 3; i++)
+    fk_inside(i, wait_for_call, call);
+  gmux_call_cancel(call);
+  gmux_call_free(call);
+  w_run();
+}
+
 static void nobody_waits_on_any_of_its_loops(void) {
   fk_connected(3);
   for (size_t i = 0; i < 3; i++)
@@ -504,6 +528,7 @@ static const test_case cases[] = {
     TEST(describe_tells_of_each_loop),
     TEST(on_one_of_its_loops_describe_waits_for_none),
     TEST(nobody_waits_on_any_of_its_loops),
+    TEST(nor_for_a_call_of_another_loop),
     TESTS_END,
 };
 
