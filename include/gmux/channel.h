@@ -245,16 +245,18 @@ typedef struct gmux_channel_options {
   /* ---- memory ---- */
 
   /* A ceiling for what the channel has in memory, bytes: 0 (default), or 1048576..2^31-1. It makes
-   * calls slower and fails none. Half of it is for calls that run; when those have it, further ones
-   * wait for a place as if no stream were free (gmux_call_explain says "for memory"). A quarter is
-   * for messages that were written (connection_queue_bytes and channel_queue_bytes are at most that
-   * then), the rest for connections. A server may send a stream 1/4096 of it, at least 8192 bytes
-   * and at most stream_window_bytes, before it is taken, and as much is kept for a retry; larger
-   * messages are received whole only as memory allows, but always one. What the application hands
-   * over is not refused: on top come the requests of calls that wait, one message of each call that
-   * writes, one large message that is received, and what the application keeps of what it was
-   * given. By default there is none, because what is too much depends on the machine, and because
-   * throughput over a far link needs the larger windows; set it where a process has a limit. */
+   * calls slower and fails none by itself: who waits for it may come to the end of max_waiting,
+   * acquire_timeout_ms or a deadline, as with any other wait. Half of it is for calls that run;
+   * when those have it, further ones wait for a place as if no stream were free (gmux_call_explain
+   * says "for memory"). A quarter is for messages that were written (connection_queue_bytes and
+   * channel_queue_bytes are at most that then), the rest for connections. A server may send a
+   * stream 1/4096 of it, at least 8192 bytes and at most stream_window_bytes, before it is taken,
+   * and as much is kept for a retry; larger messages are received whole only as memory allows, but
+   * always one. What the application hands over is not refused: on top come the requests of calls
+   * that wait, one message of each call that writes, one large message that is received, and what
+   * the application keeps of what it was given. By default there is none, because what is too much
+   * depends on the machine, and because throughput over a far link needs the larger windows; set it
+   * where a process has a limit. */
   uint32_t max_memory_bytes;
 } gmux_channel_options;
 
@@ -291,9 +293,10 @@ enum { GMUX_CHANNEL_LOOPS_MAX = 64 };
  *   TRANSIENT_FAILURE; SHUTDOWN when all are. Callbacks of the channel itself come from one of the
  *   loops, each once. Waiting functions fail with GMUX_ERR_DEADLOCK on the thread of any of them.
  * - max_connections, min_connections, burst_connections, max_waiting, channel_queue_bytes and
- *   max_memory_bytes are for all loops together, and divided; each loop has one connection (and 1
- *   MiB of memory) at least. Everything else holds for each loop, or each connection, by itself;
- * that the server counts too many PINGs is learned by all from one.
+ *   max_memory_bytes are for all loops together, and divided; each loop has one connection, one
+ *   place to wait, connection_queue_bytes (and 1 MiB of memory) at least, also where that makes the
+ *   total more. Everything else holds for each loop, or each connection, by itself; that the server
+ *   counts too many PINGs is learned by all from one.
  * - gmux_channel_get_stats adds up (streams_peak too, so it is a bound then; oldest_waiter_ms and
  *   keepalive_ms are the largest).
  * - When gmux_channel_connect_wait or _warm_wait has run out of time, attempts go on.
