@@ -185,7 +185,8 @@ static int on_data_frame(gmux__conn *conn, const nghttp2_frame *frame) {
   if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
     return frame->hd.length > frame->data.padlen ? 0 : gmux__conn_on_chatter(conn);
   gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
-  if (stream) on_peer_end(conn, stream);
+  /* Without: its head found no memory, and the reset that says so waits for its turn. */
+  if (stream && gmux__stream_has_received(stream)) on_peer_end(conn, stream);
   return 0;
 }
 
