@@ -254,7 +254,7 @@ static void usage(const char *what, const char *which) {
 }
 
 static uint32_t number(const char *name, const char *text, uint32_t least, uint32_t most) {
-  char *end;
+  char *end = NULL;
   errno = 0;
   unsigned long n = text ? strtoul(text, &end, 10) : 0;
   if (!text || *text < '0' || *text > '9' || *end || errno || n < least || n > most)
