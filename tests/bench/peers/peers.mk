@@ -1,7 +1,7 @@
-# peers.mk: the peers in C++, built by `make bench` where gRPC's C++ library is installed; so nothing
+# peers.mk: the peers in C++ and Go, built by `make bench` where gRPC for them is installed; so nothing
 # of it is asked for by configure. GNU make.
 #
-#   make -f peers.mk SOURCES=<the source tree's root> OUT=<folder>
+#   make -f peers.mk [go] SOURCES=<the source tree's root> OUT=<folder>
 
 PKG_CONFIG = pkg-config
 PROTOC = protoc
@@ -33,4 +33,21 @@ $(OUT)/cpp_client $(OUT)/cpp_each: $(OUT)/%: $(OUT)/%.o $(OUT)/bench.pb.o $(OUT)
     $(measuring:$(SOURCES)/tests/bench/%=$(OUT)/%.o)
 	$(CXX) -o $@ $^ $(PEER_LIBS)
 
-.PHONY: all
+#
+# grpc-go, as Debian's packages have it, below /usr/share/gocode: without modules and network.
+#
+GO = go
+go_env = GO111MODULE=off GOFLAGS= GOCACHE=$(OUT)/cache GOPATH=$(OUT):/usr/share/gocode
+
+go: $(OUT)/go_client
+$(OUT)/protoc-gen-go:
+	mkdir -p $(OUT)
+	$(go_env) $(GO) build -o $@ github.com/golang/protobuf/protoc-gen-go
+$(OUT)/src/benchpb/bench.pb.go: $(here)/bench.proto $(OUT)/protoc-gen-go
+	mkdir -p $(@D)
+	$(PROTOC) --proto_path=$(here) --plugin=$(OUT)/protoc-gen-go \
+	  --go_out=plugins=grpc,import_path=benchpb:$(@D) bench.proto
+$(OUT)/go_client: $(here)/go_client.go $(OUT)/src/benchpb/bench.pb.go
+	$(go_env) $(GO) build -o $@ $<
+
+.PHONY: all go

@@ -70,10 +70,10 @@ def far_server(builddir):
 # What clients of other implementations measure beside unary calls.
 MODES = ('bidi', 'server-stream', 'connect', 'memory')
 NO_CPP = 'no gRPC for C++ (./bootstrap --peers), or it was not built (make bench-peers)'
-NO_GO = 'this build has no client of gRPC for Go'
+NO_GO = 'no gRPC for Go (./bootstrap --bench-peers), or it was not built (make bench-peers)'
 GRPC_CPP = built_where_possible('tests/bench/peers/cpp/cpp_client', NO_CPP)
 GRPC_CPP_EACH = built_where_possible('tests/bench/peers/cpp/cpp_each', NO_CPP)
-GRPC_GO = built_where_possible('tests/bench/peers/cpp/go_client', NO_GO)
+GRPC_GO = built_where_possible('tests/bench/peers/go/go_client', NO_GO)
 H2_EACH = built('tests/bench/peers/h2_each')
 
 # A client prints one line of JSON and exits with 0, or says what went wrong and exits with another.

@@ -92,6 +92,7 @@ def far_row():
             run('gmux', 'far', '--calls', '1000', **near),
             run('h2-c', 'unary', *at_once, **near),
             run('grpc-cpp', 'unary', *at_once, **near),
+            run('grpc-go', 'unary', *at_once, **near),
         ),
         (Figure('seconds', 0.070, 0.058, None),),
     )

@@ -4,7 +4,7 @@ from runner.model import WINDOW, Figure, Row, Run
 
 SIZES = {0: '0 B', 1024: '1 KiB', 65536: '64 KiB'}
 OUTSTANDING = (1, 100, 1000)
-PEERS = ('gmux', 'h2-c', 'h2load', 'raw-socket', 'grpc-cpp', 'grpc-js')
+PEERS = ('gmux', 'h2-c', 'h2load', 'raw-socket', 'grpc-cpp', 'grpc-go', 'grpc-js')
 
 
 def load(peer, size, outstanding, transport, server):
@@ -86,7 +86,7 @@ def scale_rows():
         yield Row(
             f'scale-{outstanding}',
             f'tcp, 0 B, {outstanding} outstanding',
-            tuple(client(p, 0, outstanding, 'tcp') for p in ('gmux', 'h2-c', 'h2load', 'grpc-cpp')),
+            tuple(client(p, 0, outstanding, 'tcp') for p in ('gmux', 'h2-c', 'h2load', 'grpc-cpp', 'grpc-go')),
             (Figure('cpu_us_per_call'), Figure('p50_us'), Figure('p99_us')),
         )
 
