@@ -344,6 +344,7 @@ static void on_free_task(void *arg) {
   gmux__seats_deinit(conn);
   gmux__conn_free_output(conn);
   gmux__draft_free(conn->h2, conn->leaving);
+  gmux__free(conn->early_why);
   gmux__hpack_deinit(&conn->hpack);
   gmux__free(conn);
 }

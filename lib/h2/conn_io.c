@@ -72,10 +72,10 @@ void gmux__conn_free_output(gmux__conn *conn) {
 
 /* ---- writing, a round ---- */
 
-/* Fills the empty output from nghttp2 until that has no more or the output is full. What nghttp2
- * says when it fails here, its own words or our callbacks', is always that memory has ended. */
+/* What nghttp2 says when it fails here, its own words or our callbacks', is always that memory has
+ * ended. */
 static int conn_gather(gmux__conn *conn) {
-  gmux__lane_fill(conn);
+  conn->unframed = 0;
   while (!gmux__outq_is_full(conn->out)) {
     const uint8_t *data;
     ssize_t n = nghttp2_session_mem_send(conn->session, &data);
@@ -89,20 +89,33 @@ static int conn_gather(gmux__conn *conn) {
   return 0;
 }
 
-/* One round: 0 to go on, GMUX_ERR_AGAIN when the peer does not read, GMUX_ERR_EOF when all is
- * written. */
-static int conn_write_once(gmux__conn *conn) {
-  if (gmux__conn_has_no_output(conn)) {
-    int rc = conn_take_output(conn);
-    if (!rc) rc = conn_gather(conn);
-    if (rc) return rc;
-  }
-  if (gmux__outq_is_empty(conn->out)) return GMUX_ERR_EOF;
+/* Fills the output from nghttp2 until that has no more or the output is full. One that has begun to
+ * leave is not filled again before it is empty. */
+static int conn_fill(gmux__conn *conn) {
+  bool is_new = gmux__conn_has_no_output(conn);
+  if (!is_new && !conn->is_output_begun) return 0;
+  int rc = conn_take_output(conn);
+  if (rc) return rc;
+  if (is_new) gmux__lane_fill(conn);
+  conn->is_output_begun = true;
+  return conn_gather(conn);
+}
+
+static int conn_write_output(gmux__conn *conn) {
   size_t written = 0;
+  conn->is_output_begun = false;
   int rc = gmux__outq_write(conn->out, conn->transport, &written);
   gmux__counter_add(&conn->h2->figures.bytes_sent, written);
   if (written) conn->due.stall_ns = GMUX__NEVER;
   return rc;
+}
+
+/* One round: 0 to go on, GMUX_ERR_AGAIN when the peer does not read, GMUX_ERR_EOF when all is
+ * written. */
+static int conn_write_once(gmux__conn *conn) {
+  int rc = conn_fill(conn);
+  if (rc) return rc;
+  return gmux__outq_is_empty(conn->out) ? GMUX_ERR_EOF : conn_write_output(conn);
 }
 
 int gmux__conn_flush(gmux__conn *conn) {
@@ -263,9 +276,9 @@ bool gmux__conn_read(gmux__conn *conn) {
  * A peer that has closed may have said why before it did: a GOAWAY, the end of a call. That can
  * still be read when writing fails, and often ends in words that say more than the failed write.
  */
-static void conn_fail_write(gmux__conn *conn, int error) {
+static void conn_fail_write(gmux__conn *conn, int error, const char *words) {
   char why[GMUX__CONN_WHY];
-  snprintf(why, sizeof why, "%s", error == GMUX_ERR_NOMEM ? "out of memory" : gmux_last_error());
+  snprintf(why, sizeof why, "%s", error == GMUX_ERR_NOMEM ? "out of memory" : words);
   conn->is_output_broken = true;
   bool has_more = error != GMUX_ERR_NOMEM;
   for (int i = 0; i < LAST_READS && has_more; i++)
@@ -288,10 +301,22 @@ static void conn_watch_stall(gmux__conn *conn) {
   gmux__conn_set_alarm(conn);
 }
 
+static const char *conn_early_words(const gmux__conn *conn) {
+  return conn->early_why ? conn->early_why : gmux_strerror(conn->early_error);
+}
+
+static bool is_write_error(int rc) {
+  return rc && rc != GMUX_ERR_AGAIN && rc != GMUX_ERR_EOF;
+}
+
 static void conn_write(gmux__conn *conn) {
+  if (conn->early_error) {
+    conn_fail_write(conn, conn->early_error, conn_early_words(conn));
+    return;
+  }
   int rc = gmux__conn_flush(conn);
-  if (rc && rc != GMUX_ERR_AGAIN && rc != GMUX_ERR_EOF) {
-    conn_fail_write(conn, rc);
+  if (is_write_error(rc)) {
+    conn_fail_write(conn, rc, gmux_last_error());
     return;
   }
   gmux__h2_mind_hoard(conn->h2);
@@ -311,8 +336,27 @@ static void conn_write(gmux__conn *conn) {
     gmux__conn_close(conn, GMUX_ERR_EOF, NGHTTP2_NO_ERROR, "the peer ended the connection");
 }
 
+static bool may_write(const gmux__conn *conn) {
+  return is_flowing(conn) && !conn->is_write_blocked && !conn->has_parted;
+}
+
 void gmux__conn_on_write_task(void *arg) {
   gmux__conn *conn = arg;
-  if (is_flowing(conn) && !conn->is_write_blocked && !conn->has_parted) conn_write(conn);
+  if (may_write(conn)) conn_write(conn);
   gmux__conn_check(conn);
+}
+
+/* ---- before the end of a turn ---- */
+
+/* What fails is told by the write of the turn: here may be inside a function of the application's.
+ */
+void gmux__conn_frame_early(gmux__conn *conn) {
+  if (!may_write(conn) || conn->early_error) return;
+  int rc = conn_fill(conn);
+  if (!rc && gmux__outq_is_full(conn->out)) rc = conn_write_output(conn);
+  gmux__conn_want_write(conn);
+  if (!is_write_error(rc)) return;
+  conn->is_output_broken = true;
+  conn->early_error = rc;
+  conn->early_why = gmux__strdup(gmux_last_error());
 }

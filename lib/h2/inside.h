@@ -96,6 +96,9 @@ struct gmux__conn {
   gmux__backlog backlog;
   gmux__lane lane;
   gmux__outq *out;      /* what waits for the socket; NULL: nothing */
+  uint32_t unframed;    /* client: streams opened since nghttp2 was asked for frames */
+  int early_error;      /* a write before the end of the turn has failed, which the turn's tells; */
+  char *early_why;      /* its words, NULL: those of the code */
   gmux__hpack hpack;    /* of what we send */
   gmux__draft *leaving; /* of the HEADERS that nghttp2 hands out next; NULL: it is another frame */
   gmux__seat *recent;   /* that nghttp2 told of last; NULL: unknown */
@@ -160,6 +163,7 @@ struct gmux__conn {
   bool is_last_id_fixed; /* server: the GOAWAY that names the last stream it takes is submitted */
   bool has_parted;       /* server, DRAINING: all is said, and our half of the transport is shut */
   bool is_write_blocked; /* the transport said so; it will say when not */
+  bool is_output_begun;  /* nothing of what is in `out` has left: more may be put there */
   bool is_output_broken;
   bool is_output_short; /* see gmux__outq.is_short */
   bool is_draining_told;
@@ -213,6 +217,18 @@ bool gmux__conn_read(gmux__conn *conn);
 /* Gathers and writes: GMUX_ERR_EOF when all is written, GMUX_ERR_AGAIN when the peer does not read,
  * 0 when it has had its share of the turn; other errors are the transport's, or memory's. */
 int gmux__conn_flush(gmux__conn *conn);
+/*
+ * Client: one more request is about to be submitted. Of those that leave in one turn, draft and
+ * nghttp2's frames would all be there together, and be cold when they are framed: so where many
+ * wait they are framed earlier, and written whenever the output is full. Few leave by the one write
+ * of the turn. Outside nghttp2; nobody is called.
+ */
+enum { GMUX__CONN_UNFRAMED = 128 };
+void gmux__conn_frame_early(gmux__conn *conn);
+static inline void gmux__conn_mind_unframed(gmux__conn *conn) {
+  if (conn->unframed >= GMUX__CONN_UNFRAMED) gmux__conn_frame_early(conn);
+  conn->unframed++;
+}
 static inline bool gmux__conn_has_no_output(const gmux__conn *conn) {
   return !conn->out || gmux__outq_is_empty(conn->out);
 }

@@ -210,9 +210,10 @@ void gmux__stream_deinit(gmux__stream *stream);
 
 /*
  * Client: puts the stream on a connection that is READY and has a free slot. The request's header
- * fields are copied. HEADERS leave at the end of the turn. On an error nothing has changed:
- * GMUX_ERR_NOMEM; GMUX_ERR_STATE when the connection takes no streams; GMUX_ERR_TOO_LARGE, with
- * words, when the server has announced that it accepts fewer bytes of header fields.
+ * fields are copied. HEADERS leave at the end of the turn, or earlier when many others are opened in
+ * it. On an error nothing has changed: GMUX_ERR_NOMEM; GMUX_ERR_STATE when the connection takes no
+ * streams; GMUX_ERR_TOO_LARGE, with words, when the server has announced that it accepts fewer
+ * bytes of header fields.
  */
 int gmux__stream_open(gmux__stream *stream, gmux__conn *conn, const gmux__field *fields,
                       size_t count);

@@ -1,0 +1,108 @@
+/* burst_test.c: many requests that are opened in one turn are framed before it ends, so that they
+ * do not all wait as drafts; a few leave by the one write of the turn, as ever (conn_test.c). */
+#include "lib/h2/inside.h"
+#include "tests/unit/h2/pair.h"
+#include <string.h>
+
+enum { BURST = 1000, MESSAGE = 200 };
+
+static void burst_setup(void) {
+  pair_setup();
+  sim_net(pair_sim)->buffer_bytes = 1 << 20; /* it holds a burst, which nobody reads meanwhile */
+  pair_config(&client)->max_streams = BURST;
+  pair_config(&server)->max_streams = BURST;
+}
+
+static void start_one(void) {
+  static const uint8_t message[MESSAGE];
+  party *p = party_start();
+  CU_ASSERT_EQUAL(party_write(p, message, sizeof message), 0);
+  gmux__stream_half_close(&p->stream);
+}
+
+static size_t count_left(void) {
+  size_t left = 0;
+  for (size_t i = 0; i < client.party_count; i++)
+    left += client.parties[i]->stream.send.has_left;
+  return left;
+}
+
+static size_t count_closed(gmux_evidence evidence) {
+  size_t closed = 0;
+  for (size_t i = 0; i < client.party_count; i++)
+    closed += client.parties[i]->is_closed && client.parties[i]->evidence == evidence;
+  return closed;
+}
+
+static void start_burst(void) {
+  for (int i = 0; i < BURST; i++)
+    start_one();
+}
+
+static void of_a_burst_few_requests_wait_to_be_framed(void) {
+  pair_connect();
+  for (size_t i = 1; i <= BURST; i++) {
+    start_one();
+    CU_ASSERT_TRUE_FATAL(i - count_left() <= GMUX__CONN_UNFRAMED);
+  }
+  sim_run(pair_sim);
+  CU_ASSERT_EQUAL(count_left(), BURST);
+  CU_ASSERT_EQUAL(server.party_count, BURST);
+}
+
+static void a_burst_is_written_when_the_output_is_full_and_not_before(void) {
+  pair_connect();
+  sim_link *link = sim_link_first(pair_sim);
+  uint64_t writes = sim_link_writes(link, SIM_TO_SERVER);
+  uint64_t bytes = sim_link_bytes(link, SIM_TO_SERVER);
+  start_burst();
+  CU_ASSERT_TRUE(sim_link_writes(link, SIM_TO_SERVER) > writes);
+  sim_run(pair_sim);
+  writes = sim_link_writes(link, SIM_TO_SERVER) - writes;
+  bytes = sim_link_bytes(link, SIM_TO_SERVER) - bytes;
+  CU_ASSERT_TRUE(bytes > (size_t)BURST * MESSAGE);
+  CU_ASSERT_TRUE(writes <= bytes / GMUX__OUTQ_BYTES + 1);
+}
+
+static void a_burst_into_a_full_socket_waits_and_leaves_later(void) {
+  sim_net(pair_sim)->buffer_bytes = 4096;
+  pair_connect();
+  sim_link *link = sim_link_first(pair_sim);
+  sim_link_stall(link, SIM_TO_SERVER);
+  start_burst();
+  sim_run(pair_sim);
+  CU_ASSERT_TRUE(gmux__conn_is_blocked(client.conn));
+  CU_ASSERT_TRUE(count_left() < BURST / 2);
+  sim_link_stall(link, 0);
+  sim_run(pair_sim);
+  CU_ASSERT_EQUAL(server.party_count, BURST);
+  for (size_t i = 0; i < BURST; i++)
+    ASSERT_LOG(server.parties[i], "H M200 C");
+}
+
+static void a_socket_that_breaks_amid_a_burst_is_told_after_it(void) {
+  pair_connect();
+  sim_link_reset(sim_link_first(pair_sim));
+  start_burst();
+  size_t left = count_left();
+  CU_ASSERT_TRUE(left > 0 && left < BURST);
+  for (size_t i = 0; i < BURST; i++)
+    ASSERT_LOG(client.parties[i], "");
+  CU_ASSERT_EQUAL(gmux__conn_get_state(client.conn), GMUX__CONN_READY);
+  sim_run(pair_sim);
+  CU_ASSERT_EQUAL(client.loss, GMUX_LOSS_RESET);
+  CU_ASSERT_PTR_NOT_NULL(strstr(client.why, "reset"));
+  CU_ASSERT_EQUAL(count_closed(GMUX_EVIDENCE_POSSIBLE), left);
+  CU_ASSERT_EQUAL(count_closed(GMUX_EVIDENCE_NEVER_LEFT), BURST - left);
+}
+
+static const test_case cases[] = {
+    TEST(of_a_burst_few_requests_wait_to_be_framed),
+    TEST(a_burst_is_written_when_the_output_is_full_and_not_before),
+    TEST(a_burst_into_a_full_socket_waits_and_leaves_later),
+    TEST(a_socket_that_breaks_amid_a_burst_is_told_after_it),
+    TESTS_END,
+};
+
+extern const test_suite h2_burst_suite;
+const test_suite h2_burst_suite = {"burst", cases, burst_setup, pair_teardown};
