@@ -213,12 +213,13 @@ static void conn_greet(gmux__conn *conn) {
   const gmux__transport_info *info = gmux__transport_info_get(conn->transport);
   gmux__address_str(&info->peer, conn->peer);
   conn->is_secure = info->is_secure;
-  if (gmux__session_new(conn)) {
+  bool was_told = info->foreword_ns != 0; /* our SETTINGS, in the handshake */
+  if (gmux__session_new(conn) || (was_told && gmux__session_skip_foreword(conn))) {
     gmux__conn_close(conn, GMUX_ERR_NOMEM, NGHTTP2_NO_ERROR, "out of memory");
     return;
   }
   gmux__conn_set_state(conn, GMUX__CONN_GREETING);
-  conn->settings_sent_ns = gmux__loop_now(conn->h2->loop);
+  conn->settings_sent_ns = was_told ? info->foreword_ns : gmux__loop_now(conn->h2->loop);
   conn->due.settings_ns = gmux__conn_due(conn, conn->h2->config.settings_ack_ns);
   gmux__conn_set_alarm(conn);
   conn_offer_eager(conn);
@@ -260,6 +261,8 @@ void gmux__conn_start(gmux__conn *conn, gmux__transport *transport) {
   gmux__address_str(&gmux__transport_info_get(transport)->peer, conn->peer);
   gmux__conn_pulse_start(conn);
   gmux__conn_set_state(conn, GMUX__CONN_SECURING);
+  if (conn->h2->foreword_len)
+    gmux__transport_set_foreword(transport, conn->h2->foreword, conn->h2->foreword_len);
   conn_secure(conn);
 }
 

@@ -74,6 +74,7 @@ int gmux__h2_new(gmux__h2 **out, gmux_loop *loop, const gmux__h2_config *config)
   gmux__slab_init(&h2->intakes, sizeof(gmux__intake), INTAKES_KEPT);
   if (gmux__session_callbacks_new(&h2->callbacks)) goto fail;
   if (gmux__session_option_new(&h2->option, config)) goto fail;
+  if (config->is_server) gmux__session_write_foreword(h2);
   *out = h2;
   return 0;
 fail:

@@ -30,6 +30,9 @@ typedef struct gmux__lane {
   unsigned fills;     /* of the output, while some wait and nobody can use the turn */
 } gmux__lane;
 
+/* A frame of so many. */
+enum { GMUX__FOREWORD_SETTINGS = 4, GMUX__FOREWORD_MAX = 9 + 6 * GMUX__FOREWORD_SETTINGS };
+
 struct gmux__h2 {
   gmux_loop *loop;
   gmux__h2_config config;
@@ -47,7 +50,9 @@ struct gmux__h2 {
   gmux__list large;         /* streams with a message that may not grow yet, see memory.c */
   gmux__outq *spare_output; /* empty, for who writes next; may be NULL */
   gmux__h2_figures figures;
-  int32_t first_stream_id; /* client, for tests; 0: 1, as everybody */
+  int32_t first_stream_id;              /* client, for tests; 0: 1, as everybody */
+  uint8_t foreword[GMUX__FOREWORD_MAX]; /* server: SETTINGS, see gmux__transport_ops */
+  size_t foreword_len;                  /* 0: a client */
 };
 
 typedef enum gmux__seat_state {
@@ -274,6 +279,11 @@ void gmux__conn_on_peer_ping(gmux__conn *conn);
 
 /* session.c */
 int gmux__session_new(gmux__conn *conn);
+/* Server: its SETTINGS as each connection begins with them, into h2->foreword. */
+void gmux__session_write_foreword(gmux__h2 *h2);
+/* The peer has them already: right after gmux__session_new they are taken out again.
+ * GMUX_ERR_NOMEM. */
+int gmux__session_skip_foreword(gmux__conn *conn);
 int gmux__session_callbacks_new(nghttp2_session_callbacks **out);
 int gmux__session_option_new(nghttp2_option **out, const gmux__h2_config *config);
 /* NULL: there is none. */

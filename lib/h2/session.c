@@ -7,6 +7,8 @@
  * is kept by construction.
  */
 #include "lib/h2/inside.h"
+#include <assert.h>
+#include <string.h>
 
 /* What nghttp2 tells of one stream comes in a row, mostly. */
 gmux__seat *gmux__session_seat(gmux__conn *conn, int32_t id) {
@@ -409,9 +411,9 @@ int gmux__session_option_new(nghttp2_option **out, const gmux__h2_config *config
 /* SETTINGS_NO_RFC7540_PRIORITIES is not among them: it puts nghttp2 1.52 on a path that frees an
  * item twice when memory ends (session_ob_data_push fails after the item was attached). The old
  * tree of priorities is bounded. */
-static int submit_settings(gmux__conn *conn) {
-  const gmux__h2_config *config = &conn->h2->config;
-  nghttp2_settings_entry iv[8];
+enum { SETTINGS_MAX = GMUX__FOREWORD_SETTINGS, SETTING_BYTES = 6, FRAME_HEAD = 9 };
+
+static size_t settings_of(const gmux__h2_config *config, nghttp2_settings_entry *iv) {
   size_t n = 0;
   if (config->is_server)
     iv[n++] =
@@ -422,6 +424,34 @@ static int submit_settings(gmux__conn *conn) {
       (nghttp2_settings_entry){NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, config->stream_window_bytes};
   iv[n++] =
       (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, config->max_header_bytes};
+  return n;
+}
+
+/* What nghttp2 makes of them: a frame of its own, so that there need be no session yet. */
+void gmux__session_write_foreword(gmux__h2 *h2) {
+  nghttp2_settings_entry iv[SETTINGS_MAX];
+  size_t n = settings_of(&h2->config, iv);
+  uint8_t *payload = h2->foreword + FRAME_HEAD;
+  ssize_t len = nghttp2_pack_settings_payload(payload, SETTINGS_MAX * SETTING_BYTES, iv, n);
+  assert(len > 0 && "the values are in their ranges, and there is room");
+  const uint8_t head[FRAME_HEAD] = {0, 0, (uint8_t)len, NGHTTP2_SETTINGS};
+  memcpy(h2->foreword, head, FRAME_HEAD);
+  h2->foreword_len = FRAME_HEAD + (size_t)len;
+}
+
+int gmux__session_skip_foreword(gmux__conn *conn) {
+  const uint8_t *frame;
+  ssize_t len = nghttp2_session_mem_send(conn->session, &frame);
+  if (len < 0) return gmux__fail_code(GMUX_ERR_NOMEM);
+  assert((size_t)len == conn->h2->foreword_len && !memcmp(frame, conn->h2->foreword, (size_t)len));
+  gmux__counter_add(&conn->h2->figures.bytes_sent, (uint64_t)len);
+  return 0;
+}
+
+static int submit_settings(gmux__conn *conn) {
+  const gmux__h2_config *config = &conn->h2->config;
+  nghttp2_settings_entry iv[SETTINGS_MAX];
+  size_t n = settings_of(config, iv);
   int rc = nghttp2_submit_settings(conn->session, NGHTTP2_FLAG_NONE, iv, n);
   if (rc) return rc;
   return nghttp2_session_set_local_window_size(conn->session, NGHTTP2_FLAG_NONE, 0,

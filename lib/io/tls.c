@@ -6,6 +6,9 @@
  *   SECURING  --handshake: all checks passed-->  OPEN
  *   SECURING, OPEN  --tls_end: an error that is final-->  FAILED: each operation repeats the error
  *
+ * Within SECURING a server of TLS 1.3 stops when its own part of the handshake is said, and says
+ * its foreword (tls_say_foreword).
+ *
  * After the handshake, what is wanted of the inner transport follows in tls_update_interest from
  * what the owner wants and what OpenSSL needs for it: to read it may have to write first (a key
  * update to be answered), and the reverse.
@@ -32,6 +35,13 @@ enum {
 
 typedef enum tls_state { TLS_SECURING, TLS_OPEN, TLS_FAILED } tls_state;
 
+/* A server's; see tls_say_foreword. */
+typedef enum tls_foreword {
+  TLS_FOREWORD_NONE, /* none, or none any more */
+  TLS_FOREWORD_KEPT, /* our part of the handshake has not left */
+  TLS_FOREWORD_DUE
+} tls_foreword;
+
 typedef struct tls_transport {
   gmux__transport base;
   gmux__tls_pipe pipe; /* to the inner transport */
@@ -39,6 +49,8 @@ typedef struct tls_transport {
   SSL *ssl;
   tls_state state;
   bool is_shut; /* our half has been ended */
+  tls_foreword foreword;
+  gmux__slice foreword_bytes;
 
   unsigned wants;       /* the owner's */
   unsigned read_needs;  /* of the inner transport, to get on with reading */
@@ -248,13 +260,54 @@ static int tls_open(tls_transport *t) {
   return 0;
 }
 
+/* As far as the server's Finished. OpenSSL calls that reading early data, of which there never is
+ * any: our tickets offer none (max_early_data is 0), so it accepts none. */
+static int tls_say_our_part(tls_transport *t, unsigned *needs) {
+  uint8_t nothing[1];
+  size_t len;
+  int answer = SSL_read_early_data(t->ssl, nothing, sizeof nothing, &len);
+  if (answer == SSL_READ_EARLY_DATA_ERROR) return tls_result(t, 0, needs);
+  if (answer != SSL_READ_EARLY_DATA_FINISH)
+    return gmux__fail(GMUX_ERR_TLS, "TLS handshake: the client sent early data, and none is taken");
+  /* It stops also where it has asked for a second ClientHello, with nothing encrypted yet. */
+  bool is_said = SSL_get_finished(t->ssl, nothing, 0) > 0;
+  bool may_speak = is_said && SSL_version(t->ssl) >= TLS1_3_VERSION && tls_has_alpn_h2(t);
+  t->foreword = may_speak ? TLS_FOREWORD_DUE : TLS_FOREWORD_NONE;
+  return 0;
+}
+
+/*
+ * With TLS 1.3 a server may speak as soon as its own part of the handshake is said (RFC 8446
+ * section 2), to a client that has not proved to have sent the rest of it. A foreword is no secret;
+ * but who asks for certificates may wish to say nothing to those who have none.
+ */
+static int tls_say_foreword(tls_transport *t, unsigned *needs) {
+  int rc = t->foreword == TLS_FOREWORD_KEPT ? tls_say_our_part(t, needs) : 0;
+  if (rc || t->foreword != TLS_FOREWORD_DUE) return rc;
+  size_t taken; /* all of it, since it fits one record */
+  int answer = SSL_write_early_data(t->ssl, t->foreword_bytes.data, t->foreword_bytes.len, &taken);
+  if (answer != 1) return tls_result(t, answer, needs);
+  t->foreword = TLS_FOREWORD_NONE;
+  t->info.foreword_ns = gmux__loop_now(t->base.loop);
+  return 0;
+}
+
+static void tls_set_foreword(gmux__transport *transport, const uint8_t *data, size_t len) {
+  tls_transport *t = tls_of(transport);
+  bool asks_for_certificates = SSL_get_verify_mode(t->ssl) != SSL_VERIFY_NONE;
+  if (!SSL_is_server(t->ssl) || asks_for_certificates) return;
+  t->foreword = TLS_FOREWORD_KEPT;
+  t->foreword_bytes = (gmux__slice){data, len};
+}
+
 static int tls_step(tls_transport *t) {
   int rc = gmux__transport_handshake(t->pipe.inner);
   if (rc) return rc;
   tls_begin(t);
   tls_allow_reading(t, 0);
-  int answer = SSL_do_handshake(t->ssl);
   unsigned needs = 0;
+  rc = tls_say_foreword(t, &needs);
+  int answer = rc ? 1 : SSL_do_handshake(t->ssl);
   if (answer != 1) rc = tls_result(t, answer, &needs);
   if (rc == GMUX_ERR_AGAIN) gmux__transport_want(t->pipe.inner, needs);
   return rc ? rc : tls_open(t);
@@ -439,6 +492,7 @@ static const gmux__transport_ops tls_ops = {
     .want = tls_want,
     .info = tls_info,
     .certificate = tls_certificate,
+    .set_foreword = tls_set_foreword,
 };
 
 static int tls_set_role(tls_transport *t, const char *host) {

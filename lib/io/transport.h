@@ -38,6 +38,7 @@ typedef struct gmux__transport_info {
   const char *tls_cipher_suite; /* the standard's: "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" */
   const char *alpn;             /* "h2" */
   const char *peer_name; /* subject of the peer's verified certificate; NULL when there is none */
+  uint64_t foreword_ns;  /* when the foreword left; 0: it has not, and will not */
 } gmux__transport_info;
 
 typedef struct gmux__transport_ops {
@@ -69,6 +70,10 @@ typedef struct gmux__transport_ops {
   /* The certificate of one side (the peer's: verified), as DER, owned. GMUX_ERR_NOT_FOUND: there is
    * none; GMUX_ERR_NOMEM. NULL: never any. */
   int (*certificate)(gmux__transport *t, bool is_peers, gmux_bytes *der);
+  /* What a server says to every client, borrowed until close. It leaves in the handshake where that
+   * saves the client a round trip and tells nobody a secret: the client is not known yet. Before
+   * the first handshake; info says what became of it. NULL: never in the handshake. */
+  void (*set_foreword)(gmux__transport *t, const uint8_t *data, size_t len);
   /* To another loop's, before anything but info was asked of it: on its loop's thread with NULL,
    * then on the other's with that; in between nobody touches it. NULL: it cannot. */
   void (*move)(gmux__transport *t, gmux_loop *loop);
@@ -104,6 +109,11 @@ static inline void gmux__transport_want(gmux__transport *t, unsigned events) {
 }
 static inline const gmux__transport_info *gmux__transport_info_get(gmux__transport *t) {
   return t->ops->info(t);
+}
+
+static inline void gmux__transport_set_foreword(gmux__transport *t, const uint8_t *data,
+                                                size_t len) {
+  if (t->ops->set_foreword) t->ops->set_foreword(t, data, len);
 }
 
 static inline void gmux__transport_move(gmux__transport *t, gmux_loop *loop) {

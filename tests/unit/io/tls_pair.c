@@ -156,6 +156,9 @@ static void side_take(tls_side *side, gmux__transport *transport, gmux_tls *tls,
   int rc = tls ? gmux__tls_wrap(&side->transport, tls, transport, host, session) : 0;
   side->transport->owner = side;
   side->transport->on_ready = side_on_ready;
+  if (side == &pair.server && pair.foreword)
+    gmux__transport_set_foreword(side->transport, (const uint8_t *)pair.foreword,
+                                 strlen(pair.foreword));
   if (rc == 0) {
     side_secure(side);
     return;

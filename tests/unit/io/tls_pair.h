@@ -47,6 +47,7 @@ typedef struct tls_pair {
   gmux_tls *client_tls, *server_tls;
   const char *host;
   gmux__tls_session *session;
+  const char *foreword; /* the server's; NULL: none */
   /* Made by setup: a server certificate for a.example, *.b.example, 127.0.0.1 and ::1, and one of a
    * client with the name "client". */
   test_ca *ca;
