@@ -5,13 +5,18 @@
  * that the application called, so the application's handlers can be run from them. Only the end
  * takes a detour (gmux__call_end).
  */
+#include "lib/base/fail.h"
 #include "lib/client/call.h"
 #include "lib/wire/timeout.h"
 #include <gmux/error.h>
 #include <string.h>
 
+static gmux__attempt *attempt_of(gmux__stream *stream) {
+  return gmux__container(stream, gmux__attempt, stream);
+}
+
 static gmux_call *call_of(gmux__stream *stream) {
-  return gmux__container(stream, gmux_call, loop_only.stream);
+  return attempt_of(stream)->call;
 }
 
 /* ---- out ---- */
@@ -33,7 +38,18 @@ static void attempt_count(const gmux_call *call, const gmux__line *line) {
   gmux__channel_figures *figures = &call->channel->shared.figures;
   gmux__counter_add(&figures->attempts, 1);
   if (line->calls > 0) gmux__counter_add(&figures->reused, 1);
-  if (gmux__call_attempts(call) > 0) gmux__counter_add(&figures->retries[call->loop_only.last], 1);
+  if (gmux__call_attempts(call) > 0)
+    gmux__counter_add(&figures->retries[call->loop_only.attempt->last], 1);
+}
+
+static int attempt_submit(gmux_call *call, gmux__line *line) {
+  if (gmux__attempt_make(call)) return GMUX_ERR_NOMEM;
+  size_t room = GMUX__REQUEST_FIELDS + gmux_metadata_count(call->metadata);
+  gmux__field *fields = gmux__channel_fields(call->channel, room);
+  if (!fields) return GMUX_ERR_NOMEM;
+  char timeout[GMUX__TIMEOUT_TEXT];
+  size_t count = attempt_fields(call, timeout, fields);
+  return gmux__stream_open(&call->loop_only.attempt->stream, line->conn, fields, count);
 }
 
 bool gmux__attempt_open(gmux_call *call, gmux__line *line) {
@@ -42,15 +58,7 @@ bool gmux__attempt_open(gmux_call *call, gmux__line *line) {
     gmux__call_end_late(call);
     return true;
   }
-  size_t room = GMUX__REQUEST_FIELDS + gmux_metadata_count(call->metadata);
-  gmux__field *fields = gmux__channel_fields(call->channel, room);
-  if (!fields) {
-    gmux__call_fail(call, GMUX_RESOURCE_EXHAUSTED, "out of memory for the request");
-    return true;
-  }
-  char timeout[GMUX__TIMEOUT_TEXT];
-  size_t count = attempt_fields(call, timeout, fields);
-  int error = gmux__stream_open(&call->loop_only.stream, line->conn, fields, count);
+  int error = attempt_submit(call, line);
   if (error == GMUX_ERR_STATE) return false;
   if (error) {
     gmux__call_fail(call, GMUX_RESOURCE_EXHAUSTED, "%s",
@@ -60,7 +68,7 @@ bool gmux__attempt_open(gmux_call *call, gmux__line *line) {
   }
   attempt_count(call, line);
   gmux__line_take_call(line);
-  call->loop_only.line = line;
+  call->loop_only.attempt->line = line;
   if (call->channel->options.max_memory_bytes) gmux__h2_begin(call->channel->h2);
   atomic_store_explicit(&call->evidence, GMUX_EVIDENCE_POSSIBLE, memory_order_relaxed);
   gmux__call_set_state(call, GMUX__CALL_RUNNING);
@@ -92,44 +100,46 @@ static void attempt_on_headers(gmux__stream *stream) {
 }
 
 /* A copy of borrowed bytes to where there is room for it without an allocation. */
-static void *attempt_reply_memory(gmux_call *call, size_t len) {
-  if (len <= GMUX__INTAKE_ROOM) return call->loop_only.stream.in->room;
+static void *attempt_reply_memory(gmux__attempt *attempt, size_t len) {
+  if (len <= GMUX__INTAKE_ROOM) return attempt->stream.in->room;
   if (len > GMUX__CALL_REPLY_SLAB) return NULL;
-  call->loop_only.reply_memory = gmux__slab_get_raw(&call->channel->loop_only.replies);
-  return call->loop_only.reply_memory;
+  attempt->reply_memory = gmux__slab_get_raw(&attempt->call->channel->loop_only.replies);
+  return attempt->reply_memory;
 }
 
-static int attempt_copy_reply(gmux_call *call, gmux_bytes *message) {
-  void *memory = message->release ? NULL : attempt_reply_memory(call, message->len);
-  if (!memory) return gmux_bytes_take(&call->loop_only.reply, message);
+static int attempt_copy_reply(gmux__attempt *attempt, gmux_bytes *message) {
+  void *memory = message->release ? NULL : attempt_reply_memory(attempt, message->len);
+  if (!memory) return gmux_bytes_take(&attempt->reply, message);
   if (message->len) memcpy(memory, message->data, message->len);
-  call->loop_only.reply = gmux_bytes_borrow(memory, message->len);
+  attempt->reply = gmux_bytes_borrow(memory, message->len);
   return 0;
 }
 
 /* The one message of the answer waits for the status: only OK makes it valid. */
-static void attempt_keep_reply(gmux_call *call, gmux_bytes *message) {
-  if (call->loop_only.messages > 1) {
+static void attempt_keep_reply(gmux__attempt *attempt, gmux_bytes *message) {
+  gmux_call *call = attempt->call;
+  if (attempt->messages > 1) {
     gmux__call_fail(call, GMUX_INTERNAL,
                     "the server sent a second message, where %s answers "
                     "with one",
                     call->method->path);
     return;
   }
-  if (attempt_copy_reply(call, message)) {
+  if (attempt_copy_reply(attempt, message)) {
     gmux__call_fail(call, GMUX_RESOURCE_EXHAUSTED, "out of memory for the reply");
     return;
   }
   /* A second one must be seen, whatever credit the application gave: it breaks the method. */
-  gmux__stream_credit(&call->loop_only.stream, 1);
+  gmux__stream_credit(&attempt->stream, 1);
 }
 
 static void attempt_on_message(gmux__stream *stream, gmux_bytes *message) {
-  gmux_call *call = call_of(stream);
-  if (call->loop_only.messages < UINT32_MAX) call->loop_only.messages++;
+  gmux__attempt *attempt = attempt_of(stream);
+  gmux_call *call = attempt->call;
+  if (attempt->messages < UINT32_MAX) attempt->messages++;
   gmux__channel_mind_memory(call->channel); /* first: the handler may do anything to the call */
   if (gmux__method_receives_one(call->method)) {
-    attempt_keep_reply(call, message);
+    attempt_keep_reply(attempt, message);
     return;
   }
   if (!call->exchange.box) {
@@ -146,6 +156,14 @@ static void attempt_on_draining(gmux__stream *stream) {
     call->handlers->on_draining(call, call->user_data);
 }
 
+void gmux__attempt_drop_reply(gmux__attempt *attempt) {
+  gmux_channel *channel = attempt->call->channel;
+  gmux__h2_release(channel->h2, &attempt->reply);
+  attempt->reply = gmux_bytes_borrow(NULL, 0); /* one that lies in the call is borrowed */
+  gmux__slab_put(&channel->loop_only.replies, attempt->reply_memory);
+  attempt->reply_memory = NULL;
+}
+
 /* ---- the end ---- */
 
 static void attempt_on_answered(gmux__stream *stream) {
@@ -153,10 +171,11 @@ static void attempt_on_answered(gmux__stream *stream) {
 }
 
 /* In the blocking form the reply is read like any other message. */
-static void attempt_post_reply(gmux_call *call, gmux__result *result) {
+static void attempt_post_reply(gmux__attempt *attempt, gmux__result *result) {
+  const gmux_call *call = attempt->call;
   gmux__mailbox *box = call->exchange.box;
   if (!box || result->code != GMUX_OK || !gmux__method_receives_one(call->method)) return;
-  if (gmux__mailbox_put(box, &call->loop_only.reply, call->loop_only.stream.recv.was_compressed))
+  if (gmux__mailbox_put(box, &attempt->reply, attempt->stream.recv.was_compressed))
     gmux__result_set(result, GMUX_RESOURCE_EXHAUSTED, "out of memory for the reply");
 }
 
@@ -168,12 +187,13 @@ static void attempt_say_past(const gmux_call *call, gmux__result *result) {
 }
 
 static void attempt_on_closed(gmux__stream *stream) {
-  gmux_call *call = call_of(stream);
+  gmux__attempt *attempt = attempt_of(stream);
+  gmux_call *call = attempt->call;
   if (gmux__call_retry(call)) return;
   gmux__result_facts facts = {
       .stream = stream,
       .needs_message = gmux__method_receives_one(call->method),
-      .messages = call->loop_only.messages,
+      .messages = attempt->messages,
       .limit = call->channel->options.max_recv_metadata_bytes,
       .is_past_deadline = gmux__call_is_late(call),
       .is_half_closed = atomic_load(&call->exchange.shared.is_write_closed),
@@ -182,11 +202,11 @@ static void attempt_on_closed(gmux__stream *stream) {
   gmux__result result;
   gmux__result_of_end(&result, &facts);
   attempt_say_past(call, &result);
-  attempt_post_reply(call, &result);
+  attempt_post_reply(attempt, &result);
   gmux__call_end(call, &result);
 }
 
-const gmux__stream_handlers gmux__attempt_handlers = {
+static const gmux__stream_handlers attempt_handlers = {
     .on_headers = attempt_on_headers,
     .on_message = attempt_on_message,
     .on_sent = attempt_on_sent,
@@ -195,3 +215,38 @@ const gmux__stream_handlers gmux__attempt_handlers = {
     .on_answered = attempt_on_answered,
     .on_closed = attempt_on_closed,
 };
+
+/* ---- life ---- */
+
+/* All that the call kept for its stream until now. */
+static void attempt_catch_up(gmux__attempt *attempt) {
+  gmux_call *call = attempt->call;
+  gmux__stream_post(&attempt->stream, call->loop_only.letter);
+  call->loop_only.letter = NULL;
+  if (call->loop_only.is_half_closed) gmux__stream_half_close(&attempt->stream);
+}
+
+int gmux__attempt_make(gmux_call *call) {
+  if (call->loop_only.attempt) return 0;
+  gmux_channel *channel = call->channel;
+  gmux__attempt *attempt = gmux__slab_get_raw(&channel->loop_only.attempts);
+  if (!attempt) return gmux__fail_code(GMUX_ERR_NOMEM);
+  memset((char *)attempt + sizeof attempt->stream, 0, sizeof *attempt - sizeof attempt->stream);
+  attempt->call = call;
+  gmux__stream_init(&attempt->stream, channel->h2, &attempt_handlers, call->loop_only.limit,
+                    call->loop_only.credit);
+  gmux__stream_keep(&attempt->stream, channel->options.retry_buffer_bytes);
+  call->loop_only.attempt = attempt;
+  attempt_catch_up(attempt);
+  return 0;
+}
+
+void gmux__attempt_free(gmux_call *call) {
+  gmux__attempt *attempt = call->loop_only.attempt;
+  if (!attempt) return;
+  gmux__stream_deinit(&attempt->stream);
+  gmux__line_release(attempt->line);
+  gmux__attempt_drop_reply(attempt);
+  gmux__slab_put(&call->channel->loop_only.attempts, attempt);
+  call->loop_only.attempt = NULL;
+}

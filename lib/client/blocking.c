@@ -43,7 +43,7 @@ int gmux_call_headers_wait(gmux_call *call, const gmux_metadata **metadata) {
   if (!(up & GMUX__BOX_HEADERS))
     return gmux__fail(GMUX_ERR_EOF, "the call ended without initial metadata; "
                                     "gmux_call_end_wait has the status");
-  *metadata = call->loop_only.stream.in->head.metadata;
+  *metadata = call->loop_only.attempt->stream.in->head.metadata;
   return 0;
 }
 
@@ -79,7 +79,7 @@ gmux_status gmux_call_end_wait(gmux_call *call, const gmux_metadata **trailers) 
   int error = call_check_may_wait(call, "gmux_call_end_wait");
   if (error) return status_of_error(error);
   gmux_status status = call_await_end(call);
-  if (trailers) *trailers = call->loop_only.stream.in->tail.metadata;
+  if (trailers) *trailers = gmux__call_trailers(call);
   return status;
 }
 

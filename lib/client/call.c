@@ -45,9 +45,11 @@ const char *gmux_evidence_str(gmux_evidence evidence) {
 /* ---- state ---- */
 
 uint32_t gmux__call_attempts(const gmux_call *call) {
+  const gmux__attempt *attempt = call->loop_only.attempt;
+  if (!attempt) return 0;
   uint32_t count = call->loop_only.state == GMUX__CALL_RUNNING;
   for (int i = 0; i < GMUX__EVIDENCES; i++)
-    count += call->loop_only.ended_by[i];
+    count += attempt->ended_by[i];
   return count;
 }
 
@@ -71,13 +73,13 @@ static gmux__list *call_list(const gmux_call *call, gmux__call_state state) {
 
 /* RUNNING is left: the stream is over, and knows how far it came. */
 static void call_close_attempt(gmux_call *call, uint64_t now_ns) {
-  gmux_evidence evidence = gmux__stream_evidence(&call->loop_only.stream);
-  call->loop_only.last = evidence;
-  call->loop_only.ended_by[evidence]++;
+  gmux__attempt *attempt = call->loop_only.attempt;
+  attempt->last = gmux__stream_evidence(&attempt->stream);
+  attempt->ended_by[attempt->last]++;
   gmux__call_note_sending(call, now_ns);
   if (call->channel->options.max_memory_bytes) gmux__channel_give_memory(call->channel);
   int worst = GMUX__EVIDENCES - 1;
-  while (call->loop_only.ended_by[worst] == 0)
+  while (attempt->ended_by[worst] == 0)
     worst--;
   atomic_store_explicit(&call->evidence, worst, memory_order_release);
 }
@@ -108,16 +110,16 @@ void gmux__call_set_state(gmux_call *call, gmux__call_state state) {
 
 /* ---- the end ---- */
 
-static void call_drop_reply(gmux_call *call) {
-  gmux__h2_release(call->channel->h2, &call->loop_only.reply);
-  call->loop_only.reply = gmux_bytes_borrow(NULL, 0); /* one that lies in the call is borrowed */
-  gmux__slab_put(&call->channel->loop_only.replies, call->loop_only.reply_memory);
-  call->loop_only.reply_memory = NULL;
+const gmux_metadata *gmux__call_trailers(const gmux_call *call) {
+  const gmux__attempt *attempt = call->loop_only.attempt;
+  return attempt ? attempt->stream.in->tail.metadata : NULL;
 }
 
 static void call_tell_handlers(gmux_call *call) {
-  const gmux_metadata *trailers = call->loop_only.stream.in->tail.metadata;
-  gmux_bytes *reply = &call->loop_only.reply;
+  gmux__attempt *attempt = call->loop_only.attempt;
+  const gmux_metadata *trailers = gmux__call_trailers(call);
+  gmux_bytes none = gmux_bytes_borrow(NULL, 0);
+  gmux_bytes *reply = attempt ? &attempt->reply : &none;
   if (call->on_done) {
     call->on_done(call, &call->status, reply, trailers, call->user_data);
     return;
@@ -136,18 +138,26 @@ static void call_on_end_task(void *arg) {
     gmux__mailbox_set(call->exchange.box, GMUX__BOX_NO_MORE | GMUX__BOX_END);
   else
     call_tell_handlers(call);
-  call_drop_reply(call);
+  if (call->loop_only.attempt) gmux__attempt_drop_reply(call->loop_only.attempt);
   gmux__channel_call_ended(call->channel);
   gmux__exchange_release(&call->exchange); /* the loop's hold */
+}
+
+/* What it wrote is given up; harmless when its stream is over: then this is what ended the call. */
+static void call_stop(gmux_call *call, bool is_ok) {
+  gmux__attempt *attempt = call->loop_only.attempt;
+  gmux__letter_drop(call->channel->h2, call->loop_only.letter);
+  call->loop_only.letter = NULL;
+  if (!attempt) return;
+  gmux__stream_reset(&attempt->stream, GMUX__H2_CANCEL);
+  if (!is_ok) gmux__attempt_drop_reply(attempt);
 }
 
 void gmux__call_end(gmux_call *call, const gmux__result *result) {
   assert(call->loop_only.state < GMUX__CALL_ENDING);
   if (result->code != GMUX_OK) /* which it is from the start */
     call->status = gmux_status_make(result->code, result->message, result->details);
-  /* Harmless when it is over: then this is what ended the call. */
-  gmux__stream_reset(&call->loop_only.stream, GMUX__H2_CANCEL);
-  if (result->code != GMUX_OK) call_drop_reply(call);
+  call_stop(call, result->code == GMUX_OK);
   gmux__timer_clear(call->exchange.loop, &call->loop_only.timer);
   gmux__exchange_set_over(&call->exchange);
   gmux__call_set_state(call, GMUX__CALL_ENDING);
@@ -190,7 +200,8 @@ static uint64_t call_patience_ends(const gmux_call *call) {
 void gmux__call_set_timer(gmux_call *call) {
   uint64_t at_ns = call->loop_only.deadline_ns, sooner_ns = GMUX__NEVER;
   if (call->loop_only.state == GMUX__CALL_WAITING) sooner_ns = call_patience_ends(call);
-  if (call->loop_only.state == GMUX__CALL_RESTING) sooner_ns = call->loop_only.rest_until_ns;
+  if (call->loop_only.state == GMUX__CALL_RESTING)
+    sooner_ns = call->loop_only.attempt->rest_until_ns;
   if (sooner_ns < at_ns) at_ns = sooner_ns;
   gmux__timer_set(call->exchange.loop, &call->loop_only.timer, at_ns);
 }
@@ -212,7 +223,7 @@ static void call_on_timer(void *arg) {
     gmux__call_end_late(call);
   else if (state == GMUX__CALL_WAITING && call_patience_ends(call) <= now_ns)
     call_end_impatient(call);
-  else if (state == GMUX__CALL_RESTING && call->loop_only.rest_until_ns <= now_ns)
+  else if (state == GMUX__CALL_RESTING && call->loop_only.attempt->rest_until_ns <= now_ns)
     gmux__channel_resubmit(call->channel, call);
   if (call->loop_only.state < GMUX__CALL_ENDING) gmux__call_set_timer(call);
 }
@@ -226,23 +237,20 @@ static uint32_t setup_credit(const gmux__call_setup *setup, const gmux_call_opti
   return 1; /* read_wait grants the next */
 }
 
-/* Zeroed, but for the exchange and the stream, which see to themselves, and the room of a reply. */
+/* Zeroed, but for the exchange, which sees to itself. */
 static gmux_call *call_alloc(gmux_channel *channel) {
   bool is_inside = gmux_loop_is_inside(channel->loop);
   gmux_call *call =
       is_inside ? gmux__slab_get_raw(&channel->loop_only.calls) : gmux__malloc(sizeof(gmux_call));
   if (!call) return NULL;
-  memset((char *)call + sizeof call->exchange, 0,
-         offsetof(gmux_call, loop_only.stream) - sizeof call->exchange);
+  memset((char *)call + sizeof call->exchange, 0, sizeof *call - sizeof call->exchange);
   call->is_slabs = is_inside;
   return call;
 }
 
 /* Gives back everything but the memory itself. */
 static void call_deinit(gmux_call *call) {
-  gmux__stream_deinit(&call->loop_only.stream);
-  gmux__line_release(call->loop_only.line);
-  call_drop_reply(call);
+  gmux__attempt_free(call);
   gmux_status_clear(&call->status);
   gmux_metadata_free(call->metadata);
   gmux_method_free(call->method);
@@ -301,11 +309,9 @@ static void call_init(gmux_call *call, const gmux__call_setup *setup,
   atomic_init(&call->is_settled, false);
   call->loop_only.deadline_ns = deadline_after(channel->loop, options->timeout_ms);
   gmux__timer_init(&call->loop_only.timer, call_on_timer, call);
-  gmux__stream_init(&call->loop_only.stream, channel->h2, &gmux__attempt_handlers,
-                    options->max_recv_message_bytes ? options->max_recv_message_bytes
-                                                    : o->max_recv_message_bytes,
-                    setup_credit(setup, options));
-  gmux__stream_keep(&call->loop_only.stream, o->retry_buffer_bytes);
+  call->loop_only.credit = setup_credit(setup, options);
+  call->loop_only.limit =
+      options->max_recv_message_bytes ? options->max_recv_message_bytes : o->max_recv_message_bytes;
 }
 
 static int call_set_compression(gmux_call *call, const char *name) {

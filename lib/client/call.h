@@ -21,6 +21,10 @@
  *
  * RUNNING, RESTING and ENDING are in the channel's lists of these names. One timer serves the
  * deadline, acquire_timeout_ms and the backoff; an ordinary call sets it once and clears it once.
+ *
+ * Ten thousand calls may wait for four connections. What a call needs only on a stream, and the
+ * stream, is therefore memory of its own (gmux__attempt), which it has from the moment at which it
+ * is given a place, or writes what it cannot keep itself: all but the one message of its method.
  */
 #ifndef GMUX__CLIENT_CALL_H
 #define GMUX__CLIENT_CALL_H
@@ -53,7 +57,6 @@ enum { GMUX__CALL_REPLY_SLAB = 4096 };
  * They add up to the call's time because each change of state stops one and starts the next at the
  * same moment. A clock that stands holds what was spent; one that runs holds the moment (for
  * `waits`, the odometer's reading) minus that: stopping and starting are the same subtraction.
- * 104 bytes a call.
  */
 typedef struct gmux__call_clocks {
   uint64_t waits[GMUX__WAITS]; /* WAITING */
@@ -62,6 +65,20 @@ typedef struct gmux__call_clocks {
 } gmux__call_clocks;
 
 enum { GMUX__EVIDENCES = 5 };
+
+/* What a call has from its first place on, until its memory goes; of the channel's slab. */
+typedef struct gmux__attempt {
+  gmux__stream stream; /* of the attempt that runs; between two, of the next. It clears itself */
+  gmux_call *call;
+  gmux__line *line;       /* whose connection it is or was on; NULL: none, or it will be another */
+  uint64_t rest_until_ns; /* RESTING */
+  gmux__retry retry;      /* how often, by reason */
+  gmux_evidence last;     /* of the attempt before, if there was one */
+  uint32_t ended_by[GMUX__EVIDENCES]; /* attempts that are over */
+  uint32_t messages;                  /* received */
+  gmux_bytes reply;                   /* of a method that answers with one message, until the end */
+  void *reply_memory;                 /* the slab's, when that is where it lies */
+} gmux__attempt;
 
 struct gmux_call {
   gmux__exchange exchange; /* must be first */
@@ -88,19 +105,13 @@ struct gmux_call {
     gmux__link link; /* in a list of the channel */
     uint64_t deadline_ns;
     uint64_t waiting_since_ns; /* WAITING: since when */
-    uint64_t rest_until_ns;    /* RESTING */
     gmux__timer timer;         /* gmux__call_set_timer says for what */
     bool is_cancelled;         /* before START came */
-    gmux__line *line;   /* whose connection it is or was on; NULL: none, or it will be another */
-    gmux__retry retry;  /* how often, by reason */
-    gmux_evidence last; /* of the attempt before, if there was one */
-    uint32_t ended_by[GMUX__EVIDENCES]; /* attempts that are over */
     gmux__call_clocks clocks;
-    uint32_t messages;  /* received */
-    gmux_bytes reply;   /* of a method that answers with one message, until the end */
-    void *reply_memory; /* the slab's, when that is where it lies */
-    /* Of the attempt that runs; between two, of the next. Last: it clears itself. */
-    gmux__stream stream;
+    gmux__attempt *attempt; /* NULL: none yet, and then these are for its stream: */
+    gmux__outmsg *letter;   /* written, and the last; NULL: none */
+    bool is_half_closed;
+    uint32_t credit, limit; /* messages that it may have, and bytes of each */
   } loop_only;
 };
 
@@ -120,6 +131,9 @@ void gmux__call_set_timer(gmux_call *call);
 /* Times it was put on a stream. */
 uint32_t gmux__call_attempts(const gmux_call *call);
 
+/* That came; NULL: none. */
+const gmux_metadata *gmux__call_trailers(const gmux_call *call);
+
 /* What gmux_call_start and the unary forms have in common. `request` (may be NULL) is taken on
  * success. */
 typedef struct gmux__call_setup {
@@ -137,7 +151,12 @@ void gmux__call_destroy(gmux__exchange *exchange);
 
 /* ---- attempt.c ---- */
 
-extern const gmux__stream_handlers gmux__attempt_handlers;
+/* Its stream is there from now on, with what was said of it so far. GMUX_ERR_NOMEM: nothing has
+ * changed. */
+int gmux__attempt_make(gmux_call *call);
+/* The call's memory goes. */
+void gmux__attempt_free(gmux_call *call);
+void gmux__attempt_drop_reply(gmux__attempt *attempt);
 
 /* WAITING or NEW: puts the call on this connection, which has room: then it is RUNNING, or ENDING
  * when that failed for good. False: nothing has changed, the connection takes no more. */

@@ -8,13 +8,41 @@ static gmux_call *call_of(gmux__exchange *exchange) {
 
 /* ---- on the loop's thread ---- */
 
+/* Its last message: kept by the call itself until there is a stream. */
+static int call_write_last(gmux_call *call, gmux__op *op) {
+  call->loop_only.letter = gmux__letter_new(call->channel->h2, &op->message, op->is_compressed);
+  if (!call->loop_only.letter) return gmux__fail_code(GMUX_ERR_NOMEM);
+  call->loop_only.is_half_closed = true;
+  return 0;
+}
+
+static void call_half_close(gmux_call *call) {
+  call->loop_only.is_half_closed = true;
+  if (call->loop_only.attempt) gmux__stream_half_close(&call->loop_only.attempt->stream);
+}
+
+static int call_write(gmux_call *call, gmux__op *op, bool is_last) {
+  if (is_last && !call->loop_only.attempt) return call_write_last(call, op);
+  int error = gmux__attempt_make(call);
+  if (error) return error;
+  gmux__stream *stream = &call->loop_only.attempt->stream;
+  error = gmux__stream_write_coded(stream, &op->message, op->is_compressed);
+  if (!error && is_last) call_half_close(call);
+  return error;
+}
+
+static void call_credit(gmux_call *call, uint32_t count) {
+  uint32_t *credit = &call->loop_only.credit;
+  if (call->loop_only.attempt)
+    gmux__stream_credit(&call->loop_only.attempt->stream, count);
+  else
+    *credit = count > GMUX_CREDIT_UNLIMITED - *credit ? GMUX_CREDIT_UNLIMITED : *credit + count;
+}
+
 static int apply_start(gmux_call *call, gmux__op *op, bool was_posted) {
-  gmux__stream *stream = &call->loop_only.stream;
   int error = 0;
-  if (call->starts_with_message)
-    error = gmux__stream_write_coded(stream, &op->message, op->is_compressed);
+  if (call->starts_with_message) error = call_write_last(call, op);
   if (error && !was_posted) return error;
-  if (call->starts_with_message) gmux__stream_half_close(stream);
   gmux__channel_submit(call->channel, call, error);
   if (call->loop_only.state < GMUX__CALL_ENDING) gmux__call_set_timer(call);
   return 0;
@@ -23,8 +51,7 @@ static int apply_start(gmux_call *call, gmux__op *op, bool was_posted) {
 static int apply_write(gmux_call *call, gmux__op *op, bool was_posted) {
   if (call->loop_only.state >= GMUX__CALL_ENDING)
     return gmux__fail(GMUX_ERR_STATE, "the call is over; nothing more can be written");
-  int error = gmux__stream_write_coded(&call->loop_only.stream, &op->message, op->is_compressed);
-  if (!error && op->count) gmux__stream_half_close(&call->loop_only.stream);
+  int error = call_write(call, op, op->count > 0);
   /* Who wrote on another thread has been told that it is on its way. */
   if (error == GMUX_ERR_NOMEM && was_posted)
     gmux__call_fail(call, GMUX_RESOURCE_EXHAUSTED, "out of memory for a message to send");
@@ -46,10 +73,10 @@ static int call_apply(gmux__exchange *exchange, gmux__op *op, bool was_posted) {
   case GMUX__OP_WRITE:
     return apply_write(call, op, was_posted);
   case GMUX__OP_HALF_CLOSE:
-    gmux__stream_half_close(&call->loop_only.stream);
+    call_half_close(call);
     return 0;
   case GMUX__OP_CREDIT:
-    gmux__stream_credit(&call->loop_only.stream, op->count);
+    call_credit(call, op->count);
     return 0;
   case GMUX__OP_CANCEL:
     apply_cancel(call);
@@ -129,8 +156,9 @@ void gmux_call_set_message_compression(gmux_call *call, bool is_wanted) {
 
 bool gmux_call_was_compressed(const gmux_call *call) {
   if (!call) return false;
-  return call->exchange.box ? atomic_load(&call->exchange.shared.was_compressed)
-                            : call->loop_only.stream.recv.was_compressed;
+  if (call->exchange.box) return atomic_load(&call->exchange.shared.was_compressed);
+  const gmux__attempt *attempt = call->loop_only.attempt;
+  return attempt && attempt->stream.recv.was_compressed;
 }
 
 int gmux_call_half_close(gmux_call *call) {
@@ -164,5 +192,6 @@ gmux_evidence gmux_call_get_evidence(const gmux_call *call) {
 }
 
 const char *gmux_call_peer(const gmux_call *call) {
-  return call && call->loop_only.line ? call->loop_only.line->peer : "";
+  const gmux__attempt *attempt = call ? call->loop_only.attempt : NULL;
+  return attempt && attempt->line ? attempt->line->peer : "";
 }

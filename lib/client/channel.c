@@ -215,6 +215,7 @@ static void channel_destroy(gmux_channel *channel) {
   gmux__task_cancel(&channel->loop_only.place_task);
   gmux__endpoint_deinit(&channel->loop_only.endpoint);
   gmux__slab_deinit(&channel->loop_only.calls);
+  gmux__slab_deinit(&channel->loop_only.attempts);
   gmux__slab_deinit(&channel->loop_only.replies);
   gmux__free(channel->loop_only.fields);
   gmux__h2_free(channel->h2);
@@ -275,6 +276,7 @@ static int channel_new_h2(gmux_channel *channel) {
   size_t kept =
       o->max_concurrent_streams < CALLS_KEPT_MAX ? o->max_concurrent_streams : CALLS_KEPT_MAX;
   gmux__slab_init(&channel->loop_only.calls, sizeof(gmux_call), kept);
+  gmux__slab_init(&channel->loop_only.attempts, sizeof(gmux__attempt), kept);
   gmux__slab_init(&channel->loop_only.replies, GMUX__CALL_REPLY_SLAB, REPLIES_KEPT);
   gmux__h2_config config;
   gmux__settings_h2(&config, o);

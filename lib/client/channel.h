@@ -68,7 +68,8 @@ struct gmux_channel {
     gmux__timer drain_timer; /* the end of its grace */
     gmux__task place_task;   /* after a call came back for another attempt */
     gmux__task watch_task, closed_task, free_task;
-    gmux__slab calls;    /* memory of calls */
+    gmux__slab calls;    /* memory of calls, */
+    gmux__slab attempts; /* of what they need on a stream */
     gmux__slab replies;  /* memory of replies that are too long for their call's own */
     gmux__field *fields; /* for the request that is being made */
     size_t field_room;

@@ -137,7 +137,9 @@ static void check_list(const gmux_channel *channel, const gmux__list *list,
     const gmux_call *call = gmux__container(l, gmux_call, loop_only.link);
     assert(call->loop_only.state == state);
     assert(call->channel == channel);
-    assert((call->loop_only.stream.conn != NULL) == (state == GMUX__CALL_RUNNING));
+    const gmux__attempt *attempt = call->loop_only.attempt;
+    assert((attempt && attempt->stream.conn) == (state == GMUX__CALL_RUNNING));
+    assert(!call->loop_only.letter || (!attempt && state == GMUX__CALL_WAITING));
     if (state == GMUX__CALL_WAITING)
       assert((list == &channel->loop_only.again) == (gmux__call_attempts(call) > 0));
     count++;

@@ -52,7 +52,7 @@ static uint64_t stream_sending_ns(const gmux__stream *stream, uint64_t now_ns) {
 }
 
 void gmux__call_note_sending(gmux_call *call, uint64_t now_ns) {
-  call->loop_only.clocks.send_ns += stream_sending_ns(&call->loop_only.stream, now_ns);
+  call->loop_only.clocks.send_ns += stream_sending_ns(&call->loop_only.attempt->stream, now_ns);
 }
 
 /* All clocks standing, as of now. */
@@ -63,7 +63,7 @@ static gmux__call_clocks call_read_clocks(const gmux_call *call) {
   uint64_t now_ns = gmux__loop_now(call->exchange.loop);
   clocks_turn(&clocks, call->channel, state, now_ns);
   if (state == GMUX__CALL_RUNNING)
-    clocks.send_ns += stream_sending_ns(&call->loop_only.stream, now_ns);
+    clocks.send_ns += stream_sending_ns(&call->loop_only.attempt->stream, now_ns);
   return clocks;
 }
 
@@ -94,7 +94,8 @@ static void explain_times(const gmux_call *call, gmux_call_explanation *e) {
 static void explain_attempts(const gmux_call *call, gmux_call_explanation *e) {
   e->attempts = gmux__call_attempts(call);
   e->evidence = gmux_call_get_evidence(call);
-  memcpy(e->ended_by, call->loop_only.ended_by, sizeof e->ended_by);
+  const gmux__attempt *attempt = call->loop_only.attempt;
+  if (attempt) memcpy(e->ended_by, attempt->ended_by, sizeof e->ended_by);
   const gmux__lane *lane = call->channel->lane;
   e->loop = lane ? (uint32_t)lane->index + 1 : 0;
 }
@@ -141,11 +142,12 @@ static const char *ordinal_ending(uint32_t n) {
 
 /* "2nd attempt, the first was refused"; nothing where there was no attempt before. */
 static bool say_attempts(gmux__words *w, const gmux_call *call, const char *before) {
+  const gmux__attempt *attempt = call->loop_only.attempt;
+  if (!attempt) return false;
   uint32_t past[GMUX__EVIDENCES], count = 0;
-  memcpy(past, call->loop_only.ended_by, sizeof past);
+  memcpy(past, attempt->ended_by, sizeof past);
   /* The one with which the call ended is not a past one. */
-  if (call->loop_only.state >= GMUX__CALL_ENDING && call->loop_only.line)
-    past[call->loop_only.last]--;
+  if (call->loop_only.state >= GMUX__CALL_ENDING && attempt->line) past[attempt->last]--;
   for (int i = 0; i < GMUX__EVIDENCES; i++)
     count += past[i];
   if (count == 0) return false;
@@ -182,15 +184,15 @@ void gmux__call_where(const gmux_call *call, char *text, size_t len) {
     snprintf(text, len, "while waiting %s", what);
     return;
   case GMUX__CALL_RUNNING:
-    if (gmux__stream_evidence(&call->loop_only.stream) == GMUX_EVIDENCE_NEVER_LEFT)
-      snprintf(text, len, "before it left for %s", call->loop_only.line->peer);
+    if (gmux__stream_evidence(&call->loop_only.attempt->stream) == GMUX_EVIDENCE_NEVER_LEFT)
+      snprintf(text, len, "before it left for %s", call->loop_only.attempt->line->peer);
     else
       snprintf(text, len, "%s",
                gmux__result_where(atomic_load(&call->exchange.shared.is_write_closed)));
     return;
   case GMUX__CALL_RESTING:
     snprintf(text, len, "between two attempts, the last of which was %s",
-             gmux_evidence_str(call->loop_only.last));
+             gmux_evidence_str(call->loop_only.attempt->last));
     return;
   case GMUX__CALL_NEW:
   case GMUX__CALL_ENDING:

@@ -15,7 +15,7 @@ static bool attempt_was_lost(const gmux__stream *stream) {
 }
 
 static uint64_t retry_rest(gmux_call *call) {
-  const gmux__stream *stream = &call->loop_only.stream;
+  const gmux__stream *stream = &call->loop_only.attempt->stream;
   const gmux_channel_options *o = &call->channel->options;
   if (!attempt_was_lost(stream)) return GMUX__RETRY_NO;
   const gmux__retry_facts facts = {
@@ -27,15 +27,16 @@ static uint64_t retry_rest(gmux_call *call) {
       .max_lost = o->max_idempotent_retries,
       .random = gmux__loop_random(call->exchange.loop),
   };
-  return gmux__retry_decide(&call->loop_only.retry, &facts);
+  return gmux__retry_decide(&call->loop_only.attempt->retry, &facts);
 }
 
 /* As often as needed is not as fast as possible: a connection on which nothing ever leaves is of no
  * use, and its successor waits for the backoff. */
 static void call_leave_line(gmux_call *call) {
-  gmux__line *line = call->loop_only.line;
-  if (call->loop_only.last == GMUX_EVIDENCE_NEVER_LEFT) gmux__line_discount_call(line);
-  call->loop_only.line = NULL;
+  gmux__attempt *attempt = call->loop_only.attempt;
+  gmux__line *line = attempt->line;
+  if (attempt->last == GMUX_EVIDENCE_NEVER_LEFT) gmux__line_discount_call(line);
+  attempt->line = NULL;
   gmux__line_release(line);
 }
 
@@ -48,11 +49,11 @@ bool gmux__call_retry(gmux_call *call) {
   gmux__log(gmux__loop_logger(call->exchange.loop), GMUX_LOG_DEBUG, "client",
             "call %s: made again in %llu ms: %s", call->method->path,
             (unsigned long long)(rest_ns / GMUX__NS_PER_MS),
-            gmux_evidence_str(gmux__stream_evidence(&call->loop_only.stream)));
+            gmux_evidence_str(gmux__stream_evidence(&call->loop_only.attempt->stream)));
   gmux__call_set_state(call, GMUX__CALL_RESTING);
-  gmux__stream_rewind(&call->loop_only.stream);
+  gmux__stream_rewind(&call->loop_only.attempt->stream);
   call_leave_line(call);
-  call->loop_only.rest_until_ns = now_ns + rest_ns;
+  call->loop_only.attempt->rest_until_ns = now_ns + rest_ns;
   if (rest_ns == 0) gmux__channel_resubmit(call->channel, call);
   if (call->loop_only.state < GMUX__CALL_ENDING) gmux__call_set_timer(call);
   return true;

@@ -88,6 +88,21 @@ void gmux__backlog_written(gmux__stream *stream, size_t bytes) {
   stream_hold(stream);
 }
 
+void gmux__backlog_put_letter(gmux__h2 *h2, size_t bytes) {
+  h2->backlog.bytes += cost_of(bytes, 1);
+}
+
+void gmux__backlog_drop_letter(gmux__h2 *h2, size_t bytes) {
+  h2->backlog.bytes -= cost_of(bytes, 1);
+  backlog_let_one_go(&h2->backlog);
+}
+
+/* It stays in the sum of all. */
+void gmux__backlog_take_letter(gmux__stream *stream, size_t bytes) {
+  stream->send.queued_bytes += bytes;
+  stream->send.queued_messages++;
+}
+
 static void backlog_take(gmux__stream *stream, size_t bytes, size_t messages) {
   assert(stream->send.queued_bytes >= bytes && stream->send.queued_messages >= messages);
   size_t cost = cost_of(bytes, messages);

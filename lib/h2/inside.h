@@ -424,6 +424,10 @@ void gmux__backlog_written(gmux__stream *stream, size_t bytes);
 /* Wait again, for which nobody is told to stop: bytes, and of messages those that were framed
  * whole. */
 void gmux__backlog_put(gmux__stream *stream, size_t bytes, size_t messages);
+/* A message of so many bytes waits for a stream; it is given up; this stream has it. */
+void gmux__backlog_put_letter(gmux__h2 *h2, size_t bytes);
+void gmux__backlog_drop_letter(gmux__h2 *h2, size_t bytes);
+void gmux__backlog_take_letter(gmux__stream *stream, size_t bytes);
 /* So many bytes were framed, and so many messages to their last. */
 void gmux__backlog_framed(gmux__stream *stream, size_t bytes, size_t messages);
 /* All that waits is given up, and the stream is told nothing any more. */

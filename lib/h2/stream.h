@@ -33,6 +33,7 @@ typedef struct gmux__h2 gmux__h2;
 typedef struct gmux__conn gmux__conn;
 typedef struct gmux__stream gmux__stream;
 typedef struct gmux__seat gmux__seat;
+typedef struct gmux__outmsg gmux__outmsg;
 
 /* How a stream ended, for on_closed. */
 typedef enum gmux__ending {
@@ -235,6 +236,12 @@ void gmux__stream_expect_end(gmux__stream *stream);
 int gmux__stream_write(gmux__stream *stream, gmux_bytes *message);
 /* The same; `is_compressed`: in the encoding that the stream's header fields name. */
 int gmux__stream_write_coded(gmux__stream *stream, gmux_bytes *message, bool is_compressed);
+/* A message that is written before there is a stream, as gmux__stream_write takes it; it waits like
+ * one that is queued, and counts like one. NULL: out of memory. */
+gmux__outmsg *gmux__letter_new(gmux__h2 *h2, gmux_bytes *message, bool is_compressed);
+void gmux__letter_drop(gmux__h2 *h2, gmux__outmsg *letter); /* takes NULL */
+/* Queues it, the first on a stream that is not opened. Takes NULL. */
+void gmux__stream_post(gmux__stream *stream, gmux__outmsg *letter);
 /* What waits to be framed on its connection, or on all, is as much as may: whoever has a choice
  * writes nothing now. */
 bool gmux__stream_is_crowded(const gmux__stream *stream);

@@ -223,19 +223,41 @@ int gmux__stream_write(gmux__stream *stream, gmux_bytes *message) {
   return gmux__stream_write_coded(stream, message, false);
 }
 
+static gmux__outmsg *message_new(gmux__h2 *h2, gmux_bytes *bytes, bool is_compressed) {
+  bool is_short = bytes->release || bytes->len <= GMUX__OUTMSG_INLINE;
+  return gmux__outmsg_new(is_short ? &h2->messages : &h2->large_messages, bytes, is_compressed);
+}
+
 int gmux__stream_write_coded(gmux__stream *stream, gmux_bytes *message, bool is_compressed) {
   if (stream->send.state != GMUX__SEND_OPEN)
     return gmux__fail(GMUX_ERR_STATE, "nothing more can be written: the stream is half-closed");
   if (stream->end.how != GMUX__ENDING_NONE && !gmux__stream_can_rewind(stream))
     return gmux__fail(GMUX_ERR_STATE, "nothing more can be written: the stream is over");
-  bool is_short = message->release || message->len <= GMUX__OUTMSG_INLINE;
-  gmux__outmsg_pool *pool = is_short ? &stream->h2->messages : &stream->h2->large_messages;
-  gmux__outmsg *msg = gmux__outmsg_new(pool, message, is_compressed);
+  gmux__outmsg *msg = message_new(stream->h2, message, is_compressed);
   if (!msg) return gmux__fail_code(GMUX_ERR_NOMEM);
   gmux__list_append(&stream->send.queue, &msg->link);
   gmux__backlog_written(stream, gmux__outmsg_left(msg));
   stream_wake(stream);
   return 0;
+}
+
+gmux__outmsg *gmux__letter_new(gmux__h2 *h2, gmux_bytes *message, bool is_compressed) {
+  gmux__outmsg *letter = message_new(h2, message, is_compressed);
+  if (letter) gmux__backlog_put_letter(h2, gmux__outmsg_left(letter));
+  return letter;
+}
+
+void gmux__letter_drop(gmux__h2 *h2, gmux__outmsg *letter) {
+  if (!letter) return;
+  gmux__backlog_drop_letter(h2, gmux__outmsg_left(letter));
+  gmux__outmsg_unqueue(letter);
+}
+
+void gmux__stream_post(gmux__stream *stream, gmux__outmsg *letter) {
+  if (!letter) return;
+  assert(!stream->id && gmux__list_is_empty(&stream->send.queue));
+  gmux__list_append(&stream->send.queue, &letter->link);
+  gmux__backlog_take_letter(stream, gmux__outmsg_left(letter));
 }
 
 void gmux__stream_half_close(gmux__stream *stream) {

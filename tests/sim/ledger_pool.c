@@ -240,8 +240,9 @@ void ledger_pool_look(ledger_channel *ch) {
 /* ---- calls that end ---- */
 
 static uint32_t proven_idle(const gmux_call *call) {
-  return call->loop_only.ended_by[GMUX_EVIDENCE_REFUSED] +
-         call->loop_only.ended_by[GMUX_EVIDENCE_ABOVE_LAST];
+  const gmux__attempt *attempt = call->loop_only.attempt;
+  if (!attempt) return 0;
+  return attempt->ended_by[GMUX_EVIDENCE_REFUSED] + attempt->ended_by[GMUX_EVIDENCE_ABOVE_LAST];
 }
 
 /* That it cannot be sent again has a reason: it was sent in part, and not kept. */
@@ -253,7 +254,8 @@ static bool is_kept_whole(const ledger_call *c, const gmux_call *call) {
 
 /* Its last attempt is still as it ended: nobody has sent it again. */
 static void law_of_retry(const ledger_call *c, const gmux_call *call) {
-  const gmux__stream *stream = &call->loop_only.stream;
+  if (!call->loop_only.attempt) return;
+  const gmux__stream *stream = &call->loop_only.attempt->stream;
   gmux_evidence last = stream->end.evidence;
   bool was_lost = stream->end.how == GMUX__ENDING_LOST || last == GMUX_EVIDENCE_REFUSED;
   if (!was_lost || c->code != GMUX_UNAVAILABLE || ledger_now() >= c->deadline_ns) return;
@@ -282,16 +284,21 @@ static void law_of_pace(const ledger_call *c, gmux_call *call) {
                      proven_idle(call), (ull)(e.retry_ns / GMUX__NS_PER_MS));
 }
 
-void ledger_call_look_at_end(const ledger_call *c, gmux_call *call) {
-  const gmux__stream *stream = &call->loop_only.stream;
-  if (!c->channel) return;
-  law_of_retry(c, call);
-  law_of_pace(c, call);
+static void law_of_evidence(const ledger_call *c, const gmux_call *call) {
+  if (!call->loop_only.attempt) return;
+  const gmux__stream *stream = &call->loop_only.attempt->stream;
   ledger_law_of_call(
       c, LAW_RETRIES,
       stream->end.evidence != GMUX_EVIDENCE_POSSIBLE || stream->times.left_ns != 0 ||
           stream->end.how == GMUX__ENDING_NONE,
       "call %u: never left on its last connection, and passes for \"possibly executed\"", c->id);
+}
+
+void ledger_call_look_at_end(const ledger_call *c, gmux_call *call) {
+  if (!c->channel) return;
+  law_of_retry(c, call);
+  law_of_pace(c, call);
+  law_of_evidence(c, call);
   bool failed_early = c->code == GMUX_UNAVAILABLE && c->attempts == 0;
   ledger_law_of_call(c, LAW_WAITS,
                      !failed_early || !call->wait_for_ready ||

@@ -59,7 +59,7 @@ static void law_of_told_time(const ledger_call *c, int64_t timeout_ms) {
   if (c->deadline_ns == GMUX__NEVER || c->deadline_ns < c->started_ns) return;
   uint64_t most_ns = c->deadline_ns - c->started_ns;
   if (call && c->ends == 0 && call->loop_only.state == GMUX__CALL_RUNNING)
-    most_ns = call->loop_only.deadline_ns - call->loop_only.stream.times.opened_ns;
+    most_ns = call->loop_only.deadline_ns - call->loop_only.attempt->stream.times.opened_ns;
   ledger_law_of_call(c, LAW_L7, timeout_ms != GMUX_NO_TIMEOUT && is_within(timeout_ms, most_ns),
                      "call %u: its server was told of %lld ms, it has %llu us", c->id,
                      (long long)timeout_ms, (ull)(most_ns / 1000));

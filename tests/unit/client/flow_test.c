@@ -52,6 +52,59 @@ static void a_call_that_waits_for_a_connection_queues_as_much_and_no_more(void) 
   CU_ASSERT_EQUAL(rawpeer_count(p, RAW_DATA, 1) > 0, true);
 }
 
+/* One place, and it is taken. */
+static rawpeer *full_connection(void) {
+  w_options.max_connections = 1;
+  w_open();
+  w_unary();
+  rawpeer *p = w_greet(1);
+  w_run();
+  return p;
+}
+
+static void the_one_message_of_a_call_that_waits_needs_no_stream(void) {
+  rawpeer *p = full_connection();
+  tcall *t = w_unary();
+  w_run();
+  CU_ASSERT_PTR_NULL(t->call->loop_only.attempt);
+  w_answer(p, 1, "x");
+  w_run();
+  CU_ASSERT_PTR_NOT_NULL_FATAL(t->call->loop_only.attempt);
+  char body[32];
+  CU_ASSERT_EQUAL(w_body(p, 3, body, sizeof body), GMUX__PREFIX_LEN + 5);
+  CU_ASSERT_STRING_EQUAL(body + GMUX__PREFIX_LEN, "hello");
+  w_answer(p, 3, "y");
+  w_run();
+  ASSERT_CODE(t, GMUX_OK);
+}
+
+static void a_half_close_before_there_is_a_stream_ends_it_when_there_is(void) {
+  rawpeer *p = full_connection();
+  tcall *t = w_start(GMUX_CLIENT_STREAMING, NULL);
+  CU_ASSERT_EQUAL(gmux_call_half_close(t->call), 0);
+  CU_ASSERT_PTR_NULL(t->call->loop_only.attempt);
+  w_answer(p, 1, "x");
+  w_run();
+  w_answer(p, 3, "y");
+  w_run();
+  ASSERT_CODE(t, GMUX_OK);
+  CU_ASSERT_EQUAL(rawpeer_count(p, RAW_RST_STREAM, 3), 0); /* both halves were over */
+}
+
+static void a_call_that_never_had_a_stream_ends_like_any_other(void) {
+  (void)full_connection();
+  tcall *t = w_unary();
+  CU_ASSERT_EQUAL(gmux_call_request(t->call, GMUX_CREDIT_UNLIMITED), 0);
+  gmux_call_cancel(t->call);
+  w_run();
+  ASSERT_LOG(t, "E");
+  ASSERT_CODE(t, GMUX_CANCELLED);
+  CU_ASSERT_EQUAL(t->evidence, GMUX_EVIDENCE_NEVER_LEFT);
+  CU_ASSERT_EQUAL(gmux_call_request(t->call, 1), 0);
+  CU_ASSERT_FALSE(gmux_call_was_compressed(t->call));
+  CU_ASSERT_STRING_EQUAL(gmux_call_peer(t->call), "");
+}
+
 /* Short messages cost more than their bytes. Whatever the application is told, it goes on. */
 static void a_million_messages_of_a_byte_cost_no_more_than_the_bounds(void) {
   enum { CALLS = 100, TRIES = 10000, BOUND = 4 << 20, KEPT_FREE = 1 << 20, A_CALL = 8 << 10 };
@@ -359,6 +412,9 @@ static const test_case cases[] = {
     TEST(a_full_queue_says_so_refuses_more_and_tells_when_there_is_room),
     TEST(who_was_never_told_full_is_never_told_writable),
     TEST(a_call_that_waits_for_a_connection_queues_as_much_and_no_more),
+    TEST(the_one_message_of_a_call_that_waits_needs_no_stream),
+    TEST(a_half_close_before_there_is_a_stream_ends_it_when_there_is),
+    TEST(a_call_that_never_had_a_stream_ends_like_any_other),
     TEST(a_million_messages_of_a_byte_cost_no_more_than_the_bounds),
     TEST(owned_messages_are_taken_and_released_when_they_are_on_their_way),
     TEST(owned_messages_are_kept_until_the_reply_begins),

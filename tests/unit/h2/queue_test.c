@@ -1,4 +1,5 @@
 /* What is written and cannot leave is bounded, for a connection and for all (promise 19). */
+#include "lib/h2/inside.h"
 #include "tests/unit/h2/pair.h"
 #include <gmux/error.h>
 #include <string.h>
@@ -61,6 +62,31 @@ static void what_is_written_is_bounded_over_all_streams_also_waiting_ones(void) 
   CU_ASSERT_EQUAL(write_while_told_to(late, 9), 0);
   gmux__stream_reset(&open->stream, 8);
   CU_ASSERT_FALSE(late->is_full);
+}
+
+static gmux__outmsg *letter_new(void) {
+  static const uint8_t zeros[MESSAGE];
+  gmux_bytes bytes = gmux_bytes_borrow(zeros, MESSAGE);
+  return gmux__letter_new(client.h2, &bytes, false);
+}
+
+static void a_message_without_a_stream_counts_as_well_until_it_is_framed_or_given_up(void) {
+  pair_config(&client)->queue_bytes = 2000;
+  rawpeer *p = pair_client_to_raw();
+  rawpeer_settings(p, 0, NULL, NULL);
+  sim_run(pair_sim);
+  party *writer = party_start();
+  gmux__outmsg *kept = letter_new(), *dropped = letter_new();
+  CU_ASSERT_EQUAL(client.h2->backlog.bytes, 2 * COUNTED);
+  CU_ASSERT_EQUAL(write_while_told_to(writer, 9), 1);
+  gmux__letter_drop(client.h2, dropped);
+  sim_run(pair_sim);
+  CU_ASSERT_FALSE(writer->is_full);
+  party *reader = party_new(&client);
+  gmux__stream_post(&reader->stream, kept);
+  CU_ASSERT_EQUAL(client.h2->backlog.bytes, COUNTED);
+  gmux__stream_reset(&reader->stream, 8);
+  CU_ASSERT_EQUAL(client.h2->backlog.bytes, 0);
 }
 
 static void a_held_stream_that_flows_is_not_stopped_by_those_that_do_not(void) {
@@ -215,6 +241,7 @@ static void how_long_something_waited_to_be_framed_is_told(void) {
 static const test_case cases[] = {
     TEST(what_is_written_to_a_peer_that_does_not_read_is_bounded_per_connection),
     TEST(what_is_written_is_bounded_over_all_streams_also_waiting_ones),
+    TEST(a_message_without_a_stream_counts_as_well_until_it_is_framed_or_given_up),
     TEST(a_held_stream_that_flows_is_not_stopped_by_those_that_do_not),
     TEST(those_held_go_on_first_in_first_out_below_half_of_the_bound),
     TEST(what_waits_again_after_a_rewind_is_counted_again),
