@@ -46,17 +46,16 @@ static void on_channel_closed(void *user_data) {
   ev_timer_stop(p->ev, &p->ticker);
 }
 
-static void on_reply(gmux_call *call, const gmux_status *status, ProtobufCMessage *reply,
-                     void *user_data) {
-  (void)call;
+static void on_reply(gmux_call *call, const gmux_status *status, const ProtobufCMessage *reply,
+                     const gmux_metadata *trailers, void *user_data) {
+  (void)call, (void)trailers;
   program *p = user_data;
   if (status->code == GMUX_OK) {
-    printf("%s\n", ((Hello__HelloReply *)reply)->message);
+    printf("%s\n", ((const Hello__HelloReply *)reply)->message);
   } else {
     fprintf(stderr, "embedded_loop: %s: %s\n", gmux_code_str(status->code), status->message);
     p->failed++;
   }
-  gmux_protobuf_free(reply);
   if (--p->running == 0) gmux_channel_close(p->channel, on_channel_closed, p);
 }
 

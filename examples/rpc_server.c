@@ -214,7 +214,7 @@ int main(int argc, char **argv) {
   options.min_ping_interval_ms = number(given['p'], options.min_ping_interval_ms);
   must(gmux_loop_start(&loop, NULL));
   must(gmux_server_new(&server, loop, &options));
-  must(gmux_protobuf_server_add(server, &greeter.base));
+  must(gmux_server_add_protobuf(server, &greeter.base));
   const char *const lots_path = "/hello.Greeter/LotsOfReplies";
   must(gmux_server_add_method(server, lots_path, GMUX_SERVER_STREAMING, &lots, NULL));
   const char *const many_path = "/hello.Greeter/LotsOfGreetings";

@@ -269,14 +269,13 @@ static void caller_check(demo *d, const caller *c, const gmux_status *status, co
     fprintf(stderr, "demo: call %u: %s: %s\n", c->id, gmux_code_str(status->code), got);
 }
 
-static void on_reply(gmux_call *call, const gmux_status *status, ProtobufCMessage *reply,
-                     void *user_data) {
-  (void)call;
+static void on_reply(gmux_call *call, const gmux_status *status, const ProtobufCMessage *reply,
+                     const gmux_metadata *trailers, void *user_data) {
+  (void)call, (void)trailers;
   caller *c = user_data;
   demo *d = c->demo;
   latency_add(d, ev_time() - c->started_at);
-  caller_check(d, c, status, reply ? ((Hello__HelloReply *)reply)->message : status->message);
-  gmux_protobuf_free(reply);
+  caller_check(d, c, status, reply ? ((const Hello__HelloReply *)reply)->message : status->message);
   if (!c->is_marked) d->plain_running--;
   if (c->was_there) d->stuck--;
   c->was_there = false;

@@ -73,7 +73,7 @@ int main(int argc, char **argv) {
   gmux_server_options_init(&options, sizeof options);
   options.max_concurrent_streams = 500;
   must(gmux_server_new(&server, loop, &options));
-  must(gmux_protobuf_server_add(server, &greeter.base));
+  must(gmux_server_add_protobuf(server, &greeter.base));
   must(
       gmux_server_add_method(server, "/hello.Greeter/BidiHello", GMUX_BIDI_STREAMING, &bidi, NULL));
   must(gmux_server_listen(server, argv[1], tls, &port));

@@ -43,12 +43,15 @@ GMUX_API gmux_status gmux_protobuf_call_wait(gmux_channel *channel,
                                              const ProtobufCMessage *request,
                                              ProtobufCMessage **reply);
 
-/* The same by callback. `reply` is NULL unless OK; it is the callback's to free with
- * gmux_protobuf_free. `out` may be NULL. What goes wrong before the call is returned, and no
- * callback comes: as gmux_call_unary_start and gmux_protobuf_pack, GMUX_ERR_NOT_FOUND for an
- * unknown method. Any thread. */
+/* The same by callback, which comes once, on the loop's thread. `reply` is NULL unless OK; it and
+ * the rest are on loan, as in gmux_unary_fn: who wants to keep the message goes by
+ * gmux_call_unary_start and unpacks it there. `out` may be NULL; a handle that was asked for has to
+ * be freed. What goes wrong before the call is returned, and no callback comes: as
+ * gmux_call_unary_start and gmux_protobuf_pack, GMUX_ERR_NOT_FOUND for an unknown method. `request`
+ * is packed before it returns. Any thread. */
 typedef void (*gmux_protobuf_fn)(gmux_call *call, const gmux_status *status,
-                                 ProtobufCMessage *reply, void *user_data);
+                                 const ProtobufCMessage *reply, const gmux_metadata *trailers,
+                                 void *user_data);
 GMUX_API int gmux_protobuf_call_start(gmux_call **out, gmux_channel *channel,
                                       const ProtobufCServiceDescriptor *service, const char *method,
                                       const gmux_call_options *options,
@@ -85,7 +88,7 @@ GMUX_API int gmux_protobuf_client_new(ProtobufCService **out, gmux_channel *chan
  * `service` must live as long as the server. Errors as gmux_server_add_method; after one, methods
  * that stand before it in the service remain added.
  */
-GMUX_API int gmux_protobuf_server_add(gmux_server *server, ProtobufCService *service);
+GMUX_API int gmux_server_add_protobuf(gmux_server *server, ProtobufCService *service);
 
 GMUX_END_DECLS
 

@@ -117,27 +117,25 @@ gmux_status gmux_protobuf_call_wait(gmux_channel *channel,
 
 /* ---- by callback ---- */
 
-/* A service's closure gets the reply on loan, as protobuf-c has it; it sees no status. */
-static void pending_finish(pending_call *pending, gmux_call *call, const gmux_status *status,
-                           ProtobufCMessage *reply) {
-  if (pending->closure) {
+/* A service's closure sees neither status nor trailers. */
+static void pending_finish(const pending_call *pending, gmux_call *call, const gmux_status *status,
+                           const ProtobufCMessage *reply, const gmux_metadata *trailers) {
+  if (pending->closure)
     pending->closure(reply, pending->user_data);
-    gmux_protobuf_free(reply);
-    return;
-  }
-  pending->on_done(call, status, reply, pending->user_data);
+  else
+    pending->on_done(call, status, reply, trailers, pending->user_data);
 }
 
 static void on_unary_done(gmux_call *call, const gmux_status *status, gmux_bytes *bytes,
                           const gmux_metadata *trailers, void *user_data) {
-  (void)trailers;
   pending_call *pending = user_data;
   ProtobufCMessage *reply = NULL;
   if (status->code != GMUX_OK) {
-    pending_finish(pending, call, status, NULL);
+    pending_finish(pending, call, status, NULL, trailers);
   } else {
     gmux_status outcome = reply_unpack(&reply, pending->reply_type, bytes);
-    pending_finish(pending, call, &outcome, reply);
+    pending_finish(pending, call, &outcome, reply, trailers);
+    gmux_protobuf_free(reply);
     gmux_status_clear(&outcome);
   }
   gmux__free(pending);

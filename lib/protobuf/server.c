@@ -87,7 +87,7 @@ static int method_add(gmux_server *server, ProtobufCService *service,
   return error;
 }
 
-int gmux_protobuf_server_add(gmux_server *server, ProtobufCService *service) {
+int gmux_server_add_protobuf(gmux_server *server, ProtobufCService *service) {
   if (!server || !service)
     return gmux__fail(GMUX_ERR_INVALID, "the %s is NULL", server ? "service" : "server");
   const ProtobufCServiceDescriptor *descriptor = service->descriptor;

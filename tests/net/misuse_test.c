@@ -37,9 +37,10 @@ static void on_server_unary(gmux_server_call *call, gmux_bytes *request, void *u
   (void)call, (void)request, (void)user_data;
 }
 
-static void on_message_done(gmux_call *call, const gmux_status *status, ProtobufCMessage *reply,
+static void on_message_done(gmux_call *call, const gmux_status *status,
+                            const ProtobufCMessage *reply, const gmux_metadata *trailers,
                             void *user_data) {
-  (void)call, (void)status, (void)reply, (void)user_data;
+  (void)call, (void)status, (void)reply, (void)trailers, (void)user_data;
 }
 
 static void on_post(void *arg) {
@@ -296,7 +297,7 @@ static void protobuf_takes_null(void) {
       gmux_protobuf_call_start(NULL, NULL, NULL, NULL, NULL, NULL, on_message_done, NULL));
   CHECK_INVALID(gmux_protobuf_client_new(&service, NULL, NULL));
   CHECK_INVALID(gmux_protobuf_client_new(NULL, NULL, NULL));
-  CHECK_INVALID(gmux_protobuf_server_add(NULL, NULL));
+  CHECK_INVALID(gmux_server_add_protobuf(NULL, NULL));
 }
 
 /* ---- messages over the limit ---- */

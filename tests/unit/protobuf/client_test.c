@@ -47,6 +47,35 @@ static void a_failed_call_has_a_status_and_no_reply(void) {
   world_free(w);
 }
 
+/* Answers with a message and a trailer of its own. */
+static void reply_with_trailer(gmux_server_call *call, gmux_bytes *request, void *user_data) {
+  (void)request, (void)user_data;
+  Test__Pb__Reply reply = TEST__PB__REPLY__INIT;
+  static char text[] = "Hello";
+  reply.text = text;
+  gmux_bytes bytes;
+  gmux_metadata *trailers;
+  CU_ASSERT_EQUAL_FATAL(gmux_protobuf_pack(&bytes, &reply.base), 0);
+  CU_ASSERT_EQUAL_FATAL(gmux_metadata_new(&trailers), 0);
+  CU_ASSERT_EQUAL(gmux_metadata_add(trailers, "x-trailer", "cheap"), 0);
+  CU_ASSERT_EQUAL(gmux_server_call_write(call, &bytes), 0);
+  CU_ASSERT_EQUAL(gmux_server_call_finish(call, NULL, trailers), 0);
+  gmux_metadata_free(trailers);
+}
+
+static int add_trailing(gmux_server *server) {
+  return gmux_server_add_unary(server, "/test.pb.Echo/Say", reply_with_trailer, NULL);
+}
+
+static void the_callback_is_shown_the_trailers(void) {
+  world *w = world_new(add_trailing);
+  outcome o = world_ask(w);
+  CU_ASSERT_EQUAL(o.code, GMUX_OK);
+  CU_ASSERT_STRING_EQUAL(o.text, "Hello");
+  CU_ASSERT_STRING_EQUAL(o.trailer, "cheap");
+  world_free(w);
+}
+
 static void rubbish_reply(gmux_server_call *call, gmux_bytes *request, void *user_data) {
   (void)request, (void)user_data;
   gmux_bytes rubbish = gmux_bytes_borrow("\xff\xff", 2);
@@ -175,7 +204,7 @@ static void a_blocking_call_brings_its_reply(void) {
   options.cleartext = true;
   CU_ASSERT_EQUAL_FATAL(gmux_loop_start(&loop, NULL), 0);
   CU_ASSERT_EQUAL_FATAL(gmux_server_new(&server, loop, NULL), 0);
-  CU_ASSERT_EQUAL_FATAL(gmux_protobuf_server_add(server, &e.service.base), 0);
+  CU_ASSERT_EQUAL_FATAL(gmux_server_add_protobuf(server, &e.service.base), 0);
   CU_ASSERT_EQUAL_FATAL(gmux_server_listen_cleartext(server, address, NULL), 0);
   CU_ASSERT_EQUAL_FATAL(gmux_channel_new(&channel, loop, address, &options), 0);
 
@@ -309,6 +338,7 @@ static void a_client_survives_every_failing_allocation(void) {
 static const test_case cases[] = {TEST(a_call_brings_its_reply),
                                   TEST(many_calls_share_one_connection),
                                   TEST(a_failed_call_has_a_status_and_no_reply),
+                                  TEST(the_callback_is_shown_the_trailers),
                                   TEST(a_reply_that_is_not_protobuf_is_internal),
                                   TEST(an_unknown_method_is_refused_without_asking_the_server),
                                   TEST(bad_requests_are_refused_in_words),

@@ -126,7 +126,7 @@ static void an_answer_over_the_servers_limit_is_resource_exhausted(void) {
   options.max_send_message_bytes = ECHO_LONG_BYTES;
   gmux_server *small;
   CU_ASSERT_EQUAL_FATAL(gmux_server_new(&small, w->loop, &options), 0);
-  CU_ASSERT_EQUAL_FATAL(gmux_protobuf_server_add(small, &w->echo.service.base), 0);
+  CU_ASSERT_EQUAL_FATAL(gmux_server_add_protobuf(small, &w->echo.service.base), 0);
   CU_ASSERT_EQUAL_FATAL(gmux_server_listen_cleartext(small, "ipv4:127.0.0.1:7", NULL), 0);
   gmux_channel_options how;
   gmux_channel_options_init(&how, sizeof how);
@@ -147,8 +147,8 @@ static void an_answer_over_the_servers_limit_is_resource_exhausted(void) {
 static int add_twice(gmux_server *server) {
   static echo e;
   echo_init(&e);
-  CU_ASSERT_EQUAL(gmux_protobuf_server_add(server, &e.service.base), 0);
-  CU_ASSERT_EQUAL(gmux_protobuf_server_add(server, &e.service.base), GMUX_ERR_EXISTS);
+  CU_ASSERT_EQUAL(gmux_server_add_protobuf(server, &e.service.base), 0);
+  CU_ASSERT_EQUAL(gmux_server_add_protobuf(server, &e.service.base), GMUX_ERR_EXISTS);
   return 0;
 }
 
@@ -160,10 +160,10 @@ static void a_service_is_added_once(void) {
 }
 
 static int add_what_cannot_be(gmux_server *server) {
-  CU_ASSERT_EQUAL(gmux_protobuf_server_add(server, NULL), GMUX_ERR_INVALID);
+  CU_ASSERT_EQUAL(gmux_server_add_protobuf(server, NULL), GMUX_ERR_INVALID);
   Test__Nameless__Service_Service nameless = {.base = TEST__NAMELESS__SERVICE__BASE_INIT};
-  CU_ASSERT_EQUAL(gmux_protobuf_server_add(NULL, &nameless.base), GMUX_ERR_INVALID);
-  CU_ASSERT_EQUAL(gmux_protobuf_server_add(server, &nameless.base), GMUX_ERR_INVALID);
+  CU_ASSERT_EQUAL(gmux_server_add_protobuf(NULL, &nameless.base), GMUX_ERR_INVALID);
+  CU_ASSERT_EQUAL(gmux_server_add_protobuf(server, &nameless.base), GMUX_ERR_INVALID);
   CU_ASSERT_PTR_NOT_NULL(strstr(gmux_last_error(), "CODE_SIZE"));
   return 0;
 }

@@ -60,7 +60,7 @@ world *world_new(int (*add)(gmux_server *server)) {
   char target[64];
   int error = w->loop ? gmux_server_new(&w->server, w->loop, NULL) : GMUX_ERR_NOMEM;
   if (!error)
-    error = add ? add(w->server) : gmux_protobuf_server_add(w->server, &w->echo.service.base);
+    error = add ? add(w->server) : gmux_server_add_protobuf(w->server, &w->echo.service.base);
   if (!error) error = gmux_server_listen_cleartext(w->server, "ipv4:127.0.0.1:0", &port);
   if (!error) {
     snprintf(target, sizeof target, "ipv4:127.0.0.1:%u", port);
@@ -89,14 +89,15 @@ static void outcome_set(outcome *o, const gmux_status *status) {
   snprintf(o->message, sizeof o->message, "%s", status->message);
 }
 
-void on_outcome(gmux_call *call, const gmux_status *status, ProtobufCMessage *reply,
-                void *user_data) {
+void on_outcome(gmux_call *call, const gmux_status *status, const ProtobufCMessage *reply,
+                const gmux_metadata *trailers, void *user_data) {
   (void)call;
   outcome *o = user_data;
   outcome_set(o, status);
   CU_ASSERT_EQUAL(reply != NULL, status->code == GMUX_OK);
-  if (reply) snprintf(o->text, sizeof o->text, "%s", ((Test__Pb__Reply *)reply)->text);
-  gmux_protobuf_free(reply);
+  if (reply) snprintf(o->text, sizeof o->text, "%s", ((const Test__Pb__Reply *)reply)->text);
+  const char *trailer = gmux_metadata_get(trailers, "x-trailer", NULL);
+  if (trailer) snprintf(o->trailer, sizeof o->trailer, "%s", trailer);
 }
 
 static bool outcome_is_there(void *arg) {

@@ -37,12 +37,13 @@ typedef struct outcome {
   unsigned count; /* how often it was told */
   gmux_code code;
   char message[256];
-  char text[64]; /* of the reply; "" when there was none */
+  char text[64];    /* of the reply; "" when there was none */
+  char trailer[64]; /* x-trailer's value; "" when there was none */
 } outcome;
 
 /* gmux_protobuf_fn; `user_data` is an outcome. */
-void on_outcome(gmux_call *call, const gmux_status *status, ProtobufCMessage *reply,
-                void *user_data);
+void on_outcome(gmux_call *call, const gmux_status *status, const ProtobufCMessage *reply,
+                const gmux_metadata *trailers, void *user_data);
 
 typedef struct world {
   sim *sim;
