@@ -95,7 +95,7 @@ static int write_reply(gmux_server_call *call, const char *name, unsigned n) {
 
 static void ask_for_more(gmux_server_call *call, void *user_data) {
   (void)user_data;
-  gmux_server_call_request(call, 1);
+  gmux_server_call_grant(call, 1);
 }
 
 static void on_request(gmux_server_call *call, gmux_bytes *message, void *user_data) {

@@ -87,7 +87,7 @@ typedef struct gmux_call_options {
   bool wait_for_ready;
   /* 0 (default): the channel's max_recv_message_bytes; else 1..2^31-1. */
   uint32_t max_recv_message_bytes;
-  /* How many messages may be delivered before gmux_call_request; 0: none. Default
+  /* How many messages may be delivered before gmux_call_grant; 0: none. Default
    * GMUX_CREDIT_UNLIMITED: as they come. With a number the server is held back by flow control when
    * it is used up, and on_end waits behind the messages that wait. Ignored by the blocking form,
    * where each read grants one, and by gmux_call_unary_start. */
@@ -204,7 +204,7 @@ GMUX_API bool gmux_call_was_compressed(const gmux_call *call);
 GMUX_API int gmux_call_half_close(gmux_call *call);
 
 /* Grants credit for `count` more messages. GMUX_ERR_INVALID for 0, GMUX_ERR_NOMEM. */
-GMUX_API int gmux_call_request(gmux_call *call, uint32_t count);
+GMUX_API int gmux_call_grant(gmux_call *call, uint32_t count);
 
 /* The call ends with CANCELLED, unless it has ended already. Never fails; takes effect at once on
  * the loop's thread. */

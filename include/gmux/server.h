@@ -355,7 +355,7 @@ GMUX_API int gmux_server_call_write(gmux_server_call *call, gmux_bytes *message)
  * gmux_server_call_set_manual_credit, called in on_call (GMUX_ERR_STATE elsewhere), makes every
  * further one wait for it: the client is then held back by flow control. Without, they come as they
  * arrive. */
-GMUX_API int gmux_server_call_request(gmux_server_call *call, uint32_t count);
+GMUX_API int gmux_server_call_grant(gmux_server_call *call, uint32_t count);
 GMUX_API int gmux_server_call_set_manual_credit(gmux_server_call *call);
 
 /*

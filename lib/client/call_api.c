@@ -171,9 +171,9 @@ int gmux_call_half_close(gmux_call *call) {
   return error;
 }
 
-int gmux_call_request(gmux_call *call, uint32_t count) {
-  if (!call) return gmux__fail(GMUX_ERR_INVALID, "gmux_call_request: call is NULL");
-  if (count == 0) return gmux__fail(GMUX_ERR_INVALID, "gmux_call_request: count is 0");
+int gmux_call_grant(gmux_call *call, uint32_t count) {
+  if (!call) return gmux__fail(GMUX_ERR_INVALID, "gmux_call_grant: call is NULL");
+  if (count == 0) return gmux__fail(GMUX_ERR_INVALID, "gmux_call_grant: count is 0");
   gmux__op op = {.kind = GMUX__OP_CREDIT, .count = count};
   return gmux__exchange_do(&call->exchange, &op);
 }

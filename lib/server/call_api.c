@@ -162,10 +162,10 @@ bool gmux_server_call_was_compressed(const gmux_server_call *call) {
                             : call->loop.stream.recv.was_compressed;
 }
 
-int gmux_server_call_request(gmux_server_call *call, uint32_t count) {
-  int rv = call_check(call, "gmux_server_call_request");
+int gmux_server_call_grant(gmux_server_call *call, uint32_t count) {
+  int rv = call_check(call, "gmux_server_call_grant");
   if (rv) return rv;
-  if (count == 0) return gmux__fail(GMUX_ERR_INVALID, "gmux_server_call_request: count is 0");
+  if (count == 0) return gmux__fail(GMUX_ERR_INVALID, "gmux_server_call_grant: count is 0");
   gmux__op op = {.kind = GMUX__OP_CREDIT, .count = count};
   return gmux__exchange_do(&call->exchange, &op);
 }

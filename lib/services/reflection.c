@@ -267,7 +267,7 @@ static void on_message(gmux_server_call *call, gmux_bytes *message, void *user_d
 
 static void on_writable(gmux_server_call *call, void *user_data) {
   (void)user_data;
-  gmux_server_call_request(call, 1); /* allocates nothing on the loop's thread */
+  gmux_server_call_grant(call, 1); /* allocates nothing on the loop's thread */
 }
 
 static void on_half_close(gmux_server_call *call, void *user_data) {

@@ -218,7 +218,7 @@ void caller_half_close(fuzz_call *c, gmux_call *call) {
 }
 
 void caller_request(fuzz_call *c, gmux_call *call, uint32_t count) {
-  int rv = FUZZ_API(gmux_call_request(call, count));
+  int rv = FUZZ_API(gmux_call_grant(call, count));
   fuzz_note("call %u: request %u: %d", c->number, count, rv);
   fuzz_law(count > 0 ? rv == 0 || is_nomem(rv) : rv == GMUX_ERR_INVALID,
            "call %u: credit for %u: %d", c->number, count, rv);

@@ -245,7 +245,7 @@ void served_send_headers(fuzz_served *s, const gmux_metadata *metadata) {
 }
 
 void served_request(fuzz_served *s, uint32_t count) {
-  int rv = FUZZ_API(gmux_server_call_request(s->call, count));
+  int rv = FUZZ_API(gmux_server_call_grant(s->call, count));
   fuzz_note("server, call %u: request %u: %d", s->number, count, rv);
   fuzz_law(rv == GMUX_ERR_STATE || (count > 0 ? rv == 0 || is_nomem(rv) : rv == GMUX_ERR_INVALID),
            "server, call %u: credit for %u: %d", s->number, count, rv);

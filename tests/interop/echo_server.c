@@ -130,7 +130,7 @@ static void client_stream(gmux_server_call *call, gmux_bytes *message, void *use
   if (m->count++ > 0) m->text[m->len++] = ',';
   if (message->len > 0) memcpy(m->text + m->len, message->data, message->len);
   m->len += message->len;
-  gmux_server_call_request(call, 1);
+  gmux_server_call_grant(call, 1);
 }
 
 static void client_stream_end(gmux_server_call *call, void *user_data) {
@@ -167,7 +167,7 @@ static void server_stream(gmux_server_call *call, gmux_bytes *message, void *use
 
 static void ask_for_more(gmux_server_call *call, void *user_data) {
   (void)user_data;
-  gmux_server_call_request(call, 1);
+  gmux_server_call_grant(call, 1);
 }
 
 static void bidi(gmux_server_call *call, gmux_bytes *message, void *user_data) {

@@ -228,7 +228,7 @@ static void input_message(gmux_server_call *call, gmux_bytes *bytes, void *user_
   if (!request) return;
   if (check_compression(call, request->expect_compressed)) {
     if (request->payload) d->received_bytes += (int64_t)request->payload->body.len;
-    gmux_server_call_request(call, 1);
+    gmux_server_call_grant(call, 1);
   }
   gmux_protobuf_free(&request->base);
 }
@@ -324,7 +324,7 @@ static void go_on(dialogue *d) {
   if (d->is_half_closed)
     finish(d->call, NULL);
   else
-    gmux_server_call_request(d->call, 1);
+    gmux_server_call_grant(d->call, 1);
 }
 
 static void on_writable(gmux_server_call *call, void *user_data) {
@@ -349,7 +349,7 @@ static void full_duplex_message(gmux_server_call *call, gmux_bytes *bytes, void 
 
 static void half_duplex_message(gmux_server_call *call, gmux_bytes *bytes, void *user_data) {
   (void)user_data;
-  if (take_request(call, bytes)) gmux_server_call_request(call, 1);
+  if (take_request(call, bytes)) gmux_server_call_grant(call, 1);
 }
 
 static void duplex_end(gmux_server_call *call, void *user_data) {

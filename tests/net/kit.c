@@ -211,7 +211,7 @@ static void on_sink_end(gmux_server_call *call, gmux_code code, void *user_data)
 }
 
 void kit_sink_open(void) {
-  CU_ASSERT_EQUAL(gmux_server_call_request(atomic_load(&kit.sink), GMUX_CREDIT_UNLIMITED), 0);
+  CU_ASSERT_EQUAL(gmux_server_call_grant(atomic_load(&kit.sink), GMUX_CREDIT_UNLIMITED), 0);
 }
 
 static void on_flood(gmux_server_call *call, void *user_data) {

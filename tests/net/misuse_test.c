@@ -194,7 +194,7 @@ static void calls_take_null(void) {
 
   CHECK_INVALID(gmux_call_write(NULL, &bytes));
   CHECK_INVALID(gmux_call_half_close(NULL));
-  CHECK_INVALID(gmux_call_request(NULL, 1));
+  CHECK_INVALID(gmux_call_grant(NULL, 1));
   CHECK(gmux_call_get_evidence(NULL), GMUX_EVIDENCE_NEVER_LEFT);
   CHECK(strcmp(gmux_call_peer(NULL), ""), 0);
   CHECK_INVALID(gmux_call_read_wait(NULL, &bytes));
@@ -268,7 +268,7 @@ static void calls_of_a_server_take_null(void) {
   CHECK(gmux_server_call_get_data(NULL), NULL);
   CHECK_INVALID(gmux_server_call_send_headers(NULL, NULL));
   CHECK_INVALID(gmux_server_call_write(NULL, &bytes));
-  CHECK_INVALID(gmux_server_call_request(NULL, 1));
+  CHECK_INVALID(gmux_server_call_grant(NULL, 1));
   CHECK_INVALID(gmux_server_call_set_manual_credit(NULL));
   CHECK_INVALID(gmux_server_call_finish(NULL, NULL, NULL));
   CHECK_INVALID(gmux_server_call_fail(NULL, GMUX_ABORTED, NULL));

@@ -138,8 +138,8 @@ static void a_server_is_held_back_by_a_client_that_does_not_read(void) {
     check_others_go_on(&w);
     CU_ASSERT_EQUAL(atomic_load(&s->taken), 1);
     CU_ASSERT(atomic_load(&kit.flood_written) <= KIT_AHEAD_MAX);
-    CU_ASSERT_EQUAL(gmux_call_request(s->call, 2), 0);
-    CU_ASSERT_EQUAL(gmux_call_request(s->call, KIT_MESSAGES - 3), 0);
+    CU_ASSERT_EQUAL(gmux_call_grant(s->call, 2), 0);
+    CU_ASSERT_EQUAL(gmux_call_grant(s->call, KIT_MESSAGES - 3), 0);
     kit_wait(&s->ended);
     CU_ASSERT_EQUAL(s->code, GMUX_OK);
     CU_ASSERT_EQUAL(atomic_load(&s->taken), KIT_MESSAGES);

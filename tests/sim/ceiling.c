@@ -168,7 +168,7 @@ static void read_on(void) {
   for (int i = 0; i < STREAMS; i++) {
     if (!w.flows[i].is_owed) continue;
     w.flows[i].is_owed = false;
-    need(gmux_call_request(w.flows[i].call, 1), "credit");
+    need(gmux_call_grant(w.flows[i].call, 1), "credit");
   }
 }
 

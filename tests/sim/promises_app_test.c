@@ -236,7 +236,7 @@ static void touch_call(meddler *m, gmux_call *call) {
     gmux_call_half_close(call);
     break;
   case 3:
-    gmux_call_request(call, 1);
+    gmux_call_grant(call, 1);
     break;
   default:
     gmux_call_write(call, &message);

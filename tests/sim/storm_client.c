@@ -71,7 +71,7 @@ static void call_half_close(storm_call *c, gmux_call *call) {
 }
 
 static bool call_request(storm_call *c, gmux_call *call, uint32_t count) {
-  int rv = STORM_API(gmux_call_request(call, count));
+  int rv = STORM_API(gmux_call_grant(call, count));
   ledger_law_of_call(&c->entry, LAW_ANSWERS, storm_is_fine(rv, 0),
                      "call %u: credit was refused: %d", c->id, rv);
   if (rv) return false;

@@ -117,7 +117,7 @@ static void served_advance(storm_served *s) {
 }
 
 static void served_request(storm_served *s, uint32_t count) {
-  int rv = STORM_API(gmux_server_call_request(s->call, count));
+  int rv = STORM_API(gmux_server_call_grant(s->call, count));
   served_law(s, rv);
   if (rv) return;
   bool is_unlimited = count == GMUX_CREDIT_UNLIMITED || s->credit == UINT64_MAX;

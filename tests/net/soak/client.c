@@ -236,7 +236,7 @@ static void on_unary_done(gmux_call *call, const gmux_status *status, gmux_bytes
 static void on_message(gmux_call *call, gmux_bytes *reply, void *user_data) {
   lane *l = user_data;
   check_reply(l, reply);
-  if (l->is_slow) gmux_call_request(call, 1);
+  if (l->is_slow) gmux_call_grant(call, 1);
 }
 
 /* Until the queue is full or all has been said. */

@@ -106,7 +106,7 @@ static void on_bidi_call(gmux_server_call *call, void *user_data) {
 
 static void on_bidi_writable(gmux_server_call *call, void *user_data) {
   (void)user_data;
-  gmux_server_call_request(call, 1);
+  gmux_server_call_grant(call, 1);
 }
 
 static void on_bidi(gmux_server_call *call, gmux_bytes *request, void *user_data) {
@@ -116,7 +116,7 @@ static void on_bidi(gmux_server_call *call, gmux_bytes *request, void *user_data
   if (!w) return;
   gmux_bytes reply = reply_of(&w->asked, w->replies++);
   int rv = gmux_server_call_write(call, &reply);
-  if (rv == 0) gmux_server_call_request(call, 1);
+  if (rv == 0) gmux_server_call_grant(call, 1);
   if (rv < 0) gmux_server_call_fail(call, GMUX_RESOURCE_EXHAUSTED, gmux_last_error());
 }
 

@@ -30,7 +30,7 @@ static void wrong_arguments_are_refused_in_words(void) {
   CU_ASSERT_PTR_NULL(call);
   CU_ASSERT_EQUAL(gmux_call_write(NULL, &request), GMUX_ERR_INVALID);
   CU_ASSERT_EQUAL(gmux_call_half_close(NULL), GMUX_ERR_INVALID);
-  CU_ASSERT_EQUAL(gmux_call_request(NULL, 1), GMUX_ERR_INVALID);
+  CU_ASSERT_EQUAL(gmux_call_grant(NULL, 1), GMUX_ERR_INVALID);
   gmux_call_cancel(NULL);
   gmux_call_free(NULL);
   CU_ASSERT_STRING_EQUAL(gmux_call_peer(NULL), "");
@@ -51,7 +51,7 @@ static void wrong_messages_are_refused_in_words(void) {
   message = (gmux_bytes){.data = NULL, .len = 3};
   CU_ASSERT_EQUAL(gmux_call_write(t->call, &message), GMUX_ERR_INVALID);
   CU_ASSERT_EQUAL(gmux_call_write(t->call, NULL), GMUX_ERR_INVALID);
-  CU_ASSERT_EQUAL(gmux_call_request(t->call, 0), GMUX_ERR_INVALID);
+  CU_ASSERT_EQUAL(gmux_call_grant(t->call, 0), GMUX_ERR_INVALID);
 }
 
 static void evidence_and_states_have_names(void) {

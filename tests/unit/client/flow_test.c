@@ -206,11 +206,11 @@ static void messages_wait_for_credit(void) {
   w_trailers(p, 1, "0", NULL);
   w_run();
   ASSERT_LOG(t, "H M1");
-  CU_ASSERT_EQUAL(gmux_call_request(t->call, 2), 0);
+  CU_ASSERT_EQUAL(gmux_call_grant(t->call, 2), 0);
   ASSERT_LOG(t, "H M1"); /* never from inside */
   w_run();
   ASSERT_LOG(t, "H M1 M1 M1");
-  CU_ASSERT_EQUAL(gmux_call_request(t->call, 1), 0);
+  CU_ASSERT_EQUAL(gmux_call_grant(t->call, 1), 0);
   w_run();
   ASSERT_LOG(t, "H M1 M1 M1 M1 E");
 }
@@ -228,7 +228,7 @@ static void without_credit_headers_still_come(void) {
 static void credit_may_be_granted_before_the_call_has_a_connection(void) {
   w_open();
   tcall *t = start_with_credit(0);
-  CU_ASSERT_EQUAL(gmux_call_request(t->call, 1), 0);
+  CU_ASSERT_EQUAL(gmux_call_grant(t->call, 1), 0);
   rawpeer *p = w_greet(-1);
   w_headers(p, 1);
   w_message(p, 1, "x");
@@ -238,7 +238,7 @@ static void credit_may_be_granted_before_the_call_has_a_connection(void) {
 }
 
 static void ask_for_one_more(tcall *t, char event) {
-  if (event == 'M') gmux_call_request(t->call, 1);
+  if (event == 'M') gmux_call_grant(t->call, 1);
 }
 
 static void credit_granted_from_on_message_keeps_it_flowing(void) {
@@ -274,7 +274,7 @@ static void what_is_not_taken_holds_back_its_stream_and_not_the_connection(void)
   w_run();
   CU_ASSERT_EQUAL(window_given(p, 1), 0);
   CU_ASSERT_TRUE(window_given(p, 0) > 30000);
-  CU_ASSERT_EQUAL(gmux_call_request(t->call, 3), 0);
+  CU_ASSERT_EQUAL(gmux_call_grant(t->call, 3), 0);
   w_run();
   ASSERT_LOG(t, "H M16000 M16000 M16000");
   CU_ASSERT_TRUE(window_given(p, 1) > 30000);
@@ -369,7 +369,7 @@ static void an_answer_that_is_not_taken_does_not_hold_up_the_next_connection(voi
   w_answer(q, 1, "reply");
   w_run();
   ASSERT_CODE(u, GMUX_OK);
-  CU_ASSERT_EQUAL(gmux_call_request(t->call, 1), 0);
+  CU_ASSERT_EQUAL(gmux_call_grant(t->call, 1), 0);
   w_run();
   ASSERT_LOG(t, "H M1 E");
   ASSERT_CODE(t, GMUX_OK);
@@ -401,7 +401,7 @@ static void nothing_is_written_behind_an_answer_that_is_not_taken(void) {
   ASSERT_HAS(gmux_last_error(), "the call is over");
   CU_ASSERT_EQUAL(rawpeer_count(p, RAW_RST_STREAM, 1), 1);
   CU_ASSERT_EQUAL(gmux_call_half_close(t->call), 0);
-  CU_ASSERT_EQUAL(gmux_call_request(t->call, 1), 0);
+  CU_ASSERT_EQUAL(gmux_call_grant(t->call, 1), 0);
   w_run();
   ASSERT_LOG(t, "W W W H M1 M1 E");
   ASSERT_CODE(t, GMUX_OK);

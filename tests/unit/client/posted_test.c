@@ -93,8 +93,8 @@ static void with_credit(trace *tr) {
   gmux_call_options_init(&o, sizeof o);
   o.initial_credit = 0;
   tcall *t = w_start(GMUX_SERVER_STREAMING, &o);
-  CU_ASSERT_EQUAL(gmux_call_request(t->call, 1), 0);
-  CU_ASSERT_EQUAL(gmux_call_request(t->call, 1), 0);
+  CU_ASSERT_EQUAL(gmux_call_grant(t->call, 1), 0);
+  CU_ASSERT_EQUAL(gmux_call_grant(t->call, 1), 0);
   rawpeer *p = w_greet(-1);
   w_headers(p, 1);
   for (int i = 0; i < 4; i++)
@@ -102,7 +102,7 @@ static void with_credit(trace *tr) {
   w_trailers(p, 1, "0", NULL);
   w_run();
   trace_call(tr, t);
-  CU_ASSERT_EQUAL(gmux_call_request(t->call, 2), 0);
+  CU_ASSERT_EQUAL(gmux_call_grant(t->call, 2), 0);
   w_run();
   trace_call(tr, t);
   w_free(t);

@@ -313,17 +313,17 @@ static void with_manual_credit_the_first_message_is_free_and_each_further_one_is
     kit_message(1, "x", i == 4);
   kit_run();
   KIT_STREQ(kit.order, "cm");
-  CU_ASSERT_EQUAL(gmux_server_call_request(kit.call, 1), 0);
+  CU_ASSERT_EQUAL(gmux_server_call_grant(kit.call, 1), 0);
   KIT_STREQ(kit.order, "cm"); /* never from inside the call that asks */
   kit_run();
   KIT_STREQ(kit.order, "cmm");
-  CU_ASSERT_EQUAL(gmux_server_call_request(kit.call, 2), 0);
+  CU_ASSERT_EQUAL(gmux_server_call_grant(kit.call, 2), 0);
   kit_run();
   KIT_STREQ(kit.order, "cmmmm");
-  CU_ASSERT_EQUAL(gmux_server_call_request(kit.call, GMUX_CREDIT_UNLIMITED), 0);
+  CU_ASSERT_EQUAL(gmux_server_call_grant(kit.call, GMUX_CREDIT_UNLIMITED), 0);
   kit_run();
   KIT_STREQ(kit.order, "cmmmmmh");
-  CU_ASSERT_EQUAL(gmux_server_call_request(kit.call, 0), GMUX_ERR_INVALID);
+  CU_ASSERT_EQUAL(gmux_server_call_grant(kit.call, 0), GMUX_ERR_INVALID);
 }
 
 static size_t window_updates(int64_t stream) {
@@ -364,7 +364,7 @@ static void a_reader_without_credit_holds_back_its_stream_and_not_the_connection
   kit_run();
   KIT_STREQ(kit.message, "other");
   /* And when it is asked for, the stream's window is given back too. */
-  CU_ASSERT_EQUAL(gmux_server_call_request(held, 1), 0);
+  CU_ASSERT_EQUAL(gmux_server_call_grant(held, 1), 0);
   kit_run();
   CU_ASSERT_EQUAL(kit.message_len, BYTES);
   CU_ASSERT_TRUE(window_updates(1) >= before + 32767);
@@ -533,7 +533,7 @@ static void what_another_thread_says_takes_effect_in_its_order(void) {
   gmux_metadata_free(m);
   CU_ASSERT_EQUAL(gmux_server_call_finish(call, NULL, NULL), GMUX_ERR_STATE);
   CU_ASSERT_EQUAL(write_text(call, "three"), GMUX_ERR_STATE);
-  CU_ASSERT_EQUAL(gmux_server_call_request(call, 1), 0);
+  CU_ASSERT_EQUAL(gmux_server_call_grant(call, 1), 0);
   KIT_STREQ(kit.order, "cm");
   kit_run();
   KIT_STREQ(kit.order, "cme");
@@ -652,7 +652,7 @@ static void a_null_is_refused_in_words(void) {
   CU_ASSERT_EQUAL(gmux_server_call_read_wait(NULL, &message), GMUX_ERR_INVALID);
   CU_ASSERT_EQUAL(gmux_server_call_finish(NULL, NULL, NULL), GMUX_ERR_INVALID);
   CU_ASSERT_EQUAL(gmux_server_call_fail(NULL, GMUX_OK, NULL), GMUX_ERR_INVALID);
-  CU_ASSERT_EQUAL(gmux_server_call_request(NULL, 1), GMUX_ERR_INVALID);
+  CU_ASSERT_EQUAL(gmux_server_call_grant(NULL, 1), GMUX_ERR_INVALID);
   CU_ASSERT_EQUAL(gmux_server_call_send_headers(NULL, NULL), GMUX_ERR_INVALID);
   CU_ASSERT_EQUAL(gmux_server_call_set_blocking(NULL), GMUX_ERR_INVALID);
   CU_ASSERT_EQUAL(gmux_server_call_set_manual_credit(NULL), GMUX_ERR_INVALID);

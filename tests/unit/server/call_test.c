@@ -563,7 +563,7 @@ static void a_deadline_ends_the_call_on_time_and_the_client_is_told(void) {
   CU_ASSERT_EQUAL(gmux_server_call_reply(call, &late), GMUX_ERR_STATE);
   CU_ASSERT_EQUAL(gmux_server_call_finish(call, NULL, NULL), GMUX_ERR_STATE);
   CU_ASSERT_EQUAL(gmux_server_call_send_headers(call, NULL), GMUX_ERR_STATE);
-  CU_ASSERT_EQUAL(gmux_server_call_request(call, 1), GMUX_ERR_STATE);
+  CU_ASSERT_EQUAL(gmux_server_call_grant(call, 1), GMUX_ERR_STATE);
   gmux_server_call_unref(call);
   kit_run();
   KIT_STREQ(kit_trailer(1, "grpc-status"), "4");

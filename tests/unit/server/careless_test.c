@@ -153,7 +153,7 @@ static void meddle_with(gmux_server_call *call) {
   gmux_bytes text = kit_text("meddled");
   gmux_server_call_send_headers(call, NULL);
   gmux_server_call_write(call, &text);
-  gmux_server_call_request(call, 1);
+  gmux_server_call_grant(call, 1);
   gmux_server_call_set_manual_credit(call);
   CU_ASSERT_TRUE(gmux_server_call_read_wait(call, &text) < 0);
   CU_ASSERT_TRUE(gmux_server_call_write_wait(call, &text) < 0);

@@ -223,7 +223,7 @@ static void a_client_that_waits_for_credit_is_not_ended(void) {
   }
   kit_run_ms(10 * STALL_MS + STALL_MS / 2);
   CU_ASSERT_EQUAL(kit_stats().calls_running, 1);
-  CU_ASSERT_EQUAL(gmux_server_call_request(kit.call, 1), 0);
+  CU_ASSERT_EQUAL(gmux_server_call_grant(kit.call, 1), 0);
   kit_run_ms(STALL_MS - 1);
   CU_ASSERT_EQUAL(kit_stats().calls_running, 1);
   CU_ASSERT_TRUE(rawpeer_count(kit.peer, RAW_WINDOW_UPDATE, 1) > 0);
