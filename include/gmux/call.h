@@ -70,8 +70,6 @@ GMUX_API const char *gmux_method_path(const gmux_method *method);
 
 typedef struct gmux_call gmux_call;
 
-#define GMUX_NO_TIMEOUT INT64_MAX
-
 #define GMUX_CREDIT_UNLIMITED UINT32_MAX
 
 typedef struct gmux_call_options {

@@ -337,7 +337,8 @@ GMUX_API int gmux_channel_watch_state(gmux_channel *channel, gmux_channel_state 
                                       void *user_data);
 
 /* Blocks until READY, connecting if need be: 0; GMUX_ERR_TIMEOUT (with the last attempt's error in
- * words), GMUX_ERR_CLOSED, GMUX_ERR_DEADLOCK on the loop's thread. timeout_ms < 0: no limit. */
+ * words), GMUX_ERR_CLOSED, GMUX_ERR_DEADLOCK on the loop's thread. GMUX_NO_TIMEOUT: no limit; 0 and
+ * less: is it READY now? */
 GMUX_API int gmux_channel_connect_wait(gmux_channel *channel, int64_t timeout_ms);
 
 /* The next attempt to connect starts at once, whatever the backoff says. */
@@ -368,9 +369,10 @@ GMUX_API void gmux_channel_resume(gmux_channel *channel);
 
 /*
  * Orderly end: new calls are refused with GMUX_ERR_CLOSED from now on, those that wait or run may
- * finish for grace_ms (0: none; -1: as long as they take), then the channel is closed as by
- * gmux_channel_close. A paused channel is resumed. on_closed (may be NULL) comes once, from the
- * loop. A second drain or a close can only shorten the time; its on_closed never comes.
+ * finish for grace_ms (0 and less: none; GMUX_NO_TIMEOUT: as long as they take), then the channel
+ * is closed as by gmux_channel_close. A paused channel is resumed. on_closed (may be NULL) comes
+ * once, from the loop. A second drain or a close can only shorten the time; its on_closed never
+ * comes.
  */
 GMUX_API void gmux_channel_drain(gmux_channel *channel, int64_t grace_ms,
                                  void (*on_closed)(void *user_data), void *user_data);

@@ -17,6 +17,11 @@
 
 GMUX_BEGIN_DECLS
 
+/* No end, wherever a function or a call's options take a time to wait as an int64_t (timeout_ms,
+ * grace_ms). 0 and less is no time at all everywhere, so that what is left of a time can be passed
+ * on as it was computed. */
+#define GMUX_NO_TIMEOUT INT64_MAX
+
 typedef struct gmux_loop gmux_loop;
 struct ev_loop; /* libev's */
 

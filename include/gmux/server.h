@@ -248,9 +248,10 @@ GMUX_API int gmux_server_listen_cleartext(gmux_server *server, const char *addre
 
 /*
  * Orderly end: listeners close, clients are told by GOAWAY (in two steps, so that no call is lost
- * on the way), running calls may finish for grace_ms (0: none; -1: as long as they take), then they
- * are cancelled (their clients see UNAVAILABLE). on_closed (may be NULL) comes once, from the loop,
- * when all is over. A second call can only shorten the time; its on_closed never comes.
+ * on the way), running calls may finish for grace_ms (0 and less: none; GMUX_NO_TIMEOUT: as long as
+ * they take), then they are cancelled (their clients see UNAVAILABLE). on_closed (may be NULL)
+ * comes once, from the loop, when all is over. A second call can only shorten the time; its
+ * on_closed never comes.
  */
 GMUX_API void gmux_server_drain(gmux_server *server, int64_t grace_ms,
                                 void (*on_closed)(void *user_data), void *user_data);

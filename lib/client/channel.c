@@ -320,7 +320,7 @@ static void channel_init(gmux_channel *channel) {
   channel_post_init(&channel->free_post, gmux__channel_on_free_post);
   atomic_init(&channel->shared.holds, 2); /* the application's and the loop's */
   atomic_init(&channel->shared.state, GMUX_CHANNEL_IDLE);
-  atomic_init(&channel->shared.grace_ms, INT64_MAX);
+  atomic_init(&channel->shared.grace_ms, GMUX_NO_TIMEOUT);
 }
 
 int gmux_channel_new(gmux_channel **out, gmux_loop *loop, const char *target,

@@ -126,19 +126,14 @@ void gmux__channel_on_drain_timer(void *arg) {
   channel_shut_down(arg);
 }
 
-/* As long as they take: longer than any other. */
-static int64_t grace_or_longest(int64_t grace_ms) {
-  return grace_ms < 0 ? INT64_MAX : grace_ms;
-}
-
 static uint64_t grace_end(uint64_t now_ns, int64_t grace_ms) {
   uint64_t most_ms = (GMUX__NEVER - 1 - now_ns) / GMUX__NS_PER_MS;
-  if (grace_ms == INT64_MAX || (uint64_t)grace_ms > most_ms) return GMUX__NEVER;
+  if (grace_ms == GMUX_NO_TIMEOUT || (uint64_t)grace_ms > most_ms) return GMUX__NEVER;
   return now_ns + (uint64_t)grace_ms * GMUX__NS_PER_MS;
 }
 
 static void channel_drain_now(gmux_channel *channel) {
-  int64_t grace_ms = atomic_exchange(&channel->shared.grace_ms, INT64_MAX);
+  int64_t grace_ms = atomic_exchange(&channel->shared.grace_ms, GMUX_NO_TIMEOUT);
   if (channel->loop_only.state == GMUX_CHANNEL_SHUTDOWN) {
     gmux__channel_check_over(channel);
     return;
@@ -177,7 +172,7 @@ void gmux_channel_drain(gmux_channel *channel, int64_t grace_ms, void (*on_close
     return;
   }
   channel_claim_end(channel, on_closed, user_data);
-  channel_offer_grace(channel, grace_or_longest(grace_ms));
+  channel_offer_grace(channel, grace_ms < 0 ? 0 : grace_ms);
   if (gmux_loop_is_inside(channel->loop))
     channel_drain_now(channel);
   else

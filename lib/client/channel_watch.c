@@ -223,6 +223,7 @@ static int connect_waiter_wait(connect_waiter *cw, int64_t timeout_ms) {
 static int channel_wait_for(gmux_channel *channel, const char *what, bool is_warm,
                             int64_t timeout_ms) {
   if (!channel) return gmux__fail(GMUX_ERR_INVALID, "%s: channel is NULL", what);
+  if (timeout_ms < 0) timeout_ms = 0;
   if (gmux__channel_is_inside(channel))
     return gmux__fail(GMUX_ERR_DEADLOCK,
                       "%s was called on the loop's own thread, which would wait for itself", what);

@@ -13,8 +13,6 @@
 /* Free calls that are kept for new ones, so that a steady load allocates none. */
 enum { SERVER_KEEP_CALLS = 1024, SERVER_KEEP_REQUESTS = 64 };
 
-#define GRACE_UNLIMITED INT64_MAX
-
 static const char shutting_down[] = "the server is shutting down";
 
 /* ---- memory ---- */
@@ -143,7 +141,7 @@ static void server_on_grace_over(void *arg) {
 /* From now on the time runs that was last asked for, if it is over sooner. */
 static void server_apply_grace(gmux_server *server) {
   int64_t grace_ms = atomic_load(&server->shared.grace_ms);
-  if (grace_ms == GRACE_UNLIMITED) return;
+  if (grace_ms == GMUX_NO_TIMEOUT) return;
   if (grace_ms == 0) {
     server_close_connections(server);
     return;
@@ -249,7 +247,7 @@ int gmux_server_new(gmux_server **out, gmux_loop *loop, const gmux_server_option
   server->shared.drain_post.fn = server_on_drain_post;
   server->shared.shorten_post.fn = server_on_shorten_post;
   server->shared.free_post.fn = server_on_free_post;
-  atomic_init(&server->shared.grace_ms, GRACE_UNLIMITED);
+  atomic_init(&server->shared.grace_ms, GMUX_NO_TIMEOUT);
   gmux__loop_ref(loop);
   *out = server;
   return 0;
@@ -327,7 +325,7 @@ void gmux_server_drain(gmux_server *server, int64_t grace_ms, void (*on_closed)(
     gmux__server_front_drain(server->front, grace_ms, on_closed, user_data);
     return;
   }
-  server_lower_grace(server, grace_ms < 0 ? GRACE_UNLIMITED : grace_ms);
+  server_lower_grace(server, grace_ms < 0 ? 0 : grace_ms);
   if (!atomic_exchange(&server->shared.is_ending, true)) {
     server->ending.on_closed = on_closed;
     server->ending.user_data = user_data;

@@ -51,6 +51,11 @@ typedef struct api_world {
 } api_world;
 extern api_world api;
 
+/* What a drain is given: no end, or -50, 0, 50, ... ms. */
+static inline int64_t api_grace_ms(uint8_t byte) {
+  return byte ? byte * INT64_C(50) - 100 : GMUX_NO_TIMEOUT;
+}
+
 /* A step of the input's, from a handler: rarely. */
 void api_step_from_handler(void);
 

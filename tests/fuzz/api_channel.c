@@ -240,7 +240,7 @@ void api_channel_act(fuzz_input *in) {
     channel_close(ch);
     return;
   case 1:
-    channel_drain(ch, (int64_t)fuzz_u8(in) * 50 - 50);
+    channel_drain(ch, api_grace_ms(fuzz_u8(in)));
     return;
   case 2:
     channel_free(ch);

@@ -164,7 +164,7 @@ void api_server_act(fuzz_input *in) {
   if (!sv->handle) return;
   switch (what % 8) {
   case 0:
-    server_drain(sv, (int64_t)fuzz_u8(in) * 50 - 50);
+    server_drain(sv, api_grace_ms(fuzz_u8(in)));
     return;
   case 1:
     server_free(sv);

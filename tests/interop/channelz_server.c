@@ -123,7 +123,7 @@ static void open_admin(program *p) {
 static void close_all(program *p) {
   gmux_channel_free(p->plain);
   gmux_channel_free(p->secure);
-  must(gmux_server_drain_wait(p->worker, -1));
+  must(gmux_server_drain_wait(p->worker, GMUX_NO_TIMEOUT));
   gmux_server_free(p->worker);
   gmux_server_free(p->admin);
   gmux_channelz_free(p->z);

@@ -214,7 +214,7 @@ static void drained(void *user_data) {
 static void drain(gmux_server_call *call, gmux_bytes *message, void *user_data) {
   echo *e = user_data;
   answer(call, message->data, message->len);
-  gmux_server_drain(e->server, -1, drained, e);
+  gmux_server_drain(e->server, GMUX_NO_TIMEOUT, drained, e);
 }
 
 /* ---- Sleep and Ended, which may come in any order ---- */

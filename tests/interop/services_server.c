@@ -48,7 +48,7 @@ static void obey(gmux_server *server, gmux_health *health, const char *line) {
   else if (strcmp(line, "resume\n") == 0)
     gmux_health_resume(health);
   else if (strcmp(line, "drain\n") == 0)
-    must(gmux_server_drain_wait(server, -1));
+    must(gmux_server_drain_wait(server, GMUX_NO_TIMEOUT));
   else
     fprintf(stderr, "services_server: what is \"%s\"?\n", line), exit(2);
   puts("done"), fflush(stdout);

@@ -96,7 +96,7 @@ static void calls_of_eight_threads_are_spread_over_all_loops(void) {
     if (kind == KIT_UNIX) o.tls_host = NULL;
     spread s;
     spread_start(&s, server.target, &o);
-    CU_ASSERT_EQUAL(gmux_channel_warm_wait(s.channel, -1), 0);
+    CU_ASSERT_EQUAL(gmux_channel_warm_wait(s.channel, GMUX_NO_TIMEOUT), 0);
     CU_ASSERT_TRUE(kit_stats(s.channel).connections_ready >= LOOPS);
     atomic_store(&good_ends, 0);
     caller callers[THREADS];
@@ -134,8 +134,8 @@ static void meddle(caller *c, unsigned i) {
   gmux_channel_pause(c->channel);
   gmux_channel_resume(c->channel);
   if (i % 8 == c->number) gmux_channel_rotate(c->channel);
-  if (i % 8 == 0) CU_ASSERT_EQUAL(gmux_channel_warm_wait(c->channel, -1), 0);
-  if (i % 8 == 1) CU_ASSERT_EQUAL(gmux_channel_connect_wait(c->channel, -1), 0);
+  if (i % 8 == 0) CU_ASSERT_EQUAL(gmux_channel_warm_wait(c->channel, GMUX_NO_TIMEOUT), 0);
+  if (i % 8 == 1) CU_ASSERT_EQUAL(gmux_channel_connect_wait(c->channel, GMUX_NO_TIMEOUT), 0);
   if (i % 8 == 2) CU_ASSERT_TRUE(gmux_channel_describe(c->channel, text, sizeof text) > 0);
   if (i % 8 == 3) gmux_channel_reset_backoff(c->channel);
 }
@@ -160,7 +160,7 @@ static void eight_threads_meddle_with_all_loops_at_once(void) {
   caller callers[THREADS];
   start_threads(callers, s.channel, call_and_meddle);
   CU_ASSERT_EQUAL(join_threads(callers), THREADS * (CALLS_PER_THREAD / 2));
-  CU_ASSERT_EQUAL(gmux_channel_drain_wait(s.channel, -1), 0);
+  CU_ASSERT_EQUAL(gmux_channel_drain_wait(s.channel, GMUX_NO_TIMEOUT), 0);
   spread_drop(&s);
   CU_ASSERT_EQUAL(atomic_load(&states_told), atomic_load(&states_asked));
   CU_ASSERT_EQUAL(atomic_load(&warms_told), atomic_load(&warms_asked));
@@ -181,11 +181,11 @@ static void on_ended(void *user_data) {
 
 static void *end_the_channel(void *arg) {
   caller *c = arg;
-  if (c->number == 3) CU_ASSERT_EQUAL(gmux_channel_drain_wait(c->channel, -1), 0);
+  if (c->number == 3) CU_ASSERT_EQUAL(gmux_channel_drain_wait(c->channel, GMUX_NO_TIMEOUT), 0);
   if (c->number % 2)
     gmux_channel_close(c->channel, on_ended, c);
   else
-    gmux_channel_drain(c->channel, c->number ? 10 * (int64_t)c->number : -1, on_ended, c);
+    gmux_channel_drain(c->channel, c->number ? 10 * (int64_t)c->number : GMUX_NO_TIMEOUT, on_ended, c);
   return NULL;
 }
 
@@ -203,7 +203,7 @@ static void of_eight_threads_that_end_it_at_most_one_is_told(void) {
     atomic_store(&told, 0);
     caller callers[THREADS];
     start_threads(callers, channel, end_the_channel);
-    CU_ASSERT_EQUAL(gmux_channel_drain_wait(channel, -1), 0);
+    CU_ASSERT_EQUAL(gmux_channel_drain_wait(channel, GMUX_NO_TIMEOUT), 0);
     unsigned good = join_threads(callers);
     CU_ASSERT_EQUAL(good, atomic_load(&told));
     CU_ASSERT_TRUE(good <= 1);
@@ -327,7 +327,7 @@ static void calls_that_start_one_another_stay_on_their_loop(void) {
   gmux_channel_options o = kit_channel_options(NULL);
   spread s;
   spread_start(&s, server.target, &o);
-  CU_ASSERT_EQUAL(gmux_channel_warm_wait(s.channel, -1), 0);
+  CU_ASSERT_EQUAL(gmux_channel_warm_wait(s.channel, GMUX_NO_TIMEOUT), 0);
   chain c = {.s = &s, .method = kit_method(KIT_ECHO, GMUX_UNARY), .left = 200};
   sem_init(&c.done, 0, 0);
   CU_ASSERT_EQUAL(gmux_loop_post(s.loops[1], chain_start, &c), 0);
@@ -397,17 +397,17 @@ static void a_server_serves_on_all_loops_whatever_it_listens_on(void) {
     o.max_connections = o.min_connections = 2 * LOOPS;
     spread s;
     spread_start(&s, h.target, &o);
-    CU_ASSERT_EQUAL(gmux_channel_warm_wait(s.channel, -1), 0);
+    CU_ASSERT_EQUAL(gmux_channel_warm_wait(s.channel, GMUX_NO_TIMEOUT), 0);
     caller callers[THREADS];
     start_threads(callers, s.channel, call_and_wait);
     CU_ASSERT_EQUAL(join_threads(callers), THREADS * CALLS_PER_THREAD);
-    CU_ASSERT_EQUAL(gmux_channel_drain_wait(s.channel, -1), 0);
+    CU_ASSERT_EQUAL(gmux_channel_drain_wait(s.channel, GMUX_NO_TIMEOUT), 0);
     gmux_server_stats stats = {.size = sizeof stats};
     CU_ASSERT_EQUAL(gmux_server_get_stats(h.server, &stats), 0);
     CU_ASSERT_EQUAL(stats.connections_accepted, 2 * LOOPS);
     CU_ASSERT_EQUAL(stats.calls_started, THREADS * CALLS_PER_THREAD);
     spread_drop(&s);
-    CU_ASSERT_EQUAL(gmux_server_drain_wait(h.server, -1), 0);
+    CU_ASSERT_EQUAL(gmux_server_drain_wait(h.server, GMUX_NO_TIMEOUT), 0);
     house_drop(&h);
   }
 }
@@ -448,7 +448,7 @@ static void a_server_is_freed_while_clients_come_and_go(void) {
 }
 
 static void *drain_server(void *server) {
-  CU_ASSERT_EQUAL(gmux_server_drain_wait(server, -1), 0);
+  CU_ASSERT_EQUAL(gmux_server_drain_wait(server, GMUX_NO_TIMEOUT), 0);
   return NULL;
 }
 

@@ -149,7 +149,7 @@ static void *call_and_meddle(void *arg) {
     gmux_channel_pause(c->channel);
     gmux_channel_resume(c->channel);
     if (i % 8 == c->number) gmux_channel_rotate(c->channel);
-    if (i % 8 == 0) CU_ASSERT_EQUAL(gmux_channel_warm_wait(c->channel, -1), 0);
+    if (i % 8 == 0) CU_ASSERT_EQUAL(gmux_channel_warm_wait(c->channel, GMUX_NO_TIMEOUT), 0);
     c->good += call_and_explain(c->channel, method);
     if (i % 8 == 1) ask_and_urge(c->channel);
   }
@@ -161,7 +161,7 @@ static void *call_and_meddle(void *arg) {
 
 static void *drain_and_wait(void *arg) {
   caller *c = arg;
-  CU_ASSERT_EQUAL(gmux_channel_drain_wait(c->channel, -1), 0);
+  CU_ASSERT_EQUAL(gmux_channel_drain_wait(c->channel, GMUX_NO_TIMEOUT), 0);
   c->good = gmux_channel_get_state(c->channel, false) == GMUX_CHANNEL_SHUTDOWN;
   return NULL;
 }
@@ -231,7 +231,7 @@ static void *end_the_channel(void *arg) {
   if (c->number % 2)
     gmux_channel_close(c->channel, on_ended, c);
   else
-    gmux_channel_drain(c->channel, c->number ? 10 * (int64_t)c->number : -1, on_ended, c);
+    gmux_channel_drain(c->channel, c->number ? 10 * (int64_t)c->number : GMUX_NO_TIMEOUT, on_ended, c);
   return NULL;
 }
 
@@ -281,7 +281,7 @@ static void wait_on_the_loop(void *arg) {
   CU_ASSERT_EQUAL(gmux_call_read_wait(v->call, &message), GMUX_ERR_DEADLOCK);
   CU_ASSERT_EQUAL(gmux_call_write_wait(v->call, &request), GMUX_ERR_DEADLOCK);
   CU_ASSERT_EQUAL(gmux_call_headers_wait(v->call, &headers), GMUX_ERR_DEADLOCK);
-  CU_ASSERT_EQUAL(gmux_channel_connect_wait(channel, -1), GMUX_ERR_DEADLOCK);
+  CU_ASSERT_EQUAL(gmux_channel_connect_wait(channel, GMUX_NO_TIMEOUT), GMUX_ERR_DEADLOCK);
   CU_ASSERT_EQUAL(gmux_loop_stop(v->client.loop), GMUX_ERR_DEADLOCK);
   sem_post(&v->done);
 }

@@ -306,7 +306,7 @@ void fleet_server_kill(int i) {
 
 void fleet_server_replace(int i, const gmux_server_options *options) {
   fleet_server *sv = &fl.servers[i];
-  gmux_server_drain(sv->server, -1, NULL, NULL);
+  gmux_server_drain(sv->server, GMUX_NO_TIMEOUT, NULL, NULL);
   server_leave(sv);
   sim_run(fl.sim); /* it lets go of its port */
   fleet_server_open(i, options);

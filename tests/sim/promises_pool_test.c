@@ -434,7 +434,7 @@ static void a_drained_channel_finishes_what_runs_and_waits_and_refuses_what_is_n
   fleet_channel *ch = fleet_channel_new(0, &o);
   fleet_start_many(ch, &(fleet_ask){.work_ms = 20}, 5);
   fleet_run_for(10);
-  gmux_channel_drain(ch->channel, -1, mark_closed, &is_closed);
+  gmux_channel_drain(ch->channel, GMUX_NO_TIMEOUT, mark_closed, &is_closed);
   gmux_bytes none = gmux_bytes_borrow("", 0);
   CU_ASSERT_EQUAL(
       gmux_call_unary_start(NULL, ch->channel, fl.method, NULL, &none, on_no_call, NULL),

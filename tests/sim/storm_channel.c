@@ -174,7 +174,7 @@ void storm_channel_close(int i) {
 }
 
 void storm_channel_drain(int i) {
-  int64_t grace_ms = storm_chance(40) ? -1 : (int64_t)storm_random(3000);
+  int64_t grace_ms = storm_chance(40) ? GMUX_NO_TIMEOUT : (int64_t)storm_random(3000);
   storm_closing *closing = channel_leave(i);
   if (!closing) return;
   storm_note("channel %d: drain, grace %lld", i, (long long)grace_ms);

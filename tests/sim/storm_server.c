@@ -121,7 +121,7 @@ void storm_server_drain(int i) {
   storm_server *sv = &st.servers[i];
   if (sv->unruly) storm_unruly_drain(sv);
   if (!sv->server) return;
-  int64_t grace_ms = storm_chance(40) ? -1 : storm_chance(50) ? 0 : (int64_t)storm_random(3000);
+  int64_t grace_ms = storm_chance(40) ? GMUX_NO_TIMEOUT : storm_chance(50) ? 0 : (int64_t)storm_random(3000);
   storm_note("server %d: drain, grace %lld", i, (long long)grace_ms);
   if (!sv->is_draining) sv->closes_due++;
   st.in_api++;

@@ -13,7 +13,7 @@ static void draining_ends_when_the_last_call_has(void) {
   w_open();
   tcall *running = w_unary(), *waiting = w_unary();
   rawpeer *p = w_greet(1);
-  drain(-1);
+  drain(GMUX_NO_TIMEOUT);
   w_run_ms(100000);
   CU_ASSERT_EQUAL(w_closed, 0);
   w_answer(p, 1, "reply");
@@ -32,7 +32,7 @@ static void draining_refuses_new_calls_at_once(void) {
   w_connected();
   w_unary();
   w_run();
-  drain(-1);
+  drain(GMUX_NO_TIMEOUT);
   tcall *t = w_record();
   CU_ASSERT_EQUAL(w_start_with(t, GMUX_UNARY, NULL), GMUX_ERR_CLOSED);
   CU_ASSERT_EQUAL(w_state(), GMUX_CHANNEL_READY);
@@ -41,7 +41,7 @@ static void draining_refuses_new_calls_at_once(void) {
 static void calls_that_wait_in_a_drain_may_still_dial(void) {
   w_open();
   tcall *t = w_unary();
-  drain(-1);
+  drain(GMUX_NO_TIMEOUT);
   rawpeer *p = w_greet(-1);
   w_answer(p, 1, "reply");
   w_run();
@@ -75,7 +75,7 @@ static void a_grace_of_0_is_a_close(void) {
 
 static void without_calls_a_drain_is_over_at_once(void) {
   w_connected();
-  drain(-1);
+  drain(GMUX_NO_TIMEOUT);
   w_run();
   CU_ASSERT_EQUAL(w_closed, 1);
 }
@@ -93,7 +93,7 @@ static void a_paused_channel_is_resumed_by_a_drain_and_stays_so(void) {
   gmux_channel_pause(w_channel);
   tcall *t = w_unary(), *u = w_unary();
   w_run();
-  drain(-1);
+  drain(GMUX_NO_TIMEOUT);
   gmux_channel_pause(w_channel); /* `u` still waits, and is to end nevertheless */
   w_run();
   CU_ASSERT_EQUAL(rawpeer_count(p, RAW_HEADERS, RAW_ANY), 1);
@@ -111,7 +111,7 @@ static void a_second_drain_can_only_shorten_the_time(void) {
   w_run();
   drain(1000);
   gmux_channel_drain(w_channel, 5000, w_on_closed, &never);
-  gmux_channel_drain(w_channel, -1, w_on_closed, &never);
+  gmux_channel_drain(w_channel, GMUX_NO_TIMEOUT, w_on_closed, &never);
   w_run_ms(100);
   gmux_channel_drain(w_channel, 500, w_on_closed, &never); /* its on_closed never comes */
   w_run_ms(499);
@@ -122,11 +122,21 @@ static void a_second_drain_can_only_shorten_the_time(void) {
   CU_ASSERT_EQUAL(w_closed, 1);
 }
 
-static void a_close_ends_a_drain(void) {
+static void a_grace_that_is_used_up_is_none(void) {
   w_connected();
   tcall *t = w_unary();
   w_run();
   drain(-1);
+  w_run();
+  ASSERT_CODE(t, GMUX_CANCELLED);
+  CU_ASSERT_EQUAL(w_closed, 1);
+}
+
+static void a_close_ends_a_drain(void) {
+  w_connected();
+  tcall *t = w_unary();
+  w_run();
+  drain(GMUX_NO_TIMEOUT);
   gmux_channel_close(w_channel, w_on_closed, &never);
   w_run();
   ASSERT_CODE(t, GMUX_CANCELLED);
@@ -137,7 +147,7 @@ static void freeing_a_channel_that_drains_closes_it(void) {
   w_connected();
   tcall *t = w_unary();
   w_run();
-  drain(-1);
+  drain(GMUX_NO_TIMEOUT);
   gmux_channel_free(w_channel);
   w_channel = NULL;
   w_run();
@@ -154,7 +164,7 @@ static void a_call_that_rests_before_its_retry_is_waited_for(void) {
   rawpeer_rst(p, 3, 7); /* the second time it rests */
   w_run();
   CU_ASSERT_EQUAL(w_channel->loop_only.resting.count, 1);
-  drain(-1);
+  drain(GMUX_NO_TIMEOUT);
   w_run_ms(1000);
   CU_ASSERT_EQUAL(w_closed, 0);
   w_answer(p, 5, "reply");
@@ -172,7 +182,7 @@ static void posted_drains_come_to_the_same(void) {
   sim_set_outside(w_loop, true);
   drain(5000);
   gmux_channel_drain(w_channel, 1000, w_on_closed, &never); /* both on their way */
-  gmux_channel_drain(w_channel, -1, w_on_closed, &never);
+  gmux_channel_drain(w_channel, GMUX_NO_TIMEOUT, w_on_closed, &never);
   CU_ASSERT_EQUAL(w_start_with(w_record(), GMUX_UNARY, NULL), GMUX_ERR_CLOSED);
   sim_set_outside(w_loop, false);
   w_run_ms(999);
@@ -230,6 +240,7 @@ static const test_case cases[] = {
     TEST(a_channel_that_was_never_used_drains),
     TEST(a_paused_channel_is_resumed_by_a_drain_and_stays_so),
     TEST(a_second_drain_can_only_shorten_the_time),
+    TEST(a_grace_that_is_used_up_is_none),
     TEST(a_close_ends_a_drain),
     TEST(freeing_a_channel_that_drains_closes_it),
     TEST(a_call_that_rests_before_its_retry_is_waited_for),

@@ -220,9 +220,9 @@ static void a_thread_waits_until_warm(void) {
   w_options.min_connections = 3;
   w_open();
   thread_start(serve_settings, 0);
-  CU_ASSERT_EQUAL(gmux_channel_warm_wait(w_channel, -1), 0);
+  CU_ASSERT_EQUAL(gmux_channel_warm_wait(w_channel, GMUX_NO_TIMEOUT), 0);
   CU_ASSERT_EQUAL(w_stats().connections_ready, 3);
-  CU_ASSERT_EQUAL(gmux_channel_warm_wait(w_channel, -1), 0);
+  CU_ASSERT_EQUAL(gmux_channel_warm_wait(w_channel, GMUX_NO_TIMEOUT), 0);
   thread_stop();
 }
 

@@ -163,7 +163,7 @@ static void serve_nothing(void) {
 static void a_thread_waits_until_ready(void) {
   w_open();
   thread_start(serve_settings, 0);
-  CU_ASSERT_EQUAL(gmux_channel_connect_wait(w_channel, -1), 0);
+  CU_ASSERT_EQUAL(gmux_channel_connect_wait(w_channel, GMUX_NO_TIMEOUT), 0);
   CU_ASSERT_EQUAL(w_state(), GMUX_CHANNEL_READY);
   CU_ASSERT_EQUAL(gmux_channel_connect_wait(w_channel, 0), 0);
   thread_stop();
@@ -182,6 +182,14 @@ static void a_thread_that_waits_in_vain_learns_why(void) {
   CU_ASSERT_EQUAL(w_stats().dials_failed, 1);
 }
 
+static void a_time_that_is_used_up_is_none(void) {
+  w_open();
+  thread_start(serve_nothing, 0);
+  CU_ASSERT_EQUAL(gmux_channel_connect_wait(w_channel, -1), GMUX_ERR_TIMEOUT);
+  CU_ASSERT_EQUAL(gmux_channel_warm_wait(w_channel, INT64_MIN), GMUX_ERR_TIMEOUT);
+  thread_stop();
+}
+
 static void who_waits_keeps_the_attempts_going(void) {
   sim_net_refuse(w_sim, &w_address, true);
   w_open();
@@ -195,7 +203,7 @@ static void a_closed_channel_lets_go_of_who_waits(void) {
   w_open();
   thread_start(serve_nothing, 0);
   gmux_channel_close(w_channel, NULL, NULL);
-  CU_ASSERT_EQUAL(gmux_channel_connect_wait(w_channel, -1), GMUX_ERR_CLOSED);
+  CU_ASSERT_EQUAL(gmux_channel_connect_wait(w_channel, GMUX_NO_TIMEOUT), GMUX_ERR_CLOSED);
   thread_stop();
 }
 
@@ -222,6 +230,7 @@ static const test_case cases[] = {
     TEST(the_channel_may_be_freed_from_a_watcher),
     TEST(a_thread_waits_until_ready),
     TEST(a_thread_that_waits_in_vain_learns_why),
+    TEST(a_time_that_is_used_up_is_none),
     TEST(who_waits_keeps_the_attempts_going),
     TEST(a_closed_channel_lets_go_of_who_waits),
     TEST(waiting_is_refused_on_the_loops_thread),

@@ -37,7 +37,7 @@ static void closing_ends_all_calls_and_is_told_once(void) {
 
 static void nothing_starts_on_one_that_is_closing(void) {
   busy();
-  gmux_channel_drain(w_channel, -1, NULL, NULL);
+  gmux_channel_drain(w_channel, GMUX_NO_TIMEOUT, NULL, NULL);
   tcall *late = w_record();
   CU_ASSERT_EQUAL(w_start_with(late, GMUX_UNARY, NULL), GMUX_ERR_CLOSED);
   CU_ASSERT_EQUAL(gmux_channel_warm(w_channel, NULL, NULL), GMUX_ERR_INVALID);
@@ -45,7 +45,7 @@ static void nothing_starts_on_one_that_is_closing(void) {
 
 static void a_drain_is_over_when_the_last_call_of_the_last_loop_is(void) {
   busy();
-  gmux_channel_drain(w_channel, -1, w_on_closed, &w_closed);
+  gmux_channel_drain(w_channel, GMUX_NO_TIMEOUT, w_on_closed, &w_closed);
   w_run_ms(1000);
   CU_ASSERT_EQUAL(w_closed, 0);
   w_answer_all(fk_peer(0), "reply");
@@ -71,7 +71,7 @@ static void after_the_grace_calls_of_all_loops_are_cancelled(void) {
 
 static void a_close_cuts_a_drain_short(void) {
   busy();
-  gmux_channel_drain(w_channel, -1, w_on_closed, &w_closed);
+  gmux_channel_drain(w_channel, GMUX_NO_TIMEOUT, w_on_closed, &w_closed);
   w_run();
   gmux_channel_close(w_channel, NULL, NULL);
   w_run();
@@ -151,7 +151,7 @@ static void a_call_that_is_held_keeps_no_loop_but_its_own(void) {
 
 static void before_it_was_ever_used_it_goes_without_a_word(void) {
   fk_open(3);
-  gmux_channel_drain(w_channel, -1, w_on_closed, &w_closed);
+  gmux_channel_drain(w_channel, GMUX_NO_TIMEOUT, w_on_closed, &w_closed);
   gmux_channel_free(w_channel);
   w_channel = NULL;
   w_run();

@@ -459,9 +459,9 @@ static void on_one_of_its_loops_describe_waits_for_none(void) {
 static void wait_inside(void *arg) {
   (void)arg;
   gmux_bytes request = gmux_bytes_borrow("x", 1), reply;
-  CU_ASSERT_EQUAL(gmux_channel_connect_wait(w_channel, -1), GMUX_ERR_DEADLOCK);
-  CU_ASSERT_EQUAL(gmux_channel_warm_wait(w_channel, -1), GMUX_ERR_DEADLOCK);
-  CU_ASSERT_EQUAL(gmux_channel_drain_wait(w_channel, -1), GMUX_ERR_DEADLOCK);
+  CU_ASSERT_EQUAL(gmux_channel_connect_wait(w_channel, GMUX_NO_TIMEOUT), GMUX_ERR_DEADLOCK);
+  CU_ASSERT_EQUAL(gmux_channel_warm_wait(w_channel, GMUX_NO_TIMEOUT), GMUX_ERR_DEADLOCK);
+  CU_ASSERT_EQUAL(gmux_channel_drain_wait(w_channel, GMUX_NO_TIMEOUT), GMUX_ERR_DEADLOCK);
   gmux_status s = gmux_call_unary_wait(w_channel, w_methods[GMUX_UNARY], NULL, &request, &reply);
   CU_ASSERT_EQUAL(s.code, GMUX_FAILED_PRECONDITION);
   gmux_status_clear(&s);

@@ -208,7 +208,7 @@ static void leave(size_t i) {
 
 static void a_drain_is_over_when_it_is_on_all_loops(void) {
   serve_busily();
-  gmux_server_drain(kit.server, -1, kit_on_closed, &kit);
+  gmux_server_drain(kit.server, GMUX_NO_TIMEOUT, kit_on_closed, &kit);
   kit_run();
   for (size_t i = 0; i < KIT_LOOPS; i++) {
     CU_ASSERT_EQUAL(kit.closed, 0);
@@ -235,7 +235,7 @@ static void after_the_grace_calls_of_all_loops_are_cancelled(void) {
 
 static void a_second_end_only_hastens_the_first(void) {
   serve_busily();
-  gmux_server_drain(kit.server, -1, kit_on_closed, &kit);
+  gmux_server_drain(kit.server, GMUX_NO_TIMEOUT, kit_on_closed, &kit);
   kit_run();
   gmux_server_close(kit.server, kit_on_closed, &kit);
   kit_run_ms(2000);
@@ -246,7 +246,7 @@ static void a_second_end_only_hastens_the_first(void) {
 
 static void freed_while_it_drains_it_finishes(void) {
   serve_busily();
-  gmux_server_drain(kit.server, -1, kit_on_closed, &kit);
+  gmux_server_drain(kit.server, GMUX_NO_TIMEOUT, kit_on_closed, &kit);
   gmux_server_free(kit.server);
   kit.server = NULL;
   kit_run();
@@ -291,7 +291,7 @@ static void nobody_waits_on_any_of_its_loops(void) {
   kit_serve();
   for (size_t i = 0; i < KIT_LOOPS; i++)
     sim_set_outside(kit.loops[i], i != 1);
-  CU_ASSERT_EQUAL(gmux_server_drain_wait(kit.server, -1), GMUX_ERR_DEADLOCK);
+  CU_ASSERT_EQUAL(gmux_server_drain_wait(kit.server, GMUX_NO_TIMEOUT), GMUX_ERR_DEADLOCK);
   for (size_t i = 0; i < KIT_LOOPS; i++)
     sim_set_outside(kit.loops[i], false);
 }

@@ -72,7 +72,7 @@ static void a_clients_credentials_are_refused(void) {
 
 static void a_server_that_is_closing_does_not_listen(void) {
   kit_serve();
-  gmux_server_drain(kit.server, -1, NULL, NULL);
+  gmux_server_drain(kit.server, GMUX_NO_TIMEOUT, NULL, NULL);
   CU_ASSERT_EQUAL(gmux_server_listen_cleartext(kit.server, "ipv4:127.0.0.1:0", NULL),
                   GMUX_ERR_CLOSED);
 }

@@ -157,7 +157,7 @@ static void a_drain_loses_no_call_in_two_steps(void) {
   kit.act = act_echo;
   kit_request(1, "/t.S/Unary", false, NULL);
   kit_run();
-  gmux_server_drain(kit.server, -1, kit_on_closed, &kit);
+  gmux_server_drain(kit.server, GMUX_NO_TIMEOUT, kit_on_closed, &kit);
   CU_ASSERT_EQUAL(kit.closed, 0);
   kit_run();
   CU_ASSERT_EQUAL(sim_net_live(kit.world).listeners, 0);
@@ -191,7 +191,7 @@ static void a_drain_loses_no_call_in_two_steps(void) {
 static void a_drain_waits_for_no_handshake(void) {
   kit_serve();
   rawpeer *silent = kit_connect_silent();
-  gmux_server_drain(kit.server, -1, kit_on_closed, &kit);
+  gmux_server_drain(kit.server, GMUX_NO_TIMEOUT, kit_on_closed, &kit);
   kit_run();
   CU_ASSERT_EQUAL(kit.closed, 1);
   CU_ASSERT_TRUE(kit_is_gone(silent));
@@ -214,9 +214,20 @@ static void a_drain_cancels_what_is_left_when_its_grace_is_over(void) {
   CU_ASSERT_NOT_EQUAL(rawpeer_state(kit.peer), 0);
 }
 
+static void a_grace_that_is_used_up_is_none(void) {
+  kit_serve();
+  kit_connect();
+  kit_request(1, "/t.S/Bidi", false, NULL);
+  kit_run();
+  gmux_server_drain(kit.server, -1, kit_on_closed, &kit);
+  kit_run();
+  KIT_STREQ(kit.order, "ce");
+  CU_ASSERT_EQUAL(kit.closed, 1);
+}
+
 static void a_drain_without_connections_is_over_at_once_but_not_inside_the_call(void) {
   kit_serve();
-  gmux_server_drain(kit.server, -1, kit_on_closed, &kit);
+  gmux_server_drain(kit.server, GMUX_NO_TIMEOUT, kit_on_closed, &kit);
   CU_ASSERT_EQUAL(kit.closed, 0);
   kit_run();
   CU_ASSERT_EQUAL(kit.closed, 1);
@@ -248,7 +259,7 @@ static void a_second_drain_shortens_the_time_and_has_no_on_closed(void) {
   kit_connect();
   kit_request(1, "/t.S/Bidi", false, NULL);
   kit_run();
-  gmux_server_drain(kit.server, -1, kit_on_closed, &kit);
+  gmux_server_drain(kit.server, GMUX_NO_TIMEOUT, kit_on_closed, &kit);
   kit_run_ms(5000);
   gmux_server_drain(kit.server, 1000, never_on_closed, NULL);
   kit_run_ms(500);
@@ -267,7 +278,7 @@ static void a_drain_and_a_close_in_one_breath_close(void) {
   kit_connect();
   kit_request(1, "/t.S/Bidi", false, NULL);
   kit_run();
-  gmux_server_drain(kit.server, -1, kit_on_closed, &kit);
+  gmux_server_drain(kit.server, GMUX_NO_TIMEOUT, kit_on_closed, &kit);
   gmux_server_close(kit.server, never_on_closed, NULL);
   kit_run();
   CU_ASSERT_EQUAL(kit.closed, 1);
@@ -322,7 +333,7 @@ static void a_freed_server_drains_to_the_end_of_its_last_call(void) {
   kit.act = act_echo;
   kit_request(1, "/t.S/Unary", false, NULL);
   kit_run();
-  gmux_server_drain(kit.server, -1, kit_on_closed, &kit);
+  gmux_server_drain(kit.server, GMUX_NO_TIMEOUT, kit_on_closed, &kit);
   gmux_server_free(kit.server);
   kit.server = NULL;
   kit_run();
@@ -487,7 +498,7 @@ static void drain_wait_returns_when_all_is_over(void) {
   CU_ASSERT_EQUAL(gmux_server_get_stats(server, &stats), 0);
   CU_ASSERT_EQUAL(stats.connections_accepted, 1);
   CU_ASSERT_EQUAL(stats.connections, 0);
-  CU_ASSERT_EQUAL(gmux_server_drain_wait(server, -1), 0); /* over already */
+  CU_ASSERT_EQUAL(gmux_server_drain_wait(server, GMUX_NO_TIMEOUT), 0); /* over already */
   gmux_server_free(server);
   CU_ASSERT_EQUAL(gmux_loop_stop(own_loop), 0);
   close(fd);
@@ -498,7 +509,7 @@ static void drain_wait_joins_and_shortens_a_drain_that_runs(void) {
   gmux_server *server = own_server(&port);
   int fd = silent_client(port);
   atomic_store(&own_closed, 0);
-  gmux_server_drain(server, -1, own_on_closed, NULL);
+  gmux_server_drain(server, GMUX_NO_TIMEOUT, own_on_closed, NULL);
   CU_ASSERT_EQUAL(gmux_server_drain_wait(server, 1), 0);
   CU_ASSERT_EQUAL(atomic_load(&own_closed), 1); /* came before */
   gmux_server_free(server);
@@ -532,6 +543,7 @@ static const test_case cases[] = {
     TEST(a_drain_loses_no_call_in_two_steps),
     TEST(a_drain_waits_for_no_handshake),
     TEST(a_drain_cancels_what_is_left_when_its_grace_is_over),
+    TEST(a_grace_that_is_used_up_is_none),
     TEST(a_drain_without_connections_is_over_at_once_but_not_inside_the_call),
     TEST(a_close_ends_everything_now),
     TEST(a_second_drain_shortens_the_time_and_has_no_on_closed),

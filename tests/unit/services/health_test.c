@@ -288,7 +288,7 @@ static void a_drain_tells_watchers_ahead_of_its_goaway_and_ends_their_calls(void
 
 static void a_drain_does_not_wait_for_watchers(void) {
   ask(1, WATCH, whole, true);
-  gmux_server_drain(kit.server, -1, kit_on_closed, &kit);
+  gmux_server_drain(kit.server, GMUX_NO_TIMEOUT, kit_on_closed, &kit);
   kit_run();
   rawpeer_ping(kit.peer, RAW_ACK, rawpeer_find(kit.peer, RAW_PING, 0, 0)->payload);
   kit_run();
@@ -298,7 +298,7 @@ static void a_drain_does_not_wait_for_watchers(void) {
 }
 
 static void a_server_that_drains_is_not_serving_whatever_is_set(void) {
-  gmux_server_drain(kit.server, -1, kit_on_closed, &kit);
+  gmux_server_drain(kit.server, GMUX_NO_TIMEOUT, kit_on_closed, &kit);
   kit_run();
   set("", GMUX_HEALTH_UNKNOWN);
   gmux_health_resume(health);
@@ -314,7 +314,7 @@ static void a_drain_leaves_other_servers_of_the_object_alone(void) {
   gmux_server *other;
   CU_ASSERT_EQUAL_FATAL(gmux_server_new(&other, kit.loop, NULL), 0);
   CU_ASSERT_EQUAL(gmux_server_add_health(other, health), 0);
-  gmux_server_drain(other, -1, NULL, NULL);
+  gmux_server_drain(other, GMUX_NO_TIMEOUT, NULL, NULL);
   kit_run();
   CU_ASSERT_EQUAL(checked(1, whole), SERVING);
   gmux_server_free(other);
@@ -333,7 +333,7 @@ static void servers_go_on_when_the_object_is_freed(void) {
   kit_run();
   CU_ASSERT_EQUAL(desk_status(1), -1);
   CU_ASSERT_EQUAL(checked(3, shop), SERVING);
-  gmux_server_drain(kit.server, -1, NULL, NULL);
+  gmux_server_drain(kit.server, GMUX_NO_TIMEOUT, NULL, NULL);
   kit_run();
   CU_ASSERT_EQUAL(told(1, 1), NOT_SERVING);
 }
