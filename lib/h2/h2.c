@@ -79,7 +79,7 @@ int gmux__h2_new(gmux__h2 **out, gmux_loop *loop, const gmux__h2_config *config)
   return 0;
 fail:
   gmux__h2_free(h2);
-  return GMUX_ERR_NOMEM;
+  return gmux__fail_code(GMUX_ERR_NOMEM);
 }
 
 const char *gmux__h2_nghttp2_version(void) {

@@ -54,8 +54,10 @@ const char *gmux_server_call_peer_name(const gmux_server_call *call) {
 }
 
 int64_t gmux_server_call_timeout_ms(const gmux_server_call *call) {
+  /* Set once, before the application hears of the call: any thread may read it. */
   if (!call || call->loop.deadline_ns == GMUX__NEVER) return GMUX_NO_TIMEOUT;
-  uint64_t now_ns = gmux__loop_now(call->server->loop);
+  gmux_loop *loop = call->server->loop;
+  uint64_t now_ns = gmux_loop_is_inside(loop) ? gmux__loop_now(loop) : gmux__loop_clock(loop);
   if (now_ns >= call->loop.deadline_ns) return 0;
   /* Rounded up: 0 means that it is over. Never near overflow: 2^64 ns are 2^44 ms. */
   return (int64_t)((call->loop.deadline_ns - now_ns - 1) / GMUX__NS_PER_MS + 1);

@@ -3,6 +3,7 @@
 #include "tests/unit/harness.h"
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct {
   int lines;
@@ -76,6 +77,22 @@ static void a_peers_words_cannot_forge_a_line_or_reach_the_terminal(void) {
   CU_ASSERT_STRING_EQUAL(heard.text, "GOAWAY: bye error:  [2Jgr\xc3\xbc\xc3\x9f ");
 }
 
+static void the_ready_made_one_writes_lines_to_stderr(void) {
+  gmux__logger logger = {gmux_log_stderr, NULL, GMUX_LOG_DEBUG};
+  FILE *file = tmpfile();
+  CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+  int kept = dup(STDERR_FILENO);
+  dup2(fileno(file), STDERR_FILENO);
+  gmux__log(&logger, GMUX_LOG_WARN, "h2", "stream %d refused", 7);
+  dup2(kept, STDERR_FILENO);
+  close(kept);
+  char text[64] = "";
+  rewind(file);
+  CU_ASSERT_PTR_NOT_NULL(fgets(text, sizeof text, file));
+  CU_ASSERT_STRING_EQUAL(text, "gmux: warn: h2: stream 7 refused\n");
+  fclose(file);
+}
+
 static void levels_have_names(void) {
   CU_ASSERT_STRING_EQUAL(gmux_log_level_str(GMUX_LOG_NONE), "none");
   CU_ASSERT_STRING_EQUAL(gmux_log_level_str(GMUX_LOG_ERROR), "error");
@@ -90,6 +107,7 @@ static const test_case cases[] = {TEST(a_line_is_formatted_and_carries_its_room)
                                   TEST(what_nobody_hears_is_not_formatted),
                                   TEST(a_long_line_is_cut),
                                   TEST(a_peers_words_cannot_forge_a_line_or_reach_the_terminal),
+                                  TEST(the_ready_made_one_writes_lines_to_stderr),
                                   TEST(levels_have_names),
                                   TESTS_END};
 const test_suite base_log_suite = {"log", cases, setup, NULL};

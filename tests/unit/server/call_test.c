@@ -553,6 +553,9 @@ static void a_deadline_ends_the_call_on_time_and_the_client_is_told(void) {
   kit_run_ms(49);
   KIT_STREQ(kit.order, "c");
   CU_ASSERT_EQUAL(gmux_server_call_timeout_ms(kit.call), 1);
+  sim_set_outside(kit.loop, true);
+  CU_ASSERT_EQUAL(gmux_server_call_timeout_ms(kit.call), 1); /* a thread that works on it */
+  sim_set_outside(kit.loop, false);
   gmux_server_call *call = gmux_server_call_ref(kit.call);
   kit_run_ms(1);
   KIT_STREQ(kit.order, "ce");
