@@ -28,7 +28,8 @@ typedef struct gmux_allocator {
  */
 GMUX_API int gmux_set_allocator(const gmux_allocator *allocator);
 
-/* Memory from that allocator, for buffers that gmux shall own (gmux_bytes_own). Any thread. */
+/* Memory from that allocator, for buffers that gmux shall own (gmux_bytes_own). NULL when there is
+ * none left; gmux_free takes NULL. Any thread. */
 GMUX_API void *gmux_malloc(size_t size);
 GMUX_API void gmux_free(void *ptr);
 

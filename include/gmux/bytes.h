@@ -9,6 +9,8 @@
  * A function that takes ownership does so only on success: it then leaves the caller's value empty,
  * so that a gmux_bytes_release of it does no harm. A borrowed value it copies and leaves as it was,
  * to be used again. On failure nothing has changed hands.
+ *
+ * Any thread, but one at a time for a value.
  */
 #ifndef GMUX_BYTES_H
 #define GMUX_BYTES_H
@@ -23,7 +25,7 @@ GMUX_BEGIN_DECLS
 typedef void (*gmux_release_fn)(void *release_arg, const uint8_t *data, size_t len);
 
 typedef struct gmux_bytes {
-  const uint8_t *data; /* may be NULL when len is 0 */
+  const uint8_t *data; /* not terminated by a zero; may be NULL when len is 0 */
   size_t len;
   gmux_release_fn release;
   void *release_arg;

@@ -74,7 +74,7 @@ typedef struct gmux_call gmux_call;
 
 typedef struct gmux_call_options {
   size_t size;
-  /* From now until the call must have ended, waiting for a connection included; then it ends
+  /* From its start until the call must have ended, waiting for a connection included; then it ends
    * DEADLINE_EXCEEDED. The server is told what is left when the request leaves. Default
    * GMUX_NO_TIMEOUT; 0 and less: over at once. */
   int64_t timeout_ms;
@@ -145,7 +145,7 @@ GMUX_API int gmux_call_start(gmux_call **out, gmux_channel *channel, gmux_method
  * max_send_message_bytes. on_done comes exactly once, from the loop, unless an error is returned;
  * `reply` has the message when the status is OK (borrowed, as in on_message), else it is empty.
  * `out` may be NULL; a handle that was asked for has to be freed. The initial metadata are not
- * shown: who wants them uses gmux_call_start.
+ * shown: who wants them uses gmux_call_start. Any thread.
  */
 typedef void (*gmux_unary_fn)(gmux_call *call, const gmux_status *status, gmux_bytes *reply,
                               const gmux_metadata *trailers, void *user_data);
@@ -160,7 +160,7 @@ GMUX_API int gmux_call_unary_start(gmux_call **out, gmux_channel *channel, gmux_
  * RESOURCE_EXHAUSTED). `request` is taken if it was started, whatever the status. With OK *reply is
  * owned by the caller (gmux_bytes_release); else it is empty. Clear the status with
  * gmux_status_clear. Metadata of the reply are not shown: who wants them goes the long way of the
- * blocking form, above.
+ * blocking form, above. Any thread but the loop's.
  */
 GMUX_API gmux_status gmux_call_unary_wait(gmux_channel *channel, gmux_method *method,
                                           const gmux_call_options *options, gmux_bytes *request,
@@ -201,7 +201,8 @@ GMUX_API bool gmux_call_was_compressed(const gmux_call *call);
  * one message of a unary or server-streaming method, where write does it, and harmless there. */
 GMUX_API int gmux_call_half_close(gmux_call *call);
 
-/* Grants credit for `count` more messages. GMUX_ERR_INVALID for 0, GMUX_ERR_NOMEM. */
+/* Grants credit for `count` more messages (see initial_credit). GMUX_ERR_INVALID for 0,
+ * GMUX_ERR_NOMEM. */
 GMUX_API int gmux_call_grant(gmux_call *call, uint32_t count);
 
 /* The call ends with CANCELLED, unless it has ended already. Never fails; takes effect at once on

@@ -341,7 +341,8 @@ GMUX_API int gmux_channel_watch_state(gmux_channel *channel, gmux_channel_state 
  * less: is it READY now? */
 GMUX_API int gmux_channel_connect_wait(gmux_channel *channel, int64_t timeout_ms);
 
-/* The next attempt to connect starts at once, whatever the backoff says. */
+/* The next attempt to connect starts at once, whatever the backoff says: for who has heard that the
+ * network is back. */
 GMUX_API void gmux_channel_reset_backoff(gmux_channel *channel);
 
 /* ---- the pool ---- */

@@ -4,9 +4,8 @@
  * Every function that can fail returns 0 or one of the negative codes below; results go through out
  * parameters, which are set only on success. What became of a call is another matter: that is a
  * gmux_status (status.h), whose codes have similar names without the ERR (GMUX_ERR_NOT_FOUND: a
- * function did not find something; GMUX_NOT_FOUND: the server did not). Where a code alone would
- * leave the caller guessing, the function that failed has also left a sentence for the calling
- * thread: gmux_last_error().
+ * function did not find something; GMUX_NOT_FOUND: the server did not). A
+ * function that fails has also left a sentence for the calling thread: gmux_last_error().
  */
 #ifndef GMUX_ERROR_H
 #define GMUX_ERROR_H
@@ -36,13 +35,14 @@ enum {
   GMUX_ERR_UNSUPPORTED = -18 /* well-formed, but not built in */
 };
 
-/* The name of an error code in a few words ("out of memory"). Never NULL, never freed. */
+/* An error code in a few words ("out of memory"). Never NULL, never freed. Any thread. */
 GMUX_API const char *gmux_strerror(int error);
 
 /*
- * The sentence that the last failing gmux function on this thread left, in words that say what to
- * change; "" when there was none. Valid until the next gmux function fails on this thread. A
- * function that succeeds does not clear it. Any thread.
+ * The sentence that the last gmux function that returned an error on this thread left: words that
+ * say what to change, or at least those of gmux_strerror; "" when none has failed yet. Valid until
+ * the next one fails on this thread. A function that succeeds does not clear it, so look at what
+ * was returned first. Any thread.
  */
 GMUX_API const char *gmux_last_error(void);
 

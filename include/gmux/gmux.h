@@ -1,5 +1,6 @@
 /*
- * gmux.h: gRPC over HTTP/2 for plain C. Includes every other header.
+ * gmux.h: gRPC over HTTP/2 for plain C. Includes every other header. Link with what
+ * `pkg-config --libs gmux` says, and with -lev if the program runs a libev loop itself.
  *
  * The objects, in the order in which they are made; each is freed before what it was made on:
  *
@@ -27,8 +28,27 @@
  *   gmux_channel_free(channel);
  *   gmux_loop_stop(loop);
  *
- * A struct of options is always filled by its _options_init before a field of it is set: most
- * defaults are not zero.
+ * server.h has the same for a server, loop.h for a program with a libev loop of its own.
+ *
+ * What holds everywhere:
+ *
+ *   Errors     A function that can fail returns 0 or a negative GMUX_ERR_*, and gmux_last_error()
+ *              has a sentence (error.h). How a call went is a gmux_status (status.h).
+ *   Arguments  What makes an object, or a value, takes the place for it first; what works on an
+ *              object takes that first, and the place for what it finds last. Options may be NULL,
+ *              user_data comes last.
+ *   Options    A struct of them is filled by its _options_init before a field of it is set, since
+ *              most defaults are not zero; one that was not is refused. It is copied, with its
+ *              strings. Handlers are not: they live as long as their call or server.
+ *   Ownership  Of objects: _new and _free, _ref and _unref. Of values: gmux_bytes_release,
+ *              gmux_status_clear. All take NULL, and may be said in a callback. What a callback is
+ *              shown is borrowed until it returns; gmux_bytes_take, gmux_status_copy keep it.
+ *   Threads    From any thread, unless a header says otherwise. Callbacks come from the loop's
+ *              thread, never from inside the function that asked for them; what ends in _wait
+ *              waits, and is for other threads. Nothing is for signal handlers, or for a child
+ *              after fork. gmux leaves signals as they are, and raises none (no SIGPIPE).
+ *   Times      The unit is in the name. An int64_t is a time to wait: GMUX_NO_TIMEOUT is no end, 0
+ *              and less no time at all. What 0 means in a field of options is said there.
  */
 #ifndef GMUX_GMUX_H
 #define GMUX_GMUX_H

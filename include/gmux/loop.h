@@ -8,6 +8,16 @@
  *
  * A loop must outlive what was made on it: free the calls, channels and servers first, then stop
  * the loop. An attached loop is stopped before ev_loop_destroy takes its `ev`.
+ *
+ * A program with a libev loop of its own, without the checks of what is returned:
+ *
+ *   struct ev_loop *ev = ev_default_loop(0);
+ *   gmux_loop_attach(&loop, ev, NULL);
+ *   gmux_channel_new(&channel, loop, "greeter.example:443", NULL);
+ *   gmux_call_unary_start(NULL, channel, method, NULL, &request, on_reply, NULL);
+ *   ev_run(ev, 0);              until gmux_channel_free, which on_reply may say, or ev_break
+ *   gmux_loop_stop(loop);
+ *   ev_loop_destroy(ev);
  */
 #ifndef GMUX_LOOP_H
 #define GMUX_LOOP_H
@@ -27,7 +37,7 @@ struct ev_loop; /* libev's */
 
 typedef struct gmux_loop_options {
   size_t size;
-  gmux_log_fn log;            /* NULL (default): silent */
+  gmux_log_fn log;            /* NULL (default): silent; gmux_log_stderr; one's own */
   void *log_user_data;        /* passed to log */
   gmux_log_level log_level;   /* default GMUX_LOG_WARN */
   uint32_t read_buffer_bytes; /* default 65536, 16384..1048576: one buffer a loop, read into by
@@ -41,10 +51,11 @@ typedef struct gmux_loop_options {
   uint32_t dial_rate_per_s;
 } gmux_loop_options;
 
-/* Fills in the defaults. `size` is sizeof *options of the caller. */
+/* Fills in the defaults. `size` is sizeof *options of the caller. Any thread. */
 GMUX_API void gmux_loop_options_init(gmux_loop_options *options, size_t size);
 
-/* 0, or GMUX_ERR_INVALID with the reason in why[0..len) (cut to fit; why may be NULL). */
+/* 0, or GMUX_ERR_INVALID with the reason in why[0..len) (cut to fit; why may be NULL). Any thread.
+ */
 GMUX_API int gmux_loop_options_check(const gmux_loop_options *options, char *why, size_t len);
 
 /*

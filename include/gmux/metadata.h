@@ -49,12 +49,13 @@ GMUX_API int gmux_metadata_add_bin(gmux_metadata *metadata, const char *key, con
 /* How many entries; NULL has 0. */
 GMUX_API size_t gmux_metadata_count(const gmux_metadata *metadata);
 
-/* Entry `index` in *out, 0 <= index < count. GMUX_ERR_NOT_FOUND beyond. */
+/* Entry `index` in *out, 0 <= index < count. GMUX_ERR_NOT_FOUND beyond, and for a NULL. */
 GMUX_API int gmux_metadata_at(const gmux_metadata *metadata, size_t index,
                               gmux_metadata_entry *out);
 
-/* The value of the first entry with this key, zero-terminated; NULL when there is none. `len` (may
- * be NULL) receives its length. For repeated keys walk with gmux_metadata_at. */
+/* The value of the first entry with this key, zero-terminated (of a "-bin" key: its bytes,
+ * decoded); NULL when there is none, or no metadata. `len` (may be NULL) receives its length. For
+ * repeated keys walk with gmux_metadata_at. */
 GMUX_API const char *gmux_metadata_get(const gmux_metadata *metadata, const char *key, size_t *len);
 
 GMUX_END_DECLS

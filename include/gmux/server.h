@@ -15,11 +15,25 @@
  * deadline or the client's patience ends. The call given to the handlers is valid until on_end has
  * returned; to use it later or from another thread take a hold with gmux_server_call_ref.
  *
- * Functions are for the loop's thread, except where a section says otherwise. None may be called in
- * a signal handler: a program that stops on SIGTERM waits for it with sigwait, and then says
- * gmux_server_drain_wait, gmux_server_free and gmux_loop_stop; or with signalfd or libev's
- * ev_signal on the loop's own thread, and says gmux_server_drain, and the other two after its
- * on_closed.
+ * Functions are for any thread, except where one says otherwise. None may be called in a signal
+ * handler. A server until SIGTERM, start to end, without the checks of what is returned:
+ *
+ *   sigset_t stop;                                 blocked before any thread is there, for sigwait
+ *   sigemptyset(&stop), sigaddset(&stop, SIGTERM);
+ *   pthread_sigmask(SIG_BLOCK, &stop, NULL);
+ *
+ *   gmux_loop_start(&loop, NULL);
+ *   gmux_server_new(&server, loop, NULL);
+ *   gmux_server_add_unary(server, "/demo.Greeter/Hello", hello, NULL);
+ *   gmux_server_listen(server, "[::]:443", tls, NULL);
+ *   sigwait(&stop, &number);
+ *   gmux_server_drain_wait(server, 10000);         calls that run have ten seconds
+ *   gmux_server_free(server);
+ *   gmux_loop_stop(loop);
+ *
+ * In a libev loop of the program's own an ev_signal stands for sigwait: its callback says
+ * gmux_server_drain(server, 10000, NULL, NULL) and gmux_server_free(server), and stops its watcher;
+ * ev_run returns when all is over, and gmux_loop_stop follows.
  */
 #ifndef GMUX_SERVER_H
 #define GMUX_SERVER_H
@@ -170,10 +184,14 @@ GMUX_API int gmux_server_options_check(const gmux_server_options *options, char 
 
 /* To be filled by name (.on_call = ...): it may come to hold more. */
 typedef struct gmux_server_handlers {
+  /* The client's headers are here: gmux_server_call_metadata and the rest tell of them. */
   void (*on_call)(gmux_server_call *call, void *user_data);
-  void (*on_message)(gmux_server_call *call, gmux_bytes *message,
-                     void *user_data); /* borrowed, as in call.h */
+  /* One message. Borrowed for the callback; gmux_bytes_take keeps it, and it may be written as it
+   * is. */
+  void (*on_message)(gmux_server_call *call, gmux_bytes *message, void *user_data);
+  /* The client has sent all, and it was delivered. */
   void (*on_half_close)(gmux_server_call *call, void *user_data);
+  /* The write queue has room again, after gmux_server_call_write said it was full. */
   void (*on_writable)(gmux_server_call *call, void *user_data);
   /* `code` is the status that was sent; CANCELLED when the client gave up or was lost,
    * DEADLINE_EXCEEDED when its time ran out, or the client stopped in the middle
@@ -184,7 +202,8 @@ typedef struct gmux_server_handlers {
       void); /* NULL: room for handlers to come, so that the struct keeps its size */
 } gmux_server_handlers;
 
-/* `options` may be NULL. GMUX_ERR_INVALID, GMUX_ERR_NOMEM. Any thread. */
+/* A server on `loop`, which listens at nothing yet. `options` may be NULL. GMUX_ERR_INVALID,
+ * GMUX_ERR_NOMEM. */
 GMUX_API int gmux_server_new(gmux_server **out, gmux_loop *loop,
                              const gmux_server_options *options);
 
@@ -217,15 +236,15 @@ GMUX_API int gmux_server_new_on_loops(gmux_server **out, gmux_loop *const *loops
 /*
  * Adds a method. `path` is "/package.Service/Method", at most 1024 bytes, copied; `handlers` must
  * live as long as the server. `user_data` goes to each handler. Not on a server that listens
- * already (GMUX_ERR_STATE). GMUX_ERR_EXISTS, GMUX_ERR_INVALID, GMUX_ERR_NOMEM. Any thread, before
- * listening.
+ * already (GMUX_ERR_STATE). GMUX_ERR_EXISTS, GMUX_ERR_INVALID, GMUX_ERR_NOMEM. One thread at a
+ * time.
  */
 GMUX_API int gmux_server_add_method(gmux_server *server, const char *path, gmux_method_kind kind,
                                     const gmux_server_handlers *handlers, void *user_data);
 
 /* A unary method as one function, called with the whole request (borrowed, as in on_message) once
  * the client has half-closed; it answers with gmux_server_call_reply (or _fail), now or later: for
- * later it takes a hold of the call. */
+ * later it takes a hold of the call. Errors as of gmux_server_add_method. */
 typedef void (*gmux_server_unary_fn)(gmux_server_call *call, gmux_bytes *request, void *user_data);
 GMUX_API int gmux_server_add_unary(gmux_server *server, const char *path, gmux_server_unary_fn fn,
                                    void *user_data);
@@ -234,17 +253,17 @@ GMUX_API int gmux_server_add_unary(gmux_server *server, const char *path, gmux_s
  * Listens on "127.0.0.1:50051" (port 0: any) or, the same, "ipv4:127.0.0.1:50051"; "[::]:0" or
  * "ipv6:[::]:0"; "unix:/run/x.sock", "unix-abstract:name". No host names. A Unix socket's file is
  * removed at the end; one that nobody answers at is replaced. Several times for several addresses.
- * With TLS `tls` is a server's credentials (the server keeps its own hold); without, the function's
- * name says so. *port (may be NULL) receives the TCP port. GMUX_ERR_INVALID, GMUX_ERR_EXISTS (in
- * use), GMUX_ERR_IO, GMUX_ERR_NOMEM, GMUX_ERR_CLOSED. From any thread; it waits for the loop if
- * that is another's, so what it returns is what happened. An attached loop must be running for
- * that.
+ * `tls` is what gmux_tls_server_new made; the server keeps its own hold. Without TLS it is
+ * gmux_server_listen_cleartext. *port (may be NULL) receives the TCP port. GMUX_ERR_INVALID,
+ * GMUX_ERR_EXISTS (in use), GMUX_ERR_IO, GMUX_ERR_NOMEM, GMUX_ERR_CLOSED. From any thread; it waits
+ * for the loop if that is another's, so what it returns is what happened. An attached loop must be
+ * running for that.
  */
 GMUX_API int gmux_server_listen(gmux_server *server, const char *address, gmux_tls *tls,
                                 uint16_t *port);
 GMUX_API int gmux_server_listen_cleartext(gmux_server *server, const char *address, uint16_t *port);
 
-/* ---- from any thread ---- */
+/* ---- the end ---- */
 
 /*
  * Orderly end: listeners close, clients are told by GOAWAY (in two steps, so that no call is lost
@@ -307,7 +326,7 @@ typedef struct gmux_server_stats {
  * when called on the loop's thread. */
 GMUX_API int gmux_server_get_stats(gmux_server *server, gmux_server_stats *stats);
 
-/* ---- a call, from any thread that has a hold on it ---- */
+/* ---- a call: in its handlers, or from any thread that has a hold on it ---- */
 
 /* A hold, so that the call may be used after on_end or on another thread. Each needs one unref. */
 GMUX_API gmux_server_call *gmux_server_call_ref(gmux_server_call *call);
@@ -318,17 +337,18 @@ GMUX_API void gmux_server_call_unref(gmux_server_call *call); /* takes NULL */
 GMUX_API const char *gmux_server_call_path(const gmux_server_call *call);
 GMUX_API const char *gmux_server_call_authority(const gmux_server_call *call);
 GMUX_API const gmux_metadata *gmux_server_call_metadata(const gmux_server_call *call);
-/* "ipv4:127.0.0.1:40000" */
+/* The client's address, "ipv4:127.0.0.1:40000". */
 GMUX_API const char *gmux_server_call_peer(const gmux_server_call *call);
 /* Subject of the client's verified certificate; NULL when there is none. */
 GMUX_API const char *gmux_server_call_peer_name(const gmux_server_call *call);
-/* What is left of the client's deadline at this turn of the loop, 0 when it is over;
- * GMUX_NO_TIMEOUT without one. Loop's thread only. */
+/* What is left of the client's deadline (on the loop's thread: at this turn of the loop), 0 when it
+ * is over; GMUX_NO_TIMEOUT without one. Fit to be the timeout_ms of the calls that this one makes.
+ */
 GMUX_API int64_t gmux_server_call_timeout_ms(const gmux_server_call *call);
 /* True once the call has ended, so that work on it can be given up. */
 GMUX_API bool gmux_server_call_is_over(const gmux_server_call *call);
 
-/* A pointer of the application's own, NULL at first. */
+/* A pointer of the application's own, NULL at first; for as many threads at once as a variable. */
 GMUX_API void gmux_server_call_set_data(gmux_server_call *call, void *data);
 GMUX_API void *gmux_server_call_get_data(const gmux_server_call *call);
 

@@ -30,7 +30,7 @@ typedef enum gmux_code {
   GMUX_UNAUTHENTICATED = 16
 } gmux_code;
 
-/* "OK", "DEADLINE_EXCEEDED", ...; a number that is none of these is "UNKNOWN". */
+/* "OK", "DEADLINE_EXCEEDED", ...; a number that is none of these is "UNKNOWN". Any thread. */
 GMUX_API const char *gmux_code_str(gmux_code code);
 
 /*

@@ -70,11 +70,12 @@ typedef struct gmux_tls_options {
   const char *crl_pem;
 } gmux_tls_options;
 
-/* Fills in the defaults. `size` is sizeof *options of the caller. */
+/* Fills in the defaults. `size` is sizeof *options of the caller. Any thread. */
 GMUX_API void gmux_tls_options_init(gmux_tls_options *options, size_t size);
 
 /* 0, or GMUX_ERR_INVALID with the reason in why[0..len) (cut to fit; why may be NULL). Reads no
- * file, and knows no role: what only a server or only a client may not do is for _new to say. */
+ * file, and knows no role: what only a server or only a client may not do is for _new to say. Any
+ * thread. */
 GMUX_API int gmux_tls_options_check(const gmux_tls_options *options, char *why, size_t len);
 
 /*
