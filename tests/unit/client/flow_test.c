@@ -94,13 +94,13 @@ static void a_half_close_before_there_is_a_stream_ends_it_when_there_is(void) {
 static void a_call_that_never_had_a_stream_ends_like_any_other(void) {
   (void)full_connection();
   tcall *t = w_unary();
-  CU_ASSERT_EQUAL(gmux_call_request(t->call, GMUX_CREDIT_UNLIMITED), 0);
+  CU_ASSERT_EQUAL(gmux_call_grant(t->call, GMUX_CREDIT_UNLIMITED), 0);
   gmux_call_cancel(t->call);
   w_run();
   ASSERT_LOG(t, "E");
   ASSERT_CODE(t, GMUX_CANCELLED);
   CU_ASSERT_EQUAL(t->evidence, GMUX_EVIDENCE_NEVER_LEFT);
-  CU_ASSERT_EQUAL(gmux_call_request(t->call, 1), 0);
+  CU_ASSERT_EQUAL(gmux_call_grant(t->call, 1), 0);
   CU_ASSERT_FALSE(gmux_call_was_compressed(t->call));
   CU_ASSERT_STRING_EQUAL(gmux_call_peer(t->call), "");
 }
