@@ -4,8 +4,12 @@
  * What reading costs is not the bytes but the frames in them: 64 KiB are four frames of DATA, or
  * thousands of PINGs and requests, each with work of its own. So it is frames that are counted:
  * with as many in a turn others get theirs. And since what was read must be worked off, the next
- * read is given only the room that as many frames have needed lately. It begins small, and is large
- * only for who sends DATA that a stream takes.
+ * read is given only the room that as many frames have needed lately. It is large only for who
+ * sends DATA that a stream takes.
+ *
+ * Both begin small, and grow with each turn that has used them up: the handlers of a hundred calls
+ * may have more to do than a turn is to take, and who comes back whenever it was thrown out would
+ * else have a whole share each time.
  *
  * A peer whose patience is half used up (abuse.h) is read in crumbs: whoever attacks with many
  * connections, or comes back as soon as it was ended, takes the less from others.
@@ -30,8 +34,9 @@ enum {
 
 typedef struct gmux__share {
   uint32_t frames_a_turn;
-  size_t room;     /* of the next read, bytes */
-  uint32_t frames; /* that came in this turn */
+  uint32_t allowed; /* in this turn: frames, at most frames_a_turn */
+  uint32_t frames;  /* that came in this turn */
+  size_t room;      /* of the next read, bytes */
 } gmux__share;
 
 enum {

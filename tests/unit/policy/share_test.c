@@ -2,7 +2,8 @@
 #include "lib/policy/share.h"
 #include "tests/unit/harness.h"
 
-enum { BUFFER = 65536, FRAME = 16384, FRAMES = 128, WARY = 16, FIRST = 8192, LEAST = 512 };
+enum { BUFFER = 65536, FRAME = 16384, FRAMES = 128, WARY = 16, LEAST = 512 };
+enum { FIRST = 1024, OF_FRAMES = 8192, FIRST_FRAMES = 16 };
 
 static gmux__share share;
 
@@ -30,15 +31,51 @@ static void setup(void) {
   gmux__share_init(&share, FRAMES);
 }
 
+/* Has used up each turn's share until that grew no more, with frames that fill a read. */
+static void become_known(void) {
+  const gmux__portion full = {.bytes = OF_FRAMES, .frames = FRAMES};
+  for (int i = 0; i < 8; i++) {
+    gmux__share_begin(&share);
+    while (gmux__share_read(&share, &full, false))
+      continue;
+  }
+}
+
 static void who_sends_data_soon_has_the_whole_buffer(void) {
   CU_ASSERT_EQUAL(gmux__share_room(&share, BUFFER), FIRST);
+  turn(FRAME, FRAME - 9, false);
   turn(FRAME, FRAME - 9, false);
   CU_ASSERT_EQUAL(gmux__share_room(&share, BUFFER), BUFFER);
   CU_ASSERT_EQUAL(turn(FRAME, FRAME - 9, false), 4 * BUFFER / FRAME);
 }
 
+static void who_is_new_begins_with_little(void) {
+  const gmux__portion call = {.bytes = 200, .frames = 1};
+  for (uint32_t share_of_turn = FIRST_FRAMES; share_of_turn <= FRAMES; share_of_turn *= 2) {
+    uint32_t frames = 1;
+    gmux__share_begin(&share);
+    while (gmux__share_read(&share, &call, false))
+      frames++;
+    CU_ASSERT_EQUAL(frames, share_of_turn);
+  }
+  gmux__share_begin(&share);
+  for (uint32_t i = 1; i < FRAMES; i++)
+    CU_ASSERT_TRUE(gmux__share_read(&share, &call, false));
+  CU_ASSERT_FALSE(gmux__share_read(&share, &call, false));
+}
+
+static void who_needs_no_more_is_given_no_more(void) {
+  const gmux__portion few = {.bytes = 200, .frames = FIRST_FRAMES - 1}, one = {.frames = 1};
+  for (int i = 0; i < 10; i++) {
+    gmux__share_begin(&share);
+    CU_ASSERT_TRUE(gmux__share_read(&share, &few, false));
+  }
+  CU_ASSERT_FALSE(gmux__share_read(&share, &one, false));
+}
+
 static void who_sends_small_frames_has_so_many_in_a_turn(void) {
-  CU_ASSERT_TRUE(turn(17, 0, false) <= FIRST / 17);
+  CU_ASSERT_TRUE(turn(9, 0, false) <= FIRST / 9);
+  become_known();
   for (int i = 0; i < 10; i++) {
     uint32_t frames = turn(17, 0, false);
     CU_ASSERT_TRUE(frames >= FRAMES / 2 && frames <= 2 * FRAMES);
@@ -47,6 +84,7 @@ static void who_sends_small_frames_has_so_many_in_a_turn(void) {
 
 /* A call is begun by one frame and has its message in another. */
 static void hundred_calls_with_a_message_each_are_one_turns(void) {
+  become_known();
   const gmux__portion calls = {
       .bytes = 100 * 40, .data_bytes = 100 * 5, .frames = 100, .data_frames = 100};
   for (int i = 0; i < 10; i++) {
@@ -58,18 +96,20 @@ static void hundred_calls_with_a_message_each_are_one_turns(void) {
 }
 
 static void frames_of_data_count_too(void) {
-  const gmux__portion crumbs = {.bytes = FIRST, .data_bytes = 600, .data_frames = 600};
+  const gmux__portion crumbs = {.bytes = OF_FRAMES, .data_bytes = 600, .data_frames = 600};
+  become_known();
   CU_ASSERT_FALSE(gmux__share_read(&share, &crumbs, false));
 }
 
 static void bytes_that_no_stream_takes_do_not_widen_it(void) {
-  const gmux__portion ignored = {.bytes = FIRST};
+  const gmux__portion ignored = {.bytes = OF_FRAMES};
   for (int i = 0; i < 10; i++)
     CU_ASSERT_TRUE(gmux__share_read(&share, &ignored, false));
-  CU_ASSERT_EQUAL(gmux__share_room(&share, BUFFER), FIRST);
+  CU_ASSERT_EQUAL(gmux__share_room(&share, BUFFER), OF_FRAMES);
 }
 
 static void who_turns_from_data_to_small_frames_is_narrowed_by_one_read(void) {
+  turn(FRAME, FRAME - 9, false);
   turn(FRAME, FRAME - 9, false);
   bool may_go_on;
   gmux__share_begin(&share);
@@ -79,12 +119,15 @@ static void who_turns_from_data_to_small_frames_is_narrowed_by_one_read(void) {
 }
 
 static void bytes_of_no_data_narrow_it_again(void) {
+  become_known();
+  turn(FRAME, FRAME - 9, false);
   turn(FRAME, FRAME - 9, false);
   turn(2000, 0, false);
-  CU_ASSERT_EQUAL(gmux__share_room(&share, BUFFER), FIRST);
+  CU_ASSERT_EQUAL(gmux__share_room(&share, BUFFER), OF_FRAMES);
 }
 
 static void who_is_near_its_limits_is_read_in_crumbs(void) {
+  become_known();
   turn(17, 0, true);
   for (int i = 0; i < 10; i++)
     CU_ASSERT_TRUE(turn(17, 0, true) <= LEAST / 17);
@@ -103,6 +146,8 @@ static void a_frame_without_an_end_never_leaves_no_room(void) {
 
 static const test_case cases[] = {
     TEST(who_sends_data_soon_has_the_whole_buffer),
+    TEST(who_is_new_begins_with_little),
+    TEST(who_needs_no_more_is_given_no_more),
     TEST(who_sends_small_frames_has_so_many_in_a_turn),
     TEST(hundred_calls_with_a_message_each_are_one_turns),
     TEST(frames_of_data_count_too),
