@@ -5,6 +5,7 @@
  * that the application called, so the application's handlers can be run from them. Only the end
  * takes a detour (gmux__call_end).
  */
+#include "lib/base/alloc.h"
 #include "lib/base/fail.h"
 #include "lib/client/call.h"
 #include "lib/wire/timeout.h"
@@ -26,7 +27,7 @@ static size_t attempt_fields(gmux_call *call, char timeout[GMUX__TIMEOUT_TEXT],
   uint64_t deadline_ns = call->loop_only.deadline_ns;
   bool has_deadline = deadline_ns != GMUX__NEVER;
   if (has_deadline)
-    gmux__timeout_format(timeout, deadline_ns - gmux__loop_now(call->exchange.loop));
+    gmux__timeout_format(timeout, deadline_ns - gmux__loop_now(call->channel->loop));
   gmux__encoding encoding = gmux__exchange_fix_encoding(&call->exchange);
   const char *name = gmux__codecs_name(&call->channel->codecs, encoding);
   return gmux__request_fields(&call->channel->request, call->method, has_deadline ? timeout : NULL,
@@ -38,8 +39,8 @@ static void attempt_count(const gmux_call *call, const gmux__line *line) {
   gmux__channel_figures *figures = &call->channel->shared.figures;
   gmux__counter_add(&figures->attempts, 1);
   if (line->calls > 0) gmux__counter_add(&figures->reused, 1);
-  if (gmux__call_attempts(call) > 0)
-    gmux__counter_add(&figures->retries[call->loop_only.attempt->last], 1);
+  const gmux__attempt *attempt = call->loop_only.attempt;
+  if (attempt->past) gmux__counter_add(&figures->retries[attempt->last], 1);
 }
 
 static int attempt_submit(gmux_call *call, gmux__line *line) {
@@ -95,7 +96,7 @@ static void attempt_on_headers(gmux__stream *stream) {
   }
   if (call->exchange.box)
     gmux__mailbox_set(call->exchange.box, GMUX__BOX_HEADERS);
-  else if (call->handlers && call->handlers->on_headers)
+  else if (!call->has_on_done && call->handlers->on_headers)
     call->handlers->on_headers(call, stream->in->head.metadata, call->user_data);
 }
 
@@ -152,8 +153,8 @@ static void attempt_on_message(gmux__stream *stream, gmux_bytes *message) {
 
 static void attempt_on_draining(gmux__stream *stream) {
   gmux_call *call = call_of(stream);
-  if (call->handlers && call->handlers->on_draining)
-    call->handlers->on_draining(call, call->user_data);
+  const gmux_call_handlers *handlers = gmux__call_handlers(call);
+  if (handlers && handlers->on_draining) handlers->on_draining(call, call->user_data);
 }
 
 void gmux__attempt_drop_reply(gmux__attempt *attempt) {
@@ -221,8 +222,8 @@ static const gmux__stream_handlers attempt_handlers = {
 /* All that the call kept for its stream until now. */
 static void attempt_catch_up(gmux__attempt *attempt) {
   gmux_call *call = attempt->call;
-  gmux__stream_post(&attempt->stream, call->loop_only.letter);
-  call->loop_only.letter = NULL;
+  gmux__stream_post(&attempt->stream, call->before_end.letter);
+  call->before_end.letter = NULL;
   if (call->loop_only.is_half_closed) gmux__stream_half_close(&attempt->stream);
 }
 
@@ -233,8 +234,8 @@ int gmux__attempt_make(gmux_call *call) {
   if (!attempt) return gmux__fail_code(GMUX_ERR_NOMEM);
   memset((char *)attempt + sizeof attempt->stream, 0, sizeof *attempt - sizeof attempt->stream);
   attempt->call = call;
-  gmux__stream_init(&attempt->stream, channel->h2, &attempt_handlers, call->loop_only.limit,
-                    call->loop_only.credit);
+  gmux__stream_init(&attempt->stream, channel->h2, &attempt_handlers, call->before_end.limit,
+                    call->before_end.credit);
   gmux__stream_keep(&attempt->stream, channel->options.retry_buffer_bytes);
   call->loop_only.attempt = attempt;
   attempt_catch_up(attempt);
@@ -247,6 +248,8 @@ void gmux__attempt_free(gmux_call *call) {
   gmux__stream_deinit(&attempt->stream);
   gmux__line_release(attempt->line);
   gmux__attempt_drop_reply(attempt);
+  gmux__mark_drop(&attempt->waited_to);
+  gmux__free(attempt->past);
   gmux__slab_put(&call->channel->loop_only.attempts, attempt);
   call->loop_only.attempt = NULL;
 }

@@ -6,7 +6,7 @@
 
 /* On none of its channel's loops: two of them could wait for each other. */
 static bool call_is_inside(const gmux_call *call) {
-  if (gmux_loop_is_inside(call->exchange.loop)) return true;
+  if (gmux_loop_is_inside(call->channel->loop)) return true;
   return call->channel->lane && gmux__lane_is_inside(call->channel->lane);
 }
 
@@ -71,7 +71,7 @@ static gmux_status status_of_error(int error) {
 
 static gmux_status call_await_end(gmux_call *call) {
   gmux__mailbox_wait(call->exchange.box, GMUX__BOX_END, -1);
-  return gmux_status_copy(&call->status);
+  return gmux_status_copy(&call->at_end.status);
 }
 
 gmux_status gmux_call_end_wait(gmux_call *call, const gmux_metadata **trailers) {

@@ -44,20 +44,37 @@ const char *gmux_evidence_str(gmux_evidence evidence) {
 
 /* ---- state ---- */
 
-uint32_t gmux__call_attempts(const gmux_call *call) {
+/* It ended with the attempt that its stream still tells of. */
+static bool call_ended_on_stream(const gmux_call *call) {
+  return call->loop_only.state >= GMUX__CALL_ENDING && call->loop_only.attempt->line;
+}
+
+void gmux__call_ended_by(const gmux_call *call, uint32_t ended_by[GMUX__EVIDENCES]) {
   const gmux__attempt *attempt = call->loop_only.attempt;
-  if (!attempt) return 0;
-  uint32_t count = call->loop_only.state == GMUX__CALL_RUNNING;
+  memset(ended_by, 0, GMUX__EVIDENCES * sizeof *ended_by);
+  if (!attempt) return;
+  if (attempt->past) memcpy(ended_by, attempt->past->ended_by, sizeof attempt->past->ended_by);
+  if (call_ended_on_stream(call)) ended_by[attempt->last]++;
+}
+
+uint32_t gmux__call_attempts(const gmux_call *call) {
+  uint32_t ended_by[GMUX__EVIDENCES], count = call->loop_only.state == GMUX__CALL_RUNNING;
+  gmux__call_ended_by(call, ended_by);
   for (int i = 0; i < GMUX__EVIDENCES; i++)
-    count += attempt->ended_by[i];
+    count += ended_by[i];
   return count;
+}
+
+/* It is in the list of those that are placed first. */
+static bool call_was_tried(const gmux_call *call) {
+  return call->loop_only.attempt && call->loop_only.attempt->past;
 }
 
 static gmux__list *call_list(const gmux_call *call, gmux__call_state state) {
   gmux_channel *channel = call->channel;
   switch (state) {
   case GMUX__CALL_WAITING:
-    return gmux__call_attempts(call) ? &channel->loop_only.again : &channel->loop_only.waiting;
+    return call_was_tried(call) ? &channel->loop_only.again : &channel->loop_only.waiting;
   case GMUX__CALL_RUNNING:
     return &channel->loop_only.running;
   case GMUX__CALL_RESTING:
@@ -72,40 +89,35 @@ static gmux__list *call_list(const gmux_call *call, gmux__call_state state) {
 }
 
 /* RUNNING is left: the stream is over, and knows how far it came. */
-static void call_close_attempt(gmux_call *call, uint64_t now_ns) {
+static void call_close_attempt(gmux_call *call, gmux__call_state next, uint64_t now_ns) {
   gmux__attempt *attempt = call->loop_only.attempt;
+  gmux__past *past = attempt->past;
   attempt->last = gmux__stream_evidence(&attempt->stream);
-  attempt->ended_by[attempt->last]++;
+  if (next == GMUX__CALL_RESTING) past->ended_by[attempt->last]++;
   gmux__call_note_sending(call, now_ns);
   if (call->channel->options.max_memory_bytes) gmux__channel_give_memory(call->channel);
   int worst = GMUX__EVIDENCES - 1;
-  while (attempt->ended_by[worst] == 0)
+  while (worst > (int)attempt->last && !(past && past->ended_by[worst]))
     worst--;
-  atomic_store_explicit(&call->evidence, worst, memory_order_release);
-}
-
-/* The others have no clock. */
-static void call_turn_clock(gmux_call *call, gmux__call_state state, uint64_t now_ns) {
-  if (state > GMUX__CALL_NEW && state < GMUX__CALL_ENDING)
-    gmux__call_turn_clock(call, state, now_ns);
+  atomic_store_explicit(&call->evidence, (unsigned char)worst, memory_order_release);
 }
 
 void gmux__call_set_state(gmux_call *call, gmux__call_state state) {
   gmux__call_state old = call->loop_only.state;
   gmux__machine_step(&gmux__call_machine, old, state);
-  gmux__log(gmux__loop_logger(call->exchange.loop), GMUX_LOG_DEBUG, "client", "call %s: %s -> %s",
+  gmux__log(gmux__loop_logger(call->channel->loop), GMUX_LOG_DEBUG, "client", "call %s: %s -> %s",
             call->method->path, gmux__call_state_str(old), gmux__call_state_str(state));
-  uint64_t now_ns = gmux__loop_now(call->exchange.loop);
-  call_turn_clock(call, old, now_ns);
-  if (old == GMUX__CALL_RUNNING) call_close_attempt(call, now_ns);
+  uint64_t now_ns = gmux__loop_now(call->channel->loop);
+  gmux__call_stop_clock(call, now_ns);
+  if (old == GMUX__CALL_RUNNING) call_close_attempt(call, state, now_ns);
   call->loop_only.state = state;
-  call_turn_clock(call, state, now_ns);
-  if (state == GMUX__CALL_WAITING) call->loop_only.waiting_since_ns = now_ns;
+  gmux__call_start_clock(call, now_ns);
   gmux__list_remove(&call->loop_only.link);
   gmux__list *list = call_list(call, state);
   if (list) gmux__list_append(list, &call->loop_only.link);
-  if (state != GMUX__CALL_ENDED) /* which changes no figure */
-    gmux__channel_count_call(call->channel, state == GMUX__CALL_ENDING, call->status.code);
+  if (state == GMUX__CALL_ENDED) return; /* which changes no figure */
+  if (state == GMUX__CALL_ENDING) gmux__channel_count_end(call->channel, call->at_end.status.code);
+  gmux__channel_publish(call->channel);
 }
 
 /* ---- the end ---- */
@@ -120,14 +132,15 @@ static void call_tell_handlers(gmux_call *call) {
   const gmux_metadata *trailers = gmux__call_trailers(call);
   gmux_bytes none = gmux_bytes_borrow(NULL, 0);
   gmux_bytes *reply = attempt ? &attempt->reply : &none;
-  if (call->on_done) {
-    call->on_done(call, &call->status, reply, trailers, call->user_data);
+  const gmux_status *status = &call->at_end.status;
+  if (call->has_on_done) {
+    call->on_done(call, status, reply, trailers, call->user_data);
     return;
   }
-  bool has_reply = call->status.code == GMUX_OK && gmux__method_receives_one(call->method);
+  bool has_reply = status->code == GMUX_OK && gmux__method_receives_one(call->method);
   if (has_reply && call->handlers->on_message)
     call->handlers->on_message(call, reply, call->user_data);
-  call->handlers->on_end(call, &call->status, trailers, call->user_data);
+  call->handlers->on_end(call, status, trailers, call->user_data);
 }
 
 static void call_on_end_task(void *arg) {
@@ -146,8 +159,8 @@ static void call_on_end_task(void *arg) {
 /* What it wrote is given up; harmless when its stream is over: then this is what ended the call. */
 static void call_stop(gmux_call *call, bool is_ok) {
   gmux__attempt *attempt = call->loop_only.attempt;
-  gmux__letter_drop(call->channel->h2, call->loop_only.letter);
-  call->loop_only.letter = NULL;
+  gmux__letter_drop(call->channel->h2, call->before_end.letter);
+  gmux__timer_clear(call->channel->loop, &call->before_end.timer);
   if (!attempt) return;
   gmux__stream_reset(&attempt->stream, GMUX__H2_CANCEL);
   if (!is_ok) gmux__attempt_drop_reply(attempt);
@@ -155,10 +168,12 @@ static void call_stop(gmux_call *call, bool is_ok) {
 
 void gmux__call_end(gmux_call *call, const gmux__result *result) {
   assert(call->loop_only.state < GMUX__CALL_ENDING);
-  if (result->code != GMUX_OK) /* which it is from the start */
-    call->status = gmux_status_make(result->code, result->message, result->details);
-  call_stop(call, result->code == GMUX_OK);
-  gmux__timer_clear(call->exchange.loop, &call->loop_only.timer);
+  bool is_ok = result->code == GMUX_OK;
+  gmux_status status = is_ok ? gmux_status_make(GMUX_OK, NULL, NULL)
+                             : gmux_status_make(result->code, result->message, result->details);
+  call_stop(call, is_ok);
+  call->at_end.status = status;
+  call->at_end.waited_to = (gmux__mark){NULL, 0};
   gmux__exchange_set_over(&call->exchange);
   gmux__call_set_state(call, GMUX__CALL_ENDING);
   gmux__exchange_defer_end(&call->exchange, call_on_end_task);
@@ -178,7 +193,7 @@ void gmux__call_fail(gmux_call *call, gmux_code code, const char *format, ...) {
 /* ---- time ---- */
 
 bool gmux__call_is_late(gmux_call *call) {
-  return call->loop_only.deadline_ns <= gmux__loop_now(call->exchange.loop);
+  return call->loop_only.deadline_ns <= gmux__loop_now(call->channel->loop);
 }
 
 void gmux__call_end_late(gmux_call *call) {
@@ -194,16 +209,16 @@ void gmux__call_end_late(gmux_call *call) {
 static uint64_t call_patience_ends(const gmux_call *call) {
   uint32_t patience_ms = call->channel->options.acquire_timeout_ms;
   if (patience_ms == 0) return GMUX__NEVER;
-  return call->loop_only.waiting_since_ns + patience_ms * GMUX__NS_PER_MS;
+  return call->loop_only.waited_from.at_ns + patience_ms * GMUX__NS_PER_MS;
 }
 
 void gmux__call_set_timer(gmux_call *call) {
   uint64_t at_ns = call->loop_only.deadline_ns, sooner_ns = GMUX__NEVER;
   if (call->loop_only.state == GMUX__CALL_WAITING) sooner_ns = call_patience_ends(call);
   if (call->loop_only.state == GMUX__CALL_RESTING)
-    sooner_ns = call->loop_only.attempt->rest_until_ns;
+    sooner_ns = call->loop_only.attempt->past->rest_until_ns;
   if (sooner_ns < at_ns) at_ns = sooner_ns;
-  gmux__timer_set(call->exchange.loop, &call->loop_only.timer, at_ns);
+  gmux__timer_set(call->channel->loop, &call->before_end.timer, at_ns);
 }
 
 static void call_end_impatient(gmux_call *call) {
@@ -217,13 +232,13 @@ static void call_end_impatient(gmux_call *call) {
  * it fires; it is now. */
 static void call_on_timer(void *arg) {
   gmux_call *call = arg;
-  uint64_t now_ns = gmux__loop_now(call->exchange.loop);
+  uint64_t now_ns = gmux__loop_now(call->channel->loop);
   gmux__call_state state = call->loop_only.state;
   if (call->loop_only.deadline_ns <= now_ns)
     gmux__call_end_late(call);
   else if (state == GMUX__CALL_WAITING && call_patience_ends(call) <= now_ns)
     call_end_impatient(call);
-  else if (state == GMUX__CALL_RESTING && call->loop_only.attempt->rest_until_ns <= now_ns)
+  else if (state == GMUX__CALL_RESTING && call->loop_only.attempt->past->rest_until_ns <= now_ns)
     gmux__channel_resubmit(call->channel, call);
   if (call->loop_only.state < GMUX__CALL_ENDING) gmux__call_set_timer(call);
 }
@@ -250,8 +265,12 @@ static gmux_call *call_alloc(gmux_channel *channel) {
 
 /* Gives back everything but the memory itself. */
 static void call_deinit(gmux_call *call) {
+  if (call->loop_only.state >= GMUX__CALL_ENDING) {
+    gmux_status_clear(&call->at_end.status);
+    gmux__mark_drop(&call->at_end.waited_to);
+  }
+  gmux__mark_drop(&call->loop_only.waited_from);
   gmux__attempt_free(call);
-  gmux_status_clear(&call->status);
   gmux_metadata_free(call->metadata);
   gmux_method_free(call->method);
   gmux__exchange_deinit(&call->exchange);
@@ -293,30 +312,31 @@ static void call_init(gmux_call *call, const gmux__call_setup *setup,
                       const gmux_call_options *options) {
   gmux_channel *channel = setup->channel;
   const gmux_channel_options *o = &channel->options;
-  gmux__exchange_init(&call->exchange, channel->loop, &gmux__call_ops, o->write_queue_bytes,
+  gmux__exchange_init(&call->exchange, &channel->home, o->write_queue_bytes,
                       o->max_send_message_bytes);
   gmux__channel_hold(channel);
   call->channel = channel;
   call->method = gmux__method_ref(setup->method);
-  call->handlers = setup->handlers;
-  call->on_done = setup->on_done;
+  call->has_on_done = setup->on_done != NULL;
+  if (setup->on_done)
+    call->on_done = setup->on_done;
+  else
+    call->handlers = setup->handlers;
   call->user_data = setup->user_data;
   call->timeout_ms = options->timeout_ms;
   call->wait_for_ready = options->wait_for_ready;
   call->is_idempotent = options->idempotent || (setup->method->flags & GMUX_METHOD_IDEMPOTENT);
-  call->status = gmux_status_make(GMUX_OK, NULL, NULL);
   atomic_init(&call->evidence, GMUX_EVIDENCE_NEVER_LEFT);
   atomic_init(&call->is_settled, false);
   call->loop_only.deadline_ns = deadline_after(channel->loop, options->timeout_ms);
-  gmux__timer_init(&call->loop_only.timer, call_on_timer, call);
-  call->loop_only.credit = setup_credit(setup, options);
-  call->loop_only.limit =
+  gmux__timer_init(&call->before_end.timer, call_on_timer, call);
+  call->before_end.credit = setup_credit(setup, options);
+  call->before_end.limit =
       options->max_recv_message_bytes ? options->max_recv_message_bytes : o->max_recv_message_bytes;
 }
 
 static int call_set_compression(gmux_call *call, const char *name) {
   const gmux_channel *channel = call->channel;
-  call->exchange.codecs = &channel->codecs;
   gmux__encoding encoding = name ? gmux__codecs_named(&channel->codecs, name) : channel->encoding;
   if (encoding == GMUX__ENCODING_UNKNOWN)
     return gmux__fail(GMUX_ERR_INVALID,

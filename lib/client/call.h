@@ -52,32 +52,38 @@ const char *gmux__call_state_str(gmux__call_state state);
  * allocation. */
 enum { GMUX__CALL_REPLY_SLAB = 4096 };
 
+enum { GMUX__EVIDENCES = 5 };
+
 /*
  * Where a call's time goes: a clock for each of its states but NEW, and for WAITING one a reason.
  * They add up to the call's time because each change of state stops one and starts the next at the
- * same moment. A clock that stands holds what was spent; one that runs holds the moment (for
- * `waits`, the odometer's reading) minus that: stopping and starting are the same subtraction.
+ * same moment. A clock that stands holds what was spent; one that runs holds the moment minus that:
+ * stopping and starting are the same subtraction. A wait is kept as its two marks, which is enough
+ * for nearly all calls; one that is made again may wait more than once, and its gmux__past sums up.
  */
-typedef struct gmux__call_clocks {
-  uint64_t waits[GMUX__WAITS]; /* WAITING */
-  uint64_t running_ns, resting_ns;
-  uint64_t send_ns; /* of running_ns: with something to send; of the attempts that are over */
-} gmux__call_clocks;
 
-enum { GMUX__EVIDENCES = 5 };
+/* What a call has once it is made again. */
+typedef struct gmux__past {
+  uint64_t waits[GMUX__WAITS]; /* those that are over */
+  uint64_t resting_ns;
+  uint64_t rest_until_ns;             /* RESTING */
+  uint32_t ended_by[GMUX__EVIDENCES]; /* attempts that another one followed */
+} gmux__past;
 
 /* What a call has from its first place on, until its memory goes; of the channel's slab. */
 typedef struct gmux__attempt {
   gmux__stream stream; /* of the attempt that runs; between two, of the next. It clears itself */
   gmux_call *call;
-  gmux__line *line;       /* whose connection it is or was on; NULL: none, or it will be another */
-  uint64_t rest_until_ns; /* RESTING */
-  gmux__retry retry;      /* how often, by reason */
-  gmux_evidence last;     /* of the attempt before, if there was one */
-  uint32_t ended_by[GMUX__EVIDENCES]; /* attempts that are over */
-  uint32_t messages;                  /* received */
-  gmux_bytes reply;                   /* of a method that answers with one message, until the end */
-  void *reply_memory;                 /* the slab's, when that is where it lies */
+  gmux__line *line;   /* whose connection it is or was on; NULL: none, or it will be another */
+  gmux__past *past;   /* NULL: this is the first attempt */
+  gmux__retry retry;  /* how often, by reason */
+  gmux_evidence last; /* of the attempt before, if there was one */
+  uint64_t running_ns;
+  uint64_t send_ns;     /* of running_ns: with something to send; of the attempts that are over */
+  gmux__mark waited_to; /* the end of the one wait; none: there was none, or it is in `past` */
+  gmux_bytes reply;     /* of a method that answers with one message, until the end */
+  void *reply_memory;   /* the slab's, when that is where it lies */
+  uint32_t messages;    /* received */
 } gmux__attempt;
 
 struct gmux_call {
@@ -86,34 +92,51 @@ struct gmux_call {
   /* Set before the call is shared, then only read. */
   gmux_channel *channel;
   gmux_method *method;
-  const gmux_call_handlers *handlers; /* NULL: blocking form, or on_done */
-  gmux_unary_fn on_done;              /* of gmux_call_unary_start; else NULL */
+  union {
+    const gmux_call_handlers *handlers; /* NULL: blocking form */
+    gmux_unary_fn on_done;              /* of gmux_call_unary_start: has_on_done */
+  };
   void *user_data;
   gmux_metadata *metadata; /* to be sent; NULL: none */
   int64_t timeout_ms;
+  bool has_on_done;
   bool wait_for_ready;
   bool is_idempotent;
   bool starts_with_message; /* START brings the one message of a unary call */
   bool is_slabs;            /* its memory is of the channel's slab */
 
-  gmux_status status;  /* the loop's; others may read it once the mailbox or on_end has said so */
-  atomic_int evidence; /* of all attempts; POSSIBLE while one runs */
   atomic_bool is_settled; /* ENDED: nothing that gmux_call_explain tells changes any more */
+  atomic_uchar evidence;  /* of all attempts; POSSIBLE while one runs */
 
   struct {
+    bool is_cancelled; /* before START came */
+    bool is_half_closed;
     gmux__call_state state;
     gmux__link link; /* in a list of the channel */
     uint64_t deadline_ns;
-    uint64_t waiting_since_ns; /* WAITING: since when */
-    gmux__timer timer;         /* gmux__call_set_timer says for what */
-    bool is_cancelled;         /* before START came */
-    gmux__call_clocks clocks;
-    gmux__attempt *attempt; /* NULL: none yet, and then these are for its stream: */
-    gmux__outmsg *letter;   /* written, and the last; NULL: none */
-    bool is_half_closed;
-    uint32_t credit, limit; /* messages that it may have, and bytes of each */
+    gmux__mark waited_from; /* WAITING: since when; later, of the one wait, as waited_to */
+    gmux__attempt *attempt; /* NULL: none yet */
   } loop_only;
+
+  /* The loop's, too. What a call needs before its end and what after it are never needed both. */
+  union {
+    struct {
+      gmux__timer timer;    /* gmux__call_set_timer says for what */
+      gmux__outmsg *letter; /* without an attempt: written, and the last; NULL: none */
+      uint32_t credit;      /* the same: messages that it may have, and */
+      uint32_t limit;       /* bytes of each */
+    } before_end;           /* NEW to RESTING */
+    struct {
+      gmux_status status;   /* others may read it once the mailbox or on_end has said so */
+      gmux__mark waited_to; /* without an attempt: the end of its wait; none: it did not wait */
+    } at_end;               /* ENDING, ENDED */
+  };
 };
+
+/* NULL: it has none, in the blocking form and with on_done. */
+static inline const gmux_call_handlers *gmux__call_handlers(const gmux_call *call) {
+  return call->has_on_done ? NULL : call->handlers;
+}
 
 /* ---- call.c ---- */
 
@@ -130,6 +153,8 @@ bool gmux__call_is_late(gmux_call *call);
 void gmux__call_set_timer(gmux_call *call);
 /* Times it was put on a stream. */
 uint32_t gmux__call_attempts(const gmux_call *call);
+/* Those that are over. */
+void gmux__call_ended_by(const gmux_call *call, uint32_t ended_by[GMUX__EVIDENCES]);
 
 /* That came; NULL: none. */
 const gmux_metadata *gmux__call_trailers(const gmux_call *call);
@@ -170,8 +195,9 @@ bool gmux__call_retry(gmux_call *call);
 
 /* ---- explain.c ---- */
 
-/* Stops or starts the clock of a state. */
-void gmux__call_turn_clock(gmux_call *call, gmux__call_state state, uint64_t now_ns);
+/* Of the state it is about to leave; of the one it has come to. */
+void gmux__call_stop_clock(gmux_call *call, uint64_t now_ns);
+void gmux__call_start_clock(gmux_call *call, uint64_t now_ns);
 /* Leaves RUNNING: how much of it went by with something to send. */
 void gmux__call_note_sending(gmux_call *call, uint64_t now_ns);
 /* Where it stands, to follow "deadline of 100 ms passed": "while the server worked on it". */

@@ -10,8 +10,9 @@ static gmux_call *call_of(gmux__exchange *exchange) {
 
 /* Its last message: kept by the call itself until there is a stream. */
 static int call_write_last(gmux_call *call, gmux__op *op) {
-  call->loop_only.letter = gmux__letter_new(call->channel->h2, &op->message, op->is_compressed);
-  if (!call->loop_only.letter) return gmux__fail_code(GMUX_ERR_NOMEM);
+  gmux__outmsg *letter = gmux__letter_new(call->channel->h2, &op->message, op->is_compressed);
+  if (!letter) return gmux__fail_code(GMUX_ERR_NOMEM);
+  call->before_end.letter = letter;
   call->loop_only.is_half_closed = true;
   return 0;
 }
@@ -32,11 +33,13 @@ static int call_write(gmux_call *call, gmux__op *op, bool is_last) {
 }
 
 static void call_credit(gmux_call *call, uint32_t count) {
-  uint32_t *credit = &call->loop_only.credit;
-  if (call->loop_only.attempt)
+  if (call->loop_only.attempt) {
     gmux__stream_credit(&call->loop_only.attempt->stream, count);
-  else
-    *credit = count > GMUX_CREDIT_UNLIMITED - *credit ? GMUX_CREDIT_UNLIMITED : *credit + count;
+    return;
+  }
+  if (call->loop_only.state >= GMUX__CALL_ENDING) return;
+  uint32_t *credit = &call->before_end.credit;
+  *credit = count > GMUX_CREDIT_UNLIMITED - *credit ? GMUX_CREDIT_UNLIMITED : *credit + count;
 }
 
 static int apply_start(gmux_call *call, gmux__op *op, bool was_posted) {
@@ -90,8 +93,8 @@ static int call_apply(gmux__exchange *exchange, gmux__op *op, bool was_posted) {
 
 static void call_on_writable(gmux__exchange *exchange) {
   gmux_call *call = call_of(exchange);
-  if (call->handlers && call->handlers->on_writable)
-    call->handlers->on_writable(call, call->user_data);
+  const gmux_call_handlers *handlers = gmux__call_handlers(call);
+  if (handlers && handlers->on_writable) handlers->on_writable(call, call->user_data);
 }
 
 const gmux__exchange_ops gmux__call_ops = {

@@ -214,6 +214,7 @@ static void channel_on_idle(void *arg) {
 static void channel_destroy(gmux_channel *channel) {
   gmux__task_cancel(&channel->loop_only.place_task);
   gmux__endpoint_deinit(&channel->loop_only.endpoint);
+  gmux__odometer_deinit(&channel->loop_only.waits);
   gmux__slab_deinit(&channel->loop_only.calls);
   gmux__slab_deinit(&channel->loop_only.attempts);
   gmux__slab_deinit(&channel->loop_only.replies);
@@ -305,6 +306,7 @@ static void channel_post_init(gmux__channel_post *post, void (*fn)(gmux__post *p
 
 /* What cannot fail. */
 static void channel_init(gmux_channel *channel) {
+  channel->home = (gmux__exchange_home){&gmux__call_ops, channel->loop, &channel->codecs};
   gmux__task_init(&channel->loop_only.watch_task, gmux__channel_watch_run, channel);
   gmux__task_init(&channel->loop_only.place_task, gmux__channel_on_place_task, channel);
   gmux__task_init(&channel->loop_only.closed_task, gmux__channel_on_closed_task, channel);
@@ -332,7 +334,8 @@ int gmux_channel_new(gmux_channel **out, gmux_loop *loop, const char *target,
   channel->loop = loop;
   channel->made_ns = gmux__loop_clock(loop);
   channel_init(channel);
-  int error = gmux__target_parse(&channel->target, target);
+  int error = gmux__odometer_init(&channel->loop_only.waits, channel->made_ns);
+  if (!error) error = gmux__target_parse(&channel->target, target);
   if (!error) error = channel_set_options(channel, options);
   if (!error) error = channel_new_h2(channel);
   if (!error) error = channel_init_endpoint(channel);

@@ -13,6 +13,7 @@
 #include "lib/client/endpoint.h"
 #include "lib/client/figures.h"
 #include "lib/client/request.h"
+#include "lib/h2/exchange.h"
 #include "lib/watch/farewell.h"
 #include "lib/watch/odometer.h"
 #include <gmux/call.h>
@@ -40,7 +41,8 @@ struct gmux_channel {
   gmux_tls *tls; /* NULL: cleartext */
   char *authority, *tls_host;
   gmux__codecs codecs;
-  gmux__encoding encoding; /* of calls that do not say */
+  gmux__encoding encoding;  /* of calls that do not say */
+  gmux__exchange_home home; /* of calls */
   gmux__request request;
   gmux__h2 *h2;
   uint64_t made_ns; /* loop time */
@@ -119,8 +121,8 @@ void gmux__channel_give_memory(gmux_channel *channel);
 void gmux__channel_mind_memory(gmux_channel *channel);
 /* A call has told its end. */
 void gmux__channel_call_ended(gmux_channel *channel);
-/* A call has gone to another list; `is_decided`: it has its status, and it is `code`. */
-void gmux__channel_count_call(gmux_channel *channel, bool is_decided, gmux_code code);
+/* A call has its status. */
+void gmux__channel_count_end(gmux_channel *channel, gmux_code code);
 /* Room for this many header fields; NULL: out of memory. Valid until the next time. */
 gmux__field *gmux__channel_fields(gmux_channel *channel, size_t count);
 

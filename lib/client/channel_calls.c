@@ -24,8 +24,8 @@ size_t gmux__channel_waiting(const gmux_channel *channel) {
 uint64_t gmux__channel_oldest_wait(const gmux_channel *channel) {
   const gmux_call *again = first_of(&channel->loop_only.again);
   const gmux_call *fresh = first_of(&channel->loop_only.waiting);
-  uint64_t again_ns = again ? again->loop_only.waiting_since_ns : GMUX__NEVER;
-  uint64_t fresh_ns = fresh ? fresh->loop_only.waiting_since_ns : GMUX__NEVER;
+  uint64_t again_ns = again ? again->loop_only.waited_from.at_ns : GMUX__NEVER;
+  uint64_t fresh_ns = fresh ? fresh->loop_only.waited_from.at_ns : GMUX__NEVER;
   return again_ns < fresh_ns ? again_ns : fresh_ns;
 }
 
@@ -165,10 +165,9 @@ void gmux__channel_cancel_calls(gmux_channel *channel) {
   cancel_all(&channel->loop_only.running);
 }
 
-void gmux__channel_count_call(gmux_channel *channel, bool is_decided, gmux_code code) {
+void gmux__channel_count_end(gmux_channel *channel, gmux_code code) {
   gmux__channel_figures *figures = &channel->shared.figures;
-  if (is_decided) gmux__counter_add(code == GMUX_OK ? &figures->succeeded : &figures->failed, 1);
-  gmux__channel_publish(channel);
+  gmux__counter_add(code == GMUX_OK ? &figures->succeeded : &figures->failed, 1);
 }
 
 /* ---- memory ---- */

@@ -139,7 +139,8 @@ static void check_list(const gmux_channel *channel, const gmux__list *list,
     assert(call->channel == channel);
     const gmux__attempt *attempt = call->loop_only.attempt;
     assert((attempt && attempt->stream.conn) == (state == GMUX__CALL_RUNNING));
-    assert(!call->loop_only.letter || (!attempt && state == GMUX__CALL_WAITING));
+    assert(state >= GMUX__CALL_ENDING || !attempt || !call->before_end.letter);
+    assert(state != GMUX__CALL_RESTING || attempt->past);
     if (state == GMUX__CALL_WAITING)
       assert((list == &channel->loop_only.again) == (gmux__call_attempts(call) > 0));
     count++;

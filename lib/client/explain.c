@@ -14,30 +14,37 @@
 
 /* ---- clocks ---- */
 
-static void clocks_turn(gmux__call_clocks *clocks, const gmux_channel *channel,
-                        gmux__call_state state, uint64_t now_ns) {
-  uint64_t reading[GMUX__WAITS];
-  switch (state) {
-  case GMUX__CALL_WAITING:
-    gmux__odometer_read(&channel->loop_only.waits, now_ns, reading);
-    for (int i = 0; i < GMUX__WAITS; i++)
-      clocks->waits[i] = reading[i] - clocks->waits[i];
-    break;
-  case GMUX__CALL_RUNNING:
-    clocks->running_ns = now_ns - clocks->running_ns;
-    break;
-  case GMUX__CALL_RESTING:
-    clocks->resting_ns = now_ns - clocks->resting_ns;
-    break;
-  case GMUX__CALL_NEW:
-  case GMUX__CALL_ENDING:
-  case GMUX__CALL_ENDED:
-    break;
+/* Waits of a call that is made again are summed up: it may have many. */
+static void wait_end(gmux_call *call, uint64_t now_ns) {
+  gmux__attempt *attempt = call->loop_only.attempt;
+  gmux__mark *from = &call->loop_only.waited_from;
+  gmux__mark to = gmux__odometer_mark(&call->channel->loop_only.waits, now_ns);
+  if (attempt && attempt->past) {
+    gmux__mark_add(attempt->past->waits, from, &to);
+    gmux__mark_drop(from);
+    gmux__mark_drop(&to);
+  } else if (attempt) {
+    attempt->waited_to = to;
+  } else {
+    call->at_end.waited_to = to; /* it can only end, and its status is settled */
   }
 }
 
-void gmux__call_turn_clock(gmux_call *call, gmux__call_state state, uint64_t now_ns) {
-  clocks_turn(&call->loop_only.clocks, call->channel, state, now_ns);
+void gmux__call_stop_clock(gmux_call *call, uint64_t now_ns) {
+  gmux__attempt *attempt = call->loop_only.attempt;
+  gmux__call_state state = call->loop_only.state;
+  if (state == GMUX__CALL_WAITING) wait_end(call, now_ns);
+  if (state == GMUX__CALL_RUNNING) attempt->running_ns = now_ns - attempt->running_ns;
+  if (state == GMUX__CALL_RESTING) attempt->past->resting_ns = now_ns - attempt->past->resting_ns;
+}
+
+void gmux__call_start_clock(gmux_call *call, uint64_t now_ns) {
+  gmux__attempt *attempt = call->loop_only.attempt;
+  gmux__call_state state = call->loop_only.state;
+  if (state == GMUX__CALL_WAITING)
+    call->loop_only.waited_from = gmux__odometer_mark(&call->channel->loop_only.waits, now_ns);
+  if (state == GMUX__CALL_RUNNING) attempt->running_ns = now_ns - attempt->running_ns;
+  if (state == GMUX__CALL_RESTING) attempt->past->resting_ns = now_ns - attempt->past->resting_ns;
 }
 
 /* Until its HEADERS have left a stream is held back, and after that while something of it waits to
@@ -52,25 +59,53 @@ static uint64_t stream_sending_ns(const gmux__stream *stream, uint64_t now_ns) {
 }
 
 void gmux__call_note_sending(gmux_call *call, uint64_t now_ns) {
-  call->loop_only.clocks.send_ns += stream_sending_ns(&call->loop_only.attempt->stream, now_ns);
+  call->loop_only.attempt->send_ns += stream_sending_ns(&call->loop_only.attempt->stream, now_ns);
 }
 
-/* All clocks standing, as of now. */
-static gmux__call_clocks call_read_clocks(const gmux_call *call) {
-  gmux__call_clocks clocks = call->loop_only.clocks;
+/* All clocks standing. */
+typedef struct call_clocks {
+  uint64_t waits[GMUX__WAITS];
+  uint64_t running_ns, resting_ns, send_ns;
+} call_clocks;
+
+/* The wait that is under way, or the one that is over and not in the sum. */
+static void clocks_add_wait(call_clocks *clocks, const gmux_call *call) {
+  const gmux__attempt *attempt = call->loop_only.attempt;
+  const gmux__mark *from = &call->loop_only.waited_from;
+  if (!from->leg) return;
+  if (call->loop_only.state == GMUX__CALL_WAITING) {
+    const gmux__mark now = {call->channel->loop_only.waits.leg,
+                            gmux__loop_now(call->channel->loop)};
+    gmux__mark_add(clocks->waits, from, &now);
+    return;
+  }
+  gmux__mark_add(clocks->waits, from, attempt ? &attempt->waited_to : &call->at_end.waited_to);
+}
+
+/* As of now; when it is over any thread may ask. */
+static call_clocks call_read_clocks(const gmux_call *call) {
+  const gmux__attempt *attempt = call->loop_only.attempt;
+  const gmux__past *past = attempt ? attempt->past : NULL;
   gmux__call_state state = call->loop_only.state;
-  if (state >= GMUX__CALL_ENDING) return clocks; /* any thread may ask then */
-  uint64_t now_ns = gmux__loop_now(call->exchange.loop);
-  clocks_turn(&clocks, call->channel, state, now_ns);
-  if (state == GMUX__CALL_RUNNING)
-    clocks.send_ns += stream_sending_ns(&call->loop_only.attempt->stream, now_ns);
+  call_clocks clocks = {.running_ns = attempt ? attempt->running_ns : 0,
+                        .resting_ns = past ? past->resting_ns : 0,
+                        .send_ns = attempt ? attempt->send_ns : 0};
+  if (past) memcpy(clocks.waits, past->waits, sizeof clocks.waits);
+  clocks_add_wait(&clocks, call);
+  if (state >= GMUX__CALL_ENDING) return clocks;
+  uint64_t now_ns = gmux__loop_now(call->channel->loop);
+  if (state == GMUX__CALL_RUNNING) {
+    clocks.running_ns = now_ns - clocks.running_ns;
+    clocks.send_ns += stream_sending_ns(&attempt->stream, now_ns);
+  }
+  if (state == GMUX__CALL_RESTING) clocks.resting_ns = now_ns - clocks.resting_ns;
   return clocks;
 }
 
 /* ---- figures ---- */
 
 static void explain_times(const gmux_call *call, gmux_call_explanation *e) {
-  gmux__call_clocks clocks = call_read_clocks(call);
+  call_clocks clocks = call_read_clocks(call);
   const uint64_t *waits = clocks.waits;
   e->paused_ns = waits[GMUX__WAIT_PAUSED];
   e->backoff_ns = waits[GMUX__WAIT_BACKOFF];
@@ -94,8 +129,7 @@ static void explain_times(const gmux_call *call, gmux_call_explanation *e) {
 static void explain_attempts(const gmux_call *call, gmux_call_explanation *e) {
   e->attempts = gmux__call_attempts(call);
   e->evidence = gmux_call_get_evidence(call);
-  const gmux__attempt *attempt = call->loop_only.attempt;
-  if (attempt) memcpy(e->ended_by, attempt->ended_by, sizeof e->ended_by);
+  gmux__call_ended_by(call, e->ended_by);
   const gmux__lane *lane = call->channel->lane;
   e->loop = lane ? (uint32_t)lane->index + 1 : 0;
 }
@@ -143,11 +177,9 @@ static const char *ordinal_ending(uint32_t n) {
 /* "2nd attempt, the first was refused"; nothing where there was no attempt before. */
 static bool say_attempts(gmux__words *w, const gmux_call *call, const char *before) {
   const gmux__attempt *attempt = call->loop_only.attempt;
-  if (!attempt) return false;
-  uint32_t past[GMUX__EVIDENCES], count = 0;
-  memcpy(past, attempt->ended_by, sizeof past);
-  /* The one with which the call ended is not a past one. */
-  if (call->loop_only.state >= GMUX__CALL_ENDING && attempt->line) past[attempt->last]--;
+  if (!attempt || !attempt->past) return false;
+  const uint32_t *past = attempt->past->ended_by;
+  uint32_t count = 0;
   for (int i = 0; i < GMUX__EVIDENCES; i++)
     count += past[i];
   if (count == 0) return false;
@@ -167,7 +199,7 @@ static bool say_attempts(gmux__words *w, const gmux_call *call, const char *befo
 void gmux__channel_explain_wait(const gmux_channel *channel, char *text, size_t len) {
   if (channel->loop_only.is_paused)
     snprintf(text, len, "for gmux_channel_resume");
-  else if (channel->loop_only.waits.current == GMUX__WAIT_VALIDATION)
+  else if (gmux__odometer_wait(&channel->loop_only.waits) == GMUX__WAIT_VALIDATION)
     snprintf(text, len, "for the answer to a PING on a connection that was idle");
   else if (gmux__channel_is_short(channel))
     snprintf(text, len, "for memory: %zu calls have their share of max_memory_bytes, %u",
@@ -261,7 +293,7 @@ int gmux_call_explain(gmux_call *call, gmux_call_explanation *explanation) {
                       explanation->size);
   explaining x = {call, explanation};
   if (!atomic_load_explicit(&call->is_settled, memory_order_acquire))
-    return gmux__ask(call->exchange.loop, explain_fill, &x);
+    return gmux__ask(call->channel->loop, explain_fill, &x);
   explain_fill(&x);
   return 0;
 }

@@ -5,6 +5,7 @@
  * stream again before anything else happens, so a writer that comes meanwhile writes behind it, and
  * a call that ends while it rests or waits leaves nothing with any server.
  */
+#include "lib/base/alloc.h"
 #include "lib/client/call.h"
 
 /* It ended with its connection, or was refused, whether that is believed or not. All else is an
@@ -25,7 +26,7 @@ static uint64_t retry_rest(gmux_call *call) {
       .is_committed = !gmux__stream_can_rewind(stream),
       .max_refused = o->max_refused_retries,
       .max_lost = o->max_idempotent_retries,
-      .random = gmux__loop_random(call->exchange.loop),
+      .random = gmux__loop_random(call->channel->loop),
   };
   return gmux__retry_decide(&call->loop_only.attempt->retry, &facts);
 }
@@ -40,20 +41,37 @@ static void call_leave_line(gmux_call *call) {
   gmux__line_release(line);
 }
 
+/* Its one wait so far goes into the sum. False: out of memory. */
+static bool call_begin_past(gmux_call *call) {
+  gmux__attempt *attempt = call->loop_only.attempt;
+  if (attempt->past) return true;
+  attempt->past = gmux__calloc(1, sizeof *attempt->past);
+  if (!attempt->past) return false;
+  gmux__mark *from = &call->loop_only.waited_from, *to = &attempt->waited_to;
+  if (from->leg) gmux__mark_add(attempt->past->waits, from, to);
+  gmux__mark_drop(from);
+  gmux__mark_drop(to);
+  return true;
+}
+
 bool gmux__call_retry(gmux_call *call) {
   uint64_t rest_ns = retry_rest(call);
   if (rest_ns == GMUX__RETRY_NO) return false;
-  uint64_t now_ns = gmux__loop_now(call->exchange.loop);
+  uint64_t now_ns = gmux__loop_now(call->channel->loop);
   /* What it has to say of its end now says more than the deadline would then. */
   if (call->loop_only.deadline_ns <= now_ns + rest_ns) return false;
-  gmux__log(gmux__loop_logger(call->exchange.loop), GMUX_LOG_DEBUG, "client",
+  if (!call_begin_past(call)) {
+    gmux__call_fail(call, GMUX_RESOURCE_EXHAUSTED, "out of memory for another attempt");
+    return true;
+  }
+  gmux__log(gmux__loop_logger(call->channel->loop), GMUX_LOG_DEBUG, "client",
             "call %s: made again in %llu ms: %s", call->method->path,
             (unsigned long long)(rest_ns / GMUX__NS_PER_MS),
             gmux_evidence_str(gmux__stream_evidence(&call->loop_only.attempt->stream)));
   gmux__call_set_state(call, GMUX__CALL_RESTING);
   gmux__stream_rewind(&call->loop_only.attempt->stream);
   call_leave_line(call);
-  call->loop_only.attempt->rest_until_ns = now_ns + rest_ns;
+  call->loop_only.attempt->past->rest_until_ns = now_ns + rest_ns;
   if (rest_ns == 0) gmux__channel_resubmit(call->channel, call);
   if (call->loop_only.state < GMUX__CALL_ENDING) gmux__call_set_timer(call);
   return true;

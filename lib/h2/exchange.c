@@ -15,13 +15,13 @@ typedef struct posted_op {
 
 static void on_free_task(void *arg) {
   gmux__exchange *x = arg;
-  x->ops->destroy(x);
+  x->home->ops->destroy(x);
 }
 
 static void defer(gmux__exchange *x, gmux__phase phase, void (*fn)(void *arg)) {
   gmux__task_cancel(&x->loop_only.task);
   x->loop_only.task.fn = fn;
-  gmux__loop_defer(x->loop, phase, &x->loop_only.task);
+  gmux__loop_defer(x->home->loop, phase, &x->loop_only.task);
 }
 
 void gmux__exchange_defer_end(gmux__exchange *x, void (*end)(void *exchange)) {
@@ -40,22 +40,22 @@ void gmux__exchange_release(gmux__exchange *x) {
   unsigned before = atomic_fetch_sub_explicit(&x->shared.holds, 1, memory_order_acq_rel);
   assert(before > 0);
   if (before != 1) return;
-  if (gmux_loop_is_inside(x->loop)) {
+  if (gmux_loop_is_inside(x->home->loop)) {
     defer(x, GMUX__PHASE_FREE, on_free_task);
     return;
   }
   x->post.fn = on_destroy_post;
-  gmux__loop_post(x->loop, &x->post);
+  gmux__loop_post(x->home->loop, &x->post);
 }
 
 /* ---- operations ---- */
 
 /* Applies it and gives back what was not taken. */
 static int apply(gmux__exchange *x, gmux__op *op, bool was_posted) {
-  int rc = x->ops->apply(x, op, was_posted);
+  int rc = x->home->ops->apply(x, op, was_posted);
   if (!was_posted && rc) return rc; /* the caller keeps what it passed */
   gmux_bytes_release(&op->message);
-  if (op->data && x->ops->drop) x->ops->drop(op->data);
+  if (op->data && x->home->ops->drop) x->home->ops->drop(op->data);
   op->data = NULL;
   return rc;
 }
@@ -78,12 +78,12 @@ static int post(gmux__exchange *x, gmux__op *op) {
   }
   op->data = NULL;
   gmux__exchange_hold(x);
-  gmux__loop_post(x->loop, &p->post);
+  gmux__loop_post(x->home->loop, &p->post);
   return 0;
 }
 
 int gmux__exchange_do(gmux__exchange *x, gmux__op *op) {
-  return gmux_loop_is_inside(x->loop) ? apply(x, op, false) : post(x, op);
+  return gmux_loop_is_inside(x->home->loop) ? apply(x, op, false) : post(x, op);
 }
 
 static void on_cancel_post(gmux__post *post) {
@@ -94,7 +94,7 @@ static void on_cancel_post(gmux__post *post) {
 }
 
 void gmux__exchange_cancel(gmux__exchange *x) {
-  if (gmux_loop_is_inside(x->loop)) {
+  if (gmux_loop_is_inside(x->home->loop)) {
     gmux__op op = {.kind = GMUX__OP_CANCEL};
     apply(x, &op, true);
     return;
@@ -102,24 +102,26 @@ void gmux__exchange_cancel(gmux__exchange *x) {
   /* Once is enough: a call does not come back from being cancelled. */
   if (atomic_exchange(&x->shared.is_cancel_posted, true)) return;
   gmux__exchange_hold(x);
-  gmux__loop_post(x->loop, &x->post);
+  gmux__loop_post(x->home->loop, &x->post);
 }
 
 /* ---- compression ---- */
 
-#define ENCODING_IS_FIXED 0x80000000u
+/* Beside the encoding, which is less: there are GMUX__ENCODING_CUSTOM of our own and
+ * GMUX__CODECS_MAX others. */
+#define ENCODING_IS_FIXED 0x80u
 
 int gmux__exchange_set_encoding(gmux__exchange *x, gmux__encoding encoding) {
-  unsigned old = atomic_load(&x->shared.encoding);
+  unsigned char old = atomic_load(&x->shared.encoding);
   do {
     if (old & ENCODING_IS_FIXED)
       return gmux__fail(GMUX_ERR_STATE, "compression can be chosen only before anything is sent");
-  } while (!atomic_compare_exchange_weak(&x->shared.encoding, &old, (unsigned)encoding));
+  } while (!atomic_compare_exchange_weak(&x->shared.encoding, &old, (unsigned char)encoding));
   return 0;
 }
 
 gmux__encoding gmux__exchange_fix_encoding(gmux__exchange *x) {
-  unsigned old = atomic_fetch_or(&x->shared.encoding, ENCODING_IS_FIXED);
+  unsigned char old = atomic_fetch_or(&x->shared.encoding, ENCODING_IS_FIXED);
   return (gmux__encoding)(old & ~ENCODING_IS_FIXED);
 }
 
@@ -128,7 +130,7 @@ int gmux__exchange_encode(gmux__exchange *x, gmux__op *op, const gmux_bytes *mes
   gmux__encoding encoding = gmux__exchange_fix_encoding(x);
   if (encoding == GMUX__ENCODING_IDENTITY || atomic_load(&x->shared.is_plain)) return 0;
   if (message->len < GMUX__COMPRESS_MIN) return 0;
-  int rc = gmux__codecs_compress(x->codecs, encoding, &op->message, message);
+  int rc = gmux__codecs_compress(x->home->codecs, encoding, &op->message, message);
   if (rc < 0) return rc;
   op->is_compressed = rc != GMUX__IN_VAIN;
   return 0;
@@ -181,7 +183,7 @@ static int check_writable(gmux__exchange *x) {
     return gmux__fail(GMUX_ERR_STATE, "the last message was written already");
   if (has_room_or_is_told(x)) return 0;
   return gmux__fail(GMUX_ERR_AGAIN,
-                    "the write queue is full (write_queue_bytes, %zu, or what all calls may queue "
+                    "the write queue is full (write_queue_bytes, %u, or what all calls may queue "
                     "together); wait for on_writable",
                     x->write_queue_bytes);
 }
@@ -231,7 +233,7 @@ static void on_writable_task(void *arg) {
   if (x->box)
     gmux__mailbox_set(x->box, GMUX__BOX_WRITABLE);
   else
-    x->ops->on_writable(x);
+    x->home->ops->on_writable(x);
 }
 
 static void tell_if_writable(gmux__exchange *x) {
@@ -262,7 +264,7 @@ void gmux__exchange_set_over(gmux__exchange *x) {
 static int check_may_wait(const gmux__exchange *x, const char *what) {
   if (!x->box)
     return gmux__fail(GMUX_ERR_STATE, "%s waits, but the call was started with handlers", what);
-  if (gmux_loop_is_inside(x->loop))
+  if (gmux_loop_is_inside(x->home->loop))
     return gmux__fail(GMUX_ERR_DEADLOCK,
                       "%s was called on the loop's own thread, which would wait for itself", what);
   return 0;
@@ -302,10 +304,9 @@ int gmux__exchange_write_wait(gmux__exchange *x, gmux_bytes *message, bool close
 
 /* ---- life ---- */
 
-void gmux__exchange_init(gmux__exchange *x, gmux_loop *loop, const gmux__exchange_ops *ops,
-                         size_t write_queue_bytes, uint32_t max_send_bytes) {
-  *x = (gmux__exchange){.ops = ops,
-                        .loop = loop,
+void gmux__exchange_init(gmux__exchange *x, const gmux__exchange_home *home,
+                         uint32_t write_queue_bytes, uint32_t max_send_bytes) {
+  *x = (gmux__exchange){.home = home,
                         .write_queue_bytes = write_queue_bytes,
                         .max_send_bytes = max_send_bytes,
                         .post.fn = on_cancel_post};

@@ -51,38 +51,42 @@ typedef struct gmux__exchange_ops {
   void (*destroy)(gmux__exchange *exchange);
 } gmux__exchange_ops;
 
-struct gmux__exchange {
+/* What all exchanges of a channel, or of a server, have in common. */
+typedef struct gmux__exchange_home {
   const gmux__exchange_ops *ops;
   gmux_loop *loop;
+  const gmux__codecs *codecs;
+} gmux__exchange_home;
+
+struct gmux__exchange {
+  const gmux__exchange_home *home; /* borrowed */
   gmux__mailbox
       *box; /* blocking form; NULL: callback form. Set before it is shared, never changed after */
-  size_t write_queue_bytes;
-  uint32_t max_send_bytes;
-  const gmux__codecs *codecs; /* borrowed */
-  struct {                    /* the loop's thread */
+  uint32_t write_queue_bytes, max_send_bytes;
+  struct { /* the loop's thread */
     /* That it can be written to, then the owner's end, then its freeing: each makes those before
      * pointless, so that they need but one. */
     gmux__task task;
   } loop_only;
   gmux__post post; /* cancel must not allocate; nor must the last hold, which comes after it */
   struct {
-    atomic_uint holds;
     _Atomic(size_t) queued_bytes; /* of messages written and not yet framed: what they cost */
-    atomic_bool is_held;          /* full, however short the queue is */
-    atomic_bool is_full;          /* a writer was told so */
-    atomic_bool is_write_closed;  /* half-closed or finished: no more writes */
-    atomic_bool is_over;          /* nobody will hear more: the end has been told, or is to be */
-    atomic_bool is_cancel_posted;
-    atomic_uint encoding;    /* of what is written: a gmux__encoding, and whether it may change */
-    atomic_bool is_plain;    /* messages are not compressed now */
+    atomic_uint holds;
     atomic_uint owed_credit; /* blocking form: messages read and not yet granted again */
-    atomic_bool was_compressed; /* blocking form: the message read last */
+    atomic_uchar encoding;   /* of what is written: a gmux__encoding, and whether it may change */
+    atomic_bool is_plain;    /* messages are not compressed now */
+    atomic_bool was_compressed;  /* blocking form: the message read last */
+    atomic_bool is_held;         /* full, however short the queue is */
+    atomic_bool is_full;         /* a writer was told so */
+    atomic_bool is_write_closed; /* half-closed or finished: no more writes */
+    atomic_bool is_over;         /* nobody will hear more: the end has been told, or is to be */
+    atomic_bool is_cancel_posted;
   } shared;
 };
 
 /* One hold, the loop's. */
-void gmux__exchange_init(gmux__exchange *exchange, gmux_loop *loop, const gmux__exchange_ops *ops,
-                         size_t write_queue_bytes, uint32_t max_send_bytes);
+void gmux__exchange_init(gmux__exchange *exchange, const gmux__exchange_home *home,
+                         uint32_t write_queue_bytes, uint32_t max_send_bytes);
 /* From destroy. */
 void gmux__exchange_deinit(gmux__exchange *exchange);
 

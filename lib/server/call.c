@@ -431,7 +431,7 @@ static void call_destroy(gmux__exchange *exchange) {
   gmux__server_call_dealloc(server, call);
 }
 
-static const gmux__exchange_ops exchange_ops = {
+const gmux__exchange_ops gmux__server_call_ops = {
     .apply = call_apply,
     .drop = call_drop,
     .on_writable = call_on_writable,
@@ -444,12 +444,11 @@ gmux_server_call *gmux__server_call_new(gmux__server_conn *connection) {
   if (!call) return NULL;
   memset(call, 0, offsetof(gmux_server_call, loop.stream));
   const gmux_server_options *o = &server->options;
-  gmux__exchange_init(&call->exchange, server->loop, &exchange_ops, o->write_queue_bytes,
+  gmux__exchange_init(&call->exchange, &server->home, o->write_queue_bytes,
                       o->max_send_message_bytes);
   gmux__stream_init(&call->loop.stream, server->h2, &stream_handlers, o->max_recv_message_bytes, 1);
   gmux__timer_init(&call->loop.deadline, call_on_deadline, call);
   call->loop.deadline_ns = GMUX__NEVER;
-  call->exchange.codecs = &server->codecs;
   call->server = server;
   call->connection = connection;
   gmux__server_conn_call_begun(connection);

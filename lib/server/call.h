@@ -62,6 +62,8 @@ struct gmux_server_call {
   } loop;
 };
 
+extern const gmux__exchange_ops gmux__server_call_ops;
+
 /* For a request that begins on `connection`; from inside nghttp2. NULL: out of memory. */
 gmux_server_call *gmux__server_call_new(gmux__server_conn *connection);
 

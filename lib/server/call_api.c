@@ -186,7 +186,7 @@ int gmux_server_call_read_wait(gmux_server_call *call, gmux_bytes *message) {
 static int call_check_on_call(const gmux_server_call *call, const char *function) {
   int rv = call_check(call, function);
   if (rv) return rv;
-  if (gmux_loop_is_inside(call->exchange.loop) && call->loop.is_in_on_call) return 0;
+  if (gmux_loop_is_inside(call->server->loop) && call->loop.is_in_on_call) return 0;
   return gmux__fail(GMUX_ERR_STATE, "%s: only in on_call", function);
 }
 

@@ -231,6 +231,7 @@ int gmux_server_new(gmux_server **out, gmux_loop *loop, const gmux_server_option
   server->loop = loop;
   server->options = o;
   server_set_codecs(server);
+  server->home = (gmux__exchange_home){&gmux__server_call_ops, loop, &server->codecs};
   gmux__h2_config config = gmux__server_h2_config(&o);
   config.codecs = &server->codecs;
   gmux__slab_init(&server->loop_only.call_slab, sizeof(gmux_server_call), SERVER_KEEP_CALLS);

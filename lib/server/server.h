@@ -19,8 +19,9 @@
 #include "lib/base/machine.h"
 #include "lib/base/slab.h"
 #include "lib/h2/conn.h"
-#include "lib/server/connection.h"
+#include "lib/h2/exchange.h"
 #include "lib/server/answer.h"
+#include "lib/server/connection.h"
 #include "lib/server/methods.h"
 #include "lib/watch/counter.h"
 #include "lib/watch/farewell.h"
@@ -56,9 +57,10 @@ struct gmux_server {
   gmux_server_options options;
   gmux__codecs codecs;
   gmux__usual usual;
-  gmux__encoding encoding; /* of replies, to who understands it */
-  gmux__methods methods;   /* not changed any more once it listens; */
-  gmux__list hooks;        /* nor are these */
+  gmux__encoding encoding;  /* of replies, to who understands it */
+  gmux__exchange_home home; /* of calls */
+  gmux__methods methods;    /* not changed any more once it listens; */
+  gmux__list hooks;         /* nor are these */
   gmux__h2 *h2;
   struct { /* the loop's thread */
     gmux__server_state state;

@@ -178,7 +178,7 @@ static const gmux_call *first_of(const gmux__list *calls) {
 static void law_of_patience(const ledger_channel *ch, const gmux_call *first) {
   uint64_t patience_ns = ch->options.acquire_timeout_ms * GMUX__NS_PER_MS;
   if (!first || patience_ns == 0) return;
-  uint64_t waited_ns = gmux__loop_now(ch->channel->loop) - first->loop_only.waiting_since_ns;
+  uint64_t waited_ns = gmux__loop_now(ch->channel->loop) - first->loop_only.waited_from.at_ns;
   uint64_t now_ns = ledger_now();
   ledger_law_of_channel(ch, LAW_WAITS, now_ns <= ledger_due(now_ns - waited_ns + patience_ns),
                         "channel %d: a call waits for %llu ms, acquire_timeout_ms is %u",
@@ -198,7 +198,7 @@ static uint64_t first_attempts(const gmux_channel *channel) {
 static void law_of_order(ledger_channel *ch, const gmux_call *first) {
   ledger_pool *pool = &ch->pool;
   uint64_t attempts = first_attempts(ch->channel);
-  uint64_t since_ns = first ? first->loop_only.waiting_since_ns : 0;
+  uint64_t since_ns = first ? first->loop_only.waited_from.at_ns : 0;
   bool waits_still = first && pool->first == first && pool->first_since_ns == since_ns;
   ledger_law_of_channel(ch, LAW_WAITS, !waits_still || attempts == pool->first_attempts,
                         "channel %d: a call was overtaken by one that had not waited as long",
@@ -240,9 +240,9 @@ void ledger_pool_look(ledger_channel *ch) {
 /* ---- calls that end ---- */
 
 static uint32_t proven_idle(const gmux_call *call) {
-  const gmux__attempt *attempt = call->loop_only.attempt;
-  if (!attempt) return 0;
-  return attempt->ended_by[GMUX_EVIDENCE_REFUSED] + attempt->ended_by[GMUX_EVIDENCE_ABOVE_LAST];
+  uint32_t ended_by[GMUX__EVIDENCES];
+  gmux__call_ended_by(call, ended_by);
+  return ended_by[GMUX_EVIDENCE_REFUSED] + ended_by[GMUX_EVIDENCE_ABOVE_LAST];
 }
 
 /* That it cannot be sent again has a reason: it was sent in part, and not kept. */

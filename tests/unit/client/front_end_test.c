@@ -137,9 +137,9 @@ static void a_watcher_may_free_it(void) {
 
 static void a_call_that_is_held_keeps_no_loop_but_its_own(void) {
   busy();
-  gmux_loop *its = t[0]->call->exchange.loop;
+  gmux_loop *its = t[0]->call->channel->loop;
   for (size_t i = 1; i < CALLS; i++)
-    if (t[i]->call->exchange.loop != its) w_free(t[i]);
+    if (t[i]->call->channel->loop != its) w_free(t[i]);
   gmux_channel_free(w_channel);
   w_channel = NULL;
   w_run();

@@ -95,7 +95,7 @@ static void start_here(void *arg) {
   while (starts_left > 0) {
     starts_left--;
     tcall *t = w_unary();
-    CU_ASSERT_PTR_EQUAL(t->call->exchange.loop, loop);
+    CU_ASSERT_PTR_EQUAL(t->call->channel->loop, loop);
   }
 }
 

@@ -259,7 +259,7 @@ static void eager_calls_on_an_address_that_loses_the_race_may_finish(void) {
 /* ---- promise 14: what calls wait for ---- */
 
 static gmux__wait waits_for(void) {
-  return w_channel->loop_only.waits.current;
+  return gmux__odometer_wait(&w_channel->loop_only.waits);
 }
 
 static void what_calls_wait_for_is_known_at_each_step(void) {

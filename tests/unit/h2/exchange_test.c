@@ -50,11 +50,14 @@ static void on_destroy(gmux__exchange *x) {
 
 static const gmux__exchange_ops ops = {on_apply, on_drop, on_writable, on_destroy};
 
+static gmux__exchange_home home;
+
 static void setup(void) {
   world = sim_new(1);
   loop = sim_loop(world);
   memset(&o, 0, sizeof o);
-  gmux__exchange_init(&o.exchange, loop, &ops, 1000, 5000);
+  home = (gmux__exchange_home){.ops = &ops, .loop = loop};
+  gmux__exchange_init(&o.exchange, &home, 1000, 5000);
 }
 
 static void teardown(void) {
@@ -166,7 +169,7 @@ static int on_apply_and_hold(gmux__exchange *x, gmux__op *op, bool was_posted) {
 
 static void the_message_that_passed_the_bound_is_taken_and_says_full(void) {
   static const gmux__exchange_ops holding = {on_apply_and_hold, on_drop, on_writable, on_destroy};
-  o.exchange.ops = &holding;
+  home.ops = &holding;
   CU_ASSERT_EQUAL(write_bytes(10), GMUX_WRITE_FULL);
   CU_ASSERT_EQUAL(o.kept, 10);
   CU_ASSERT_EQUAL(write_bytes(10), GMUX_ERR_AGAIN);
@@ -262,7 +265,8 @@ static void a_waiting_writer_is_always_woken(void) {
   gmux_loop *real;
   CU_ASSERT_EQUAL_FATAL(gmux_loop_start(&real, NULL), 0);
   gmux__exchange x;
-  gmux__exchange_init(&x, real, &drain_ops, 1000, 5000);
+  const gmux__exchange_home its_home = {.ops = &drain_ops, .loop = real};
+  gmux__exchange_init(&x, &its_home, 1000, 5000);
   CU_ASSERT_EQUAL_FATAL(gmux__mailbox_new(&x.box), 0);
   int rc = 0;
   for (int i = 0; i < ROUNDS && !rc; i++) {
@@ -310,7 +314,8 @@ static void each_of_two_writers_is_woken(void) {
   game g;
   pthread_t other;
   CU_ASSERT_EQUAL_FATAL(gmux_loop_start(&real, NULL), 0);
-  gmux__exchange_init(&g.x, real, &drain_ops, 1000, 5000);
+  const gmux__exchange_home its_home = {.ops = &drain_ops, .loop = real};
+  gmux__exchange_init(&g.x, &its_home, 1000, 5000);
   CU_ASSERT_EQUAL_FATAL(gmux__mailbox_new(&g.x.box), 0);
   CU_ASSERT_EQUAL_FATAL(pthread_barrier_init(&g.barrier, NULL, 2), 0);
   CU_ASSERT_EQUAL_FATAL(pthread_create(&other, NULL, play, &g), 0);
