@@ -68,6 +68,7 @@
 #include <gmux/reflection.h>
 #include <gmux/server.h>
 #include <gmux/status.h>
+#include <gmux/stub.h>
 #include <gmux/tls.h>
 #include <gmux/version.h>
 

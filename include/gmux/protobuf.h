@@ -1,10 +1,9 @@
 /*
  * protobuf.h: protobuf-c's messages and services over calls and servers.
  *
- * Works with what protoc-c generates, without a generator of gmux's own: methods are found by their
- * name in a ProtobufCServiceDescriptor. protobuf-c does not record which methods stream; these
- * functions are for unary ones. For streams pack and unpack messages with gmux_protobuf_pack and
- * _unpack and use gmux_call_* with a gmux_method.
+ * Works with what protoc-c alone generates: methods are found by their name in a
+ * ProtobufCServiceDescriptor. protobuf-c does not record which methods stream; these functions are
+ * for unary ones. Typed functions for all four kinds are what protoc-gen-gmux generates (stub.h).
  */
 #ifndef GMUX_PROTOBUF_H
 #define GMUX_PROTOBUF_H
@@ -26,7 +25,9 @@ GMUX_API int gmux_protobuf_pack(gmux_bytes *out, const ProtobufCMessage *message
  * from elsewhere use this. GMUX_ERR_NOMEM, GMUX_ERR_INVALID (a NULL). Any thread. */
 GMUX_API int gmux_protobuf_unpack(ProtobufCMessage **out, const ProtobufCMessageDescriptor *type,
                                   const gmux_bytes *bytes);
-GMUX_API void gmux_protobuf_free(ProtobufCMessage *message); /* takes NULL */
+/* Gives a message back that gmux unpacked, of any type: a pointer to it, or to its base. Takes
+ * NULL. Any thread. */
+GMUX_API void gmux_protobuf_free(void *message);
 
 /* ---- client ---- */
 

@@ -1,52 +1,14 @@
 /*
  * client.c: calls of protobuf-c's services.
  *
- * One path for all: pack, gmux_call_unary_start with a pending_call that remembers the type of the
- * reply, unpack, hand on. A pending_call is made before the call starts and freed when its one
- * callback has run; it needs nothing of the service object, which may be destroyed meanwhile.
+ * A method is looked up by its name; from there it is a call of unary.c.
  */
 #include "lib/base/alloc.h"
 #include "lib/base/fail.h"
-#include "lib/protobuf/message.h"
 #include "lib/protobuf/service.h"
+#include "lib/protobuf/unary.h"
 
-typedef struct pending_call {
-  const ProtobufCMessageDescriptor *reply_type;
-  gmux_protobuf_fn on_done;
-  void *user_data;
-  ProtobufCClosure closure; /* of a ProtobufCService, instead of on_done */
-} pending_call;
-
-/* ---- errors as statuses ---- */
-
-/* The table of gmux_call_unary_wait, for what goes wrong before there is a call. */
-static gmux_code code_from_error(int error) {
-  switch (error) {
-  case GMUX_ERR_INVALID:
-    return GMUX_INVALID_ARGUMENT;
-  case GMUX_ERR_NOT_FOUND:
-    return GMUX_UNIMPLEMENTED;
-  default:
-    return GMUX_RESOURCE_EXHAUSTED; /* GMUX_ERR_NOMEM, GMUX_ERR_TOO_LARGE */
-  }
-}
-
-static gmux_status status_from_error(int error) {
-  return gmux_status_make(code_from_error(error), gmux_last_error(), NULL);
-}
-
-/* The reply's message in *reply, or why there is none. `status` is the call's, and stays its. */
-static gmux_status reply_unpack(ProtobufCMessage **reply, const ProtobufCMessageDescriptor *type,
-                                const gmux_bytes *bytes) {
-  int error = gmux_protobuf_unpack(reply, type, bytes);
-  if (!error) return gmux_status_make(GMUX_OK, NULL, NULL);
-  if (error == GMUX_ERR_NOMEM)
-    return gmux_status_make(GMUX_RESOURCE_EXHAUSTED, "out of memory for the reply", NULL);
-  gmux__fail(error, "the reply is %s", gmux_last_error());
-  return gmux_status_make(GMUX_INTERNAL, gmux_last_error(), NULL);
-}
-
-/* ---- before the call ---- */
+/* ---- methods by their name ---- */
 
 static int method_find(const ProtobufCMethodDescriptor **out,
                        const ProtobufCServiceDescriptor *service, const char *name) {
@@ -58,124 +20,68 @@ static int method_find(const ProtobufCMethodDescriptor **out,
   return 0;
 }
 
-static int request_pack(gmux_bytes *out, const ProtobufCMethodDescriptor *method,
-                        const ProtobufCMessage *request) {
-  if (request && request->descriptor && !gmux__protobuf_type_is(request->descriptor, method->input))
-    return gmux__fail(GMUX_ERR_INVALID, "%s takes a %s, not a %s", method->name,
-                      gmux__protobuf_type_name(method->input),
-                      gmux__protobuf_type_name(request->descriptor));
-  return gmux_protobuf_pack(out, request);
-}
-
-static int method_new(gmux_method **out, const ProtobufCServiceDescriptor *service,
-                      const ProtobufCMethodDescriptor *method) {
-  char *path;
-  int error = gmux__protobuf_path(&path, service, method);
+/* What a generator would have written down; `path` is the caller's to free. */
+static int stub_make(gmux_stub_method *stub, char **path, const ProtobufCServiceDescriptor *service,
+                     const ProtobufCMethodDescriptor *method) {
+  int error = gmux__protobuf_path(path, service, method);
   if (error) return error;
-  error = gmux_method_new(out, path, GMUX_UNARY, 0);
-  gmux__free(path);
-  return error;
+  *stub = (gmux_stub_method){
+      .path = *path, .kind = GMUX_UNARY, .request = method->input, .reply = method->output};
+  return 0;
 }
 
-/* What both forms need; on success both are the caller's. */
-static int call_prepare(gmux_method **method, gmux_bytes *bytes,
-                        const ProtobufCMethodDescriptor **descriptor,
-                        const ProtobufCServiceDescriptor *service, const char *name,
-                        const ProtobufCMessage *request) {
-  int error = method_find(descriptor, service, name);
-  if (!error) error = request_pack(bytes, *descriptor, request);
-  if (error) return error;
-  error = method_new(method, service, *descriptor);
-  if (error) gmux_bytes_release(bytes);
-  return error;
+static int stub_find(gmux_stub_method *stub, char **path, const ProtobufCServiceDescriptor *service,
+                     const char *name) {
+  const ProtobufCMethodDescriptor *method;
+  int error = method_find(&method, service, name);
+  return error ? error : stub_make(stub, path, service, method);
 }
 
-/* ---- blocking ---- */
+/* ---- calls ---- */
 
 gmux_status gmux_protobuf_call_wait(gmux_channel *channel,
                                     const ProtobufCServiceDescriptor *service, const char *name,
                                     const gmux_call_options *options,
                                     const ProtobufCMessage *request, ProtobufCMessage **reply) {
-  if (!reply)
-    return gmux_status_make(GMUX_INVALID_ARGUMENT, "the place for the reply is NULL", NULL);
-  *reply = NULL;
-  const ProtobufCMethodDescriptor *descriptor;
-  gmux_method *method;
-  gmux_bytes bytes;
-  int error = call_prepare(&method, &bytes, &descriptor, service, name, request);
-  if (error) return status_from_error(error);
-
-  gmux_bytes answer;
-  gmux_status status = gmux_call_unary_wait(channel, method, options, &bytes, &answer);
-  gmux_bytes_release(&bytes); /* empty if the call was started */
-  gmux_method_free(method);
-  if (status.code != GMUX_OK) return status;
-  status = reply_unpack(reply, descriptor->output, &answer);
-  gmux_bytes_release(&answer);
+  if (reply) *reply = NULL;
+  gmux_stub_method method;
+  char *path;
+  int error = stub_find(&method, &path, service, name);
+  if (error) return gmux__unary_status(error);
+  gmux_status status = gmux_stub_unary_wait(channel, &method, options, request, reply);
+  gmux__free(path);
   return status;
 }
 
-/* ---- by callback ---- */
-
-/* A service's closure sees neither status nor trailers. */
-static void pending_finish(const pending_call *pending, gmux_call *call, const gmux_status *status,
-                           const ProtobufCMessage *reply, const gmux_metadata *trailers) {
-  if (pending->closure)
-    pending->closure(reply, pending->user_data);
-  else
-    pending->on_done(call, status, reply, trailers, pending->user_data);
-}
-
-static void on_unary_done(gmux_call *call, const gmux_status *status, gmux_bytes *bytes,
-                          const gmux_metadata *trailers, void *user_data) {
-  pending_call *pending = user_data;
-  ProtobufCMessage *reply = NULL;
-  if (status->code != GMUX_OK) {
-    pending_finish(pending, call, status, NULL, trailers);
-  } else {
-    gmux_status outcome = reply_unpack(&reply, pending->reply_type, bytes);
-    pending_finish(pending, call, &outcome, reply, trailers);
-    gmux_protobuf_free(reply);
-    gmux_status_clear(&outcome);
-  }
-  gmux__free(pending);
-}
-
-/* `bytes` is released, whatever happens. */
-static int pending_start(gmux_call **out, gmux_channel *channel, gmux_method *method,
-                         const gmux_call_options *options, gmux_bytes *bytes,
-                         const pending_call *what) {
-  int error;
-  pending_call *pending = gmux__malloc(sizeof *pending);
-  if (pending) {
-    *pending = *what;
-    error = gmux_call_unary_start(out, channel, method, options, bytes, on_unary_done, pending);
-  } else {
-    error = gmux__fail_code(GMUX_ERR_NOMEM);
-  }
-  gmux_bytes_release(bytes);
-  if (error) gmux__free(pending);
-  return error;
+static void on_done_thunk(gmux_stub_fn on_done, gmux_call *call, const gmux_status *status,
+                          const ProtobufCMessage *reply, const gmux_metadata *trailers,
+                          void *user_data) {
+  ((gmux_protobuf_fn)on_done)(call, status, reply, trailers, user_data);
 }
 
 int gmux_protobuf_call_start(gmux_call **out, gmux_channel *channel,
                              const ProtobufCServiceDescriptor *service, const char *name,
                              const gmux_call_options *options, const ProtobufCMessage *request,
                              gmux_protobuf_fn on_done, void *user_data) {
-  if (!on_done) return gmux__fail(GMUX_ERR_INVALID, "on_done is NULL: nobody would get the reply");
-  const ProtobufCMethodDescriptor *descriptor;
-  gmux_method *method;
-  gmux_bytes bytes;
-  int error = call_prepare(&method, &bytes, &descriptor, service, name, request);
+  gmux_stub_method method;
+  char *path;
+  int error = stub_find(&method, &path, service, name);
   if (error) return error;
-  pending_call what = {
-      .reply_type = descriptor->output, .on_done = on_done, .user_data = user_data};
-  error = pending_start(out, channel, method, options, &bytes, &what);
-  gmux_method_free(method);
+  error = gmux_stub_unary_start(out, channel, &method, options, request, on_done_thunk,
+                                (gmux_stub_fn)on_done, user_data);
+  gmux__free(path);
   return error;
 }
 
 /* ---- as a ProtobufCService ---- */
+
+/* A service's closure sees neither status nor trailers. */
+static void closure_thunk(gmux_stub_fn closure, gmux_call *call, const gmux_status *status,
+                          const ProtobufCMessage *reply, const gmux_metadata *trailers,
+                          void *closure_data) {
+  (void)call, (void)status, (void)trailers;
+  ((ProtobufCClosure)closure)(reply, closure_data);
+}
 
 typedef struct client {
   ProtobufCService service; /* first: it is what the application holds */
@@ -186,12 +92,16 @@ typedef struct client {
 static void client_invoke(ProtobufCService *service, unsigned index, const ProtobufCMessage *input,
                           ProtobufCClosure closure, void *closure_data) {
   client *c = (client *)service;
-  const ProtobufCMethodDescriptor *descriptor = &service->descriptor->methods[index];
-  pending_call what = {
-      .reply_type = descriptor->output, .closure = closure, .user_data = closure_data};
+  const ProtobufCMethodDescriptor *method = &service->descriptor->methods[index];
   gmux_bytes bytes;
-  int error = request_pack(&bytes, descriptor, input);
-  if (!error) error = pending_start(NULL, c->channel, c->methods[index], NULL, &bytes, &what);
+  int error = gmux__unary_pack(&bytes, method->name, method->input, input);
+  if (!error) {
+    const gmux__unary what = {.reply_type = method->output,
+                              .thunk = closure_thunk,
+                              .on_done = (gmux_stub_fn)closure,
+                              .user_data = closure_data};
+    error = gmux__unary_start(NULL, c->channel, c->methods[index], NULL, &bytes, &what);
+  }
   if (error) closure(NULL, closure_data);
 }
 
@@ -200,6 +110,17 @@ static void client_destroy(ProtobufCService *service) {
   for (unsigned i = 0; i < service->descriptor->n_methods; i++)
     gmux_method_free(c->methods[i]);
   gmux__free(c);
+}
+
+static int method_new(gmux_method **out, const ProtobufCServiceDescriptor *service,
+                      const ProtobufCMethodDescriptor *descriptor) {
+  gmux_stub_method method;
+  char *path;
+  int error = stub_make(&method, &path, service, descriptor);
+  if (error) return error;
+  error = gmux_method_new(out, path, GMUX_UNARY, 0);
+  gmux__free(path);
+  return error;
 }
 
 int gmux_protobuf_client_new(ProtobufCService **out, gmux_channel *channel,

@@ -88,7 +88,7 @@ int gmux_protobuf_unpack(ProtobufCMessage **out, const ProtobufCMessageDescripto
   return gmux__fail(GMUX_ERR_PROTOCOL, "not a valid %s", gmux__protobuf_type_name(type));
 }
 
-void gmux_protobuf_free(ProtobufCMessage *message) {
+void gmux_protobuf_free(void *message) {
   if (!message) return;
   ProtobufCAllocator allocator = allocator_make(NULL);
   protobuf_c_message_free_unpacked(message, &allocator);
