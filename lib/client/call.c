@@ -102,16 +102,20 @@ static void call_close_attempt(gmux_call *call, gmux__call_state next, uint64_t 
   atomic_store_explicit(&call->evidence, (unsigned char)worst, memory_order_release);
 }
 
+static bool has_clock(gmux__call_state state) {
+  return state > GMUX__CALL_NEW && state < GMUX__CALL_ENDING;
+}
+
 void gmux__call_set_state(gmux_call *call, gmux__call_state state) {
   gmux__call_state old = call->loop_only.state;
   gmux__machine_step(&gmux__call_machine, old, state);
   gmux__log(gmux__loop_logger(call->channel->loop), GMUX_LOG_DEBUG, "client", "call %s: %s -> %s",
             call->method->path, gmux__call_state_str(old), gmux__call_state_str(state));
   uint64_t now_ns = gmux__loop_now(call->channel->loop);
-  gmux__call_stop_clock(call, now_ns);
+  if (has_clock(old)) gmux__call_stop_clock(call, now_ns);
   if (old == GMUX__CALL_RUNNING) call_close_attempt(call, state, now_ns);
   call->loop_only.state = state;
-  gmux__call_start_clock(call, now_ns);
+  if (has_clock(state)) gmux__call_start_clock(call, now_ns);
   gmux__list_remove(&call->loop_only.link);
   gmux__list *list = call_list(call, state);
   if (list) gmux__list_append(list, &call->loop_only.link);
@@ -293,6 +297,7 @@ void gmux__call_destroy(gmux__exchange *exchange) {
     gmux__slab_put(&channel->loop_only.calls, call);
   else
     gmux__free(call);
+  gmux__channel_mind_slabs(channel);
   gmux__channel_release(channel);
 }
 

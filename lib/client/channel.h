@@ -70,10 +70,11 @@ struct gmux_channel {
     gmux__timer drain_timer; /* the end of its grace */
     gmux__task place_task;   /* after a call came back for another attempt */
     gmux__task watch_task, closed_task, free_task;
-    gmux__slab calls;    /* memory of calls, */
-    gmux__slab attempts; /* of what they need on a stream */
-    gmux__slab replies;  /* memory of replies that are too long for their call's own */
-    gmux__field *fields; /* for the request that is being made */
+    gmux__slab calls;       /* memory of calls, */
+    gmux__slab attempts;    /* of what they need on a stream */
+    gmux__slab replies;     /* and of replies that are too long for their call's own */
+    gmux__timer slab_timer; /* when those are looked through; set while they hold any */
+    gmux__field *fields;    /* for the request that is being made */
     size_t field_room;
   } loop_only;
 
@@ -123,6 +124,11 @@ void gmux__channel_mind_memory(gmux_channel *channel);
 void gmux__channel_call_ended(gmux_channel *channel);
 /* A call has its status. */
 void gmux__channel_count_end(gmux_channel *channel, gmux_code code);
+/* Memory of a call has gone back to its slab. */
+void gmux__channel_mind_slabs_late(gmux_channel *channel);
+static inline void gmux__channel_mind_slabs(gmux_channel *channel) {
+  if (!gmux__timer_is_set(&channel->loop_only.slab_timer)) gmux__channel_mind_slabs_late(channel);
+}
 /* Room for this many header fields; NULL: out of memory. Valid until the next time. */
 gmux__field *gmux__channel_fields(gmux_channel *channel, size_t count);
 
@@ -148,6 +154,7 @@ bool gmux__channel_is_short(const gmux_channel *channel);
 void gmux__channel_fail_waiting(gmux_channel *channel);
 void gmux__channel_cancel_calls(gmux_channel *channel);
 void gmux__channel_on_place_task(void *arg);
+void gmux__channel_on_slab_timer(void *arg);
 
 /* channel_pool.c */
 

@@ -152,7 +152,7 @@ typedef struct price {
 } price;
 
 static price list[PRICES] = {
-    [PRICE_CHANNEL] = {"channel, not connected", 7250, 0},
+    [PRICE_CHANNEL] = {"channel, not connected", 7550, 0},
     [PRICE_CONNECTION] = {"idle connection, cleartext", 30200, 0},
     [PRICE_CONNECTION_TLS] = {"idle connection, TLS", 46600, 0},
     [PRICE_CALL] = {"outstanding call", 1390, 0},
