@@ -14,6 +14,7 @@
 #include "lib/client/figures.h"
 #include "lib/client/request.h"
 #include "lib/h2/exchange.h"
+#include "lib/io/mailbox.h"
 #include "lib/watch/farewell.h"
 #include "lib/watch/odometer.h"
 #include <gmux/call.h>
@@ -183,6 +184,27 @@ void gmux__channel_on_free_post(gmux__post *post);
 void gmux__channel_tell_watchers(gmux_channel *channel);
 /* Who waits for min_connections, if they are there. */
 void gmux__channel_tell_warmers(gmux_channel *channel);
+
+/*
+ * A thread that waits for READY or for warmth. It posts `add`; the loop raises END with the answer.
+ * When the time is up first, the thread posts `remove` and waits until that has run: from then on
+ * the loop knows nothing of it, whoever was faster. The channel is held meanwhile.
+ */
+typedef struct gmux__connect_waiter {
+  gmux__link link; /* in the channel's connect_waiters */
+  gmux__post add, remove;
+  gmux_channel *channel;
+  gmux__mailbox *box; /* whoever has called _init frees it */
+  bool is_warm;       /* for min_connections; else for READY */
+  int answer;
+  char why[GMUX__CONNECTOR_WHY];
+} gmux__connect_waiter;
+
+/* GMUX_ERR_NOMEM */
+int gmux__connect_waiter_init(gmux__connect_waiter *cw, gmux_channel *channel, bool is_warm);
+/* Each that has begun is to be ended: 0, GMUX_ERR_TIMEOUT, GMUX_ERR_CLOSED. */
+void gmux__connect_waiter_begin(gmux__connect_waiter *cw);
+int gmux__connect_waiter_end(gmux__connect_waiter *cw, int64_t timeout_ms);
 void gmux__channel_watch_run(void *arg); /* loop_only.watch_task */
 void gmux__channel_publish(gmux_channel *channel);
 
