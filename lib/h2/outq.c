@@ -32,7 +32,7 @@ static size_t outmsg_size(size_t room) {
 
 gmux__outmsg *gmux__outmsg_new(gmux__outmsg_pool *pool, gmux_bytes *bytes, bool is_compressed) {
   size_t room = copy_room(bytes);
-  if (!pool_can_lend(pool, room)) pool = NULL;
+  if (pool && !pool_can_lend(pool, room)) pool = NULL;
   gmux__outmsg *msg = pool ? gmux__slab_get_raw(&pool->slab) : gmux__malloc(outmsg_size(room));
   if (!msg) return NULL;
   if (pool) pool->lent++;

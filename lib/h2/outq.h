@@ -53,7 +53,7 @@ void gmux__outmsg_pool_init(gmux__outmsg_pool *pool, size_t size, size_t most, g
 void gmux__outmsg_pool_deinit(gmux__outmsg_pool *pool);
 
 /* Owned bytes are taken (*bytes is then empty), borrowed ones copied, into the pool's object when
- * they fit. NULL: out of memory. */
+ * they fit; without a pool (NULL) into memory of just their size. NULL: out of memory. */
 gmux__outmsg *gmux__outmsg_new(gmux__outmsg_pool *pool, gmux_bytes *bytes, bool is_compressed);
 static inline size_t gmux__outmsg_left(const gmux__outmsg *msg) {
   return GMUX__PREFIX_LEN + msg->bytes.len - msg->framed;

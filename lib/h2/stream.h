@@ -211,9 +211,9 @@ void gmux__stream_deinit(gmux__stream *stream);
 
 /*
  * Client: puts the stream on a connection that is READY and has a free slot. The request's header
- * fields are copied. HEADERS leave at the end of the turn, or earlier when many others are opened in
- * it. On an error nothing has changed: GMUX_ERR_NOMEM; GMUX_ERR_STATE when the connection takes no
- * streams; GMUX_ERR_TOO_LARGE, with words, when the server has announced that it accepts fewer
+ * fields are copied. HEADERS leave at the end of the turn, or earlier when many others are opened
+ * in it. On an error nothing has changed: GMUX_ERR_NOMEM; GMUX_ERR_STATE when the connection takes
+ * no streams; GMUX_ERR_TOO_LARGE, with words, when the server has announced that it accepts fewer
  * bytes of header fields.
  */
 int gmux__stream_open(gmux__stream *stream, gmux__conn *conn, const gmux__field *fields,
@@ -237,8 +237,10 @@ int gmux__stream_write(gmux__stream *stream, gmux_bytes *message);
 /* The same; `is_compressed`: in the encoding that the stream's header fields name. */
 int gmux__stream_write_coded(gmux__stream *stream, gmux_bytes *message, bool is_compressed);
 /* A message that is written before there is a stream, as gmux__stream_write takes it; it waits like
- * one that is queued, and counts like one. NULL: out of memory. */
-gmux__outmsg *gmux__letter_new(gmux__h2 *h2, gmux_bytes *message, bool is_compressed);
+ * one that is queued, and counts like one. `is_to_wait`: longer than this turn, so it takes no
+ * memory that is kept for messages that leave. NULL: out of memory. */
+gmux__outmsg *gmux__letter_new(gmux__h2 *h2, gmux_bytes *message, bool is_compressed,
+                               bool is_to_wait);
 void gmux__letter_drop(gmux__h2 *h2, gmux__outmsg *letter); /* takes NULL */
 /* Queues it, the first on a stream that is not opened. Takes NULL. */
 void gmux__stream_post(gmux__stream *stream, gmux__outmsg *letter);

@@ -223,9 +223,9 @@ int gmux__stream_write(gmux__stream *stream, gmux_bytes *message) {
   return gmux__stream_write_coded(stream, message, false);
 }
 
-static gmux__outmsg *message_new(gmux__h2 *h2, gmux_bytes *bytes, bool is_compressed) {
+static gmux__outmsg_pool *pool_for(gmux__h2 *h2, const gmux_bytes *bytes) {
   bool is_short = bytes->release || bytes->len <= GMUX__OUTMSG_INLINE;
-  return gmux__outmsg_new(is_short ? &h2->messages : &h2->large_messages, bytes, is_compressed);
+  return is_short ? &h2->messages : &h2->large_messages;
 }
 
 int gmux__stream_write_coded(gmux__stream *stream, gmux_bytes *message, bool is_compressed) {
@@ -233,7 +233,8 @@ int gmux__stream_write_coded(gmux__stream *stream, gmux_bytes *message, bool is_
     return gmux__fail(GMUX_ERR_STATE, "nothing more can be written: the stream is half-closed");
   if (stream->end.how != GMUX__ENDING_NONE && !gmux__stream_can_rewind(stream))
     return gmux__fail(GMUX_ERR_STATE, "nothing more can be written: the stream is over");
-  gmux__outmsg *msg = message_new(stream->h2, message, is_compressed);
+  gmux__outmsg_pool *pool = pool_for(stream->h2, message);
+  gmux__outmsg *msg = gmux__outmsg_new(pool, message, is_compressed);
   if (!msg) return gmux__fail_code(GMUX_ERR_NOMEM);
   gmux__list_append(&stream->send.queue, &msg->link);
   gmux__backlog_written(stream, gmux__outmsg_left(msg));
@@ -241,8 +242,10 @@ int gmux__stream_write_coded(gmux__stream *stream, gmux_bytes *message, bool is_
   return 0;
 }
 
-gmux__outmsg *gmux__letter_new(gmux__h2 *h2, gmux_bytes *message, bool is_compressed) {
-  gmux__outmsg *letter = message_new(h2, message, is_compressed);
+gmux__outmsg *gmux__letter_new(gmux__h2 *h2, gmux_bytes *message, bool is_compressed,
+                               bool is_to_wait) {
+  gmux__outmsg_pool *pool = is_to_wait ? NULL : pool_for(h2, message);
+  gmux__outmsg *letter = gmux__outmsg_new(pool, message, is_compressed);
   if (letter) gmux__backlog_put_letter(h2, gmux__outmsg_left(letter));
   return letter;
 }

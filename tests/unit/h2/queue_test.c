@@ -67,7 +67,7 @@ static void what_is_written_is_bounded_over_all_streams_also_waiting_ones(void) 
 static gmux__outmsg *letter_new(void) {
   static const uint8_t zeros[MESSAGE];
   gmux_bytes bytes = gmux_bytes_borrow(zeros, MESSAGE);
-  return gmux__letter_new(client.h2, &bytes, false);
+  return gmux__letter_new(client.h2, &bytes, false, false);
 }
 
 static void a_message_without_a_stream_counts_as_well_until_it_is_framed_or_given_up(void) {
