@@ -129,7 +129,7 @@ int gmux__conn_on_fields_flood(gmux__conn *conn) {
 
 /* Before that a reset has cost the application nothing. */
 static bool is_known_to_application(const gmux__stream *stream) {
-  return stream->recv.state != GMUX__RECV_HEAD && !stream->has_head_event;
+  return stream->recv.state != GMUX__RECV_HEAD && !(stream->recv.due & GMUX__DUE_HEADERS);
 }
 
 int gmux__conn_on_peer_reset(gmux__conn *conn, const gmux__stream *stream) {

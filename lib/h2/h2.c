@@ -101,7 +101,7 @@ void gmux__h2_set_first_stream_id(gmux__h2 *h2, int32_t id) {
 void gmux__h2_free(gmux__h2 *h2) {
   if (!h2) return;
   assert(!h2->budget.taken && !h2->large.first && "it outlives its streams");
-  assert(!h2->backlog.bytes && !h2->backlog.held.first && "it outlives its streams");
+  assert(!h2->backlog.bytes && !gmux__hooks_first(&h2->backlog.held) && "it outlives its streams");
   nghttp2_option_del(h2->option);
   nghttp2_session_callbacks_del(h2->callbacks);
   gmux__outmsg_pool_deinit(&h2->messages);

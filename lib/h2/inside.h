@@ -16,18 +16,18 @@
 
 /* Bytes written and not framed; see backlog.c. */
 typedef struct gmux__backlog {
-  size_t bytes;    /* with GMUX__MESSAGE_COST for each message */
-  size_t limit;    /* 0: no limit */
-  gmux__list held; /* streams that were told to write no more */
+  size_t bytes;     /* with GMUX__MESSAGE_COST for each message */
+  size_t limit;     /* 0: no limit */
+  gmux__hooks held; /* streams that were told to write no more */
 } gmux__backlog;
 
 /* Streams with much to send, which take turns; see lane.c. Small: a quarter of a frame. */
 enum { GMUX__LANE_SMALL = 4 * 1024 };
 typedef struct gmux__lane {
-  gmux__list waiting; /* nghttp2 has deferred their DATA */
-  int32_t turn;       /* whose it is, an id; 0: nobody's */
-  size_t left;        /* bytes that it may still send before the next one is called */
-  unsigned fills;     /* of the output, while some wait and nobody can use the turn */
+  gmux__hooks waiting; /* nghttp2 has deferred their DATA */
+  int32_t turn;        /* whose it is, an id; 0: nobody's */
+  size_t left;         /* bytes that it may still send before the next one is called */
+  unsigned fills;      /* of the output, while some wait and nobody can use the turn */
 } gmux__lane;
 
 /* A frame of so many. */
@@ -90,7 +90,7 @@ struct gmux__conn {
   gmux__transport *transport;
   nghttp2_session *session;
   gmux__list streams; /* all that nghttp2 may still tell of */
-  gmux__list events;  /* streams with something to deliver */
+  gmux__hooks events; /* streams with something to deliver */
   gmux__list seats;   /* what nghttp2 knows of streams, and */
   gmux__list delayed; /* of those whose RST_STREAM waits for the bucket or the socket */
   gmux__bucket resets;
@@ -324,11 +324,11 @@ static inline bool gmux__stream_has_received(const gmux__stream *stream) {
 void gmux__stream_forget_received(gmux__stream *stream);
 static inline void gmux__stream_set_send(gmux__stream *stream, gmux__send_state state) {
   gmux__machine_step(&gmux__send_machine, stream->send.state, state);
-  stream->send.state = state;
+  stream->send.state = (uint8_t)state;
 }
 static inline void gmux__stream_set_recv(gmux__stream *stream, gmux__recv_state state) {
   gmux__machine_step(&gmux__recv_machine, stream->recv.state, state);
-  stream->recv.state = state;
+  stream->recv.state = (uint8_t)state;
 }
 void gmux__stream_attach(gmux__stream *stream, gmux__conn *conn, int32_t id);
 void gmux__stream_detach(gmux__stream *stream);
@@ -336,6 +336,8 @@ void gmux__stream_detach(gmux__stream *stream);
  * the stream's own. */
 void gmux__stream_set_end(gmux__stream *stream, gmux__ending how, int error, const char *why);
 void gmux__stream_break(gmux__stream *stream, int error, uint32_t h2_code, const char *why);
+/* As if it had not ended. */
+void gmux__stream_forget_end(gmux__stream *stream);
 /* Both halves are done, or nghttp2 has closed it: a RST_STREAM would be one too many. */
 bool gmux__stream_is_finished(const gmux__stream *stream);
 
@@ -407,7 +409,7 @@ static inline void gmux__lane_end_turn(gmux__lane *lane, int32_t id) {
 }
 /* It is about to leave its connection. */
 static inline void gmux__lane_leave(gmux__stream *stream) {
-  gmux__list_remove(&stream->lane_link);
+  gmux__hook_remove(&stream->lane_hook);
   gmux__lane_end_turn(&stream->conn->lane, stream->id);
 }
 
@@ -482,7 +484,7 @@ void gmux__stream_keep_pieces(gmux__stream *stream);
 
 /* rewind.c */
 /* A message that is framed to its last byte leaves the queue. */
-void gmux__stream_keep_or_drop(gmux__stream *stream, gmux__outmsg *msg);
+void gmux__stream_keep_or_drop(gmux__stream *stream);
 /* Client: the reply has begun, so nothing will be sent again. */
 void gmux__stream_commit(gmux__stream *stream);
 /* Gives up all that was written. */

@@ -58,7 +58,6 @@ static void outmsg_free_if_unheld(gmux__outmsg *msg) {
 }
 
 void gmux__outmsg_unqueue(gmux__outmsg *msg) {
-  gmux__list_remove(&msg->link);
   msg->is_queued = false;
   outmsg_free_if_unheld(msg);
 }

@@ -11,7 +11,6 @@
 #define GMUX__H2_OUTQ_H
 
 #include "lib/base/buf.h"
-#include "lib/base/list.h"
 #include "lib/base/slab.h"
 #include "lib/io/transport.h"
 #include "lib/wire/framing.h"
@@ -23,8 +22,8 @@
 enum { GMUX__OUTMSG_INLINE = 256 }; /* in the smaller pool */
 typedef struct gmux__outmsg_pool gmux__outmsg_pool;
 typedef struct gmux__outmsg {
-  gmux__link link;         /* in a list of the stream's */
-  gmux__outmsg_pool *pool; /* where it goes back to; NULL: to the allocator */
+  struct gmux__outmsg *next; /* of its stream's, in the order of writing; its stream's to set */
+  gmux__outmsg_pool *pool;   /* where it goes back to; NULL: to the allocator */
   gmux_bytes bytes;
   size_t framed;      /* of prefix and bytes, how much is in frames already */
   unsigned in_flight; /* segments that point into it */

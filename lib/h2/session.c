@@ -131,13 +131,13 @@ static int on_head(gmux__conn *conn, gmux__stream *stream, bool is_end) {
     return gmux__conn_on_chatter(conn); /* HTTP does not bound their number */
   }
   gmux__stream_set_recv(stream, GMUX__RECV_BODY);
-  stream->recv.taken_ns = gmux__loop_now(conn->h2->loop);
+  stream->in->taken_ns = gmux__loop_now(conn->h2->loop);
   if (!conn->h2->config.is_server) gmux__stream_commit(stream);
   if (is_end && !conn->h2->config.is_server) {
     gmux__head_move(&stream->in->tail, &stream->in->head); /* Trailers-Only */
     return 0;
   }
-  stream->has_head_event = true;
+  stream->recv.due |= GMUX__DUE_HEADERS;
   gmux__stream_want_deliver(stream);
   return 0;
 }
@@ -149,7 +149,7 @@ static void on_peer_end(gmux__conn *conn, gmux__stream *stream) {
     gmux__stream_set_end(stream, GMUX__ENDING_FINISHED, 0, "");
     return;
   }
-  stream->has_half_close_event = true;
+  stream->recv.due |= GMUX__DUE_HALF_CLOSE;
   gmux__stream_want_deliver(stream);
 }
 

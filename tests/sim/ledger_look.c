@@ -132,8 +132,7 @@ typedef struct queue_bound {
 
 static size_t longest_message(const gmux__stream *stream) {
   size_t longest = 0;
-  for (gmux__link *l = stream->send.queue.first; l; l = l->next) {
-    const gmux__outmsg *msg = gmux__container(l, gmux__outmsg, link);
+  for (const gmux__outmsg *msg = stream->send.next; msg; msg = msg->next) {
     size_t len = ONE_MESSAGE + msg->bytes.len;
     if (len > longest) longest = len;
   }

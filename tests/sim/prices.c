@@ -155,11 +155,11 @@ static price list[PRICES] = {
     [PRICE_CHANNEL] = {"channel, not connected", 7550, 0},
     [PRICE_CONNECTION] = {"idle connection, cleartext", 30200, 0},
     [PRICE_CONNECTION_TLS] = {"idle connection, TLS", 46600, 0},
-    [PRICE_CALL] = {"outstanding call", 1390, 0},
+    [PRICE_CALL] = {"outstanding call", 1210, 0},
     [PRICE_WAITING_CALL] = {"waiting call", 415, 0},
     [PRICE_SERVER_CONNECTION] = {"server: idle connection, cleartext", 30100, 0},
     [PRICE_SERVER_CONNECTION_TLS] = {"server: idle connection, TLS", 45100, 0},
-    [PRICE_SERVER_CALL] = {"server: call", 2860, 0},
+    [PRICE_SERVER_CALL] = {"server: call", 2715, 0},
 };
 
 static void measure_channels(void) {
