@@ -160,8 +160,8 @@ static void attempt_on_draining(gmux__stream *stream) {
 
 void gmux__attempt_drop_reply(gmux__attempt *attempt) {
   gmux_channel *channel = attempt->call->channel;
-  gmux__h2_release(channel->h2, &attempt->reply);
-  attempt->reply = gmux_bytes_borrow(NULL, 0); /* one that lies in the call is borrowed */
+  if (attempt->reply.release) gmux__h2_release(channel->h2, &attempt->reply);
+  attempt->reply = (gmux_bytes){0}; /* one that lies in the intake is borrowed */
   if (!attempt->reply_memory) return;
   gmux__slab_put(&channel->loop_only.replies, attempt->reply_memory);
   attempt->reply_memory = NULL;

@@ -172,10 +172,8 @@ static void call_stop(gmux_call *call, bool is_ok) {
 
 void gmux__call_end(gmux_call *call, const gmux__result *result) {
   assert(call->loop_only.state < GMUX__CALL_ENDING);
-  bool is_ok = result->code == GMUX_OK;
-  gmux_status status = is_ok ? gmux_status_make(GMUX_OK, NULL, NULL)
-                             : gmux_status_make(result->code, result->message, result->details);
-  call_stop(call, is_ok);
+  gmux_status status = gmux_status_make(result->code, result->message, result->details);
+  call_stop(call, status.code == GMUX_OK);
   call->at_end.status = status;
   call->at_end.waited_to = (gmux__mark){NULL, 0};
   gmux__exchange_set_over(&call->exchange);
