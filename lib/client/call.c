@@ -265,7 +265,19 @@ static gmux_call *call_alloc(gmux_channel *channel) {
   return call;
 }
 
-/* Gives back everything but the memory itself. */
+/* Most calls begin on the loop's thread, where a hold is a plain count; they end there, too. */
+static void call_hold(gmux_call *call, gmux_channel *channel, gmux_method *method) {
+  call->channel = channel;
+  if (call->is_slabs) {
+    gmux__channel_hold_here(channel);
+    call->method = gmux__usual_method_take(&channel->loop_only.usual, method);
+  } else {
+    gmux__channel_hold(channel);
+    call->method = gmux__method_ref(method);
+  }
+}
+
+/* Gives back everything but the memory itself, and the channel. */
 static void call_deinit(gmux_call *call) {
   if (call->loop_only.state >= GMUX__CALL_ENDING) {
     gmux_status_clear(&call->at_end.status);
@@ -274,29 +286,45 @@ static void call_deinit(gmux_call *call) {
   gmux__mark_drop(&call->loop_only.waited_from);
   gmux__attempt_free(call);
   gmux_metadata_free(call->metadata);
-  gmux_method_free(call->method);
+  if (call->is_slabs)
+    gmux__usual_method_give(&call->channel->loop_only.usual, call->method);
+  else
+    gmux_method_free(call->method);
   gmux__exchange_deinit(&call->exchange);
+}
+
+/* And its memory: where all calls come from other threads nobody would ever take them out of the
+ * slab. */
+static void call_free(gmux_call *call) {
+  call_deinit(call);
+  if (call->is_slabs)
+    gmux__slab_put(&call->channel->loop_only.calls, call);
+  else
+    gmux__free(call);
+}
+
+static void call_let_go(gmux_channel *channel, bool is_here) {
+  if (is_here)
+    gmux__channel_release_here(channel);
+  else
+    gmux__channel_release(channel);
 }
 
 /* One that was never shared. */
 static void call_discard(gmux_call *call) {
   gmux_channel *channel = call->channel;
-  call_deinit(call);
-  gmux__free(call);
-  gmux__channel_release(channel);
+  bool is_here = call->is_slabs;
+  call_free(call);
+  call_let_go(channel, is_here);
 }
 
 void gmux__call_destroy(gmux__exchange *exchange) {
   gmux_call *call = gmux__container(exchange, gmux_call, exchange);
   gmux_channel *channel = call->channel;
-  call_deinit(call);
-  /* Where all calls come from other threads nobody would ever take them out of the slab. */
-  if (call->is_slabs)
-    gmux__slab_put(&channel->loop_only.calls, call);
-  else
-    gmux__free(call);
+  bool is_here = call->is_slabs;
+  call_free(call);
   gmux__channel_mind_slabs(channel);
-  gmux__channel_release(channel);
+  call_let_go(channel, is_here);
 }
 
 /* From the moment at which the application asks for the call: a loop that is busy with others, or
@@ -317,9 +345,7 @@ static void call_init(gmux_call *call, const gmux__call_setup *setup,
   const gmux_channel_options *o = &channel->options;
   gmux__exchange_init(&call->exchange, &channel->home, o->write_queue_bytes,
                       o->max_send_message_bytes);
-  gmux__channel_hold(channel);
-  call->channel = channel;
-  call->method = gmux__method_ref(setup->method);
+  call_hold(call, channel, setup->method);
   call->has_on_done = setup->on_done != NULL;
   if (setup->on_done)
     call->on_done = setup->on_done;
@@ -345,7 +371,10 @@ static int call_set_compression(gmux_call *call, const char *name) {
     return gmux__fail(GMUX_ERR_INVALID,
                       "compression \"%.40s\" is neither built in nor in the channel's codecs",
                       name);
-  return gmux__exchange_set_encoding(&call->exchange, encoding);
+  /* Nobody else knows of the call yet. */
+  atomic_store_explicit(&call->exchange.shared.encoding, (unsigned char)encoding,
+                        memory_order_relaxed);
+  return 0;
 }
 
 static int call_new(gmux_call **out, const gmux__call_setup *setup,
@@ -376,8 +405,10 @@ static int call_set_request(gmux_call *call, gmux__op *op, const gmux_bytes *req
   int error = gmux__exchange_encode(&call->exchange, op, request);
   if (error) return error;
   call->starts_with_message = true;
-  atomic_store(&call->exchange.shared.queued_bytes, gmux__exchange_cost(op->message.len));
-  atomic_store(&call->exchange.shared.is_write_closed, true);
+  /* Nobody else knows of the call yet. */
+  atomic_store_explicit(&call->exchange.shared.queued_bytes, gmux__exchange_cost(op->message.len),
+                        memory_order_relaxed);
+  atomic_store_explicit(&call->exchange.shared.is_write_closed, true, memory_order_relaxed);
   return 0;
 }
 

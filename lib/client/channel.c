@@ -218,6 +218,7 @@ static void channel_destroy(gmux_channel *channel) {
     gmux__timer_clear(channel->loop, &channel->loop_only.slab_timer);
   gmux__endpoint_deinit(&channel->loop_only.endpoint);
   gmux__odometer_deinit(&channel->loop_only.waits);
+  gmux_method_free(channel->loop_only.usual.method);
   gmux__slab_deinit(&channel->loop_only.calls);
   gmux__slab_deinit(&channel->loop_only.attempts);
   gmux__slab_deinit(&channel->loop_only.replies);
@@ -325,6 +326,7 @@ static void channel_init(gmux_channel *channel) {
   channel_post_init(&channel->close_post, gmux__channel_on_close_post);
   channel_post_init(&channel->free_post, gmux__channel_on_free_post);
   atomic_init(&channel->shared.holds, 2); /* the application's and the loop's */
+  channel->loop_only.holds = 1;
   atomic_init(&channel->shared.state, GMUX_CHANNEL_IDLE);
   atomic_init(&channel->shared.grace_ms, GMUX_NO_TIMEOUT);
 }

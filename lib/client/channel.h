@@ -12,6 +12,7 @@
 #include "lib/base/slab.h"
 #include "lib/client/endpoint.h"
 #include "lib/client/figures.h"
+#include "lib/client/method.h"
 #include "lib/client/request.h"
 #include "lib/h2/exchange.h"
 #include "lib/io/mailbox.h"
@@ -71,6 +72,8 @@ struct gmux_channel {
     gmux__timer drain_timer; /* the end of its grace */
     gmux__task place_task;   /* after a call came back for another attempt */
     gmux__task watch_task, closed_task, free_task;
+    size_t holds; /* the loop's own, and those of calls that began on its thread */
+    gmux__usual_method usual;
     gmux__slab calls;       /* memory of calls, */
     gmux__slab attempts;    /* of what they need on a stream */
     gmux__slab replies;     /* and of replies that are too long for their call's own */
@@ -100,6 +103,10 @@ extern const gmux__machine gmux__channel_machine;
 
 void gmux__channel_hold(gmux_channel *channel);    /* any thread */
 void gmux__channel_release(gmux_channel *channel); /* any thread */
+/* The same on the loop's thread, by a plain count: whatever is held so is one of shared.holds. Not
+ * to begin with once the end was told. */
+void gmux__channel_hold_here(gmux_channel *channel);
+void gmux__channel_release_here(gmux_channel *channel);
 
 static inline bool gmux__channel_is_closing(const gmux_channel *channel) {
   return atomic_load_explicit(&channel->shared.is_closing, memory_order_acquire);
