@@ -47,11 +47,12 @@ void gmux__h2_release(gmux__h2 *h2, gmux_bytes *bytes) {
   gmux__h2_mind_hoard(h2);
 }
 
-/* What a ceiling leaves of each bound. */
+/* What a ceiling leaves of each bound. Streams that are wide are beyond what it divides. */
 static void h2_heed_ceiling(gmux__h2 *h2) {
   gmux__h2_config *c = &h2->config;
   gmux__budget_init(&h2->budget, c->max_memory_bytes, c->stream_window_bytes);
   c->stream_window_bytes = h2->budget.window;
+  if (c->max_memory_bytes) c->is_stream_window_fixed = true;
   c->queue_bytes = gmux__budget_queue(&h2->budget, (uint32_t)c->queue_bytes);
   c->connection_queue_bytes = gmux__budget_queue(&h2->budget, (uint32_t)c->connection_queue_bytes);
 }
@@ -102,6 +103,7 @@ void gmux__h2_free(gmux__h2 *h2) {
   if (!h2) return;
   assert(!h2->budget.taken && !h2->large.first && "it outlives its streams");
   assert(!h2->backlog.bytes && !gmux__hooks_first(&h2->backlog.held) && "it outlives its streams");
+  assert(!h2->widened && "it outlives its streams");
   nghttp2_option_del(h2->option);
   nghttp2_session_callbacks_del(h2->callbacks);
   gmux__outmsg_pool_deinit(&h2->messages);

@@ -11,6 +11,7 @@
 #include "lib/policy/budget.h"
 #include "lib/policy/share.h"
 #include "lib/policy/slots.h"
+#include "lib/policy/window.h"
 #include "lib/wire/hpack.h"
 #include <nghttp2/nghttp2.h>
 
@@ -49,6 +50,7 @@ struct gmux__h2 {
   gmux__budget budget;      /* of max_memory_bytes; what a ceiling makes smaller is so in config */
   gmux__list large;         /* streams with a message that may not grow yet, see memory.c */
   gmux__outq *spare_output; /* empty, for who writes next; may be NULL */
+  uint64_t widened;         /* what streams of all connections were given, see windows.c */
   gmux__h2_figures figures;
   int32_t first_stream_id;              /* client, for tests; 0: 1, as everybody */
   uint8_t foreword[GMUX__FOREWORD_MAX]; /* server: SETTINGS, see gmux__transport_ops */
@@ -133,6 +135,9 @@ struct gmux__conn {
   struct {            /* see windows.c */
     uint32_t initial; /* the peer's SETTINGS_INITIAL_WINDOW_SIZE */
     int32_t widest;   /* of the streams', when SETTINGS began */
+    gmux__window own; /* the connection's, for what it receives; no `bytes`: as it began */
+    uint32_t learned; /* what a stream has needed lately; 0: not more than it begins with */
+    uint64_t widened; /* what its streams were given beyond that */
   } windows;
   uint32_t ping_number;   /* of the pulse's last PING */
   gmux__timer alarm;      /* for the pulse and for what is due; see conn_pulse.c */
@@ -395,6 +400,16 @@ void gmux__stalls_check(const gmux__conn *conn);
  * to return. */
 void gmux__windows_before_settings(gmux__conn *conn);
 int gmux__windows_after_settings(gmux__conn *conn, uint32_t initial);
+/* Outside nghttp2. A read has brought so much DATA, but no less than: */
+enum { GMUX__WINDOW_BULK = 4096 };
+void gmux__windows_came(gmux__conn *conn, size_t bytes);
+/* As much was taken of a stream (in->taken), the last `bytes` of it just now. */
+void gmux__windows_taken(gmux__stream *stream, size_t bytes);
+/* The stream, which is `widened`, is about to leave its connection. */
+void gmux__windows_leave(gmux__stream *stream);
+#ifdef GMUX_DEBUG
+void gmux__windows_check(const gmux__conn *conn);
+#endif
 
 /* lane.c, inside nghttp2: the stream, which has more than GMUX__LANE_SMALL bytes to send, is asked
  * for up to `room`. False: it is to be deferred, and will be asked again when it is called. */

@@ -58,6 +58,9 @@ void gmux__stream_set_intake(gmux__stream *stream, gmux__intake *in) {
   in->large_bytes = 0;
   in->withheld = 0;
   in->large_link = (gmux__link){0};
+  in->window.bytes = 0;
+  in->widened = 0;
+  in->taken = 0;
   in->stream = stream;
   stream->in = in;
 }
@@ -115,6 +118,7 @@ void gmux__stream_detach(gmux__stream *stream) {
   gmux__hook_remove(&stream->event_hook);
   gmux__lane_leave(stream);
   if (conn->h2->budget.ceiling) gmux__memory_give(stream);
+  if (stream->in->widened) gmux__windows_leave(stream);
   gmux__seat_leave(stream);
   gmux__backlog_leave(stream);
   stream->conn = NULL;

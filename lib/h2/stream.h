@@ -23,6 +23,7 @@
 #include "lib/base/machine.h"
 #include "lib/h2/head.h"
 #include "lib/io/transport.h"
+#include "lib/policy/window.h"
 #include "lib/wire/framing.h"
 #include "lib/wire/metadata.h"
 #include "lib/wire/status.h"
@@ -162,6 +163,9 @@ typedef struct gmux__intake {
   size_t withheld;       /* bytes of it that the window was not given back; else 0 */
   gmux__link large_link; /* among those whose message may not grow yet, see memory.c */
   gmux__stream *stream;
+  gmux__window window;             /* what the peer may send ahead; no `bytes`: as it began */
+  uint32_t widened;                /* the most that it was beyond that, bytes */
+  uint32_t taken;                  /* bytes, since the window was told of some */
   uint8_t room[GMUX__INTAKE_ROOM]; /* the owner's */
 } gmux__intake;
 

@@ -37,6 +37,8 @@ void gmux__stream_return_window(gmux__stream *stream, size_t bytes) {
   if (stream->recv.state == GMUX__RECV_CLOSED) return;
   if (nghttp2_session_consume_stream(stream->conn->session, stream->id, bytes))
     gmux__conn_doom(stream->conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
+  stream->in->taken += (uint32_t)bytes;
+  if (stream->in->taken >= GMUX__WINDOW_BULK) gmux__windows_taken(stream, bytes);
   gmux__conn_want_write(stream->conn);
 }
 
