@@ -89,7 +89,7 @@ static int wait_for_all(gmux__front *front, gmux__connect_waiter *waiters, int64
 }
 
 int gmux__front_warm_wait(gmux__front *front, int64_t timeout_ms) {
-  gmux__connect_waiter *waiters;
+  gmux__connect_waiter *waiters = NULL;
   int error = waiters_new(&waiters, front);
   if (error) return error;
   gmux__front_hold_lanes(front); /* it may be freed under a thread that waits for it */
