@@ -194,6 +194,7 @@ static ptrdiff_t conn_take(gmux__conn *conn, const uint8_t *data, size_t len) {
 static bool conn_feed(gmux__conn *conn, const uint8_t *data, size_t len) {
   gmux__conn_on_bytes(conn);
   ptrdiff_t n = conn_take(conn, data, len);
+  gmux__session_consume(conn);
   if (n >= 0 && conn->portion.data_bytes >= GMUX__WINDOW_BULK)
     gmux__windows_came(conn, conn->portion.data_bytes);
   gmux__conn_deliver(conn);

@@ -117,6 +117,7 @@ struct gmux__conn {
   gmux__strikes strikes; /* server */
   gmux__abuse abuse;
   gmux__share share;
+  size_t unconsumed;                  /* bytes of DATA in what nghttp2 is fed */
   gmux__portion portion;              /* of the read that is being worked off */
   struct {                            /* server: ids of requests, see ids.c */
     int32_t highest;                  /* that has come; -1: none */
@@ -291,6 +292,8 @@ void gmux__session_write_foreword(gmux__h2 *h2);
 int gmux__session_skip_foreword(gmux__conn *conn);
 int gmux__session_callbacks_new(nghttp2_session_callbacks **out);
 int gmux__session_option_new(nghttp2_option **out, const gmux__h2_config *config);
+/* After nghttp2 was fed: gives back the connection's window for DATA that came. */
+void gmux__session_consume(gmux__conn *conn);
 /* NULL: there is none. */
 gmux__seat *gmux__session_seat(gmux__conn *conn, int32_t id);
 /* The stream in the seat of this id; NULL: it has left, or there is none. */

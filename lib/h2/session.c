@@ -167,19 +167,24 @@ static int on_headers_frame(gmux__conn *conn, const nghttp2_frame *frame) {
 
 static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
                          size_t len, void *user_data) {
-  (void)flags;
+  (void)session, (void)flags;
   gmux__conn *conn = user_data;
-  /* The connection's window is given back whatever the streams do with theirs, so one slow reader
-   * holds back nobody else. */
-  if (nghttp2_session_consume_connection(session, len)) {
-    gmux__conn_doom(conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
-    return NGHTTP2_ERR_CALLBACK_FAILURE;
-  }
+  conn->unconsumed += len;
   gmux__stream *stream = gmux__session_stream(conn, id);
   if (!stream) return 0;
   conn->portion.data_bytes += len;
   gmux__stream_on_data(stream, data, len);
   return 0;
+}
+
+/* The connection's window is given back whatever the streams do with theirs, so one slow reader
+ * holds back nobody else. Once a read: what a call costs is counted in frames of DATA. */
+void gmux__session_consume(gmux__conn *conn) {
+  size_t len = conn->unconsumed;
+  if (!len) return;
+  conn->unconsumed = 0;
+  if (nghttp2_session_consume_connection(conn->session, len))
+    gmux__conn_doom(conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
 }
 
 static int on_data_frame(gmux__conn *conn, const nghttp2_frame *frame) {
