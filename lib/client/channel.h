@@ -172,6 +172,8 @@ void gmux__channel_set_paused(gmux_channel *channel, bool is_paused);
 void gmux__channel_on_connect_post(gmux__post *post);
 void gmux__channel_on_backoff_post(gmux__post *post);
 void gmux__channel_on_pause_post(gmux__post *post);
+/* It does what was wanted last. Any thread. */
+void gmux__channel_heed_pause(gmux_channel *channel);
 void gmux__channel_on_rotate_post(gmux__post *post);
 
 /* channel_end.c */

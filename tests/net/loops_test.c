@@ -200,7 +200,8 @@ static void *end_the_channel(void *arg) {
   if (c->number % 2)
     gmux_channel_close(c->channel, on_ended, c);
   else
-    gmux_channel_drain(c->channel, c->number ? 10 * (int64_t)c->number : GMUX_NO_TIMEOUT, on_ended, c);
+    gmux_channel_drain(c->channel, c->number ? 10 * (int64_t)c->number : GMUX_NO_TIMEOUT, on_ended,
+                       c);
   return NULL;
 }
 
