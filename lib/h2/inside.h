@@ -24,12 +24,12 @@ typedef struct gmux__backlog {
 
 /* Streams with much to send, which take turns; see lane.c. Small: a quarter of a frame. */
 enum { GMUX__LANE_SMALL = 4 * 1024 };
-typedef struct gmux__lane {
+typedef struct gmux__h2_lane {
   gmux__hooks waiting; /* nghttp2 has deferred their DATA */
   int32_t turn;        /* whose it is, an id; 0: nobody's */
   size_t left;         /* bytes that it may still send before the next one is called */
   unsigned fills;      /* of the output, while some wait and nobody can use the turn */
-} gmux__lane;
+} gmux__h2_lane;
 
 /* A frame of so many. */
 enum { GMUX__FOREWORD_SETTINGS = 4, GMUX__FOREWORD_MAX = 9 + 6 * GMUX__FOREWORD_SETTINGS };
@@ -101,7 +101,7 @@ struct gmux__conn {
   uint32_t lingering;    /* client: slots of streams that are reset, until any byte comes */
   uint32_t open_streams; /* server: those nghttp2 has not closed */
   gmux__backlog backlog;
-  gmux__lane lane;
+  gmux__h2_lane lane;
   gmux__outq *out;      /* what waits for the socket; NULL: nothing */
   uint32_t unframed;    /* client: streams opened since nghttp2 was asked for frames */
   int early_error;      /* a write before the end of the turn has failed, which the turn's tells; */
@@ -422,7 +422,7 @@ bool gmux__lane_may_send(gmux__stream *stream, size_t room);
 bool gmux__lane_call(gmux__conn *conn);
 /* The output is about to be filled. */
 void gmux__lane_fill(gmux__conn *conn);
-static inline void gmux__lane_end_turn(gmux__lane *lane, int32_t id) {
+static inline void gmux__lane_end_turn(gmux__h2_lane *lane, int32_t id) {
   if (lane->turn == id) lane->turn = 0;
 }
 /* It is about to leave its connection. */

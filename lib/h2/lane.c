@@ -21,7 +21,7 @@ enum {
   LANE_PATIENCE = 4      /* fills of the output, each of 40 KiB and a frame at most */
 };
 
-static bool lane_take_turn(gmux__lane *lane, int32_t id) {
+static bool lane_take_turn(gmux__h2_lane *lane, int32_t id) {
   bool is_alone = !gmux__hooks_first(&lane->waiting);
   if (lane->turn == id) return lane->left > 0 || is_alone;
   if (lane->turn || !is_alone) return false;
@@ -31,7 +31,7 @@ static bool lane_take_turn(gmux__lane *lane, int32_t id) {
 }
 
 bool gmux__lane_may_send(gmux__stream *stream, size_t room) {
-  gmux__lane *lane = &stream->conn->lane;
+  gmux__h2_lane *lane = &stream->conn->lane;
   if (!lane_take_turn(lane, stream->id)) {
     gmux__lane_end_turn(lane, stream->id);
     gmux__hooks_append(&lane->waiting, &stream->lane_hook);
@@ -58,7 +58,7 @@ void gmux__lane_fill(gmux__conn *conn) {
 }
 
 bool gmux__lane_call(gmux__conn *conn) {
-  gmux__lane *lane = &conn->lane;
+  gmux__h2_lane *lane = &conn->lane;
   /* Without a window nghttp2 asks nobody, and who had the turn has it still. */
   if (nghttp2_session_get_remote_window_size(conn->session) <= 0) return false;
   gmux__hook *hook = gmux__hooks_shift(&lane->waiting);
