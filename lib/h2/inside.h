@@ -44,8 +44,8 @@ struct gmux__h2 {
   gmux__outmsg_pool messages;       /* without a copy, or with a short one */
   gmux__outmsg_pool large_messages; /* with a copy of up to nearly 4 KiB */
   gmux__slab seats, intakes;
-  gmux__hoard hoard;        /* of memory for large messages, and */
-  gmux__timer hoard_timer;  /* when it is looked through; set while it holds any */
+  gmux__hoard hoard;        /* of memory for large messages; it and all that is kept above */
+  gmux__timer hoard_timer;  /* are looked through then; set while any is held */
   gmux__backlog backlog;    /* of all streams, also of those on no connection */
   gmux__budget budget;      /* of max_memory_bytes; what a ceiling makes smaller is so in config */
   gmux__list large;         /* streams with a message that may not grow yet, see memory.c */
@@ -431,10 +431,17 @@ static inline void gmux__lane_leave(gmux__stream *stream) {
   gmux__lane_end_turn(&stream->conn->lane, stream->id);
 }
 
-/* h2.c: the hoard may hold something now. */
+/* h2.c: some memory may be held now for what comes next: the hoard's, or of a stream that is over,
+ * each of which leaves a seat, or of a request that has left, which leaves a draft. */
 void gmux__h2_mind_hoard_late(gmux__h2 *h2);
+/* What a few streams leave, or requests when they have left, is not worth a turn of the loop. */
+enum { GMUX__H2_FEW = 64 };
+static inline bool gmux__h2_has_spare(const gmux__h2 *h2) {
+  const gmux__slab *drafts = &h2->blocks.slabs[GMUX__BLOCK_SIZES - 1];
+  return h2->hoard.held || h2->seats.held > GMUX__H2_FEW || drafts->held > GMUX__H2_FEW;
+}
 static inline void gmux__h2_mind_hoard(gmux__h2 *h2) {
-  if (h2->hoard.held && !gmux__timer_is_set(&h2->hoard_timer)) gmux__h2_mind_hoard_late(h2);
+  if (gmux__h2_has_spare(h2) && !gmux__timer_is_set(&h2->hoard_timer)) gmux__h2_mind_hoard_late(h2);
 }
 
 /* backlog.c */
