@@ -12,7 +12,7 @@ struct pool_block {
 };
 
 void out_of_memory(void) {
-  fputs("protoc-gen-gmux: out of memory\n", stderr);
+  fputs("out of memory\n", stderr);
   exit(1);
 }
 
