@@ -119,7 +119,7 @@ static void what_the_descriptors_do_not_have_is_left_out(void) {
       /* A closed enum's. */
       {"old.Part", "{\"name\":\"\"}", BYTES("\x0a\x00\x18\x07\x20\x07\x22\x01\x07")},
       {"old.Part", "{\"name\":\"\",\"sizes\":[\"LARGE\"]}", BYTES("\x0a\x00\x20\x07\x20\x02")},
-      {"old.Part", "{\"name\":\"\",\"byName\":{}}", BYTES("\x0a\x00\x42\x04\x0a\x00\x10\x07")},
+      {"old.Part", "{\"name\":\"\"}", BYTES("\x0a\x00\x42\x04\x0a\x00\x10\x07")},
       PAIRS_END};
   check_decoded(pairs);
 }

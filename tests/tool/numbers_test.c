@@ -90,7 +90,8 @@ static void check_float(float value, const char *digits) {
 
 static void floats_have_as_few_digits_as_read_back_the_same(void) {
   check_double(0.1, "0.1");
-  check_double(-0.0, "-0");
+  check_double(-0.0, "-0.0");
+  check_double(0, "0");
   check_double(1e23, "1e+23");
   check_double(DBL_MAX, "1.7976931348623157e+308");
   check_double(5e-324, "5e-324");

@@ -103,8 +103,10 @@ static bool has_elements(const field *f, records r) {
   return false;
 }
 
-static bool is_there(const decoder *d, const field *f, records r) {
-  if (f->is_repeated) return d->options->with_defaults || has_elements(f, r);
+static bool is_there(decoder *d, const field *f, records r) {
+  if (f->is_repeated && d->options->with_defaults) return true;
+  if (field_is_map(f)) return map_has_entries(d, f, r);
+  if (f->is_repeated) return has_elements(f, r);
   if (f->message) return records_last(r, WIRE_BYTES);
   const wire_field *value = last_known(f, r);
   if (f->has_presence) return value;

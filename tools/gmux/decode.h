@@ -33,6 +33,8 @@ bool decode_message(decoder *d, const message_type *m, const uint8_t *data, size
 bool decode_fields(decoder *d, content *c);
 /* The value alone, of all its records; of a field that is not there its default. */
 bool decode_field(decoder *d, content *c, const field *f, records r);
+/* Whether there is an entry that counts. */
+bool map_has_entries(decoder *d, const field *f, records r);
 bool decode_map(decoder *d, content *c, const field *f, records r);
 /* A message of a form of its own. */
 bool decode_known(decoder *d, const message_type *m, const uint8_t *data, size_t len);

@@ -60,6 +60,20 @@ static bool has_known_value(const field *f, const content *c) {
   return !value || scalar_is_known(map_value(f), value->value);
 }
 
+/* What is broken is said when it is printed. */
+bool map_has_entries(decoder *d, const field *f, records r) {
+  for (size_t i = 0; i < r.count; i++) {
+    content c;
+    if (r.list[i].field.type != WIRE_BYTES) continue;
+    if (!map_value(f)->enumeration) return true;
+    if (!content_open(d, &c, f->message, r.list[i].field.data, r.list[i].field.len)) return true;
+    bool is_known = has_known_value(f, &c);
+    content_close(&c);
+    if (is_known) return true;
+  }
+  return false;
+}
+
 static bool read_entry(decoder *d, const field *f, const record *r, entry *e) {
   content c;
   if (!content_open(d, &c, f->message, r->field.data, r->field.len)) return false;

@@ -153,9 +153,17 @@ number_result number_read_float(const char *text, size_t len, float *value) {
   return isfinite(*value) ? NUMBER_OK : NUMBER_RANGE;
 }
 
+/* Many a reader takes -0 for an integer and loses the sign. */
+static bool write_zero(char out[NUMBER_ROOM], double value) {
+  if (fpclassify(value) != FP_ZERO) return false;
+  snprintf(out, NUMBER_ROOM, "%s", signbit(value) ? "-0.0" : "0");
+  return true;
+}
+
 /* So many digits any number of the type keeps; without zeros at their end, which %g leaves away,
  * they are the fewest, too. Of subnormal numbers fewer are kept. */
 void number_write_double(char out[NUMBER_ROOM], double value) {
+  if (write_zero(out, value)) return;
   for (int digits = fabs(value) < DBL_MIN ? 1 : DBL_DIG; digits <= 17; digits++) {
     snprintf(out, NUMBER_ROOM, "%.*g", digits, value);
     double back = strtod(out, NULL);
@@ -164,6 +172,7 @@ void number_write_double(char out[NUMBER_ROOM], double value) {
 }
 
 void number_write_float(char out[NUMBER_ROOM], float value) {
+  if (write_zero(out, (double)value)) return;
   for (int digits = fabsf(value) < FLT_MIN ? 1 : FLT_DIG; digits <= 9; digits++) {
     snprintf(out, NUMBER_ROOM, "%.*g", digits, (double)value);
     float back = strtof(out, NULL);
