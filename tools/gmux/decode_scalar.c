@@ -1,5 +1,5 @@
 /* decode_scalar.c: values that are no messages. */
-#include "lib/wire/base64.h"
+#include "tools/gmux/base64.h"
 #include "tools/gmux/decode.h"
 #include "tools/gmux/number.h"
 
@@ -94,15 +94,11 @@ static void print_enum(printer *p, const enum_type *e, uint64_t value) {
     print_integer(p, FIELD_INT32, value);
 }
 
-/* RFC 4648's first alphabet, with padding. */
 static void print_bytes(printer *p, const uint8_t *data, size_t len) {
-  pool memory = {NULL};
-  size_t digits = gmux__base64_encoded_len(len);
-  char *encoded = pool_get(&memory, digits + 4, 1);
-  if (len) gmux__base64_encode(encoded, data, len);
-  memset(encoded + digits, '=', (4 - digits % 4) % 4);
-  print_quoted(p, encoded);
-  pool_free(&memory);
+  buffer digits = {NULL};
+  base64_encode(&digits, data, len);
+  print_quoted(p, buffer_string(&digits));
+  buffer_free(&digits);
 }
 
 static bool not_utf8(decoder *d, const field *f) {

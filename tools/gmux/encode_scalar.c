@@ -1,5 +1,5 @@
 /* encode_scalar.c: values that are no messages. */
-#include "lib/wire/base64.h"
+#include "tools/gmux/base64.h"
 #include "tools/gmux/encode.h"
 #include "tools/gmux/number.h"
 #include "tools/gmux/wire.h"
@@ -144,16 +144,12 @@ static bool read_enum(encoder *e, const field *f, const node *n, scalar *value) 
   return value->is_unknown || no_enum_value(e, f, n, name, len);
 }
 
-/* Either alphabet, with padding or without: in the alphabet that lib/wire knows. */
 static bool read_bytes(encoder *e, const field *f, const node *n, scalar *value) {
   if (n->type != NODE_STRING) return wrong_kind(e, f, n, "base64 in a string");
   size_t len;
   const char *encoded = node_string(e->document, e->memory, n, &len);
-  uint8_t *plain = pool_get(e->memory, len + 1, 1);
-  for (size_t i = 0; i < len; i++)
-    plain[i] = (uint8_t)(encoded[i] == '-' ? '+' : encoded[i] == '_' ? '/' : encoded[i]);
-  uint8_t *data = pool_get(e->memory, gmux__base64_decoded_max(len) + 1, 1);
-  if (gmux__base64_decode(data, &value->len, plain, len) != 0)
+  uint8_t *data = pool_get(e->memory, len + 1, 1);
+  if (!base64_decode(data, &value->len, encoded, len))
     return node_problem(e->document, n, e->problem, "%s (bytes): %s is not base64",
                         quote(f->name, strlen(f->name)).text, quote(encoded, len).text);
   value->data = data;

@@ -119,10 +119,14 @@ const char *registry_nearest_message(const registry *r, const char *name, size_t
   return symbols_nearest(&r->messages, name, len);
 }
 
+const char *registry_nearest_service(const registry *r, const char *name, size_t len) {
+  return symbols_nearest(&r->services, name, len);
+}
+
 /* ---- methods ---- */
 
 static const method_type *no_service(const registry *r, const char *name, size_t len, problem *p) {
-  const char *near = symbols_nearest(&r->services, name, len);
+  const char *near = registry_nearest_service(r, name, len);
   problem_set(p, "there is no service %s%s%s%s", quote(name, len).text,
               near ? ": did you mean " : "", near ? near : "", near ? "?" : "");
   return NULL;

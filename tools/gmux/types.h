@@ -122,6 +122,7 @@ const method_type *registry_method(const registry *r, const char *name, problem 
 
 /* The nearest name, or NULL. */
 const char *registry_nearest_message(const registry *r, const char *name, size_t len);
+const char *registry_nearest_service(const registry *r, const char *name, size_t len);
 const char *message_nearest_field(const message_type *m, const char *name, size_t len);
 const char *enum_nearest(const enum_type *e, const char *name, size_t len);
 

@@ -1,0 +1,67 @@
+/* arguments.c: files and numbers that are named on the command line. */
+#include "tools/gmux/arguments.h"
+#include "tools/gmux/commands.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PROTOSET_MAX = 64 << 20 };
+
+int complain(const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  fputs("gmux: ", stderr);
+  vfprintf(stderr, format, args);
+  fputc('\n', stderr);
+  va_end(args);
+  return EXIT_USAGE;
+}
+
+static bool read_open(const char *path, FILE *file, size_t max, buffer *out) {
+  char block[16384];
+  size_t len;
+  while ((len = fread(block, 1, sizeof block, file)) > 0) {
+    buffer_add(out, block, len);
+    if (out->len <= max) continue;
+    complain("%s: it is longer than %zu bytes", path, max);
+    return false;
+  }
+  if (ferror(file)) complain("%s: %s", path, strerror(errno));
+  return !ferror(file);
+}
+
+bool read_file(const char *path, size_t max, buffer *out) {
+  if (strcmp(path, "-") == 0) return read_open("standard input", stdin, max, out);
+  FILE *file = fopen(path, "rb");
+  if (!file) {
+    complain("%s: %s", path, strerror(errno));
+    return false;
+  }
+  bool is_good = read_open(path, file, max, out);
+  fclose(file);
+  return is_good;
+}
+
+registry *read_protoset(const char *path) {
+  buffer set = {NULL};
+  registry *r = NULL;
+  problem p;
+  if (read_file(path, PROTOSET_MAX, &set)) {
+    r = registry_new(set.data, set.len, &p);
+    if (!r) complain("%s: %s", path, p.words);
+  }
+  buffer_free(&set);
+  return r;
+}
+
+bool read_number(const char *option, const char *digits, long max, long *value) {
+  char *end;
+  errno = 0;
+  *value = strtol(digits, &end, 10);
+  if (errno == 0 && end != digits && *end == 0 && *value >= 1 && *value <= max) return true;
+  complain("%s takes 1 to %ld, not %s", option, max, quote(digits, strlen(digits)).text);
+  return false;
+}

@@ -1,0 +1,47 @@
+/* main.c: gmux, gRPC from the command line. */
+#include "tools/gmux/arguments.h"
+#include "tools/gmux/commands.h"
+#include "tools/gmux/nearest.h"
+
+#include <gmux/version.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: gmux COMMAND [ARGUMENT]...\n"
+    "  call    make a call: JSON in, JSON out\n"
+    "  list    the services and methods of a descriptor set\n"
+    "gmux COMMAND --help says more, with examples. Exit status: 0; 1: the call failed; 2: usage.\n";
+
+typedef struct command {
+  const char *name;
+  int (*run)(int argc, char **argv);
+} command;
+
+static const command commands[] = {{"call", command_call}, {"list", command_list}};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static int no_command(const char *name) {
+  nearest n = nearest_to(name, strlen(name));
+  for (size_t i = 0; i < COMMANDS; i++)
+    nearest_offer(&n, commands[i].name);
+  return complain("there is no command %s%s%s%s", quote(name, strlen(name)).text,
+                  n.best ? ": did you mean " : "", n.best ? n.best : "", n.best ? "?" : "");
+}
+
+/* What was printed has to have arrived, too. */
+static int finish(int code) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+  complain("standard output could not be written");
+  return code == EXIT_DONE ? EXIT_CALL_FAILED : code;
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) return fputs(usage, stderr), EXIT_USAGE;
+  if (strcmp(argv[1], "--help") == 0) return fputs(usage, stdout), finish(EXIT_DONE);
+  if (strcmp(argv[1], "--version") == 0)
+    return printf("gmux %s\n", GMUX_VERSION), finish(EXIT_DONE);
+  for (size_t i = 0; i < COMMANDS; i++)
+    if (strcmp(argv[1], commands[i].name) == 0) return finish(commands[i].run(argc - 1, argv + 1));
+  return no_command(argv[1]);
+}
