@@ -11,7 +11,7 @@
 
 static void check_message(const registry *r, const message_type *m) {
   static const codec_options options = {.with_defaults = true};
-  buffer out = {NULL};
+  buffer out = {.data = NULL};
   problem p = {""};
   FUZZ_REQUIRE(registry_message(r, m->name, strlen(m->name)) == m);
   for (size_t i = 0; i < m->field_count; i++) {

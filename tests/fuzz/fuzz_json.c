@@ -47,7 +47,7 @@ static bool is_one_way(const problem *p) {
 
 /* JSON that we made is read, and makes the same again. */
 static void check_back(const message_type *m, buffer *json, const codec_options *o) {
-  buffer bytes = {NULL}, again = {NULL};
+  buffer bytes = {.data = NULL}, again = {.data = NULL};
   problem p = {""};
   if (codec_read_json(types, m, (const char *)json->data, json->len, o, &bytes, &p)) {
     FUZZ_REQUIRE(codec_write_json(types, m, bytes.data, bytes.len, o, &again, &p));
@@ -60,7 +60,7 @@ static void check_back(const message_type *m, buffer *json, const codec_options 
 }
 
 static void try_bytes(const message_type *m, fuzz_input in, const codec_options *o) {
-  buffer json = {NULL};
+  buffer json = {.data = NULL};
   problem p = {""};
   uint8_t *copy = fuzz_copy(in);
   if (codec_write_json(types, m, copy, in.len, o, &json, &p))
@@ -72,7 +72,7 @@ static void try_bytes(const message_type *m, fuzz_input in, const codec_options 
 }
 
 static void try_json(const message_type *m, fuzz_input in, const codec_options *o) {
-  buffer bytes = {NULL}, json = {NULL};
+  buffer bytes = {.data = NULL}, json = {.data = NULL};
   problem p = {""};
   uint8_t *copy = fuzz_copy(in);
   if (codec_read_json(types, m, (const char *)copy, in.len, o, &bytes, &p)) {

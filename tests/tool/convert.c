@@ -28,7 +28,7 @@ static registry *read_types(const char *path) {
     perror(path);
     return NULL;
   }
-  buffer set = {NULL};
+  buffer set = {.data = NULL};
   read_all(file, &set);
   fclose(file);
   registry *r = registry_new(set.data, set.len, &p);
@@ -56,7 +56,7 @@ static bool answer(const registry *r, const char *what, const message_type *m, c
     random_message(out, &d, r, m);
     return true;
   }
-  buffer in = {NULL};
+  buffer in = {.data = NULL};
   from_hex(&in, rest);
   const char *text = buffer_string(&in);
   bool is_good = strcmp(what, "json") == 0
@@ -68,7 +68,7 @@ static bool answer(const registry *r, const char *what, const message_type *m, c
 
 static void serve(const registry *r, char *line) {
   problem p = {""};
-  buffer out = {NULL};
+  buffer out = {.data = NULL};
   char *end = NULL;
   const char *what = strtok_r(line, " \n", &end), *name = strtok_r(NULL, " \n", &end);
   const char *rest = strtok_r(NULL, " \n", &end);

@@ -185,7 +185,7 @@ static void bytes_nest_no_deeper_than_a_stack_bears(void) {
   enum { DEPTH = 20000 };
   static const codec_options options;
   static size_t marks[DEPTH];
-  buffer deep = {NULL};
+  buffer deep = {.data = NULL};
   problem p = {""};
   for (size_t i = 0; i < DEPTH; i++)
     marks[i] = wire_begin(&deep, 3);
@@ -199,7 +199,7 @@ static void bytes_nest_no_deeper_than_a_stack_bears(void) {
 static void few_bytes_make_no_endless_json(void) {
   enum { COUNT = 8 << 20 };
   static const codec_options options;
-  buffer many = {NULL};
+  buffer many = {.data = NULL};
   problem p = {""};
   static const uint8_t zeros[1024];
   size_t mark = wire_begin(&many, 9); /* COLOUR_NONE, one byte each */

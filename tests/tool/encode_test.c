@@ -154,7 +154,7 @@ static void unknown_names_are_passed_over_if_asked_for(void) {
 
 /* `count` times `before`, then `middle`, then as many `after`. */
 static char *nested(const char *before, const char *middle, const char *after, size_t count) {
-  buffer b = {NULL};
+  buffer b = {.data = NULL};
   for (size_t i = 0; i < count; i++)
     buffer_add_string(&b, before);
   buffer_add_string(&b, middle);
@@ -190,7 +190,7 @@ static void messages_nest_as_deep_as_others_read_them(void) {
 
 static void a_text_has_a_length_that_is_read(void) {
   static const codec_options options;
-  buffer out = {NULL};
+  buffer out = {.data = NULL};
   problem p;
   char *long_one = calloc(1, CODEC_MAX_JSON + 1);
   CU_ASSERT_PTR_NOT_NULL_FATAL(long_one);

@@ -81,7 +81,7 @@ static uint64_t random_scalar(maker *m, const field *f) {
 static void random_text(maker *m, uint32_t number) {
   static const char *const pieces[] = {"a",  "B",  "_",  "ü", "\xf0\x9f\x8e\x88",
                                        "\"", "\\", "\n", " "};
-  buffer made = {NULL};
+  buffer made = {.data = NULL};
   for (uint64_t i = roll(m, 6); i > 0; i--)
     buffer_add_string(&made, pieces[roll(m, sizeof pieces / sizeof *pieces)]);
   if (roll(m, 8) == 0 && !m->is_entry) buffer_add(&made, "", 1);
@@ -173,7 +173,7 @@ static void make_any(maker *m) {
                                       "google.protobuf.Int64Value",
                                       "google.protobuf.Timestamp"};
   const char *name = names[roll(m, sizeof names / sizeof *names)];
-  buffer url = {NULL};
+  buffer url = {.data = NULL};
   buffer_add_format(&url, "type.googleapis.com/%s", name);
   wire_add_bytes(m->out, ANY_URL, url.data, url.len);
   buffer_free(&url);

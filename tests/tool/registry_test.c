@@ -92,13 +92,13 @@ static void check_set(buffer *set, const char *words) {
 }
 
 static void no_set_is_refused(void) {
-  buffer set = {NULL};
+  buffer set = {.data = NULL};
   buffer_add_string(&set, "\x0a\x7f{}");
   check_set(&set, "the descriptors are no FileDescriptorSet");
 }
 
 static void editions_are_refused(void) {
-  buffer set = {NULL};
+  buffer set = {.data = NULL};
   size_t file = wire_begin(&set, 1);
   wire_add_bytes(&set, 1, "new.proto", 9);
   wire_add_bytes(&set, 12, "editions", 8);
@@ -107,7 +107,7 @@ static void editions_are_refused(void) {
 }
 
 static void a_type_that_is_not_there_is_refused(void) {
-  buffer set = {NULL};
+  buffer set = {.data = NULL};
   size_t file = wire_begin(&set, 1);
   wire_add_bytes(&set, 1, "half.proto", 10);
   size_t message = wire_begin(&set, 4);
@@ -125,7 +125,7 @@ static void a_type_that_is_not_there_is_refused(void) {
 
 static void one_name_for_two_is_refused_and_a_file_twice_is_not(void) {
   problem p = {""};
-  buffer set = {NULL};
+  buffer set = {.data = NULL};
   for (int i = 0; i < 2; i++) {
     size_t file = wire_begin(&set, 1);
     wire_add_bytes(&set, 1, "a.proto", 7);
@@ -143,7 +143,7 @@ static void one_name_for_two_is_refused_and_a_file_twice_is_not(void) {
 
 static void descriptors_nest_no_deeper_than_a_stack_bears(void) {
   enum { DEPTH = 20000 };
-  buffer set = {NULL};
+  buffer set = {.data = NULL};
   size_t marks[DEPTH];
   marks[0] = wire_begin(&set, 1);
   wire_add_bytes(&set, 1, "d.proto", 7);

@@ -27,7 +27,8 @@ static bool complain(const char *what, const char *message, uint64_t seed, const
 /* Bytes to JSON to bytes to JSON: both times the same JSON. */
 static bool comes_back(const char *message, uint64_t seed, const codec_options *o) {
   dice d = {seed};
-  buffer bytes = {NULL}, json = {NULL}, again = {NULL}, back = {NULL};
+  buffer bytes = {.data = NULL}, json = {.data = NULL}, again = {.data = NULL},
+         back = {.data = NULL};
   problem p = {""};
   const registry *types = tool_types();
   const message_type *m = tool_message(message);
@@ -66,7 +67,7 @@ static void a_message_cut_anywhere_does_no_harm(void) {
   static const codec_options options = {.with_defaults = true};
   for (size_t i = 0; i < MESSAGES; i++) {
     dice d = {i + 1};
-    buffer bytes = {NULL}, json = {NULL};
+    buffer bytes = {.data = NULL}, json = {.data = NULL};
     problem p = {""};
     random_message(&bytes, &d, tool_types(), tool_message(messages[i]));
     for (size_t len = 0; len < bytes.len; len++) {
@@ -84,7 +85,7 @@ static void json_cut_anywhere_is_refused(void) {
   static const codec_options options;
   for (size_t i = 0; i < MESSAGES; i++) {
     dice d = {i + 7};
-    buffer bytes = {NULL}, json = {NULL}, back = {NULL};
+    buffer bytes = {.data = NULL}, json = {.data = NULL}, back = {.data = NULL};
     problem p = {""};
     const message_type *m = tool_message(messages[i]);
     random_message(&bytes, &d, tool_types(), m);

@@ -46,7 +46,7 @@ bool read_file(const char *path, size_t max, buffer *out) {
 }
 
 registry *read_protoset(const char *path) {
-  buffer set = {NULL};
+  buffer set = {.data = NULL};
   registry *r = NULL;
   problem p;
   if (read_file(path, PROTOSET_MAX, &set)) {

@@ -46,7 +46,7 @@ typedef struct plan {
 static bool add_metadata(plan *p, const char *pair) {
   const char *cut = strchr(pair, '=');
   if (!cut) return complain("--metadata %s: there is no = in it", pair), false;
-  buffer key = {NULL};
+  buffer key = {.data = NULL};
   buffer_add(&key, pair, (size_t)(cut - pair));
   bool is_good = gmux_metadata_add(p->metadata, buffer_string(&key), cut + 1) == 0;
   if (!is_good) complain("--metadata %s: %s", pair, gmux_last_error());
@@ -122,7 +122,7 @@ static bool find_method(plan *p) {
 
 static bool make_request(plan *p) {
   problem why;
-  buffer json = {NULL};
+  buffer json = {.data = NULL};
   bool is_file = *p->data == '@';
   if (!is_file) buffer_add_string(&json, p->data);
   bool is_good = !is_file || read_file(p->data[1] ? p->data + 1 : "-", CODEC_MAX_JSON, &json);
@@ -159,7 +159,7 @@ static bool open_channel(const plan *p, gmux_loop *loop, gmux_channel **channel)
 }
 
 static bool print_reply(const plan *p, const gmux_bytes *reply) {
-  buffer json = {NULL};
+  buffer json = {.data = NULL};
   problem why;
   bool is_good =
       codec_write_json(p->types, p->method->reply, reply->data, reply->len, &p->codec, &json, &why);

@@ -40,7 +40,7 @@ static bool mask_write(decoder *d, buffer *paths, records r) {
 }
 
 static bool decode_mask(decoder *d, content *c) {
-  buffer paths = {NULL};
+  buffer paths = {.data = NULL};
   bool is_good = mask_write(d, &paths, records_of(c->records, MASK_PATHS));
   if (is_good && !print_string(&d->printer, buffer_string(&paths), paths.len))
     is_good = problem_set(d->problem, "google.protobuf.FieldMask holds bytes that are not UTF-8");

@@ -95,7 +95,7 @@ static void print_enum(printer *p, const enum_type *e, uint64_t value) {
 }
 
 static void print_bytes(printer *p, const uint8_t *data, size_t len) {
-  buffer digits = {NULL};
+  buffer digits = {.data = NULL};
   base64_encode(&digits, data, len);
   print_quoted(p, buffer_string(&digits));
   buffer_free(&digits);

@@ -43,8 +43,8 @@ static uint64_t zigzag(int64_t value) {
 
 static bool read_signed(encoder *e, const field *f, const node *n, int64_t min, int64_t max,
                         uint64_t *bits) {
-  const char *digits;
-  size_t len;
+  const char *digits = NULL;
+  size_t len = 0;
   int64_t value = 0;
   if (!number_text(e, f, n, &digits, &len)) return false;
   number_result result = number_read_int(digits, len, min, max, &value);
@@ -55,8 +55,8 @@ static bool read_signed(encoder *e, const field *f, const node *n, int64_t min, 
 }
 
 static bool read_unsigned(encoder *e, const field *f, const node *n, uint64_t max, uint64_t *bits) {
-  const char *digits;
-  size_t len;
+  const char *digits = NULL;
+  size_t len = 0;
   if (!number_text(e, f, n, &digits, &len)) return false;
   number_result result = number_read_uint(digits, len, max, bits);
   return result == NUMBER_OK || wrong_number(e, f, n, digits, len, result);
@@ -77,8 +77,8 @@ static bool read_special(const char *name, size_t len, double *value) {
 }
 
 static bool read_double(encoder *e, const field *f, const node *n, uint64_t *bits) {
-  const char *digits;
-  size_t len;
+  const char *digits = NULL;
+  size_t len = 0;
   double value = 0;
   if (!number_text(e, f, n, &digits, &len)) return false;
   if (n->type != NODE_STRING || !read_special(digits, len, &value)) {
@@ -90,8 +90,8 @@ static bool read_double(encoder *e, const field *f, const node *n, uint64_t *bit
 }
 
 static bool read_float(encoder *e, const field *f, const node *n, uint64_t *bits) {
-  const char *digits;
-  size_t len;
+  const char *digits = NULL;
+  size_t len = 0;
   double special;
   float value = 0;
   if (!number_text(e, f, n, &digits, &len)) return false;
