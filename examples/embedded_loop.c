@@ -6,7 +6,7 @@
  * server answers. When the last is back the channel is closed, and ev_run returns as nothing is
  * left to watch.
  */
-#include "greeter.pb-c.h"
+#include "greeter.gmux.h"
 #include <ev.h>
 #include <getopt.h>
 #include <gmux/gmux.h>
@@ -46,12 +46,12 @@ static void on_channel_closed(void *user_data) {
   ev_timer_stop(p->ev, &p->ticker);
 }
 
-static void on_reply(gmux_call *call, const gmux_status *status, const ProtobufCMessage *reply,
+static void on_reply(gmux_call *call, const gmux_status *status, const Hello__HelloReply *reply,
                      const gmux_metadata *trailers, void *user_data) {
   (void)call, (void)trailers;
   program *p = user_data;
   if (status->code == GMUX_OK) {
-    printf("%s\n", ((const Hello__HelloReply *)reply)->message);
+    printf("%s\n", reply->message);
   } else {
     fprintf(stderr, "embedded_loop: %s: %s\n", gmux_code_str(status->code), status->message);
     p->failed++;
@@ -67,8 +67,7 @@ static void start_call(program *p, unsigned number) {
   gmux_call_options options;
   gmux_call_options_init(&options, sizeof options);
   options.timeout_ms = 5000;
-  must(gmux_protobuf_call_start(NULL, p->channel, &hello__greeter__descriptor, "SayHello", &options,
-                                &request.base, on_reply, p));
+  must(hello__greeter__say_hello__start(NULL, p->channel, &options, &request, on_reply, p));
   p->running++;
 }
 

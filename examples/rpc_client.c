@@ -4,7 +4,7 @@
  * One channel, so one connection, carries them all. The gmux_loop has a thread of its own; main
  * waits for each call as it would for a function. embedded_loop.c shows the other form.
  */
-#include "greeter.pb-c.h"
+#include "greeter.gmux.h"
 #include <getopt.h>
 #include <gmux/gmux.h>
 #include <stdio.h>
@@ -38,76 +38,88 @@ static bool is_ok(const char *method, gmux_status *status) {
   return ok;
 }
 
+/* ---- messages ---- */
+
+static Hello__HelloRequest request_make(char *name) {
+  Hello__HelloRequest request = HELLO__HELLO_REQUEST__INIT;
+  request.name = name;
+  return request;
+}
+
+/* A reply that a function gave back is ours. */
+static void show(const char *method, Hello__HelloReply *reply) {
+  printf("%s: %s\n", method, reply->message);
+  gmux_protobuf_free(reply);
+}
+
 /* ---- unary: one function, as if the server were a library ---- */
 
 static bool say_hello(gmux_channel *channel, const gmux_call_options *options, char *name) {
-  Hello__HelloRequest request = HELLO__HELLO_REQUEST__INIT;
-  request.name = name;
-  ProtobufCMessage *reply;
-  gmux_status status = gmux_protobuf_call_wait(channel, &hello__greeter__descriptor, "SayHello",
-                                               options, &request.base, &reply);
-  if (status.code == GMUX_OK) printf("SayHello: %s\n", ((Hello__HelloReply *)reply)->message);
-  gmux_protobuf_free(reply);
+  Hello__HelloRequest request = request_make(name);
+  Hello__HelloReply *reply;
+  gmux_status status = hello__greeter__say_hello__wait(channel, options, &request, &reply);
+  if (reply) show("SayHello", reply);
   return is_ok("SayHello", &status);
 }
 
-/* ---- streams: messages are packed and unpacked around gmux_call_* ---- */
+/* ---- streams: opened, written, read to their end; then the status says how it went ---- */
 
-/* False: the call is over, and gmux_call_end_wait says why. */
-static bool write_name(gmux_call *call, char *name) {
-  Hello__HelloRequest request = HELLO__HELLO_REQUEST__INIT;
-  request.name = name;
-  gmux_bytes bytes;
-  must(gmux_protobuf_pack(&bytes, &request.base));
-  int error = gmux_call_write_wait(call, &bytes);
-  gmux_bytes_release(&bytes); /* does nothing when the call has taken them */
-  return error == 0;
-}
-
-/* False: there are no more. */
-static bool print_reply(gmux_call *call, const char *method) {
-  gmux_bytes bytes;
-  if (gmux_call_read_wait(call, &bytes)) return false;
-  ProtobufCMessage *reply;
-  int error = gmux_protobuf_unpack(&reply, &hello__hello_reply__descriptor, &bytes);
-  gmux_bytes_release(&bytes);
-  must(error);
-  printf("%s: %s\n", method, ((Hello__HelloReply *)reply)->message);
-  gmux_protobuf_free(reply);
-  return true;
-}
-
-static bool stream(gmux_channel *channel, const gmux_call_options *options, const char *path,
-                   gmux_method_kind kind, char **names) {
-  const char *name = strrchr(path, '/') + 1;
-  gmux_method *method; /* a program that makes many calls keeps it */
-  must(gmux_method_new(&method, path, kind, 0));
-  gmux_call *call;
-  must(gmux_call_start(&call, channel, method, options, NULL, NULL));
-  gmux_method_free(method);
-
-  bool going = true;
-  for (; going && *names; names++) {
-    going = write_name(call, *names);
-    if (kind == GMUX_SERVER_STREAMING) break; /* takes one request */
-    if (going && kind == GMUX_BIDI_STREAMING) going = print_reply(call, name);
-  }
-  gmux_call_half_close(call); /* an error here means that the call is over, as the end says */
-  while (print_reply(call, name))
-    continue;
+static bool call_end(const char *method, gmux_call *call) {
   gmux_status status = gmux_call_end_wait(call, NULL);
   gmux_call_free(call);
-  return is_ok(name, &status);
+  return is_ok(method, &status);
+}
+
+static bool lots_of_replies(gmux_channel *channel, const gmux_call_options *options, char *name) {
+  Hello__HelloRequest request = request_make(name);
+  Hello__HelloReply *reply;
+  gmux_call *call;
+  must(hello__greeter__lots_of_replies__open(&call, channel, options, &request));
+  while (hello__greeter__lots_of_replies__read_wait(call, &reply) == 0)
+    show("LotsOfReplies", reply);
+  return call_end("LotsOfReplies", call);
+}
+
+/* A write or half_close that fails means that the call is over. */
+static bool lots_of_greetings(gmux_channel *channel, const gmux_call_options *options,
+                              char **names) {
+  Hello__HelloReply *reply;
+  gmux_call *call;
+  must(hello__greeter__lots_of_greetings__open(&call, channel, options));
+  for (; *names; names++) {
+    Hello__HelloRequest request = request_make(*names);
+    if (hello__greeter__lots_of_greetings__write_wait(call, &request)) break;
+  }
+  gmux_call_half_close(call);
+  if (hello__greeter__lots_of_greetings__read_wait(call, &reply) == 0)
+    show("LotsOfGreetings", reply);
+  return call_end("LotsOfGreetings", call);
+}
+
+static bool bidi_hello(gmux_channel *channel, const gmux_call_options *options, char **names) {
+  Hello__HelloReply *reply;
+  gmux_call *call;
+  must(hello__greeter__bidi_hello__open(&call, channel, options));
+  for (; *names; names++) {
+    Hello__HelloRequest request = request_make(*names);
+    if (hello__greeter__bidi_hello__write_wait(call, &request)) break;
+    if (hello__greeter__bidi_hello__read_wait(call, &reply)) break;
+    show("BidiHello", reply);
+  }
+  gmux_call_half_close(call);
+  while (hello__greeter__bidi_hello__read_wait(call, &reply) == 0)
+    show("BidiHello", reply);
+  return call_end("BidiHello", call);
 }
 
 static bool all_kinds(gmux_channel *channel, const gmux_call_options *options, char **names) {
   bool ok = true;
   for (char **name = names; *name; name++)
     ok &= say_hello(channel, options, *name);
-  for (char *one[2] = {NULL}, **name = names; (one[0] = *name); name++)
-    ok &= stream(channel, options, "/hello.Greeter/LotsOfReplies", GMUX_SERVER_STREAMING, one);
-  ok &= stream(channel, options, "/hello.Greeter/LotsOfGreetings", GMUX_CLIENT_STREAMING, names);
-  ok &= stream(channel, options, "/hello.Greeter/BidiHello", GMUX_BIDI_STREAMING, names);
+  for (char **name = names; *name; name++)
+    ok &= lots_of_replies(channel, options, *name);
+  ok &= lots_of_greetings(channel, options, names);
+  ok &= bidi_hello(channel, options, names);
   return ok;
 }
 

@@ -1,13 +1,13 @@
 /*
  * rpc_server.c: a server with all four kinds of call, over TLS or cleartext.
  *
- * SayHello is a function of a protobuf-c service. protobuf-c knows no streams, so the other three
- * are handlers on bytes. All of them run on the one thread of the gmux_loop; main waits for the
+ * Its methods are handlers with typed messages, in the struct that protoc-gen-gmux made of the
+ * .proto. All of them run on the one thread of the gmux_loop; main waits for the
  * signals that end it: the first lets running calls finish, another one cuts them off. SIGHUP
  * brings renewed certificates into use, which no call and no connection notices.
  */
 #define _POSIX_C_SOURCE 200809L
-#include "greeter.pb-c.h"
+#include "greeter.gmux.h"
 #include <getopt.h>
 #include <gmux/gmux.h>
 #include <signal.h>
@@ -25,38 +25,34 @@ static const char usage[] =
     "  --cleartext        no TLS\n"
     "  --max-streams N    calls at once on one connection (default 100)\n"
     "  --max-age-ms N     connections older than that are ended in good order (default: never)\n"
-    "  --protoset FILE    what reflection tells of the messages (protoc --descriptor_set_out)\n"
     "  --min-ping-ms N    what clients must let pass between two PINGs (default 300000)\n"
     "  --drain-ms N       how long running calls have to finish at the end (default 5000)\n";
 
-/* ---- SayHello: protobuf-c calls us with the request; we answer through the closure ---- */
+/* ---- SayHello ---- */
 
-static void say_hello(Hello__Greeter_Service *service, const Hello__HelloRequest *request,
-                      Hello__HelloReply_Closure closure, void *closure_data) {
-  (void)service;
+static void say_hello(gmux_server_call *call, const Hello__HelloRequest *request, void *user_data) {
+  (void)user_data;
   char text[128];
   snprintf(text, sizeof text, "Hello, %s!", request->name);
   Hello__HelloReply reply = HELLO__HELLO_REPLY__INIT;
   reply.message = text;
-  closure(&reply, closure_data);
+  hello__greeter__say_hello__reply(call, &reply); /* packed: text may go */
 }
 
-/* The methods that stream are NULL here, and added one by one in main. */
-static Hello__Greeter_Service greeter = {.base = HELLO__GREETER__BASE_INIT, .say_hello = say_hello};
-
-/* ---- the streams: handlers on bytes, and what a call remembers ---- */
+/* ---- the streams, and what a call of theirs remembers ---- */
 
 typedef struct greeting {
   char name[64];
   unsigned count;
+  char text[128];
 } greeting;
 
-static void on_call(gmux_server_call *call, void *user_data) {
-  (void)user_data;
+/* NULL: out of memory, and the call has its answer. */
+static greeting *greeting_new(gmux_server_call *call) {
   greeting *g = calloc(1, sizeof *g);
   if (!g) gmux_server_call_fail(call, GMUX_RESOURCE_EXHAUSTED, "out of memory");
   gmux_server_call_set_data(call, g);
-  gmux_server_call_set_manual_credit(call); /* requests come one by one, as we ask for them */
+  return g;
 }
 
 static void on_end(gmux_server_call *call, gmux_code code, void *user_data) {
@@ -64,33 +60,10 @@ static void on_end(gmux_server_call *call, gmux_code code, void *user_data) {
   free(gmux_server_call_get_data(call));
 }
 
-/* Remembers the name in a request; NULL: there is none, and the call has its answer. */
-static greeting *read_request(gmux_server_call *call, const gmux_bytes *bytes) {
-  greeting *g = gmux_server_call_get_data(call);
-  ProtobufCMessage *message;
-  if (!g) return NULL;
-  if (gmux_protobuf_unpack(&message, &hello__hello_request__descriptor, bytes)) {
-    gmux_server_call_fail(call, GMUX_INVALID_ARGUMENT, gmux_last_error());
-    return NULL;
-  }
-  snprintf(g->name, sizeof g->name, "%s", ((Hello__HelloRequest *)message)->name);
-  gmux_protobuf_free(message);
-  g->count++;
-  return g;
-}
-
-/* 0, GMUX_WRITE_FULL (taken, but wait for on_writable before the next), or an error. */
-static int write_reply(gmux_server_call *call, const char *name, unsigned n) {
-  char text[128];
-  snprintf(text, sizeof text, "Hello, %s! (%u)", name, n);
-  Hello__HelloReply reply = HELLO__HELLO_REPLY__INIT;
-  reply.message = text;
-  gmux_bytes bytes = gmux_bytes_borrow(NULL, 0);
-  int result = gmux_protobuf_pack(&bytes, &reply.base);
-  if (result == 0) result = gmux_server_call_write(call, &bytes);
-  gmux_bytes_release(&bytes); /* does nothing when the call has taken them */
-  if (result < 0) gmux_server_call_fail(call, GMUX_RESOURCE_EXHAUSTED, gmux_last_error());
-  return result;
+/* Requests come one by one, as we ask for them. */
+static void on_call(gmux_server_call *call, void *user_data) {
+  (void)user_data;
+  if (greeting_new(call)) gmux_server_call_set_manual_credit(call);
 }
 
 static void ask_for_more(gmux_server_call *call, void *user_data) {
@@ -98,31 +71,68 @@ static void ask_for_more(gmux_server_call *call, void *user_data) {
   gmux_server_call_grant(call, 1);
 }
 
-static void on_request(gmux_server_call *call, gmux_bytes *message, void *user_data) {
-  if (read_request(call, message)) ask_for_more(call, user_data);
+static greeting *greeting_hear(gmux_server_call *call, const Hello__HelloRequest *request) {
+  greeting *g = gmux_server_call_get_data(call);
+  if (!g) return NULL;
+  snprintf(g->name, sizeof g->name, "%s", request->name);
+  g->count++;
+  return g;
+}
+
+/* The text is the greeting's own. */
+static Hello__HelloReply reply_make(greeting *g) {
+  snprintf(g->text, sizeof g->text, "Hello, %s! (%u)", g->name, g->count);
+  Hello__HelloReply reply = HELLO__HELLO_REPLY__INIT;
+  reply.message = g->text;
+  return reply;
+}
+
+/* Of a write: true when the next may follow at once. After GMUX_WRITE_FULL on_writable goes on. */
+static bool may_go_on(gmux_server_call *call, int result) {
+  if (result < 0) gmux_server_call_fail(call, GMUX_RESOURCE_EXHAUSTED, gmux_last_error());
+  return result == 0;
 }
 
 /* LotsOfReplies: five replies to the one request, as fast as the client takes them. */
 static void lots_write(gmux_server_call *call, void *user_data) {
   (void)user_data;
   greeting *g = gmux_server_call_get_data(call);
-  while (g && g->count <= 5)
-    if (write_reply(call, g->name, g->count++) != 0) return; /* full: on_writable goes on */
+  while (g->count <= 5) {
+    Hello__HelloReply reply = reply_make(g);
+    g->count++;
+    if (!may_go_on(call, hello__greeter__lots_of_replies__server_write(call, &reply))) return;
+  }
   gmux_server_call_finish(call, NULL, NULL);
 }
 
+static void lots_request(gmux_server_call *call, const Hello__HelloRequest *request,
+                         void *user_data) {
+  if (greeting_new(call) && greeting_hear(call, request)) lots_write(call, user_data);
+}
+
 /* LotsOfGreetings: one reply when the client has said all. */
+static void many_request(gmux_server_call *call, const Hello__HelloRequest *request,
+                         void *user_data) {
+  if (greeting_hear(call, request)) ask_for_more(call, user_data);
+}
+
 static void many_end(gmux_server_call *call, void *user_data) {
   (void)user_data;
   greeting *g = gmux_server_call_get_data(call);
-  if (g && write_reply(call, g->name, g->count) >= 0) gmux_server_call_finish(call, NULL, NULL);
+  if (!g) return;
+  Hello__HelloReply reply = reply_make(g);
+  hello__greeter__lots_of_greetings__reply(call, &reply);
 }
 
 /* BidiHello: a reply for each request. The next request is asked for when there is room for its
  * reply, so that a client that writes and never reads is held back. */
-static void bidi_request(gmux_server_call *call, gmux_bytes *message, void *user_data) {
-  greeting *g = read_request(call, message);
-  if (g && write_reply(call, g->name, g->count) == 0) ask_for_more(call, user_data);
+static void bidi_request(gmux_server_call *call, const Hello__HelloRequest *request,
+                         void *user_data) {
+  greeting *g = greeting_hear(call, request);
+  if (!g) return;
+  Hello__HelloReply reply = reply_make(g);
+  if (may_go_on(call, hello__greeter__bidi_hello__server_write(call, &reply)))
+    ask_for_more(call, user_data);
 }
 
 static void bidi_end(gmux_server_call *call, void *user_data) {
@@ -130,20 +140,18 @@ static void bidi_end(gmux_server_call *call, void *user_data) {
   gmux_server_call_finish(call, NULL, NULL);
 }
 
-static const gmux_server_handlers lots = {.on_call = on_call,
-                                          .on_message = on_request,
-                                          .on_half_close = lots_write,
-                                          .on_writable = lots_write,
-                                          .on_end = on_end},
-                                  many = {.on_call = on_call,
-                                          .on_message = on_request,
-                                          .on_half_close = many_end,
-                                          .on_end = on_end},
-                                  bidi = {.on_call = on_call,
-                                          .on_message = bidi_request,
-                                          .on_half_close = bidi_end,
-                                          .on_writable = ask_for_more,
-                                          .on_end = on_end};
+static const Hello__Greeter_Server greeter = {
+    .say_hello = say_hello,
+    .lots_of_replies = {.on_request = lots_request, .on_writable = lots_write, .on_end = on_end},
+    .lots_of_greetings = {.on_call = on_call,
+                          .on_message = many_request,
+                          .on_half_close = many_end,
+                          .on_end = on_end},
+    .bidi_hello = {.on_call = on_call,
+                   .on_message = bidi_request,
+                   .on_half_close = bidi_end,
+                   .on_writable = ask_for_more,
+                   .on_end = on_end}};
 
 /* ---- starting and stopping ---- */
 
@@ -158,14 +166,9 @@ static uint32_t number(const char *given, uint32_t otherwise) {
   return given ? (uint32_t)strtoul(given, NULL, 10) : otherwise;
 }
 
-/* With a file of protoc's clients learn how messages look, else only which services there are. */
-static void add_reflection(gmux_server *server, const char *path) {
-  static uint8_t bytes[1048576];
-  gmux_bytes set = gmux_bytes_borrow(bytes, 0); /* copied by the server */
-  FILE *file = path ? fopen(path, "rb") : NULL;
-  if (path && !file) perror(path), exit(1);
-  if (file) set.len = fread(bytes, 1, sizeof bytes, file), fclose(file);
-  if (set.len == sizeof bytes) fprintf(stderr, "%s: larger than 1 MiB\n", path), exit(1);
+/* With it clients learn which services there are, and how their messages look. */
+static void add_reflection(gmux_server *server) {
+  gmux_bytes set = hello__greeter__file__descriptors();
   gmux_reflection_options options;
   gmux_reflection_options_init(&options, sizeof options);
   options.descriptor_sets = &set, options.descriptor_set_count = 1;
@@ -192,7 +195,7 @@ int main(int argc, char **argv) {
       {"listen", 1, NULL, 'l'}, {"cert", 1, NULL, 'c'}, {"key", 1, NULL, 'k'}, {"ca", 1, NULL, 'a'},
       {"cleartext", 0, NULL, 'n'}, {"max-streams", 1, NULL, 'm'}, {"max-age-ms", 1, NULL, 'o'},
       {"min-ping-ms", 1, NULL, 'p'}, {"drain-ms", 1, NULL, 'd'},
-      {"protoset", 1, NULL, 's'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+      {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
   /* clang-format on */
   const char *given[128] = {['l'] = "ipv4:127.0.0.1:0"};
   for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -214,18 +217,12 @@ int main(int argc, char **argv) {
   options.min_ping_interval_ms = number(given['p'], options.min_ping_interval_ms);
   must(gmux_loop_start(&loop, NULL));
   must(gmux_server_new(&server, loop, &options));
-  must(gmux_server_add_protobuf(server, &greeter.base));
-  const char *const lots_path = "/hello.Greeter/LotsOfReplies";
-  must(gmux_server_add_method(server, lots_path, GMUX_SERVER_STREAMING, &lots, NULL));
-  const char *const many_path = "/hello.Greeter/LotsOfGreetings";
-  must(gmux_server_add_method(server, many_path, GMUX_CLIENT_STREAMING, &many, NULL));
-  const char *const bidi_path = "/hello.Greeter/BidiHello";
-  must(gmux_server_add_method(server, bidi_path, GMUX_BIDI_STREAMING, &bidi, NULL));
+  must(hello__greeter__server__add(server, &greeter));
 
   gmux_health *health; /* SERVING from now on, NOT_SERVING from the drain on */
   must(gmux_health_new(&health));
   must(gmux_server_add_health(server, health));
-  add_reflection(server, given['s']);
+  add_reflection(server);
 
   uint16_t port = 0;
   gmux_tls *tls = NULL;

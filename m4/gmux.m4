@@ -61,3 +61,18 @@ AC_DEFUN([GMUX_LDFLAG_VERSION_SCRIPT], [
   AS_VAR_IF([gmux_cv_version_script], [yes], [VERSION_SCRIPT_FLAG=-Wl,--version-script=])
   AC_SUBST([VERSION_SCRIPT_FLAG])
 ])
+
+# GMUX_LDFLAG_SYMBOLIC
+# Sets SYMBOLIC_FLAG to the linker's option by which a shared library calls its own functions
+# directly, where there is one: without it each call of a gmux_* inside takes a detour through the
+# procedure linkage table, so that a program could put its own in its place, which nobody may.
+AC_DEFUN([GMUX_LDFLAG_SYMBOLIC], [
+  AC_CACHE_CHECK([whether the linker takes -Bsymbolic-functions], [gmux_cv_symbolic], [
+    gmux_save_LDFLAGS=$LDFLAGS
+    LDFLAGS="$LDFLAGS -Wl,-Bsymbolic-functions"
+    AC_LINK_IFELSE([AC_LANG_PROGRAM()], [gmux_cv_symbolic=yes], [gmux_cv_symbolic=no])
+    LDFLAGS=$gmux_save_LDFLAGS
+  ])
+  AS_VAR_IF([gmux_cv_symbolic], [yes], [SYMBOLIC_FLAG=-Wl,-Bsymbolic-functions])
+  AC_SUBST([SYMBOLIC_FLAG])
+])

@@ -73,12 +73,14 @@ typedef struct gmux_channel_options {
    * beside its own, for what it costs while it waits. Default 65536, 1024..2^30. Larger: fewer
    * on_writable; smaller: less memory per slow call. */
   uint32_t write_queue_bytes;
-  /* How much of one stream's data the peer may send before the application has taken it. Default
-   * 262144, 65535..2^31-1. Larger for fat or far connections: throughput of one stream is at most
-   * this per round trip. */
+  /* How much of one stream's data the peer may send before the application has taken it. Default 0:
+   * 262144 at first, and then what the path needs (max_window_bytes). 65535..2^31-1: just that;
+   * throughput of one stream is at most this per round trip. */
   uint32_t stream_window_bytes;
   /* The same for all streams of a connection together; it is given back as data arrives, so a slow
-   * reader does not hold back others. Default 4194304, 65535..2^31-1. */
+   * reader does not hold back others. Default 0: 4194304 at first, and then what the path needs,
+   * which may be less. 65535..2^31-1: just that; less where small calls that have to be quick share
+   * a connection with large ones. */
   uint32_t connection_window_bytes;
   /* Streams at once on a connection, the hard limit beside the server's own. Default 1000,
    * 1..1000000. More calls go to another connection, or wait. */
@@ -258,6 +260,17 @@ typedef struct gmux_channel_options {
    * depends on the machine, and because throughput over a far link needs the larger windows; set it
    * where a process has a limit. */
   uint32_t max_memory_bytes;
+
+  /* ---- far servers ---- */
+
+  /* How wide the windows above become by themselves, where they were not set: twice what arrives
+   * within a round trip, measured without a PING; a stream's only if the application takes what
+   * comes. They become narrower when less is needed and when nothing has come for 10 s. All streams
+   * of a connection together are given no more than this beyond 262144 each, and on all connections
+   * four times as much: that is what it may cost in memory. Under max_memory_bytes streams are
+   * given nothing. Default 16777216 (16 MiB: 1.3 Gbit/s over 50 ms), 65535..2^31-1; 0: windows stay
+   * as they begin. */
+  uint32_t max_window_bytes;
 } gmux_channel_options;
 
 /* Fills in the defaults. `size` is sizeof *options of the caller. Any thread. */

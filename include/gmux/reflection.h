@@ -8,7 +8,8 @@
  *
  *   protoc --include_imports --descriptor_set_out=shop.protoset shop.proto
  *
- * The standard services of this library bring theirs.
+ * What protoc-gen-gmux generates has it in the program: hello__greeter__file__descriptors(). The
+ * standard services of this library bring theirs.
  */
 #ifndef GMUX_REFLECTION_H
 #define GMUX_REFLECTION_H

@@ -57,8 +57,8 @@ typedef struct gmux_server_options {
   uint32_t max_recv_metadata_bytes; /* default 8192, 1024..1048576; over it: HTTP 431 and
                                        RESOURCE_EXHAUSTED */
   uint32_t write_queue_bytes;       /* default 65536, 1024..2^30; counted as in channel.h */
-  uint32_t stream_window_bytes;     /* default 262144, 65535..2^31-1 */
-  uint32_t connection_window_bytes; /* default 4194304, 65535..2^31-1 */
+  uint32_t stream_window_bytes;     /* default 0, as in channel.h, or 65535..2^31-1 */
+  uint32_t connection_window_bytes; /* the same */
   /* Calls at once on one connection: announced, and enforced with REFUSED_STREAM. Default
    * 100, 1..1000000. */
   uint32_t max_concurrent_streams;
@@ -174,6 +174,10 @@ typedef struct gmux_server_options {
    * 300000 (5 min: no client is known that pauses for longer within a message), 1000..2^31-1; 0:
    * never. Less where strangers can connect; more for clients that are put to sleep and go on. */
   uint32_t request_stall_timeout_ms;
+
+  /* How wide the windows become by themselves for far clients, as in channel.h: default 16777216,
+   * 65535..2^31-1; 0: they stay as they begin. */
+  uint32_t max_window_bytes;
 } gmux_server_options;
 
 /* Fills in the defaults. `size` is sizeof *options of the caller. Any thread. */

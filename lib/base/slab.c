@@ -7,24 +7,16 @@
 
 void gmux__slab_init(gmux__slab *slab, size_t size, size_t keep) {
   assert(size >= sizeof(void *));
-  *slab = (gmux__slab){NULL, size, keep, 0};
-}
-
-static void *slab_pop(gmux__slab *slab) {
-  void *object = slab->free;
-  ASAN_UNPOISON_MEMORY_REGION(object, slab->size);
-  memcpy(&slab->free, object, sizeof slab->free);
-  slab->held--;
-  return object;
+  *slab = (gmux__slab){.size = size, .keep = keep};
 }
 
 void *gmux__slab_get(gmux__slab *slab) {
   if (!slab->free) return gmux__calloc(1, slab->size);
-  return memset(slab_pop(slab), 0, slab->size);
+  return memset(gmux__slab_get_raw(slab), 0, slab->size);
 }
 
-void *gmux__slab_get_raw(gmux__slab *slab) {
-  return slab->free ? slab_pop(slab) : gmux__malloc(slab->size);
+void *gmux__slab_get_new(gmux__slab *slab) {
+  return gmux__malloc(slab->size);
 }
 
 void gmux__slab_put(gmux__slab *slab, void *object) {
@@ -39,7 +31,14 @@ void gmux__slab_put(gmux__slab *slab, void *object) {
   slab->held++;
 }
 
+bool gmux__slab_trim(gmux__slab *slab) {
+  for (size_t spare = slab->least; spare > 0; spare--)
+    gmux__free(gmux__slab_get_raw(slab));
+  slab->least = slab->held;
+  return slab->held > 0;
+}
+
 void gmux__slab_deinit(gmux__slab *slab) {
   while (slab->free)
-    gmux__free(slab_pop(slab));
+    gmux__free(gmux__slab_get_raw(slab));
 }

@@ -9,6 +9,7 @@
 #include "lib/base/fail.h"
 #include "lib/client/call.h"
 #include "lib/wire/timeout.h"
+#include <assert.h>
 #include <gmux/error.h>
 #include <string.h>
 
@@ -159,8 +160,9 @@ static void attempt_on_draining(gmux__stream *stream) {
 
 void gmux__attempt_drop_reply(gmux__attempt *attempt) {
   gmux_channel *channel = attempt->call->channel;
-  gmux__h2_release(channel->h2, &attempt->reply);
-  attempt->reply = gmux_bytes_borrow(NULL, 0); /* one that lies in the call is borrowed */
+  if (attempt->reply.release) gmux__h2_release(channel->h2, &attempt->reply);
+  attempt->reply = (gmux_bytes){0}; /* one that lies in the intake is borrowed */
+  if (!attempt->reply_memory) return;
   gmux__slab_put(&channel->loop_only.replies, attempt->reply_memory);
   attempt->reply_memory = NULL;
 }
@@ -245,11 +247,11 @@ int gmux__attempt_make(gmux_call *call) {
 void gmux__attempt_free(gmux_call *call) {
   gmux__attempt *attempt = call->loop_only.attempt;
   if (!attempt) return;
+  assert(!attempt->reply_memory && "the reply goes when the end has been told");
   gmux__stream_deinit(&attempt->stream);
   gmux__line_release(attempt->line);
-  gmux__attempt_drop_reply(attempt);
   gmux__mark_drop(&attempt->waited_to);
-  gmux__free(attempt->past);
+  if (attempt->past) gmux__free(attempt->past);
   gmux__slab_put(&call->channel->loop_only.attempts, attempt);
   call->loop_only.attempt = NULL;
 }

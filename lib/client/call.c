@@ -102,16 +102,20 @@ static void call_close_attempt(gmux_call *call, gmux__call_state next, uint64_t 
   atomic_store_explicit(&call->evidence, (unsigned char)worst, memory_order_release);
 }
 
+static bool has_clock(gmux__call_state state) {
+  return state > GMUX__CALL_NEW && state < GMUX__CALL_ENDING;
+}
+
 void gmux__call_set_state(gmux_call *call, gmux__call_state state) {
   gmux__call_state old = call->loop_only.state;
   gmux__machine_step(&gmux__call_machine, old, state);
   gmux__log(gmux__loop_logger(call->channel->loop), GMUX_LOG_DEBUG, "client", "call %s: %s -> %s",
             call->method->path, gmux__call_state_str(old), gmux__call_state_str(state));
   uint64_t now_ns = gmux__loop_now(call->channel->loop);
-  gmux__call_stop_clock(call, now_ns);
+  if (has_clock(old)) gmux__call_stop_clock(call, now_ns);
   if (old == GMUX__CALL_RUNNING) call_close_attempt(call, state, now_ns);
   call->loop_only.state = state;
-  gmux__call_start_clock(call, now_ns);
+  if (has_clock(state)) gmux__call_start_clock(call, now_ns);
   gmux__list_remove(&call->loop_only.link);
   gmux__list *list = call_list(call, state);
   if (list) gmux__list_append(list, &call->loop_only.link);
@@ -168,10 +172,8 @@ static void call_stop(gmux_call *call, bool is_ok) {
 
 void gmux__call_end(gmux_call *call, const gmux__result *result) {
   assert(call->loop_only.state < GMUX__CALL_ENDING);
-  bool is_ok = result->code == GMUX_OK;
-  gmux_status status = is_ok ? gmux_status_make(GMUX_OK, NULL, NULL)
-                             : gmux_status_make(result->code, result->message, result->details);
-  call_stop(call, is_ok);
+  gmux_status status = gmux_status_make(result->code, result->message, result->details);
+  call_stop(call, status.code == GMUX_OK);
   call->at_end.status = status;
   call->at_end.waited_to = (gmux__mark){NULL, 0};
   gmux__exchange_set_over(&call->exchange);
@@ -263,7 +265,19 @@ static gmux_call *call_alloc(gmux_channel *channel) {
   return call;
 }
 
-/* Gives back everything but the memory itself. */
+/* Most calls begin on the loop's thread, where a hold is a plain count; they end there, too. */
+static void call_hold(gmux_call *call, gmux_channel *channel, gmux_method *method) {
+  call->channel = channel;
+  if (call->is_slabs) {
+    gmux__channel_hold_here(channel);
+    call->method = gmux__usual_method_take(&channel->loop_only.usual, method);
+  } else {
+    gmux__channel_hold(channel);
+    call->method = gmux__method_ref(method);
+  }
+}
+
+/* Gives back everything but the memory itself, and the channel. */
 static void call_deinit(gmux_call *call) {
   if (call->loop_only.state >= GMUX__CALL_ENDING) {
     gmux_status_clear(&call->at_end.status);
@@ -272,28 +286,45 @@ static void call_deinit(gmux_call *call) {
   gmux__mark_drop(&call->loop_only.waited_from);
   gmux__attempt_free(call);
   gmux_metadata_free(call->metadata);
-  gmux_method_free(call->method);
+  if (call->is_slabs)
+    gmux__usual_method_give(&call->channel->loop_only.usual, call->method);
+  else
+    gmux_method_free(call->method);
   gmux__exchange_deinit(&call->exchange);
+}
+
+/* And its memory: where all calls come from other threads nobody would ever take them out of the
+ * slab. */
+static void call_free(gmux_call *call) {
+  call_deinit(call);
+  if (call->is_slabs)
+    gmux__slab_put(&call->channel->loop_only.calls, call);
+  else
+    gmux__free(call);
+}
+
+static void call_let_go(gmux_channel *channel, bool is_here) {
+  if (is_here)
+    gmux__channel_release_here(channel);
+  else
+    gmux__channel_release(channel);
 }
 
 /* One that was never shared. */
 static void call_discard(gmux_call *call) {
   gmux_channel *channel = call->channel;
-  call_deinit(call);
-  gmux__free(call);
-  gmux__channel_release(channel);
+  bool is_here = call->is_slabs;
+  call_free(call);
+  call_let_go(channel, is_here);
 }
 
 void gmux__call_destroy(gmux__exchange *exchange) {
   gmux_call *call = gmux__container(exchange, gmux_call, exchange);
   gmux_channel *channel = call->channel;
-  call_deinit(call);
-  /* Where all calls come from other threads nobody would ever take them out of the slab. */
-  if (call->is_slabs)
-    gmux__slab_put(&channel->loop_only.calls, call);
-  else
-    gmux__free(call);
-  gmux__channel_release(channel);
+  bool is_here = call->is_slabs;
+  call_free(call);
+  gmux__channel_mind_slabs(channel);
+  call_let_go(channel, is_here);
 }
 
 /* From the moment at which the application asks for the call: a loop that is busy with others, or
@@ -314,9 +345,7 @@ static void call_init(gmux_call *call, const gmux__call_setup *setup,
   const gmux_channel_options *o = &channel->options;
   gmux__exchange_init(&call->exchange, &channel->home, o->write_queue_bytes,
                       o->max_send_message_bytes);
-  gmux__channel_hold(channel);
-  call->channel = channel;
-  call->method = gmux__method_ref(setup->method);
+  call_hold(call, channel, setup->method);
   call->has_on_done = setup->on_done != NULL;
   if (setup->on_done)
     call->on_done = setup->on_done;
@@ -342,7 +371,10 @@ static int call_set_compression(gmux_call *call, const char *name) {
     return gmux__fail(GMUX_ERR_INVALID,
                       "compression \"%.40s\" is neither built in nor in the channel's codecs",
                       name);
-  return gmux__exchange_set_encoding(&call->exchange, encoding);
+  /* Nobody else knows of the call yet. */
+  atomic_store_explicit(&call->exchange.shared.encoding, (unsigned char)encoding,
+                        memory_order_relaxed);
+  return 0;
 }
 
 static int call_new(gmux_call **out, const gmux__call_setup *setup,
@@ -373,8 +405,10 @@ static int call_set_request(gmux_call *call, gmux__op *op, const gmux_bytes *req
   int error = gmux__exchange_encode(&call->exchange, op, request);
   if (error) return error;
   call->starts_with_message = true;
-  atomic_store(&call->exchange.shared.queued_bytes, gmux__exchange_cost(op->message.len));
-  atomic_store(&call->exchange.shared.is_write_closed, true);
+  /* Nobody else knows of the call yet. */
+  atomic_store_explicit(&call->exchange.shared.queued_bytes, gmux__exchange_cost(op->message.len),
+                        memory_order_relaxed);
+  atomic_store_explicit(&call->exchange.shared.is_write_closed, true, memory_order_relaxed);
   return 0;
 }
 

@@ -10,7 +10,9 @@ static gmux_call *call_of(gmux__exchange *exchange) {
 
 /* Its last message: kept by the call itself until there is a stream. */
 static int call_write_last(gmux_call *call, gmux__op *op) {
-  gmux__outmsg *letter = gmux__letter_new(call->channel->h2, &op->message, op->is_compressed);
+  gmux_channel *channel = call->channel;
+  bool is_to_wait = gmux__channel_waiting(channel) > 0; /* nobody who waits is overtaken */
+  gmux__outmsg *letter = gmux__letter_new(channel->h2, &op->message, op->is_compressed, is_to_wait);
   if (!letter) return gmux__fail_code(GMUX_ERR_NOMEM);
   call->before_end.letter = letter;
   call->loop_only.is_half_closed = true;

@@ -12,8 +12,10 @@
 #include "lib/base/slab.h"
 #include "lib/client/endpoint.h"
 #include "lib/client/figures.h"
+#include "lib/client/method.h"
 #include "lib/client/request.h"
 #include "lib/h2/exchange.h"
+#include "lib/io/mailbox.h"
 #include "lib/watch/farewell.h"
 #include "lib/watch/odometer.h"
 #include <gmux/call.h>
@@ -70,10 +72,13 @@ struct gmux_channel {
     gmux__timer drain_timer; /* the end of its grace */
     gmux__task place_task;   /* after a call came back for another attempt */
     gmux__task watch_task, closed_task, free_task;
-    gmux__slab calls;    /* memory of calls, */
-    gmux__slab attempts; /* of what they need on a stream */
-    gmux__slab replies;  /* memory of replies that are too long for their call's own */
-    gmux__field *fields; /* for the request that is being made */
+    size_t holds; /* the loop's own, and those of calls that began on its thread */
+    gmux__usual_method usual;
+    gmux__slab calls;       /* memory of calls, */
+    gmux__slab attempts;    /* of what they need on a stream */
+    gmux__slab replies;     /* and of replies that are too long for their call's own */
+    gmux__timer slab_timer; /* when those are looked through; set while they hold any */
+    gmux__field *fields;    /* for the request that is being made */
     size_t field_room;
   } loop_only;
 
@@ -98,6 +103,10 @@ extern const gmux__machine gmux__channel_machine;
 
 void gmux__channel_hold(gmux_channel *channel);    /* any thread */
 void gmux__channel_release(gmux_channel *channel); /* any thread */
+/* The same on the loop's thread, by a plain count: whatever is held so is one of shared.holds. Not
+ * to begin with once the end was told. */
+void gmux__channel_hold_here(gmux_channel *channel);
+void gmux__channel_release_here(gmux_channel *channel);
 
 static inline bool gmux__channel_is_closing(const gmux_channel *channel) {
   return atomic_load_explicit(&channel->shared.is_closing, memory_order_acquire);
@@ -123,6 +132,11 @@ void gmux__channel_mind_memory(gmux_channel *channel);
 void gmux__channel_call_ended(gmux_channel *channel);
 /* A call has its status. */
 void gmux__channel_count_end(gmux_channel *channel, gmux_code code);
+/* Memory of a call has gone back to its slab. */
+void gmux__channel_mind_slabs_late(gmux_channel *channel);
+static inline void gmux__channel_mind_slabs(gmux_channel *channel) {
+  if (!gmux__timer_is_set(&channel->loop_only.slab_timer)) gmux__channel_mind_slabs_late(channel);
+}
 /* Room for this many header fields; NULL: out of memory. Valid until the next time. */
 gmux__field *gmux__channel_fields(gmux_channel *channel, size_t count);
 
@@ -148,6 +162,7 @@ bool gmux__channel_is_short(const gmux_channel *channel);
 void gmux__channel_fail_waiting(gmux_channel *channel);
 void gmux__channel_cancel_calls(gmux_channel *channel);
 void gmux__channel_on_place_task(void *arg);
+void gmux__channel_on_slab_timer(void *arg);
 
 /* channel_pool.c */
 
@@ -157,6 +172,8 @@ void gmux__channel_set_paused(gmux_channel *channel, bool is_paused);
 void gmux__channel_on_connect_post(gmux__post *post);
 void gmux__channel_on_backoff_post(gmux__post *post);
 void gmux__channel_on_pause_post(gmux__post *post);
+/* It does what was wanted last. Any thread. */
+void gmux__channel_heed_pause(gmux_channel *channel);
 void gmux__channel_on_rotate_post(gmux__post *post);
 
 /* channel_end.c */
@@ -176,6 +193,27 @@ void gmux__channel_on_free_post(gmux__post *post);
 void gmux__channel_tell_watchers(gmux_channel *channel);
 /* Who waits for min_connections, if they are there. */
 void gmux__channel_tell_warmers(gmux_channel *channel);
+
+/*
+ * A thread that waits for READY or for warmth. It posts `add`; the loop raises END with the answer.
+ * When the time is up first, the thread posts `remove` and waits until that has run: from then on
+ * the loop knows nothing of it, whoever was faster. The channel is held meanwhile.
+ */
+typedef struct gmux__connect_waiter {
+  gmux__link link; /* in the channel's connect_waiters */
+  gmux__post add, remove;
+  gmux_channel *channel;
+  gmux__mailbox *box; /* whoever has called _init frees it */
+  bool is_warm;       /* for min_connections; else for READY */
+  int answer;
+  char why[GMUX__CONNECTOR_WHY];
+} gmux__connect_waiter;
+
+/* GMUX_ERR_NOMEM */
+int gmux__connect_waiter_init(gmux__connect_waiter *cw, gmux_channel *channel, bool is_warm);
+/* Each that has begun is to be ended: 0, GMUX_ERR_TIMEOUT, GMUX_ERR_CLOSED. */
+void gmux__connect_waiter_begin(gmux__connect_waiter *cw);
+int gmux__connect_waiter_end(gmux__connect_waiter *cw, int64_t timeout_ms);
 void gmux__channel_watch_run(void *arg); /* loop_only.watch_task */
 void gmux__channel_publish(gmux_channel *channel);
 

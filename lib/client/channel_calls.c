@@ -172,6 +172,27 @@ void gmux__channel_count_end(gmux_channel *channel, gmux_code code) {
 
 /* ---- memory ---- */
 
+/* What nobody needed for so long goes back. */
+static const uint64_t SLABS_NS = GMUX__NS_PER_S;
+
+static void channel_come_again(gmux_channel *channel) {
+  gmux__timer_set(channel->loop, &channel->loop_only.slab_timer,
+                  gmux__loop_now(channel->loop) + SLABS_NS);
+}
+
+void gmux__channel_mind_slabs_late(gmux_channel *channel) {
+  if (channel->loop_only.calls.held || channel->loop_only.attempts.held)
+    channel_come_again(channel);
+}
+
+void gmux__channel_on_slab_timer(void *arg) {
+  gmux_channel *channel = arg;
+  bool has_calls = gmux__slab_trim(&channel->loop_only.calls);
+  bool has_attempts = gmux__slab_trim(&channel->loop_only.attempts);
+  bool has_replies = gmux__slab_trim(&channel->loop_only.replies);
+  if (has_calls || has_attempts || has_replies) channel_come_again(channel);
+}
+
 gmux__field *gmux__channel_fields(gmux_channel *channel, size_t count) {
   if (count <= channel->loop_only.field_room) return channel->loop_only.fields;
   gmux__field *fields = gmux__realloc(channel->loop_only.fields, count * sizeof *fields);

@@ -64,7 +64,7 @@ void gmux__channel_on_closed_task(void *arg) {
   if (channel->on_closed) channel->on_closed(channel->on_closed_data);
   channel->loop_only.is_end_told = true;
   channel_tell_end_waiters(channel);
-  gmux__channel_release(channel); /* the loop's hold */
+  gmux__channel_release_here(channel); /* the loop's hold */
 }
 
 /* False: somebody else has. */
@@ -219,4 +219,14 @@ void gmux__channel_release(gmux_channel *channel) {
     channel_defer_free(channel);
   else
     gmux__loop_post(channel->loop, &channel->free_post.post);
+}
+
+void gmux__channel_hold_here(gmux_channel *channel) {
+  assert(channel->loop_only.holds > 0 && gmux_loop_is_inside(channel->loop));
+  channel->loop_only.holds++;
+}
+
+void gmux__channel_release_here(gmux_channel *channel) {
+  assert(channel->loop_only.holds > 0 && gmux_loop_is_inside(channel->loop));
+  if (--channel->loop_only.holds == 0) gmux__channel_release(channel);
 }

@@ -112,18 +112,22 @@ void gmux__channel_on_pause_post(gmux__post *post) {
   gmux__channel_release(channel);
 }
 
+void gmux__channel_heed_pause(gmux_channel *channel) {
+  if (gmux_loop_is_inside(channel->loop))
+    gmux__channel_set_paused(channel, atomic_load(&channel->shared.is_pause_wanted));
+  else
+    gmux__channel_send(channel, &channel->pause_post);
+}
+
 /* One post for both: what was asked last holds. */
 static void channel_ask_pause(gmux_channel *channel, bool is_paused) {
   if (!channel) return;
   if (channel->front) {
-    gmux__front_each(channel->front, is_paused ? gmux_channel_pause : gmux_channel_resume);
+    gmux__front_ask_pause(channel->front, is_paused);
     return;
   }
   atomic_store(&channel->shared.is_pause_wanted, is_paused);
-  if (gmux_loop_is_inside(channel->loop))
-    gmux__channel_set_paused(channel, is_paused);
-  else
-    gmux__channel_send(channel, &channel->pause_post);
+  gmux__channel_heed_pause(channel);
 }
 
 void gmux_channel_pause(gmux_channel *channel) {

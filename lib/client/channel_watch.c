@@ -147,20 +147,7 @@ bool gmux__channel_is_inside(const gmux_channel *channel) {
                         : gmux_loop_is_inside(channel->loop);
 }
 
-/*
- * Lives on the stack of the thread that waits. The thread posts `add`; the loop raises END with the
- * answer. When the time is up first, the thread posts `remove` and waits until that has run: from
- * then on the loop knows nothing of it, whoever was faster.
- */
-typedef struct connect_waiter {
-  gmux__link link; /* in the channel's connect_waiters */
-  gmux__post add, remove;
-  gmux_channel *channel;
-  gmux__mailbox *box;
-  bool is_warm; /* for min_connections; else for READY */
-  int answer;
-  char why[GMUX__CONNECTOR_WHY];
-} connect_waiter;
+typedef gmux__connect_waiter connect_waiter;
 
 static void connect_waiter_answer(connect_waiter *cw, int answer) {
   cw->answer = answer;
@@ -208,12 +195,29 @@ void gmux__channel_tell_watchers(gmux_channel *channel) {
   gmux__channel_tell_warmers(channel);
 }
 
-static int connect_waiter_wait(connect_waiter *cw, int64_t timeout_ms) {
+int gmux__connect_waiter_init(gmux__connect_waiter *cw, gmux_channel *channel, bool is_warm) {
+  *cw = (gmux__connect_waiter){.channel = channel,
+                               .is_warm = is_warm,
+                               .add.fn = connect_waiter_on_add,
+                               .remove.fn = connect_waiter_on_remove};
+  return gmux__mailbox_new(&cw->box);
+}
+
+void gmux__connect_waiter_begin(gmux__connect_waiter *cw) {
   gmux__loop_post(cw->channel->loop, &cw->add);
+}
+
+int gmux__connect_waiter_end(gmux__connect_waiter *cw, int64_t timeout_ms) {
   if (!gmux__mailbox_wait(cw->box, GMUX__BOX_END, timeout_ms)) {
     gmux__loop_post(cw->channel->loop, &cw->remove);
     gmux__mailbox_wait(cw->box, GMUX__BOX_CLOSED, -1);
   }
+  return cw->answer;
+}
+
+static int connect_waiter_wait(connect_waiter *cw, int64_t timeout_ms) {
+  gmux__connect_waiter_begin(cw);
+  gmux__connect_waiter_end(cw, timeout_ms);
   if (cw->answer == 0) return 0;
   if (cw->answer == GMUX_ERR_CLOSED) return gmux__fail(GMUX_ERR_CLOSED, "the channel is closed");
   return gmux__fail(GMUX_ERR_TIMEOUT, "no connection within %lld ms%s%s", (long long)timeout_ms,
@@ -231,11 +235,8 @@ static int channel_wait_for(gmux_channel *channel, const char *what, bool is_war
   if (channel->front)
     return is_warm ? gmux__front_warm_wait(channel->front, timeout_ms)
                    : gmux__front_connect_wait(channel->front, timeout_ms);
-  connect_waiter cw = {.channel = channel,
-                       .is_warm = is_warm,
-                       .add.fn = connect_waiter_on_add,
-                       .remove.fn = connect_waiter_on_remove};
-  int error = gmux__mailbox_new(&cw.box);
+  connect_waiter cw;
+  int error = gmux__connect_waiter_init(&cw, channel, is_warm);
   if (error) return error;
   gmux__channel_hold(channel); /* it may be freed under a thread that waits for it */
   error = connect_waiter_wait(&cw, timeout_ms);

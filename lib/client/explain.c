@@ -53,8 +53,7 @@ static uint64_t stream_sending_ns(const gmux__stream *stream, uint64_t now_ns) {
   uint64_t opened_ns = stream->times.opened_ns, left_ns = stream->times.left_ns;
   if (opened_ns == 0) return 0;
   uint64_t leaving_ns = (left_ns ? left_ns : now_ns) - opened_ns;
-  uint64_t queued_ns = stream->times.queued_ns, since_ns = stream->times.queued_since_ns;
-  if (since_ns) queued_ns += now_ns - (since_ns > opened_ns ? since_ns : opened_ns);
+  uint64_t queued_ns = gmux__stream_queued_ns(stream, now_ns);
   return queued_ns > leaving_ns ? queued_ns : leaving_ns;
 }
 

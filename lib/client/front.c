@@ -57,6 +57,15 @@ void gmux__front_each(gmux__front *front, void (*fn)(gmux_channel *channel)) {
     fn(front->lanes[i].channel);
 }
 
+/* Of two threads that ask for different things the later one is heard by all lanes. */
+void gmux__front_ask_pause(gmux__front *front, bool is_paused) {
+  gmux__lock_take(front->lock);
+  for (size_t i = 0; i < front->count; i++)
+    atomic_store(&front->lanes[i].channel->shared.is_pause_wanted, is_paused);
+  gmux__lock_give(front->lock);
+  gmux__front_each(front, gmux__channel_heed_pause);
+}
+
 /* ---- calls ---- */
 
 /* What is over is read first: so the difference is never below zero. */

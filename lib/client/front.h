@@ -87,6 +87,7 @@ int gmux__front_connect_wait(gmux__front *front, int64_t timeout_ms);
 int gmux__front_warm(gmux__front *front, void (*fn)(int error, void *user_data), void *user_data);
 int gmux__front_warm_wait(gmux__front *front, int64_t timeout_ms);
 void gmux__front_each(gmux__front *front, void (*fn)(gmux_channel *channel));
+void gmux__front_ask_pause(gmux__front *front, bool is_paused);
 void gmux__front_close(gmux__front *front, void (*on_closed)(void *user_data), void *user_data);
 void gmux__front_drain(gmux__front *front, int64_t grace_ms, void (*on_closed)(void *user_data),
                        void *user_data);

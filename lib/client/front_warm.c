@@ -48,59 +48,54 @@ int gmux__front_warm(gmux__front *front, void (*fn)(int error, void *user_data),
 
 /* ---- a thread that waits ---- */
 
-/* Held by the thread, which may have no more time, and by the lanes' answer. */
-typedef struct warm_waiter {
-  atomic_uint holds;
-  atomic_int answer;
-  gmux__mailbox *box;
-} warm_waiter;
-
-static void warm_waiter_release(warm_waiter *w) {
-  if (atomic_fetch_sub(&w->holds, 1) != 1) return;
-  gmux__mailbox_free(w->box);
-  gmux__free(w);
+/* Of `count` waiters; those whose box could not be had have none. */
+static void waiters_free(gmux__connect_waiter *waiters, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    gmux__mailbox_free(waiters[i].box);
+  gmux__free(waiters);
 }
 
-static void on_all_warm(int error, void *user_data) {
-  warm_waiter *w = user_data;
-  atomic_store(&w->answer, error);
-  gmux__mailbox_set(w->box, GMUX__BOX_END);
-  warm_waiter_release(w);
-}
-
-static int warm_waiter_new(warm_waiter **out) {
-  warm_waiter *w = gmux__calloc(1, sizeof *w);
-  if (!w) return gmux__fail_code(GMUX_ERR_NOMEM);
-  atomic_init(&w->holds, 1);
-  int error = gmux__mailbox_new(&w->box);
-  if (error) {
-    gmux__free(w);
+static int waiters_new(gmux__connect_waiter **out, const gmux__front *front) {
+  gmux__connect_waiter *waiters = gmux__calloc(front->count, sizeof *waiters);
+  if (!waiters) return gmux__fail_code(GMUX_ERR_NOMEM);
+  for (size_t i = 0; i < front->count; i++) {
+    int error = gmux__connect_waiter_init(&waiters[i], front->lanes[i].channel, true);
+    if (!error) continue;
+    waiters_free(waiters, front->count);
     return error;
   }
-  *out = w;
+  *out = waiters;
   return 0;
 }
 
-static int warm_wait(gmux__front *front, warm_waiter *w, int64_t timeout_ms) {
-  atomic_fetch_add(&w->holds, 1);
-  int error = gmux__front_warm(front, on_all_warm, w);
-  if (error) {
-    warm_waiter_release(w);
-    return error;
+/* What is left of timeout_ms, which was given at `start_ns`. */
+static int64_t left_ms(gmux_loop *loop, uint64_t start_ns, int64_t timeout_ms) {
+  uint64_t past_ms = (gmux__loop_clock(loop) - start_ns) / GMUX__NS_PER_MS;
+  return past_ms < (uint64_t)timeout_ms ? timeout_ms - (int64_t)past_ms : 0;
+}
+
+/* All are asked before any is waited for, and none knows of the thread when this returns. */
+static int wait_for_all(gmux__front *front, gmux__connect_waiter *waiters, int64_t timeout_ms) {
+  gmux_loop *loop = front->lanes[0].channel->loop;
+  uint64_t start_ns = gmux__loop_clock(loop);
+  for (size_t i = 0; i < front->count; i++)
+    gmux__connect_waiter_begin(&waiters[i]);
+  int answer = 0;
+  for (size_t i = 0; i < front->count; i++) {
+    int error = gmux__connect_waiter_end(&waiters[i], left_ms(loop, start_ns, timeout_ms));
+    if (error) answer = error;
   }
-  bool is_told = gmux__mailbox_wait(w->box, GMUX__BOX_END, timeout_ms) != 0;
-  return gmux__front_answer(front, is_told ? atomic_load(&w->answer) : GMUX_ERR_TIMEOUT,
-                            timeout_ms);
+  return answer;
 }
 
 int gmux__front_warm_wait(gmux__front *front, int64_t timeout_ms) {
-  warm_waiter *w = NULL;
-  int error = warm_waiter_new(&w);
+  gmux__connect_waiter *waiters = NULL;
+  int error = waiters_new(&waiters, front);
   if (error) return error;
   gmux__front_hold_lanes(front); /* it may be freed under a thread that waits for it */
-  error = warm_wait(front, w, timeout_ms);
+  error = gmux__front_answer(front, wait_for_all(front, waiters, timeout_ms), timeout_ms);
+  waiters_free(waiters, front->count);
   gmux__front_release_lanes(front);
-  warm_waiter_release(w);
   return error;
 }
 

@@ -46,6 +46,25 @@ void gmux_method_free(gmux_method *method) {
   if (atomic_fetch_sub_explicit(&method->holds, 1, memory_order_acq_rel) == 1) gmux__free(method);
 }
 
+/* A method that becomes the usual one has calls with holds of their own, perhaps. Which of its
+ * calls gives back which is all the same, as long as all are given back. */
+gmux_method *gmux__usual_method_take(gmux__usual_method *usual, gmux_method *method) {
+  if (usual->method != method) {
+    if (usual->calls > 0) return gmux__method_ref(method);
+    gmux_method_free(usual->method);
+    usual->method = gmux__method_ref(method);
+  }
+  usual->calls++;
+  return method;
+}
+
+void gmux__usual_method_give(gmux__usual_method *usual, gmux_method *method) {
+  if (usual->method == method && usual->calls > 0)
+    usual->calls--;
+  else
+    gmux_method_free(method);
+}
+
 const char *gmux_method_path(const gmux_method *method) {
   return method ? method->path : "";
 }

@@ -16,6 +16,21 @@ struct gmux_method {
 
 gmux_method *gmux__method_ref(gmux_method *method); /* let go with gmux_method_free */
 
+/*
+ * Holds for the calls of one channel that begin on its loop's thread. Most are of the same method,
+ * of which one hold serves all: the method's own count is shared by all loops, and each change of
+ * it takes it out of the other cores' caches. The hold stays until another method is usual, or the
+ * channel goes.
+ */
+typedef struct gmux__usual_method {
+  gmux_method *method; /* a hold; NULL: none yet */
+  size_t calls;        /* that it serves */
+} gmux__usual_method;
+
+/* A hold, to be given back to the same. */
+gmux_method *gmux__usual_method_take(gmux__usual_method *usual, gmux_method *method);
+void gmux__usual_method_give(gmux__usual_method *usual, gmux_method *method);
+
 /* The request is one message: writing it ends writing. */
 static inline bool gmux__method_sends_one(const gmux_method *method) {
   return method->kind == GMUX_UNARY || method->kind == GMUX_SERVER_STREAMING;

@@ -14,8 +14,6 @@ static const gmux_channel_options channel_defaults = {
     .max_send_message_bytes = INT32_MAX,
     .max_recv_metadata_bytes = 8192,
     .write_queue_bytes = 65536,
-    .stream_window_bytes = 262144,
-    .connection_window_bytes = 4194304,
     .max_concurrent_streams = 1000,
     .max_waiting = 100000,
     .initial_backoff_ms = 1000,
@@ -49,6 +47,7 @@ static const gmux_channel_options channel_defaults = {
     .channel_queue_bytes = 67108864,
     .chatter_burst = 10000,
     .chatter_rate_per_s = 1000,
+    .max_window_bytes = 16777216,
 };
 
 static const gmux_call_options call_defaults = {
@@ -92,8 +91,8 @@ static const gmux__options_range channel_ranges[] = {
     RANGE(max_send_message_bytes, 0, INT32_MAX),
     RANGE(max_recv_metadata_bytes, 1024, 1048576),
     RANGE(write_queue_bytes, 1024, 1 << 30),
-    RANGE(stream_window_bytes, 65535, INT32_MAX),
-    RANGE(connection_window_bytes, 65535, INT32_MAX),
+    RANGE_OR_0(stream_window_bytes, 65535, INT32_MAX),
+    RANGE_OR_0(connection_window_bytes, 65535, INT32_MAX),
     RANGE(max_concurrent_streams, 1, 1000000),
     RANGE(max_waiting, 0, INT32_MAX),
     RANGE(initial_backoff_ms, 100, 86400000),
@@ -134,6 +133,7 @@ static const gmux__options_range channel_ranges[] = {
     RANGE(channel_queue_bytes, 65536, INT32_MAX),
     RANGE_OR_0(chatter_burst, 100, 1000000),
     RANGE(chatter_rate_per_s, 1, 1000000),
+    RANGE_OR_0(max_window_bytes, 65535, INT32_MAX),
     RANGE_OR_0(max_memory_bytes, 1048576, INT32_MAX),
 };
 

@@ -124,7 +124,7 @@ static void result_of_breach(gmux__result *result, const gmux__stream *stream) {
 
 void gmux__result_of_end(gmux__result *result, const gmux__result_facts *facts) {
   const gmux__stream *stream = facts->stream;
-  switch (stream->end.how) {
+  switch ((gmux__ending)stream->end.how) {
   case GMUX__ENDING_FINISHED:
     result_of_finish(result, facts);
     break;

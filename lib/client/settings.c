@@ -15,8 +15,6 @@ void gmux__settings_h2(gmux__h2_config *out, const gmux_channel_options *o) {
   *out = (gmux__h2_config){
       .is_server = false,
       .max_streams = o->max_concurrent_streams,
-      .stream_window_bytes = o->stream_window_bytes,
-      .connection_window_bytes = o->connection_window_bytes,
       .max_header_bytes = o->max_recv_metadata_bytes,
       .pulse =
           {
@@ -38,6 +36,8 @@ void gmux__settings_h2(gmux__h2_config *out, const gmux_channel_options *o) {
       .queue_bytes = o->channel_queue_bytes,
       .max_memory_bytes = o->max_memory_bytes,
   };
+  gmux__h2_config_windows(out, o->stream_window_bytes, o->connection_window_bytes,
+                          o->max_window_bytes);
 }
 
 void gmux__settings_socket(gmux__socket_options *out, const gmux_channel_options *o) {

@@ -129,7 +129,7 @@ int gmux__conn_on_fields_flood(gmux__conn *conn) {
 
 /* Before that a reset has cost the application nothing. */
 static bool is_known_to_application(const gmux__stream *stream) {
-  return stream->recv.state != GMUX__RECV_HEAD && !stream->has_head_event;
+  return stream->recv.state != GMUX__RECV_HEAD && !(stream->recv.due & GMUX__DUE_HEADERS);
 }
 
 int gmux__conn_on_peer_reset(gmux__conn *conn, const gmux__stream *stream) {
@@ -140,8 +140,11 @@ int gmux__conn_on_peer_reset(gmux__conn *conn, const gmux__stream *stream) {
   return is_too_many ? conn_punish(conn, GMUX__ABUSE_RESETS) : 0;
 }
 
-/* From within a send, so nothing is returned: it ends when this turn's bytes have left. */
+/* From within a send, so nothing is returned: it ends when this turn's bytes have left. nghttp2
+ * resets some streams without a word (a wrong content-length), so here they are counted, too: the
+ * next read is the smaller. */
 void gmux__conn_on_breach(gmux__conn *conn) {
   if (!conn->h2->config.is_server) return;
+  conn->portion.frames += GMUX__PORTION_OFFENCE;
   if (gmux__abuse_breach(&conn->abuse, conn_now(conn))) (void)conn_punish(conn, GMUX__ABUSE_RESETS);
 }

@@ -30,40 +30,49 @@ static bool has_room(const gmux__backlog *backlog) {
 /* ---- held ---- */
 
 static void stream_hold(gmux__stream *stream) {
-  if (!stream->handlers->on_queue || gmux__link_is_linked(&stream->hold_link)) return;
+  if (!stream->handlers->on_queue || gmux__hook_is_in(&stream->hold_hook)) return;
   gmux__backlog *own = stream->conn ? &stream->conn->backlog : NULL, *all = &stream->h2->backlog;
   gmux__backlog *full = own && is_full(own) ? own : is_full(all) ? all : NULL;
   if (!full) return;
-  gmux__list_append(&full->held, &stream->hold_link);
+  gmux__hooks_append(&full->held, &stream->hold_hook);
+  stream->send.is_held_by_conn = full == own;
   stream->handlers->on_queue(stream, true);
 }
 
 static void stream_let_go(gmux__stream *stream) {
-  gmux__list_remove(&stream->hold_link);
+  gmux__hook_remove(&stream->hold_hook);
   stream->handlers->on_queue(stream, false);
 }
 
 static void backlog_let_first_go(gmux__backlog *backlog) {
   if (has_room(backlog))
-    stream_let_go(gmux__container(backlog->held.first, gmux__stream, hold_link));
+    stream_let_go(gmux__container(gmux__hooks_first(&backlog->held), gmux__stream, hold_hook));
 }
 
 /* Nearly always nobody is held. */
 static inline void backlog_let_one_go(gmux__backlog *backlog) {
-  if (backlog->held.first) backlog_let_first_go(backlog);
+  if (gmux__hooks_first(&backlog->held)) backlog_let_first_go(backlog);
 }
 
 /* ---- the count ---- */
 
+/* One that runs holds the moment minus what was spent: starting and stopping are the same. */
+static void clock_turn(gmux__stream *stream) {
+  stream->times.queued_ns = gmux__loop_now(stream->h2->loop) - stream->times.queued_ns;
+  stream->send.is_clocked = !stream->send.is_clocked;
+}
+
+uint64_t gmux__stream_queued_ns(const gmux__stream *stream, uint64_t now_ns) {
+  uint64_t clock = stream->times.queued_ns;
+  return stream->send.is_clocked ? now_ns - clock : clock;
+}
+
 static void clock_start(gmux__stream *stream) {
-  if (stream->conn && stream->send.queued_bytes && !stream->times.queued_since_ns)
-    stream->times.queued_since_ns = gmux__loop_now(stream->h2->loop);
+  if (stream->conn && stream->send.queued_bytes && !stream->send.is_clocked) clock_turn(stream);
 }
 
 static void clock_stop(gmux__stream *stream) {
-  if (!stream->times.queued_since_ns) return;
-  stream->times.queued_ns += gmux__loop_now(stream->h2->loop) - stream->times.queued_since_ns;
-  stream->times.queued_since_ns = 0;
+  if (stream->send.is_clocked) clock_turn(stream);
 }
 
 static size_t cost_of(size_t bytes, size_t messages) {
@@ -77,7 +86,7 @@ static size_t stream_cost(const gmux__stream *stream) {
 void gmux__backlog_put(gmux__stream *stream, size_t bytes, size_t messages) {
   size_t cost = cost_of(bytes, messages);
   stream->send.queued_bytes += bytes;
-  stream->send.queued_messages += messages;
+  stream->send.queued_messages += (uint32_t)messages;
   stream->h2->backlog.bytes += cost;
   if (stream->conn) stream->conn->backlog.bytes += cost;
   clock_start(stream);
@@ -107,7 +116,7 @@ static void backlog_take(gmux__stream *stream, size_t bytes, size_t messages) {
   assert(stream->send.queued_bytes >= bytes && stream->send.queued_messages >= messages);
   size_t cost = cost_of(bytes, messages);
   stream->send.queued_bytes -= bytes;
-  stream->send.queued_messages -= messages;
+  stream->send.queued_messages -= (uint32_t)messages;
   stream->h2->backlog.bytes -= cost;
   if (stream->conn) stream->conn->backlog.bytes -= cost;
   if (!stream->send.queued_bytes) clock_stop(stream);
@@ -115,13 +124,13 @@ static void backlog_take(gmux__stream *stream, size_t bytes, size_t messages) {
 
 void gmux__backlog_framed(gmux__stream *stream, size_t bytes, size_t messages) {
   backlog_take(stream, bytes, messages);
-  if (!stream->send.queued_bytes && gmux__link_is_linked(&stream->hold_link)) stream_let_go(stream);
+  if (!stream->send.queued_bytes && gmux__hook_is_in(&stream->hold_hook)) stream_let_go(stream);
   backlog_let_one_go(&stream->conn->backlog);
   backlog_let_one_go(&stream->h2->backlog);
 }
 
 void gmux__backlog_drop(gmux__stream *stream) {
-  if (gmux__link_is_linked(&stream->hold_link)) gmux__list_remove(&stream->hold_link);
+  if (gmux__hook_is_in(&stream->hold_hook)) gmux__hook_remove(&stream->hold_hook);
   if (!stream->send.queued_bytes) return;
   backlog_take(stream, stream->send.queued_bytes, stream->send.queued_messages);
   if (stream->conn) backlog_let_one_go(&stream->conn->backlog);
@@ -143,9 +152,11 @@ void gmux__backlog_leave(gmux__stream *stream) {
   gmux__backlog *own = &stream->conn->backlog;
   own->bytes -= stream_cost(stream);
   clock_stop(stream);
-  if (stream->hold_link.list == &own->held) { /* it stays so, until it has been sent elsewhere */
-    gmux__list_remove(&stream->hold_link);
-    gmux__list_append(&stream->h2->backlog.held, &stream->hold_link);
+  if (gmux__hook_is_in(&stream->hold_hook) &&
+      stream->send.is_held_by_conn) { /* it stays so, until it has been sent elsewhere */
+    gmux__hook_remove(&stream->hold_hook);
+    gmux__hooks_append(&stream->h2->backlog.held, &stream->hold_hook);
+    stream->send.is_held_by_conn = false;
   }
   backlog_let_one_go(own);
 }

@@ -22,6 +22,8 @@ void *gmux__blocks_malloc(gmux__blocks *blocks, size_t size);
 void *gmux__blocks_calloc(gmux__blocks *blocks, size_t count, size_t size);
 void *gmux__blocks_realloc(gmux__blocks *blocks, void *block, size_t size);
 void gmux__blocks_free(gmux__blocks *blocks, void *block); /* takes NULL */
+/* What nobody needed since the last time goes back to the allocator. */
+void gmux__blocks_trim(gmux__blocks *blocks);
 /* Every block is back. */
 void gmux__blocks_deinit(gmux__blocks *blocks);
 

@@ -120,9 +120,9 @@ static bool take(bool *event) {
 }
 
 static void conn_deliver_streams(gmux__conn *conn) {
-  gmux__link *link;
-  while ((link = gmux__list_shift(&conn->events)))
-    gmux__stream_deliver(gmux__container(link, gmux__stream, event_link));
+  gmux__hook *hook;
+  while ((hook = gmux__hooks_shift(&conn->events)))
+    gmux__stream_deliver(gmux__container(hook, gmux__stream, event_hook));
 }
 
 static bool is_drained(const gmux__conn *conn) {

@@ -49,7 +49,9 @@ typedef struct gmux__h2_config {
       max_streams; /* client: own cap beside the peer's limit; server: announced and enforced */
   uint32_t stream_window_bytes;     /* announced */
   uint32_t connection_window_bytes; /* announced */
-  uint32_t max_header_bytes;        /* announced, and enforced by us */
+  uint32_t max_window_bytes;        /* how wide they become where the path needs it; 0: they stay */
+  bool is_stream_window_fixed, is_connection_window_fixed; /* they stay all the same */
+  uint32_t max_header_bytes;                               /* announced, and enforced by us */
 
   gmux__pulse_config pulse;               /* keepalive, suspicion; of connections made from now on;
                                              timeout_ns 0: no PINGs at all */
@@ -69,6 +71,10 @@ typedef struct gmux__h2_config {
   uint64_t max_memory_bytes;     /* client: see budget.h; windows and queues are smaller then; 0: no
                                     ceiling */
 } gmux__h2_config;
+
+/* As the options of channel.h and server.h have them: 0 of the first two is what the path needs. */
+void gmux__h2_config_windows(gmux__h2_config *config, uint32_t stream_bytes,
+                             uint32_t connection_bytes, uint32_t max_bytes);
 
 /* What a connection is ended for by us, with ENHANCE_YOUR_CALM. PINGs have a law of their own. */
 typedef enum gmux__abuse_kind {

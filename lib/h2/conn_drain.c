@@ -23,7 +23,7 @@ static void conn_begin_drain(gmux__conn *conn) {
   for (gmux__link *l = conn->streams.first; l; l = l->next) {
     gmux__stream *stream = gmux__container(l, gmux__stream, link);
     if (goaway_ends(conn, stream)) continue;
-    stream->has_draining_event = true;
+    stream->recv.due |= GMUX__DUE_DRAINING;
     gmux__stream_want_deliver(stream);
   }
 }

@@ -38,7 +38,7 @@ static int conn_queue(gmux__conn *conn, const uint8_t *data, size_t len) {
 
 /* nghttp2 has nothing more, unless it has paused because the output is full. */
 static bool conn_call_next(gmux__conn *conn) {
-  if (gmux__list_is_empty(&conn->lane.waiting) || gmux__outq_is_full(conn->out)) return false;
+  if (!gmux__hooks_first(&conn->lane.waiting) || gmux__outq_is_full(conn->out)) return false;
   return gmux__lane_call(conn);
 }
 
@@ -194,6 +194,9 @@ static ptrdiff_t conn_take(gmux__conn *conn, const uint8_t *data, size_t len) {
 static bool conn_feed(gmux__conn *conn, const uint8_t *data, size_t len) {
   gmux__conn_on_bytes(conn);
   ptrdiff_t n = conn_take(conn, data, len);
+  gmux__session_consume(conn);
+  if (n >= 0 && conn->portion.data_bytes >= GMUX__WINDOW_BULK)
+    gmux__windows_came(conn, conn->portion.data_bytes);
   gmux__conn_deliver(conn);
   if (conn->state == GMUX__CONN_CLOSED) return false;
   if (is_flooded(conn)) {

@@ -74,6 +74,7 @@ void gmux__conn_check(const gmux__conn *conn) {
   assert(conn->alarm.at_ns <= conn_next_ns(conn));
   assert(conn->pulse.has_streams == conn_has_streams(conn));
   gmux__stalls_check(conn);
+  gmux__windows_check(conn);
   assert(!conn->is_suspect || gmux__pulse_is_suspect(&conn->pulse, conn_now(conn)));
   assert(conn->state != GMUX__CONN_READY || (!conn->has_loss && conn->has_settings));
 }

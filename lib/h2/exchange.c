@@ -37,9 +37,10 @@ void gmux__exchange_hold(gmux__exchange *x) {
 }
 
 void gmux__exchange_release(gmux__exchange *x) {
-  unsigned before = atomic_fetch_sub_explicit(&x->shared.holds, 1, memory_order_acq_rel);
-  assert(before > 0);
-  if (before != 1) return;
+  /* Who finds his hold the only one is alone with it: others would need one to get one. */
+  bool is_last = atomic_load_explicit(&x->shared.holds, memory_order_acquire) == 1;
+  if (!is_last) is_last = atomic_fetch_sub_explicit(&x->shared.holds, 1, memory_order_acq_rel) == 1;
+  if (!is_last) return;
   if (gmux_loop_is_inside(x->home->loop)) {
     defer(x, GMUX__PHASE_FREE, on_free_task);
     return;
@@ -121,7 +122,8 @@ int gmux__exchange_set_encoding(gmux__exchange *x, gmux__encoding encoding) {
 }
 
 gmux__encoding gmux__exchange_fix_encoding(gmux__exchange *x) {
-  unsigned char old = atomic_fetch_or(&x->shared.encoding, ENCODING_IS_FIXED);
+  unsigned char old = atomic_load(&x->shared.encoding);
+  if (!(old & ENCODING_IS_FIXED)) old = atomic_fetch_or(&x->shared.encoding, ENCODING_IS_FIXED);
   return (gmux__encoding)(old & ~ENCODING_IS_FIXED);
 }
 
@@ -255,7 +257,7 @@ void gmux__exchange_set_held(gmux__exchange *x, bool is_held) {
 }
 
 void gmux__exchange_set_over(gmux__exchange *x) {
-  atomic_store(&x->shared.is_over, true);
+  atomic_store_explicit(&x->shared.is_over, true, memory_order_release);
   if (x->box) gmux__mailbox_set(x->box, GMUX__BOX_NO_WRITES);
 }
 

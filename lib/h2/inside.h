@@ -11,24 +11,25 @@
 #include "lib/policy/budget.h"
 #include "lib/policy/share.h"
 #include "lib/policy/slots.h"
+#include "lib/policy/window.h"
 #include "lib/wire/hpack.h"
 #include <nghttp2/nghttp2.h>
 
 /* Bytes written and not framed; see backlog.c. */
 typedef struct gmux__backlog {
-  size_t bytes;    /* with GMUX__MESSAGE_COST for each message */
-  size_t limit;    /* 0: no limit */
-  gmux__list held; /* streams that were told to write no more */
+  size_t bytes;     /* with GMUX__MESSAGE_COST for each message */
+  size_t limit;     /* 0: no limit */
+  gmux__hooks held; /* streams that were told to write no more */
 } gmux__backlog;
 
 /* Streams with much to send, which take turns; see lane.c. Small: a quarter of a frame. */
 enum { GMUX__LANE_SMALL = 4 * 1024 };
-typedef struct gmux__lane {
-  gmux__list waiting; /* nghttp2 has deferred their DATA */
-  int32_t turn;       /* whose it is, an id; 0: nobody's */
-  size_t left;        /* bytes that it may still send before the next one is called */
-  unsigned fills;     /* of the output, while some wait and nobody can use the turn */
-} gmux__lane;
+typedef struct gmux__h2_lane {
+  gmux__hooks waiting; /* nghttp2 has deferred their DATA */
+  int32_t turn;        /* whose it is, an id; 0: nobody's */
+  size_t left;         /* bytes that it may still send before the next one is called */
+  unsigned fills;      /* of the output, while some wait and nobody can use the turn */
+} gmux__h2_lane;
 
 /* A frame of so many. */
 enum { GMUX__FOREWORD_SETTINGS = 4, GMUX__FOREWORD_MAX = 9 + 6 * GMUX__FOREWORD_SETTINGS };
@@ -43,12 +44,13 @@ struct gmux__h2 {
   gmux__outmsg_pool messages;       /* without a copy, or with a short one */
   gmux__outmsg_pool large_messages; /* with a copy of up to nearly 4 KiB */
   gmux__slab seats, intakes;
-  gmux__hoard hoard;        /* of memory for large messages, and */
-  gmux__timer hoard_timer;  /* when it is looked through; set while it holds any */
+  gmux__hoard hoard;        /* of memory for large messages; it and all that is kept above */
+  gmux__timer hoard_timer;  /* are looked through then; set while any is held */
   gmux__backlog backlog;    /* of all streams, also of those on no connection */
   gmux__budget budget;      /* of max_memory_bytes; what a ceiling makes smaller is so in config */
   gmux__list large;         /* streams with a message that may not grow yet, see memory.c */
   gmux__outq *spare_output; /* empty, for who writes next; may be NULL */
+  uint64_t widened;         /* what streams of all connections were given, see windows.c */
   gmux__h2_figures figures;
   int32_t first_stream_id;              /* client, for tests; 0: 1, as everybody */
   uint8_t foreword[GMUX__FOREWORD_MAX]; /* server: SETTINGS, see gmux__transport_ops */
@@ -90,7 +92,7 @@ struct gmux__conn {
   gmux__transport *transport;
   nghttp2_session *session;
   gmux__list streams; /* all that nghttp2 may still tell of */
-  gmux__list events;  /* streams with something to deliver */
+  gmux__hooks events; /* streams with something to deliver */
   gmux__list seats;   /* what nghttp2 knows of streams, and */
   gmux__list delayed; /* of those whose RST_STREAM waits for the bucket or the socket */
   gmux__bucket resets;
@@ -99,7 +101,7 @@ struct gmux__conn {
   uint32_t lingering;    /* client: slots of streams that are reset, until any byte comes */
   uint32_t open_streams; /* server: those nghttp2 has not closed */
   gmux__backlog backlog;
-  gmux__lane lane;
+  gmux__h2_lane lane;
   gmux__outq *out;      /* what waits for the socket; NULL: nothing */
   uint32_t unframed;    /* client: streams opened since nghttp2 was asked for frames */
   int early_error;      /* a write before the end of the turn has failed, which the turn's tells; */
@@ -115,6 +117,7 @@ struct gmux__conn {
   gmux__strikes strikes; /* server */
   gmux__abuse abuse;
   gmux__share share;
+  size_t unconsumed;                  /* bytes of DATA in what nghttp2 is fed */
   gmux__portion portion;              /* of the read that is being worked off */
   struct {                            /* server: ids of requests, see ids.c */
     int32_t highest;                  /* that has come; -1: none */
@@ -133,6 +136,9 @@ struct gmux__conn {
   struct {            /* see windows.c */
     uint32_t initial; /* the peer's SETTINGS_INITIAL_WINDOW_SIZE */
     int32_t widest;   /* of the streams', when SETTINGS began */
+    gmux__window own; /* the connection's, for what it receives; no `bytes`: as it began */
+    uint32_t learned; /* what a stream has needed lately; 0: not more than it begins with */
+    uint64_t widened; /* what its streams were given beyond that */
   } windows;
   uint32_t ping_number;   /* of the pulse's last PING */
   gmux__timer alarm;      /* for the pulse and for what is due; see conn_pulse.c */
@@ -286,6 +292,8 @@ void gmux__session_write_foreword(gmux__h2 *h2);
 int gmux__session_skip_foreword(gmux__conn *conn);
 int gmux__session_callbacks_new(nghttp2_session_callbacks **out);
 int gmux__session_option_new(nghttp2_option **out, const gmux__h2_config *config);
+/* After nghttp2 was fed: gives back the connection's window for DATA that came. */
+void gmux__session_consume(gmux__conn *conn);
 /* NULL: there is none. */
 gmux__seat *gmux__session_seat(gmux__conn *conn, int32_t id);
 /* The stream in the seat of this id; NULL: it has left, or there is none. */
@@ -324,11 +332,11 @@ static inline bool gmux__stream_has_received(const gmux__stream *stream) {
 void gmux__stream_forget_received(gmux__stream *stream);
 static inline void gmux__stream_set_send(gmux__stream *stream, gmux__send_state state) {
   gmux__machine_step(&gmux__send_machine, stream->send.state, state);
-  stream->send.state = state;
+  stream->send.state = (uint8_t)state;
 }
 static inline void gmux__stream_set_recv(gmux__stream *stream, gmux__recv_state state) {
   gmux__machine_step(&gmux__recv_machine, stream->recv.state, state);
-  stream->recv.state = state;
+  stream->recv.state = (uint8_t)state;
 }
 void gmux__stream_attach(gmux__stream *stream, gmux__conn *conn, int32_t id);
 void gmux__stream_detach(gmux__stream *stream);
@@ -336,6 +344,8 @@ void gmux__stream_detach(gmux__stream *stream);
  * the stream's own. */
 void gmux__stream_set_end(gmux__stream *stream, gmux__ending how, int error, const char *why);
 void gmux__stream_break(gmux__stream *stream, int error, uint32_t h2_code, const char *why);
+/* As if it had not ended. */
+void gmux__stream_forget_end(gmux__stream *stream);
 /* Both halves are done, or nghttp2 has closed it: a RST_STREAM would be one too many. */
 bool gmux__stream_is_finished(const gmux__stream *stream);
 
@@ -393,6 +403,16 @@ void gmux__stalls_check(const gmux__conn *conn);
  * to return. */
 void gmux__windows_before_settings(gmux__conn *conn);
 int gmux__windows_after_settings(gmux__conn *conn, uint32_t initial);
+/* Outside nghttp2. A read has brought so much DATA, but no less than: */
+enum { GMUX__WINDOW_BULK = 4096 };
+void gmux__windows_came(gmux__conn *conn, size_t bytes);
+/* As much was taken of a stream (in->taken), the last `bytes` of it just now. */
+void gmux__windows_taken(gmux__stream *stream, size_t bytes);
+/* The stream, which is `widened`, is about to leave its connection. */
+void gmux__windows_leave(gmux__stream *stream);
+#ifdef GMUX_DEBUG
+void gmux__windows_check(const gmux__conn *conn);
+#endif
 
 /* lane.c, inside nghttp2: the stream, which has more than GMUX__LANE_SMALL bytes to send, is asked
  * for up to `room`. False: it is to be deferred, and will be asked again when it is called. */
@@ -402,19 +422,26 @@ bool gmux__lane_may_send(gmux__stream *stream, size_t room);
 bool gmux__lane_call(gmux__conn *conn);
 /* The output is about to be filled. */
 void gmux__lane_fill(gmux__conn *conn);
-static inline void gmux__lane_end_turn(gmux__lane *lane, int32_t id) {
+static inline void gmux__lane_end_turn(gmux__h2_lane *lane, int32_t id) {
   if (lane->turn == id) lane->turn = 0;
 }
 /* It is about to leave its connection. */
 static inline void gmux__lane_leave(gmux__stream *stream) {
-  gmux__list_remove(&stream->lane_link);
+  gmux__hook_remove(&stream->lane_hook);
   gmux__lane_end_turn(&stream->conn->lane, stream->id);
 }
 
-/* h2.c: the hoard may hold something now. */
+/* h2.c: some memory may be held now for what comes next: the hoard's, or of a stream that is over,
+ * each of which leaves a seat, or of a request that has left, which leaves a draft. */
 void gmux__h2_mind_hoard_late(gmux__h2 *h2);
+/* What a few streams leave, or requests when they have left, is not worth a turn of the loop. */
+enum { GMUX__H2_FEW = 64 };
+static inline bool gmux__h2_has_spare(const gmux__h2 *h2) {
+  const gmux__slab *drafts = &h2->blocks.slabs[GMUX__BLOCK_SIZES - 1];
+  return h2->hoard.held || h2->seats.held > GMUX__H2_FEW || drafts->held > GMUX__H2_FEW;
+}
 static inline void gmux__h2_mind_hoard(gmux__h2 *h2) {
-  if (h2->hoard.held && !gmux__timer_is_set(&h2->hoard_timer)) gmux__h2_mind_hoard_late(h2);
+  if (gmux__h2_has_spare(h2) && !gmux__timer_is_set(&h2->hoard_timer)) gmux__h2_mind_hoard_late(h2);
 }
 
 /* backlog.c */
@@ -482,7 +509,7 @@ void gmux__stream_keep_pieces(gmux__stream *stream);
 
 /* rewind.c */
 /* A message that is framed to its last byte leaves the queue. */
-void gmux__stream_keep_or_drop(gmux__stream *stream, gmux__outmsg *msg);
+void gmux__stream_keep_or_drop(gmux__stream *stream);
 /* Client: the reply has begun, so nothing will be sent again. */
 void gmux__stream_commit(gmux__stream *stream);
 /* Gives up all that was written. */

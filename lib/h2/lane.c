@@ -21,8 +21,8 @@ enum {
   LANE_PATIENCE = 4      /* fills of the output, each of 40 KiB and a frame at most */
 };
 
-static bool lane_take_turn(gmux__lane *lane, int32_t id) {
-  bool is_alone = gmux__list_is_empty(&lane->waiting);
+static bool lane_take_turn(gmux__h2_lane *lane, int32_t id) {
+  bool is_alone = !gmux__hooks_first(&lane->waiting);
   if (lane->turn == id) return lane->left > 0 || is_alone;
   if (lane->turn || !is_alone) return false;
   lane->turn = id;
@@ -31,10 +31,10 @@ static bool lane_take_turn(gmux__lane *lane, int32_t id) {
 }
 
 bool gmux__lane_may_send(gmux__stream *stream, size_t room) {
-  gmux__lane *lane = &stream->conn->lane;
+  gmux__h2_lane *lane = &stream->conn->lane;
   if (!lane_take_turn(lane, stream->id)) {
     gmux__lane_end_turn(lane, stream->id);
-    gmux__list_append(&lane->waiting, &stream->lane_link);
+    gmux__hooks_append(&lane->waiting, &stream->lane_hook);
     return false;
   }
   lane->left -= lane->left < room ? lane->left : room;
@@ -50,7 +50,7 @@ static bool lane_is_taken(const gmux__conn *conn) {
 }
 
 void gmux__lane_fill(gmux__conn *conn) {
-  if (gmux__list_is_empty(&conn->lane.waiting) || lane_is_taken(conn)) {
+  if (!gmux__hooks_first(&conn->lane.waiting) || lane_is_taken(conn)) {
     conn->lane.fills = 0;
     return;
   }
@@ -58,11 +58,11 @@ void gmux__lane_fill(gmux__conn *conn) {
 }
 
 bool gmux__lane_call(gmux__conn *conn) {
-  gmux__lane *lane = &conn->lane;
+  gmux__h2_lane *lane = &conn->lane;
   /* Without a window nghttp2 asks nobody, and who had the turn has it still. */
   if (nghttp2_session_get_remote_window_size(conn->session) <= 0) return false;
-  gmux__link *link = gmux__list_shift(&lane->waiting);
-  const gmux__stream *stream = gmux__container(link, gmux__stream, lane_link);
+  gmux__hook *hook = gmux__hooks_shift(&lane->waiting);
+  const gmux__stream *stream = gmux__container(hook, gmux__stream, lane_hook);
   lane->turn = stream->id;
   lane->left = LANE_TURN;
   lane->fills = 0;

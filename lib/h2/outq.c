@@ -24,10 +24,16 @@ static bool pool_can_lend(const gmux__outmsg_pool *pool, size_t room) {
   return pool->lent < pool->slab.keep && room <= pool->slab.size - sizeof(gmux__outmsg);
 }
 
+/* The first bytes of a copy lie where the header alone would be padded. */
+static size_t outmsg_size(size_t room) {
+  size_t size = offsetof(gmux__outmsg, inline_bytes) + room;
+  return size > sizeof(gmux__outmsg) ? size : sizeof(gmux__outmsg);
+}
+
 gmux__outmsg *gmux__outmsg_new(gmux__outmsg_pool *pool, gmux_bytes *bytes, bool is_compressed) {
   size_t room = copy_room(bytes);
-  if (!pool_can_lend(pool, room)) pool = NULL;
-  gmux__outmsg *msg = pool ? gmux__slab_get_raw(&pool->slab) : gmux__malloc(sizeof *msg + room);
+  if (pool && !pool_can_lend(pool, room)) pool = NULL;
+  gmux__outmsg *msg = pool ? gmux__slab_get_raw(&pool->slab) : gmux__malloc(outmsg_size(room));
   if (!msg) return NULL;
   if (pool) pool->lent++;
   *msg = (gmux__outmsg){.pool = pool, .bytes = *bytes, .is_queued = true};
@@ -52,7 +58,6 @@ static void outmsg_free_if_unheld(gmux__outmsg *msg) {
 }
 
 void gmux__outmsg_unqueue(gmux__outmsg *msg) {
-  gmux__list_remove(&msg->link);
   msg->is_queued = false;
   outmsg_free_if_unheld(msg);
 }

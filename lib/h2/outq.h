@@ -11,7 +11,6 @@
 #define GMUX__H2_OUTQ_H
 
 #include "lib/base/buf.h"
-#include "lib/base/list.h"
 #include "lib/base/slab.h"
 #include "lib/io/transport.h"
 #include "lib/wire/framing.h"
@@ -23,8 +22,8 @@
 enum { GMUX__OUTMSG_INLINE = 256 }; /* in the smaller pool */
 typedef struct gmux__outmsg_pool gmux__outmsg_pool;
 typedef struct gmux__outmsg {
-  gmux__link link;         /* in a list of the stream's */
-  gmux__outmsg_pool *pool; /* where it goes back to; NULL: to the allocator */
+  struct gmux__outmsg *next; /* of its stream's, in the order of writing; its stream's to set */
+  gmux__outmsg_pool *pool;   /* where it goes back to; NULL: to the allocator */
   gmux_bytes bytes;
   size_t framed;      /* of prefix and bytes, how much is in frames already */
   unsigned in_flight; /* segments that point into it */
@@ -53,7 +52,7 @@ void gmux__outmsg_pool_init(gmux__outmsg_pool *pool, size_t size, size_t most, g
 void gmux__outmsg_pool_deinit(gmux__outmsg_pool *pool);
 
 /* Owned bytes are taken (*bytes is then empty), borrowed ones copied, into the pool's object when
- * they fit. NULL: out of memory. */
+ * they fit; without a pool (NULL) into memory of just their size. NULL: out of memory. */
 gmux__outmsg *gmux__outmsg_new(gmux__outmsg_pool *pool, gmux_bytes *bytes, bool is_compressed);
 static inline size_t gmux__outmsg_left(const gmux__outmsg *msg) {
   return GMUX__PREFIX_LEN + msg->bytes.len - msg->framed;

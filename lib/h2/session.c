@@ -131,13 +131,13 @@ static int on_head(gmux__conn *conn, gmux__stream *stream, bool is_end) {
     return gmux__conn_on_chatter(conn); /* HTTP does not bound their number */
   }
   gmux__stream_set_recv(stream, GMUX__RECV_BODY);
-  stream->recv.taken_ns = gmux__loop_now(conn->h2->loop);
+  stream->in->taken_ns = gmux__loop_now(conn->h2->loop);
   if (!conn->h2->config.is_server) gmux__stream_commit(stream);
   if (is_end && !conn->h2->config.is_server) {
     gmux__head_move(&stream->in->tail, &stream->in->head); /* Trailers-Only */
     return 0;
   }
-  stream->has_head_event = true;
+  stream->recv.due |= GMUX__DUE_HEADERS;
   gmux__stream_want_deliver(stream);
   return 0;
 }
@@ -149,7 +149,7 @@ static void on_peer_end(gmux__conn *conn, gmux__stream *stream) {
     gmux__stream_set_end(stream, GMUX__ENDING_FINISHED, 0, "");
     return;
   }
-  stream->has_half_close_event = true;
+  stream->recv.due |= GMUX__DUE_HALF_CLOSE;
   gmux__stream_want_deliver(stream);
 }
 
@@ -167,19 +167,24 @@ static int on_headers_frame(gmux__conn *conn, const nghttp2_frame *frame) {
 
 static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
                          size_t len, void *user_data) {
-  (void)flags;
+  (void)session, (void)flags;
   gmux__conn *conn = user_data;
-  /* The connection's window is given back whatever the streams do with theirs, so one slow reader
-   * holds back nobody else. */
-  if (nghttp2_session_consume_connection(session, len)) {
-    gmux__conn_doom(conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
-    return NGHTTP2_ERR_CALLBACK_FAILURE;
-  }
+  conn->unconsumed += len;
   gmux__stream *stream = gmux__session_stream(conn, id);
   if (!stream) return 0;
   conn->portion.data_bytes += len;
   gmux__stream_on_data(stream, data, len);
   return 0;
+}
+
+/* The connection's window is given back whatever the streams do with theirs, so one slow reader
+ * holds back nobody else. Once a read: what a call costs is counted in frames of DATA. */
+void gmux__session_consume(gmux__conn *conn) {
+  size_t len = conn->unconsumed;
+  if (!len) return;
+  conn->unconsumed = 0;
+  if (nghttp2_session_consume_connection(conn->session, len))
+    gmux__conn_doom(conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
 }
 
 static int on_data_frame(gmux__conn *conn, const nghttp2_frame *frame) {

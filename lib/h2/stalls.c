@@ -28,12 +28,12 @@ static bool is_owed(const gmux__stream *stream) {
 /* Since when it could have sent something, and did not. */
 static uint64_t silent_since(const gmux__conn *conn, const gmux__stream *stream, uint64_t now_ns) {
   if (conn->is_write_blocked) return now_ns;
-  return stream->recv.taken_ns > conn->unblocked_ns ? stream->recv.taken_ns : conn->unblocked_ns;
+  return stream->in->taken_ns > conn->unblocked_ns ? stream->in->taken_ns : conn->unblocked_ns;
 }
 
 static void note_stall(gmux__stream *stream, uint64_t now_ns) {
-  stream->recv.taken_ns = now_ns; /* it is told once in each such time */
-  stream->has_stall_event = true;
+  stream->in->taken_ns = now_ns; /* it is told once in each such time */
+  stream->recv.due |= GMUX__DUE_STALLED;
   gmux__stream_want_deliver(stream);
 }
 

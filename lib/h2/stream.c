@@ -53,10 +53,14 @@ void gmux__stream_set_intake(gmux__stream *stream, gmux__intake *in) {
   gmux__deframer_init(&in->deframer, stream->recv.limit, &stream->h2->hoard);
   in->pending = (gmux__buf){0};
   in->piece_count = 0;
+  in->taken_ns = 0;
   in->discarded = 0;
   in->large_bytes = 0;
   in->withheld = 0;
   in->large_link = (gmux__link){0};
+  in->window.bytes = 0;
+  in->widened = 0;
+  in->taken = 0;
   in->stream = stream;
   stream->in = in;
 }
@@ -81,15 +85,21 @@ void gmux__stream_init(gmux__stream *stream, gmux__h2 *h2, const gmux__stream_ha
   stream->in = nothing_received();
   stream->recv.limit = max_recv_bytes;
   stream->recv.credit = credit;
+  stream->send.is_committed = h2->config.is_server;
   stream->end.why = "";
+}
+
+void gmux__stream_forget_end(gmux__stream *stream) {
+  if (stream->recv.has_own_why) gmux__free(stream->end.own_why);
+  stream->recv.has_own_why = false;
+  stream->end = (struct gmux__stream_end){.why = ""};
 }
 
 void gmux__stream_deinit(gmux__stream *stream) {
   assert(!stream->conn && "reset it first");
   gmux__stream_drop(stream);
   gmux__stream_forget_received(stream);
-  gmux__free(stream->why_memory);
-  stream->why_memory = NULL;
+  gmux__stream_forget_end(stream);
 }
 
 /* ---- on and off a connection ---- */
@@ -105,9 +115,10 @@ void gmux__stream_detach(gmux__stream *stream) {
   gmux__conn *conn = stream->conn;
   if (!conn) return;
   gmux__list_remove(&stream->link);
-  gmux__list_remove(&stream->event_link);
+  gmux__hook_remove(&stream->event_hook);
   gmux__lane_leave(stream);
   if (conn->h2->budget.ceiling) gmux__memory_give(stream);
+  if (stream->in->widened) gmux__windows_leave(stream);
   gmux__seat_leave(stream);
   gmux__backlog_leave(stream);
   stream->conn = NULL;
@@ -117,7 +128,7 @@ void gmux__stream_detach(gmux__stream *stream) {
 /* ---- the end ---- */
 
 gmux_evidence gmux__stream_evidence(const gmux__stream *stream) {
-  if (stream->end.how != GMUX__ENDING_NONE) return stream->end.evidence;
+  if (stream->end.how != GMUX__ENDING_NONE) return (gmux_evidence)stream->end.evidence;
   if (stream->in->head.http_status || stream->recv.state != GMUX__RECV_HEAD)
     return GMUX_EVIDENCE_ANSWERED;
   return stream->send.has_left ? GMUX_EVIDENCE_POSSIBLE : GMUX_EVIDENCE_NEVER_LEFT;
@@ -139,9 +150,9 @@ static gmux_evidence ending_evidence(const gmux__stream *stream, gmux__ending ho
 
 void gmux__stream_set_end(gmux__stream *stream, gmux__ending how, int error, const char *why) {
   if (stream->end.how != GMUX__ENDING_NONE) return;
-  stream->end.evidence = ending_evidence(stream, how);
-  stream->end.how = how;
-  stream->end.error = error;
+  stream->end.evidence = (uint8_t)ending_evidence(stream, how);
+  stream->end.how = (uint8_t)how;
+  stream->end.error = (int16_t)error;
   stream->end.why = why;
   gmux__stream_want_deliver(stream);
 }
@@ -164,16 +175,16 @@ void gmux__stream_break(gmux__stream *stream, int error, uint32_t h2_code, const
   if (!may_break(stream)) return;
   stream->end.how = GMUX__ENDING_NONE;
   bool needs_rst = !gmux__stream_is_finished(stream);
-  stream->why_memory = gmux__strdup(why);
-  gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, error,
-                       stream->why_memory ? stream->why_memory : gmux_strerror(error));
+  char *own = gmux__strdup(why);
+  gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, error, own ? own : gmux_strerror(error));
+  stream->recv.has_own_why = own != NULL;
   if (needs_rst) gmux__stream_send_reset(stream, h2_code);
 }
 
 void gmux__stream_reset(gmux__stream *stream, uint32_t h2_code) {
   gmux__stream_drop(stream);
   if (!stream->conn) return;
-  stream->end.evidence = gmux__stream_evidence(stream);
+  stream->end.evidence = (uint8_t)gmux__stream_evidence(stream);
   if (!gmux__stream_is_finished(stream)) gmux__stream_send_reset(stream, h2_code);
   gmux__stream_detach(stream);
 }

@@ -18,10 +18,12 @@
 #ifndef GMUX__H2_STREAM_H
 #define GMUX__H2_STREAM_H
 
+#include "lib/base/hook.h"
 #include "lib/base/list.h"
 #include "lib/base/machine.h"
 #include "lib/h2/head.h"
 #include "lib/io/transport.h"
+#include "lib/policy/window.h"
 #include "lib/wire/framing.h"
 #include "lib/wire/metadata.h"
 #include "lib/wire/status.h"
@@ -110,20 +112,30 @@ extern const gmux__machine gmux__send_machine, gmux__recv_machine;
 
 /* How a stream ended. */
 typedef struct gmux__stream_end {
-  gmux__ending how;
-  uint32_t h2_code;       /* of RST_STREAM, when RESET */
-  int error;              /* GMUX_ERR_*, when LOST or BROKEN */
-  gmux_evidence evidence; /* may it be sent again? */
-  const char *why; /* words, when LOST or BROKEN; never NULL after on_closed; valid during it */
+  union {
+    const char *why; /* words, when LOST or BROKEN; never NULL after on_closed; valid during it */
+    char *own_why;   /* the same, while recv.has_own_why: the stream's to free */
+  };
+  uint32_t h2_code; /* of RST_STREAM, when RESET */
+  int16_t error;    /* GMUX_ERR_*, when LOST or BROKEN */
+  uint8_t how;      /* gmux__ending */
+  uint8_t evidence; /* gmux_evidence: may it be sent again? */
 } gmux__stream_end;
 
 /* When things happened, of the time on one connection; a rewind forgets them. 0: has not happened.
- * queued_ns is how long something waited to be framed, up to queued_since_ns, from when on
- * something does again (0: nothing). */
+ * queued_ns is a clock of how long something waited to be framed, see gmux__stream_queued_ns. */
 typedef struct gmux__stream_times {
-  uint64_t opened_ns, left_ns, answered_ns; /* put there; HEADERS left; first HEADERS came */
-  uint64_t queued_since_ns, queued_ns;
+  uint64_t opened_ns, left_ns; /* put there; HEADERS left */
+  uint64_t queued_ns;
 } gmux__stream_times;
+
+/* Handlers that are due. */
+typedef enum gmux__due {
+  GMUX__DUE_HEADERS = 1,
+  GMUX__DUE_HALF_CLOSE = 2,
+  GMUX__DUE_DRAINING = 4,
+  GMUX__DUE_STALLED = 8
+} gmux__due;
 
 /* What a message that waits costs beside its bytes: where those lie, and the allocator's share. It
  * is counted with them, else a million messages of a byte would be a million bytes. */
@@ -145,62 +157,69 @@ typedef struct gmux__intake {
   gmux__buf pending; /* bytes held back: no credit for them yet */
   gmux__slice pieces[GMUX__STREAM_PIECES];
   uint8_t piece_count;
+  uint64_t taken_ns;     /* when the head, or bytes of the body, were last taken */
   uint64_t discarded;    /* bytes, while recv.is_discarded */
   uint32_t large_bytes;  /* under a ceiling: of its message, when that was asked for and granted */
   size_t withheld;       /* bytes of it that the window was not given back; else 0 */
   gmux__link large_link; /* among those whose message may not grow yet, see memory.c */
   gmux__stream *stream;
+  gmux__window window;             /* what the peer may send ahead; no `bytes`: as it began */
+  uint32_t widened;                /* the most that it was beyond that, bytes */
+  uint32_t taken;                  /* bytes, since the window was told of some */
   uint8_t room[GMUX__INTAKE_ROOM]; /* the owner's */
 } gmux__intake;
 
+/* There are as many as calls run, so it is 216 bytes. */
 struct gmux__stream {
   const gmux__stream_handlers *handlers;
   gmux__h2 *h2;
-  gmux__conn *conn;      /* NULL: not opened yet, or over */
-  gmux__seat *seat;      /* the slot that it has there; NULL: nghttp2 has closed the stream */
-  int32_t id;            /* 0: none yet */
-  gmux__link link;       /* in one of its connection's lists */
-  gmux__link hold_link;  /* in the backlog that holds it */
-  gmux__link lane_link;  /* in its connection's lane, while others with much to send are first */
-  gmux__link event_link; /* in its connection's list of streams that have something to deliver */
-
-  gmux__stream_end end; /* read by the owner */
-
-  struct {
-    gmux__send_state state;
-    gmux__list queue;       /* of outgoing messages */
-    size_t queued_bytes;    /* in them, prefixes included, and not framed */
-    size_t queued_messages; /* that are not framed to their last byte */
-    size_t trailer_count;   /* room for gmux__stream_handlers.trailers */
-    bool has_headers;       /* server: response HEADERS were submitted */
-    bool has_left;          /* client: the request's HEADERS are on their way */
-    bool is_asleep;         /* nghttp2 waits for gmux__stream_write (NGHTTP2_ERR_DEFERRED) */
-    gmux__list kept;        /* client: messages that were framed, in order, kept for a rewind */
-    size_t kept_bytes, keep_limit;
-    bool is_committed; /* what was written is not all here any more, or never sent again */
-  } send;
-  struct {
-    gmux__recv_state state;
-    uint32_t credit;     /* messages; GMUX_CREDIT_UNLIMITED */
-    uint32_t limit;      /* bytes, of each message */
-    uint64_t taken_ns;   /* when the head, or bytes of the body, were last taken */
-    bool expects_end;    /* the peer owes bytes until its END_STREAM */
-    bool is_discarded;   /* nobody wants to know what comes */
-    bool is_next;        /* credit that is granted now need not ask for a delivery: one is about
-                            to look at the messages */
-    bool is_bad;         /* on_bad_message was told: nothing is read any more */
-    bool was_compressed; /* the last message that was delivered */
-  } recv;
-  bool has_head_event; /* on_headers is due */
-  bool has_half_close_event;
-  bool has_draining_event;
-  bool has_stall_event;
-  char *why_memory;         /* what end.why points to, when it had to be made */
-  gmux__stream_times times; /* server: opened_ns alone */
-
+  gmux__conn *conn; /* NULL: not opened yet, or over */
+  gmux__seat *seat; /* the slot that it has there; NULL: nghttp2 has closed the stream */
   /* Received; read by the owner. Never NULL: while nothing has come it is an empty one that is
    * everybody's, and cannot be written to. */
   gmux__intake *in;
+  struct {
+    uint32_t credit;         /* messages; GMUX_CREDIT_UNLIMITED */
+    uint32_t limit;          /* bytes, of each message */
+    uint8_t state;           /* gmux__recv_state */
+    uint8_t due;             /* gmux__due: handlers */
+    bool expects_end : 1;    /* the peer owes bytes until its END_STREAM */
+    bool is_discarded : 1;   /* nobody wants to know what comes */
+    bool is_next : 1;        /* credit that is granted now need not ask for a delivery: one is about
+                                to look at the messages */
+    bool is_bad : 1;         /* on_bad_message was told: nothing is read any more */
+    bool was_compressed : 1; /* the last message that was delivered */
+    bool has_own_why : 1;    /* see end */
+  } recv;
+  int32_t id;            /* 0: none yet */
+  gmux__stream_end end;  /* read by the owner */
+  gmux__hook event_hook; /* in its connection's list of streams that have something to deliver */
+  gmux__link link;       /* among its connection's streams */
+  gmux__hook hold_hook;  /* in the backlog that holds it */
+  gmux__hook lane_hook;  /* in its connection's lane, while others with much to send are first */
+
+  struct {
+    /* Outgoing messages, in order: from `first` on those that were framed and are kept for a
+     * rewind (client), from `next` on those that are not framed to their last byte. NULL: none;
+     * `last` only holds while `first` is there. */
+    struct gmux__outmsg *first, *next, *last;
+    size_t queued_bytes;      /* from `next` on, prefixes included, and not framed */
+    uint32_t queued_messages; /* from `next` on */
+    uint32_t kept_bytes;      /* before `next` */
+    union {
+      uint32_t keep_limit;    /* client: of kept_bytes */
+      uint32_t trailer_count; /* server: room for gmux__stream_handlers.trailers */
+    };
+    uint16_t kept_count;
+    uint8_t state;            /* gmux__send_state */
+    bool has_headers : 1;     /* server: response HEADERS were submitted */
+    bool has_left : 1;        /* client: the request's HEADERS are on their way */
+    bool is_asleep : 1;       /* nghttp2 waits for gmux__stream_write (NGHTTP2_ERR_DEFERRED) */
+    bool is_committed : 1;    /* what was written is not all here any more, or never sent again */
+    bool is_held_by_conn : 1; /* where hold_hook is in a list: its connection's, not that of all */
+    bool is_clocked : 1;      /* times.queued_ns runs */
+  } send;
+  gmux__stream_times times; /* server: opened_ns alone */
 };
 
 /* `max_recv_bytes` limits each message. The stream holds `credit` at first. */
@@ -211,9 +230,9 @@ void gmux__stream_deinit(gmux__stream *stream);
 
 /*
  * Client: puts the stream on a connection that is READY and has a free slot. The request's header
- * fields are copied. HEADERS leave at the end of the turn, or earlier when many others are opened in
- * it. On an error nothing has changed: GMUX_ERR_NOMEM; GMUX_ERR_STATE when the connection takes no
- * streams; GMUX_ERR_TOO_LARGE, with words, when the server has announced that it accepts fewer
+ * fields are copied. HEADERS leave at the end of the turn, or earlier when many others are opened
+ * in it. On an error nothing has changed: GMUX_ERR_NOMEM; GMUX_ERR_STATE when the connection takes
+ * no streams; GMUX_ERR_TOO_LARGE, with words, when the server has announced that it accepts fewer
  * bytes of header fields.
  */
 int gmux__stream_open(gmux__stream *stream, gmux__conn *conn, const gmux__field *fields,
@@ -237,8 +256,10 @@ int gmux__stream_write(gmux__stream *stream, gmux_bytes *message);
 /* The same; `is_compressed`: in the encoding that the stream's header fields name. */
 int gmux__stream_write_coded(gmux__stream *stream, gmux_bytes *message, bool is_compressed);
 /* A message that is written before there is a stream, as gmux__stream_write takes it; it waits like
- * one that is queued, and counts like one. NULL: out of memory. */
-gmux__outmsg *gmux__letter_new(gmux__h2 *h2, gmux_bytes *message, bool is_compressed);
+ * one that is queued, and counts like one. `is_to_wait`: longer than this turn, so it takes no
+ * memory that is kept for messages that leave. NULL: out of memory. */
+gmux__outmsg *gmux__letter_new(gmux__h2 *h2, gmux_bytes *message, bool is_compressed,
+                               bool is_to_wait);
 void gmux__letter_drop(gmux__h2 *h2, gmux__outmsg *letter); /* takes NULL */
 /* Queues it, the first on a stream that is not opened. Takes NULL. */
 void gmux__stream_post(gmux__stream *stream, gmux__outmsg *letter);
@@ -265,7 +286,7 @@ void gmux__stream_reset(gmux__stream *stream, uint32_t h2_code);
 /* Client, before anything was written: keeps what has been framed, up to `limit` bytes (and 1,024
  * messages) in all, until the reply begins, so that the stream can be sent again. Owned bytes are
  * released that much later. Without it, or with 0, only what was never framed is still here. */
-void gmux__stream_keep(gmux__stream *stream, size_t limit);
+void gmux__stream_keep(gmux__stream *stream, uint32_t limit);
 /* Whether all that was ever written is still here, and the reply has not begun. Stays so after
  * on_closed, until gmux__stream_reset or _deinit let go of it. */
 bool gmux__stream_can_rewind(const gmux__stream *stream);
@@ -275,6 +296,9 @@ bool gmux__stream_can_rewind(const gmux__stream *stream);
  * told of are not told again. Messages may be written all the while, also between the loss of the
  * stream and its rewind. Never fails. */
 void gmux__stream_rewind(gmux__stream *stream);
+
+/* On its connection, up to now: for how long something has waited to be framed. */
+uint64_t gmux__stream_queued_ns(const gmux__stream *stream, uint64_t now_ns);
 
 /* Never sent, or what is known now. */
 gmux_evidence gmux__stream_evidence(const gmux__stream *stream);

@@ -8,8 +8,8 @@
 /* ---- inside nghttp2 ---- */
 
 void gmux__stream_want_deliver(gmux__stream *stream) {
-  if (!stream->conn || gmux__link_is_linked(&stream->event_link)) return;
-  gmux__list_append(&stream->conn->events, &stream->event_link);
+  if (!stream->conn || gmux__hook_is_in(&stream->event_hook)) return;
+  gmux__hooks_append(&stream->conn->events, &stream->event_hook);
   gmux__conn_want_deliver(stream->conn);
 }
 
@@ -37,6 +37,8 @@ void gmux__stream_return_window(gmux__stream *stream, size_t bytes) {
   if (stream->recv.state == GMUX__RECV_CLOSED) return;
   if (nghttp2_session_consume_stream(stream->conn->session, stream->id, bytes))
     gmux__conn_doom(stream->conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
+  stream->in->taken += (uint32_t)bytes;
+  if (stream->in->taken >= GMUX__WINDOW_BULK) gmux__windows_taken(stream, bytes);
   gmux__conn_want_write(stream->conn);
 }
 
@@ -133,7 +135,7 @@ static bool discard_some(gmux__stream *stream, size_t bytes) {
 static bool deliver_some(gmux__stream *stream) {
   gmux__slice input = next_input(stream);
   if (!input.len) return false;
-  stream->recv.taken_ns = gmux__loop_now(stream->h2->loop);
+  stream->in->taken_ns = gmux__loop_now(stream->h2->loop);
   if (stream->recv.is_discarded) return discard_some(stream, input.len);
   size_t used;
   gmux_bytes message = {0};
@@ -213,22 +215,22 @@ static void deliver_closed(gmux__stream *stream) {
   stream->handlers->on_closed(stream);
 }
 
-static bool take_event(gmux__stream *stream, bool *event) {
-  if (!stream->conn || !*event) return false;
-  *event = false;
+static bool take_due(gmux__stream *stream, gmux__due what) {
+  if (!stream->conn || !(stream->recv.due & what)) return false;
+  stream->recv.due &= (uint8_t)~what;
   return true;
 }
 
 void gmux__stream_deliver(gmux__stream *stream) {
   stream->recv.is_next = true;
-  if (take_event(stream, &stream->has_head_event)) stream->handlers->on_headers(stream);
-  if (take_event(stream, &stream->has_draining_event) && stream->handlers->on_draining)
+  if (take_due(stream, GMUX__DUE_HEADERS)) stream->handlers->on_headers(stream);
+  if (take_due(stream, GMUX__DUE_DRAINING) && stream->handlers->on_draining)
     stream->handlers->on_draining(stream);
   deliver_body(stream);
   stream->recv.is_next = false;
   if (stream->conn) check_truncation(stream);
-  if (take_event(stream, &stream->has_stall_event)) stream->handlers->on_stalled(stream);
-  if (is_read_out(stream) && take_event(stream, &stream->has_half_close_event) &&
+  if (take_due(stream, GMUX__DUE_STALLED)) stream->handlers->on_stalled(stream);
+  if (is_read_out(stream) && take_due(stream, GMUX__DUE_HALF_CLOSE) &&
       stream->handlers->on_half_close)
     stream->handlers->on_half_close(stream);
   if (stream->conn) deliver_closed(stream);

@@ -59,13 +59,13 @@ static void stream_framed(gmux__stream *stream, gmux__outmsg *msg) {
   msg->is_told = true;
   stream->conn->tally.messages_sent++;
   stream->conn->tally.sent_ns = gmux__loop_now(stream->h2->loop);
-  gmux__stream_keep_or_drop(stream, msg);
+  gmux__stream_keep_or_drop(stream);
   if (is_news) stream->handlers->on_sent(stream, bytes);
 }
 
 int gmux__stream_frame(gmux__stream *stream, gmux__outq *out, size_t len) {
   while (len) {
-    gmux__outmsg *msg = gmux__container(stream->send.queue.first, gmux__outmsg, link);
+    gmux__outmsg *msg = stream->send.next;
     size_t n = gmux__outmsg_left(msg);
     if (n > len) n = len;
     size_t before = msg->framed;
@@ -219,13 +219,22 @@ int gmux__stream_respond(gmux__stream *stream, const gmux__field *fields, size_t
   return 0;
 }
 
+static void stream_append(gmux__stream *stream, gmux__outmsg *msg) {
+  if (stream->send.first)
+    stream->send.last->next = msg;
+  else
+    stream->send.first = msg;
+  stream->send.last = msg;
+  if (!stream->send.next) stream->send.next = msg;
+}
+
 int gmux__stream_write(gmux__stream *stream, gmux_bytes *message) {
   return gmux__stream_write_coded(stream, message, false);
 }
 
-static gmux__outmsg *message_new(gmux__h2 *h2, gmux_bytes *bytes, bool is_compressed) {
+static gmux__outmsg_pool *pool_for(gmux__h2 *h2, const gmux_bytes *bytes) {
   bool is_short = bytes->release || bytes->len <= GMUX__OUTMSG_INLINE;
-  return gmux__outmsg_new(is_short ? &h2->messages : &h2->large_messages, bytes, is_compressed);
+  return is_short ? &h2->messages : &h2->large_messages;
 }
 
 int gmux__stream_write_coded(gmux__stream *stream, gmux_bytes *message, bool is_compressed) {
@@ -233,16 +242,19 @@ int gmux__stream_write_coded(gmux__stream *stream, gmux_bytes *message, bool is_
     return gmux__fail(GMUX_ERR_STATE, "nothing more can be written: the stream is half-closed");
   if (stream->end.how != GMUX__ENDING_NONE && !gmux__stream_can_rewind(stream))
     return gmux__fail(GMUX_ERR_STATE, "nothing more can be written: the stream is over");
-  gmux__outmsg *msg = message_new(stream->h2, message, is_compressed);
+  gmux__outmsg_pool *pool = pool_for(stream->h2, message);
+  gmux__outmsg *msg = gmux__outmsg_new(pool, message, is_compressed);
   if (!msg) return gmux__fail_code(GMUX_ERR_NOMEM);
-  gmux__list_append(&stream->send.queue, &msg->link);
+  stream_append(stream, msg);
   gmux__backlog_written(stream, gmux__outmsg_left(msg));
   stream_wake(stream);
   return 0;
 }
 
-gmux__outmsg *gmux__letter_new(gmux__h2 *h2, gmux_bytes *message, bool is_compressed) {
-  gmux__outmsg *letter = message_new(h2, message, is_compressed);
+gmux__outmsg *gmux__letter_new(gmux__h2 *h2, gmux_bytes *message, bool is_compressed,
+                               bool is_to_wait) {
+  gmux__outmsg_pool *pool = is_to_wait ? NULL : pool_for(h2, message);
+  gmux__outmsg *letter = gmux__outmsg_new(pool, message, is_compressed);
   if (letter) gmux__backlog_put_letter(h2, gmux__outmsg_left(letter));
   return letter;
 }
@@ -255,8 +267,8 @@ void gmux__letter_drop(gmux__h2 *h2, gmux__outmsg *letter) {
 
 void gmux__stream_post(gmux__stream *stream, gmux__outmsg *letter) {
   if (!letter) return;
-  assert(!stream->id && gmux__list_is_empty(&stream->send.queue));
-  gmux__list_append(&stream->send.queue, &letter->link);
+  assert(!stream->id && !stream->send.next);
+  stream_append(stream, letter);
   gmux__backlog_take_letter(stream, gmux__outmsg_left(letter));
 }
 
@@ -269,7 +281,7 @@ void gmux__stream_half_close(gmux__stream *stream) {
 void gmux__stream_finish(gmux__stream *stream, size_t trailer_count) {
   if (stream->send.state != GMUX__SEND_OPEN || !stream->conn || !stream->conn->session) return;
   gmux__stream_set_send(stream, GMUX__SEND_CLOSING);
-  stream->send.trailer_count = trailer_count;
+  stream->send.trailer_count = (uint32_t)trailer_count;
   if (stream->send.has_headers) {
     stream_wake(stream);
     return;

@@ -346,9 +346,10 @@ static ptrdiff_t tls_read(gmux__transport *transport, uint8_t *buf, size_t len) 
     rc = tls_read_record(t, buf + total, len - total, &got);
     total += got;
   }
-  if (rc == GMUX_ERR_AGAIN)
+  if (rc == GMUX_ERR_AGAIN) {
     t->has_more = false;
-  else if (rc == 0)
+    SSL_free_buffers(t->ssl); /* a read that found nothing has left one, 16 KiB */
+  } else if (rc == 0)
     t->has_more = SSL_has_pending(t->ssl);
   else if (rc == GMUX_ERR_EOF)
     t->has_more = true; /* the end itself, also after the bytes before it */

@@ -8,8 +8,10 @@
  * lets it hold more, and for such a one it asks.
  *
  * Whoever waits goes on, because two things are always allowed: one call, when none runs, and one
- * large message, when no other large one is under way. Both end by themselves and by nothing else
- * that waits: so the most there can be is half of the ceiling, and one call and one large message.
+ * large message, when no other large one is under way. Neither waits for anything that waits here;
+ * how long they take is up to the peer and the application, and a stalled one without a deadline
+ * may hold up the others, which then end by limits of their own. The most there can be is half of
+ * the ceiling, and one call and one large message.
  */
 #ifndef GMUX__POLICY_BUDGET_H
 #define GMUX__POLICY_BUDGET_H

@@ -7,8 +7,15 @@ static void rtt_smooth(gmux__rtt *rtt, uint64_t sample_ns) {
   rtt->smoothed_ns = rtt->smoothed_ns - rtt->smoothed_ns / 8 + sample_ns / 8;
 }
 
+static void rtt_heed_least(gmux__rtt *rtt, uint64_t sample_ns) {
+  if (!rtt->least_ns || sample_ns < rtt->least_ns) rtt->least_ns = sample_ns;
+}
+
 void gmux__rtt_measured(gmux__rtt *rtt, uint64_t sample_ns) {
   sample_ns = gmux__number_max(sample_ns, 1);
+  /* PINGs are sent after silence, when nothing stands in queues: a longer path shows in them. */
+  if (rtt->is_measured) rtt->least_ns += gmux__number_subtract(sample_ns, rtt->least_ns) / 2;
+  rtt_heed_least(rtt, sample_ns);
   if (rtt->is_measured) {
     rtt_smooth(rtt, sample_ns);
     return;
@@ -20,6 +27,7 @@ void gmux__rtt_measured(gmux__rtt *rtt, uint64_t sample_ns) {
 void gmux__rtt_replied(gmux__rtt *rtt, uint64_t sample_ns) {
   sample_ns = gmux__number_max(sample_ns, 1);
   if (rtt->smoothed_ns != 0 && sample_ns >= rtt->smoothed_ns) return;
+  rtt_heed_least(rtt, sample_ns);
   if (rtt->is_measured)
     rtt_smooth(rtt, sample_ns);
   else

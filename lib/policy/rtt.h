@@ -13,6 +13,7 @@
 
 typedef struct gmux__rtt {
   uint64_t smoothed_ns; /* 0: no sample yet */
+  uint64_t least_ns;    /* of the path without queues; the same */
   bool is_measured;     /* a true sample is in it, not only guesses */
 } gmux__rtt;
 

@@ -39,13 +39,15 @@ static uint32_t frames_of(const gmux__portion *p) {
   return p->frames + p->data_frames / GMUX__PORTION_DATA;
 }
 
+/* The room in which as many frames as are allowed would have come; at most twice as much as now,
+ * since what comes next may be smaller. A read that was not full says nothing of what fits. */
 static size_t room_after(const gmux__share *share, const gmux__portion *p, uint32_t allowed) {
   uint32_t frames = frames_of(p);
-  if (frames > allowed)
-    return clamp((size_t)((uint64_t)p->bytes * allowed / frames), ROOM_LEAST, ROOM_MOST);
-  if (frames > allowed / 2 || p->bytes < share->room) return share->room;
+  if (frames <= allowed && p->bytes < share->room) return share->room;
+  size_t fit = frames ? (size_t)((uint64_t)p->bytes * allowed / frames) : ROOM_MOST;
+  if (frames > allowed) return clamp(fit, ROOM_LEAST, ROOM_MOST);
   size_t most = p->data_bytes > p->bytes / 2 ? ROOM_MOST : ROOM_OF_FRAMES;
-  return clamp(2 * share->room, ROOM_LEAST, most);
+  return clamp(fit < 2 * share->room ? fit : 2 * share->room, ROOM_LEAST, most);
 }
 
 bool gmux__share_read(gmux__share *share, const gmux__portion *portion, bool is_wary) {

@@ -83,7 +83,7 @@ enum { LAST_WORDS_NS = 1000000000 };
 static void call_time_out(gmux_server_call *call, const char *words) {
   gmux_loop *loop = call->server->loop;
   if (call->loop.state == GMUX__SERVER_CALL_RUNNING &&
-      gmux__list_is_empty(&call->loop.stream.send.queue)) {
+      !call->loop.stream.send.next) {
     gmux__timer_set(loop, &call->loop.deadline, gmux__loop_now(loop) + LAST_WORDS_NS);
     call_break(call, GMUX_DEADLINE_EXCEEDED, words);
     return;

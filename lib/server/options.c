@@ -10,8 +10,6 @@ static const gmux_server_options defaults = {
     .max_send_message_bytes = INT32_MAX,
     .max_recv_metadata_bytes = 8192,
     .write_queue_bytes = 65536,
-    .stream_window_bytes = 262144,
-    .connection_window_bytes = 4194304,
     .max_concurrent_streams = 100,
     .max_connections = 10000,
     .handshake_timeout_ms = 120000,
@@ -35,6 +33,7 @@ static const gmux_server_options defaults = {
     .chatter_burst = 10000,
     .chatter_rate_per_s = 1000,
     .request_stall_timeout_ms = 300000,
+    .max_window_bytes = 16777216,
 };
 
 static const gmux__options_kind kind = {
@@ -54,8 +53,8 @@ static const gmux__options_range ranges[] = {
     RANGE(max_send_message_bytes, 0, INT32_MAX),
     RANGE(max_recv_metadata_bytes, 1024, 1048576),
     RANGE(write_queue_bytes, 1024, 1u << 30),
-    RANGE(stream_window_bytes, 65535, INT32_MAX),
-    RANGE(connection_window_bytes, 65535, INT32_MAX),
+    ZERO_OR(stream_window_bytes, 65535, INT32_MAX),
+    ZERO_OR(connection_window_bytes, 65535, INT32_MAX),
     RANGE(max_concurrent_streams, 1, 1000000),
     RANGE(max_connections, 1, 1000000),
     RANGE(handshake_timeout_ms, 100, 3600000),
@@ -82,6 +81,7 @@ static const gmux__options_range ranges[] = {
     ZERO_OR(chatter_burst, 100, 1000000),
     RANGE(chatter_rate_per_s, 1, 1000000),
     ZERO_OR(request_stall_timeout_ms, 1000, INT32_MAX),
+    ZERO_OR(max_window_bytes, 65535, INT32_MAX),
 };
 
 /* What is right by itself, and wrong together. */
@@ -144,11 +144,9 @@ static gmux__pulse_config pulse_config(const gmux_server_options *o) {
 gmux__h2_config gmux__server_h2_config(const gmux_server_options *o) {
   uint32_t settings_ack_ms = 2 * o->keepalive_timeout_ms;
   if (settings_ack_ms < SETTINGS_ACK_MS_MIN) settings_ack_ms = SETTINGS_ACK_MS_MIN;
-  return (gmux__h2_config){
+  gmux__h2_config config = {
       .is_server = true,
       .max_streams = o->max_concurrent_streams,
-      .stream_window_bytes = o->stream_window_bytes,
-      .connection_window_bytes = o->connection_window_bytes,
       .max_header_bytes = o->max_recv_metadata_bytes,
       .pulse = pulse_config(o),
       .strikes = {.min_interval_ns = ns_of_ms(o->min_ping_interval_ms),
@@ -167,6 +165,9 @@ gmux__h2_config gmux__server_h2_config(const gmux_server_options *o) {
       .connection_queue_bytes = o->connection_queue_bytes,
       .queue_bytes = o->server_queue_bytes,
   };
+  gmux__h2_config_windows(&config, o->stream_window_bytes, o->connection_window_bytes,
+                          o->max_window_bytes);
+  return config;
 }
 
 /* TCP_USER_TIMEOUT where keepalive is on, as A18 says: then both find a dead client, idle or busy.

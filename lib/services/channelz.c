@@ -165,27 +165,42 @@ static int channelz_add(gmux_channelz *z, gmux_channel *channel, gmux_server *se
   return 0;
 }
 
-static int front_entries(gmux__list *entries, gmux_channelz *z, const gmux__front *front) {
-  for (size_t i = 0; i < front->count; i++) {
-    gmux__channelz_entry *entry = entry_new(z, front->lanes[i].channel->loop);
-    if (!entry) return gmux__fail_code(GMUX_ERR_NOMEM);
-    entry->channel = front->lanes[i].channel;
-    entry->lanes = i == 0 ? front->count : 0;
-    gmux__list_append(entries, &entry->link);
-  }
-  return 0;
+/* What is on several loops is shown on all of them or on none. */
+static int channelz_add_all(gmux_channelz *z, gmux__list *entries, int error) {
+  if (!error && !channelz_append(z, entries, true)) error = fail_without_number();
+  if (error) entries_free(entries);
+  return error;
 }
 
 static int channelz_add_front(gmux_channelz *z, const gmux__front *front) {
   gmux__list entries = {NULL, NULL, 0};
-  int error = front_entries(&entries, z, front);
-  if (!error && !channelz_append(z, &entries, true)) error = fail_without_number();
-  if (error) entries_free(&entries);
-  return error;
+  int error = 0;
+  for (size_t i = 0; i < front->count; i++) {
+    gmux__channelz_entry *entry = entry_new(z, front->lanes[i].channel->loop);
+    if (!entry) {
+      error = gmux__fail_code(GMUX_ERR_NOMEM);
+      break;
+    }
+    entry->channel = front->lanes[i].channel;
+    entry->lanes = i == 0 ? front->count : 0;
+    gmux__list_append(&entries, &entry->link);
+  }
+  return channelz_add_all(z, &entries, error);
 }
 
-static int lane_add_server(gmux_server *server, void *z) {
-  return gmux_channelz_add_server(z, server);
+static int channelz_add_server_front(gmux_channelz *z, const gmux__server_front *front) {
+  gmux__list entries = {NULL, NULL, 0};
+  int error = 0;
+  for (size_t i = 0; i < front->count; i++) {
+    gmux__channelz_entry *entry = entry_new(z, front->lanes[i].loop);
+    if (!entry) {
+      error = gmux__fail_code(GMUX_ERR_NOMEM);
+      break;
+    }
+    entry->server = front->lanes[i].server;
+    gmux__list_append(&entries, &entry->link);
+  }
+  return channelz_add_all(z, &entries, error);
 }
 
 int gmux_channelz_add_channel(gmux_channelz *z, gmux_channel *channel) {
@@ -199,6 +214,6 @@ int gmux_channelz_add_channel(gmux_channelz *z, gmux_channel *channel) {
 int gmux_channelz_add_server(gmux_channelz *z, gmux_server *server) {
   if (!z || !server)
     return gmux__fail(GMUX_ERR_INVALID, "gmux_channelz_add_server: %s is NULL", z ? "server" : "z");
-  if (server->front) return gmux__server_front_each(server->front, lane_add_server, z);
+  if (server->front) return channelz_add_server_front(z, server->front);
   return channelz_add(z, NULL, server, server->loop);
 }

@@ -41,8 +41,8 @@ static gmux__leg *leg_new(void) {
   return leg;
 }
 
-static void leg_drop(gmux__leg *leg) {
-  if (leg && --leg->holds == 0) gmux__free(leg);
+void gmux__leg_drop(gmux__leg *leg) {
+  if (--leg->holds == 0) gmux__free(leg);
 }
 
 /* How long the leg's own clock has run then. */
@@ -58,7 +58,7 @@ int gmux__odometer_init(gmux__odometer *o, uint64_t now_ns) {
 }
 
 void gmux__odometer_deinit(gmux__odometer *o) {
-  leg_drop(o->leg);
+  if (o->leg) gmux__leg_drop(o->leg);
   o->leg = NULL;
 }
 
@@ -73,17 +73,12 @@ void gmux__odometer_set(gmux__odometer *o, gmux__wait wait, uint64_t now_ns) {
   leg->since_ns = now_ns;
   leg->wait = wait;
   o->leg = leg;
-  if (leg != old) leg_drop(old);
+  if (leg != old) gmux__leg_drop(old);
 }
 
 gmux__mark gmux__odometer_mark(gmux__odometer *o, uint64_t now_ns) {
   o->leg->holds++;
   return (gmux__mark){o->leg, now_ns};
-}
-
-void gmux__mark_drop(gmux__mark *mark) {
-  leg_drop(mark->leg);
-  *mark = (gmux__mark){NULL, 0};
 }
 
 void gmux__mark_add(uint64_t sum[GMUX__WAITS], const gmux__mark *from, const gmux__mark *to) {

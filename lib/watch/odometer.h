@@ -62,7 +62,12 @@ static inline gmux__wait gmux__odometer_wait(const gmux__odometer *o) {
 }
 
 gmux__mark gmux__odometer_mark(gmux__odometer *o, uint64_t now_ns);
-void gmux__mark_drop(gmux__mark *mark); /* takes none, leaves none */
+void gmux__leg_drop(gmux__leg *leg);
+static inline void gmux__mark_drop(gmux__mark *mark) { /* takes none, leaves none */
+  if (!mark->leg) return;
+  gmux__leg_drop(mark->leg);
+  *mark = (gmux__mark){NULL, 0};
+}
 /* Adds what lies between two marks, by reason. */
 void gmux__mark_add(uint64_t sum[GMUX__WAITS], const gmux__mark *from, const gmux__mark *to);
 

@@ -205,13 +205,22 @@ static uint8_t *put_steady(gmux__hpack *hpack, uint8_t *out, const gmux__field *
   return put_new(hpack, out, field, field->hash, named);
 }
 
+/* A long one, that may be another each time, is not worth what others have of the table: two of
+ * them would push each other out, and all else, with every block. */
+static bool is_greedy(const gmux__hpack *hpack, const gmux__field *field) {
+  size_t bytes = field->name_len + field->value_len + ENTRY_OVERHEAD;
+  return bytes > hpack->limit / 3 && bytes > hpack->limit - hpack->bytes;
+}
+
 static uint8_t *put_other(gmux__hpack *hpack, uint8_t *out, const gmux__field *field) {
   if (is_secret(field)) return put_literal(out, SECRET, PLAIN_BITS, field, 0);
   uint32_t hash = field->hash ? field->hash : gmux__field_hash(field->name, field->name_len, 0);
   gmux__hpack_entry *named;
   const gmux__hpack_entry *same = table_find(hpack, field, hash, &named);
   if (same) return put_int(out, INDEXED, INDEXED_BITS, entry_index(hpack, same));
-  if (!named) return put_new(hpack, out, field, hash, NULL);
+  if (!named)
+    return is_greedy(hpack, field) ? put_literal(out, PLAIN, PLAIN_BITS, field, 0)
+                                   : put_new(hpack, out, field, hash, NULL);
   uint32_t value_hash = gmux__field_hash(field->value, field->value_len, 0);
   if (named->passed == value_hash) return put_new(hpack, out, field, hash, named);
   named->passed = value_hash;

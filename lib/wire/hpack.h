@@ -4,9 +4,10 @@
  *
  * Fields that are steady are added to the dynamic table when they are first sent, and are an index
  * from then on; one that was prepared with its hash is found by comparing pointers. Of others
- * (metadata, grpc-timeout) the name is added with its first value. A later value is sent as it is,
- * and added only when it comes twice in a row: a value that is another each time pushes nothing out
- * of the table. Credentials are never added (section 7.1.3). Short strings are sent as they are:
+ * (metadata, grpc-timeout) the name is added with its first value, unless that takes more than a
+ * third of the table and something else would have to leave. A later value is sent as it is, and
+ * added only when it comes twice in a row: a value that is another each time pushes nothing out of
+ * the table. Credentials are never added (section 7.1.3). Short strings are sent as they are:
  * steady ones leave once a connection, and others cost both sides less so. Long ones are sent in
  * Huffman's code where that is shorter.
  *

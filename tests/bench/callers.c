@@ -12,7 +12,6 @@
 #include "tests/bench/kit.h"
 #include <ev.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 typedef struct program program;
 
@@ -121,19 +120,13 @@ static void run_shared(program *p) {
     ev_timer_stop(p->ev, &p->callers[i].timer);
 }
 
-static double peak_bytes(void) {
-  struct rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  return 1024 * (double)usage.ru_maxrss; /* Linux: in KiB */
-}
-
 static double run_at_once(program *p, double idle_bytes) {
   begin(p, 0, p->count);
   p->is_once = true;
   for (uint64_t i = 0; i < p->count; i++)
     caller_start(&p->callers[i]);
   run(p);
-  return peak_bytes() - idle_bytes;
+  return (double)meter_peak_bytes() - idle_bytes;
 }
 
 /* ---- all of it ---- */

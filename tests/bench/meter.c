@@ -23,6 +23,16 @@ uint64_t meter_resident_bytes(void) {
   return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+uint64_t meter_peak_bytes(void) {
+  char line[256];
+  unsigned long long kib = 0;
+  FILE *file = fopen("/proc/self/status", "r");
+  while (file && fgets(line, sizeof line, file))
+    if (sscanf(line, "VmHWM: %llu", &kib) == 1) break;
+  if (file) fclose(file);
+  return 1024 * kib;
+}
+
 void meter_server(long pid) {
   server_pid = pid;
 }

@@ -18,6 +18,10 @@ uint64_t meter_clock_ns(void);
 /* Resident memory now, not its peak. */
 uint64_t meter_resident_bytes(void);
 
+/* The most that it was since this program began; 0: unknown. (ru_maxrss remembers the program that
+ * started it, too: what the same process held before exec.) */
+uint64_t meter_peak_bytes(void);
+
 /* From now on the CPU time of that process is read, too. */
 void meter_server(long pid);
 bool meter_has_server(void);

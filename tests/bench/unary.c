@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 static const char usage[] =
     "usage: unary [OPTION]... TARGET\n"
@@ -135,11 +134,9 @@ static void start_all(void *arg) {
 /* ---- all of it ---- */
 
 static void print_figures(const bench *b) {
-  struct rusage usage_now;
-  getrusage(RUSAGE_SELF, &usage_now);
   load_print(&b->load, "unary", "gmux");
   window_print(&b->load.window);
-  figures_number("peak_mib", (double)usage_now.ru_maxrss / 1024); /* Linux: in KiB */
+  figures_number("peak_mib", (double)meter_peak_bytes() / 1048576);
   if (b->counts_allocations)
     figures_number("allocations_per_call",
                    (double)b->allocations / (double)b->load.window.measured);

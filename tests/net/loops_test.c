@@ -26,6 +26,21 @@ static void spread_drop(spread *s) {
     CU_ASSERT_EQUAL(gmux_loop_stop(s->loops[i]), 0);
 }
 
+/* A wait that is over has left nothing with the loops, which would grow with each. */
+static void who_waits_in_vain_for_warmth_leaves_no_wish_behind(void) {
+  enum { WAITS = 100 };
+  gmux_channel_options o = kit_channel_options(NULL);
+  o.min_connections = LOOPS;
+  spread s;
+  spread_start(&s, "ipv4:127.0.0.1:1", &o); /* nobody listens there */
+  CU_ASSERT_EQUAL(gmux_channel_warm_wait(s.channel, 0), GMUX_ERR_TIMEOUT);
+  size_t before = test_alloc_live();
+  for (int i = 0; i < WAITS; i++)
+    CU_ASSERT_EQUAL(gmux_channel_warm_wait(s.channel, 0), GMUX_ERR_TIMEOUT);
+  CU_ASSERT_TRUE(test_alloc_live() < before + WAITS); /* dials come and go */
+  spread_drop(&s);
+}
+
 typedef struct caller {
   pthread_t thread;
   gmux_channel *channel;
@@ -185,7 +200,8 @@ static void *end_the_channel(void *arg) {
   if (c->number % 2)
     gmux_channel_close(c->channel, on_ended, c);
   else
-    gmux_channel_drain(c->channel, c->number ? 10 * (int64_t)c->number : GMUX_NO_TIMEOUT, on_ended, c);
+    gmux_channel_drain(c->channel, c->number ? 10 * (int64_t)c->number : GMUX_NO_TIMEOUT, on_ended,
+                       c);
   return NULL;
 }
 
@@ -464,6 +480,7 @@ static void of_eight_threads_that_drain_a_server_all_see_its_end(void) {
 }
 
 static const test_case cases[] = {
+    TEST(who_waits_in_vain_for_warmth_leaves_no_wish_behind),
     TEST(calls_of_eight_threads_are_spread_over_all_loops),
     TEST(eight_threads_meddle_with_all_loops_at_once),
     TEST(of_eight_threads_that_end_it_at_most_one_is_told),

@@ -288,8 +288,9 @@ void ledger_look(gmux_loop *loop, void *unused);
 /* The same, and CHECK: every _check() of what is open on the loop. Does that in debug builds only.
  */
 void ledger_look_closely(gmux_loop *loop, void *unused);
-/* Memory of messages that all channels and servers keep for the next ones, bytes. */
-size_t ledger_hoarded(void);
+/* Memory of messages that all channels and servers keep for the next ones, and what may lie unread
+ * because windows are wider than they began, bytes. */
+size_t ledger_spare(void);
 /* QUEUES of a channel and a server that are open, between any two turns. */
 void ledger_channel_read_queues(const ledger_channel *ch);
 void ledger_server_read_queues(const ledger_server *sv);

@@ -132,8 +132,7 @@ typedef struct queue_bound {
 
 static size_t longest_message(const gmux__stream *stream) {
   size_t longest = 0;
-  for (gmux__link *l = stream->send.queue.first; l; l = l->next) {
-    const gmux__outmsg *msg = gmux__container(l, gmux__outmsg, link);
+  for (const gmux__outmsg *msg = stream->send.next; msg; msg = msg->next) {
     size_t len = ONE_MESSAGE + msg->bytes.len;
     if (len > longest) longest = len;
   }
@@ -217,13 +216,17 @@ void ledger_server_read_queues(const ledger_server *sv) {
   law_of_all(server->h2, beyond, &bound);
 }
 
-/* ---- memory that is kept ---- */
+/* ---- memory that is kept, or may be ---- */
 
-size_t ledger_hoarded(void) {
+static size_t spare_of(const gmux__h2 *h2) {
+  return h2->hoard.held + h2->widened;
+}
+
+size_t ledger_spare(void) {
   size_t sum = 0;
   for (gmux__link *l = ledger_channels()->first; l; l = l->next)
-    if (channel_of(l)->channel) sum += channel_of(l)->channel->h2->hoard.held;
+    if (channel_of(l)->channel) sum += spare_of(channel_of(l)->channel->h2);
   for (gmux__link *l = ledger_servers()->first; l; l = l->next)
-    if (server_of(l)->server) sum += server_of(l)->server->h2->hoard.held;
+    if (server_of(l)->server) sum += spare_of(server_of(l)->server->h2);
   return sum;
 }

@@ -50,7 +50,7 @@ static void random_dialing(gmux_channel_options *o) {
 }
 
 static void random_bounds(gmux_channel_options *o) {
-  o->stream_window_bytes = STORM_ANY_OF(65535, 65535, 100000, 262144);
+  o->stream_window_bytes = STORM_ANY_OF(65535, 65535, 100000, 0);
   o->connection_window_bytes = STORM_ANY_OF(65535, 65535, 100000, 262144);
   o->write_queue_bytes = STORM_ANY_OF(1024, 4096, 65536);
   o->connection_queue_bytes = STORM_ANY_OF(65536, 4194304);

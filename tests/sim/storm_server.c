@@ -30,8 +30,8 @@ static void random_bounds(gmux_server_options *o) {
 static gmux_server_options random_options(void) {
   gmux_server_options o;
   gmux_server_options_init(&o, sizeof o);
-  o.stream_window_bytes = STORM_ANY_OF(65535, 65535, 100000, 262144);
-  o.connection_window_bytes = STORM_ANY_OF(65535, 65535, 100000, 262144);
+  o.stream_window_bytes = STORM_ANY_OF(65535, 65535, 100000, 0);
+  o.connection_window_bytes = STORM_ANY_OF(65535, 65535, 100000, 0);
   o.write_queue_bytes = STORM_ANY_OF(1024, 4096, 65536);
   o.connection_queue_bytes = STORM_ANY_OF(65536, 4194304);
   o.max_concurrent_streams = STORM_ANY_OF(1, 2, 3, 5, 100);

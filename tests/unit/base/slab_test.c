@@ -74,6 +74,32 @@ static void no_more_than_keep_free_objects_are_held(void) {
   CU_ASSERT_EQUAL(test_alloc_live(), live);
 }
 
+static void fill(gmux__slab *slab, size_t count) {
+  void *objects[8];
+  for (size_t i = 0; i < count; i++)
+    objects[i] = gmux__slab_get(slab);
+  for (size_t i = 0; i < count; i++)
+    gmux__slab_put(slab, objects[i]);
+}
+
+static void what_nobody_needed_since_the_last_time_is_given_back(void) {
+  gmux__slab slab;
+  gmux__slab_init(&slab, SIZE, 8);
+  size_t live = test_alloc_live();
+  fill(&slab, 8);
+  CU_ASSERT_TRUE(gmux__slab_trim(&slab)); /* all were needed, and are held only since then */
+  CU_ASSERT_EQUAL(test_alloc_live(), live + 8);
+  fill(&slab, 3);
+  CU_ASSERT_TRUE(gmux__slab_trim(&slab));
+  CU_ASSERT_EQUAL(test_alloc_live(), live + 3);
+  fill(&slab, 3);
+  CU_ASSERT_TRUE(gmux__slab_trim(&slab));
+  CU_ASSERT_EQUAL(test_alloc_live(), live + 3);
+  CU_ASSERT_FALSE(gmux__slab_trim(&slab));
+  CU_ASSERT_EQUAL(test_alloc_live(), live);
+  gmux__slab_deinit(&slab);
+}
+
 static void memory_may_come_from_calloc_and_go_to_free(void) {
   gmux__slab slab;
   gmux__slab_init(&slab, SIZE, 2);
@@ -100,7 +126,8 @@ static void without_memory_get_is_null_and_held_ones_still_come(void) {
 static const test_case cases[] = {TEST(objects_come_zeroed_also_when_used_before),
                                   TEST(the_steady_path_does_not_allocate),
                                   TEST(raw_objects_are_the_held_ones_as_they_were_left),
-    TEST(no_more_than_keep_free_objects_are_held),
+                                  TEST(no_more_than_keep_free_objects_are_held),
+                                  TEST(what_nobody_needed_since_the_last_time_is_given_back),
                                   TEST(memory_may_come_from_calloc_and_go_to_free),
                                   TEST(without_memory_get_is_null_and_held_ones_still_come),
                                   TESTS_END};

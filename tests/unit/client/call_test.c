@@ -471,6 +471,23 @@ static void the_handle_need_not_be_taken(void) {
   ASSERT_LOG(t, "H M5 E");
 }
 
+static void memory_of_calls_is_kept_while_it_is_needed_and_then_given_back(void) {
+  rawpeer *p = w_connected();
+  for (int i = 0; i < 4; i++) {
+    tcall *t = w_unary();
+    w_run();
+    w_answer_all(p, "reply");
+    w_run();
+    w_free(t);
+    w_run_ms(900);
+    CU_ASSERT_EQUAL(w_channel->loop_only.calls.held, 1);
+    CU_ASSERT_EQUAL(w_channel->loop_only.attempts.held, 1);
+  }
+  w_run_ms(2000);
+  CU_ASSERT_EQUAL(w_channel->loop_only.calls.held, 0);
+  CU_ASSERT_EQUAL(w_channel->loop_only.attempts.held, 0);
+}
+
 static void a_method_may_be_freed_while_its_calls_run(void) {
   gmux_method *m;
   CU_ASSERT_EQUAL_FATAL(gmux_method_new(&m, "/test.Service/Gone", GMUX_UNARY, 0), 0);
@@ -855,6 +872,7 @@ static const test_case cases[] = {
     TEST(cancelling_after_the_end_changes_nothing),
     TEST(a_freed_call_runs_on_and_tells_its_end),
     TEST(the_handle_need_not_be_taken),
+    TEST(memory_of_calls_is_kept_while_it_is_needed_and_then_given_back),
     TEST(a_method_may_be_freed_while_its_calls_run),
     TEST(without_any_action_all_events_come),
     TEST(a_call_can_be_cancelled_from_each_of_its_handlers),

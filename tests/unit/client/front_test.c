@@ -353,6 +353,28 @@ static void a_channel_that_closes_is_warm_nowhere(void) {
   CU_ASSERT_EQUAL(s.error, GMUX_ERR_CLOSED);
 }
 
+static const gmux__loop_ops *sim_ops;
+
+/* The first loop hears of the pause: then another thread resumes, before the others do. */
+static void wake_and_resume(gmux_loop *loop) {
+  loop->ops = sim_ops;
+  loop->ops->wake(loop);
+  gmux_channel_resume(w_channel);
+}
+
+static void of_two_threads_that_pause_and_resume_all_loops_hear_the_same(void) {
+  fk_connected(3);
+  gmux__loop_ops ops = *fk_loops[0]->ops;
+  sim_ops = fk_loops[0]->ops;
+  ops.wake = wake_and_resume;
+  fk_loops[0]->ops = &ops;
+  gmux_channel_pause(w_channel);
+  CU_ASSERT_PTR_EQUAL(fk_loops[0]->ops, sim_ops); /* it was woken */
+  w_run();
+  for (size_t i = 1; i < 3; i++)
+    CU_ASSERT_EQUAL(fk_lane(i)->loop_only.is_paused, fk_lane(0)->loop_only.is_paused);
+}
+
 static void a_pause_holds_calls_of_all_loops(void) {
   fk_connected(2);
   gmux_channel_pause(w_channel);
@@ -520,6 +542,7 @@ static const test_case cases[] = {
     TEST(watchers_hear_once_of_the_whole),
     TEST(it_is_warm_when_all_loops_are),
     TEST(a_channel_that_closes_is_warm_nowhere),
+    TEST(of_two_threads_that_pause_and_resume_all_loops_hear_the_same),
     TEST(a_pause_holds_calls_of_all_loops),
     TEST(a_rotation_replaces_the_connections_of_all_loops),
     TEST(a_reset_of_the_backoff_is_for_all_loops),

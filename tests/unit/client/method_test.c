@@ -85,6 +85,47 @@ static void a_method_lives_as_long_as_its_last_holder(void) {
   gmux_method_free(held);
 }
 
+static void expect_holds(const gmux_method *m, unsigned holds) {
+  CU_ASSERT_EQUAL(atomic_load(&m->holds), holds);
+}
+
+static void one_hold_serves_all_calls_of_the_usual_method(void) {
+  gmux_method *m;
+  CU_ASSERT_EQUAL_FATAL(gmux_method_new(&m, "/s/m", GMUX_UNARY, 0), 0);
+  gmux__usual_method usual = {NULL, 0};
+  for (int i = 0; i < 3; i++)
+    CU_ASSERT_PTR_EQUAL(gmux__usual_method_take(&usual, m), m);
+  expect_holds(m, 2);
+  for (int i = 0; i < 3; i++)
+    gmux__usual_method_give(&usual, m);
+  expect_holds(m, 2); /* for the next call */
+  gmux_method_free(usual.method);
+  expect_holds(m, 1);
+  gmux_method_free(m);
+}
+
+/* Which of the holds a call gives back is all the same: none is lost, none given twice. */
+static void another_method_becomes_the_usual_one_when_the_first_has_no_calls(void) {
+  gmux_method *a, *b;
+  CU_ASSERT_EQUAL_FATAL(gmux_method_new(&a, "/s/a", GMUX_UNARY, 0), 0);
+  CU_ASSERT_EQUAL_FATAL(gmux_method_new(&b, "/s/b", GMUX_UNARY, 0), 0);
+  gmux__usual_method usual = {NULL, 0};
+  gmux__usual_method_take(&usual, a);
+  gmux__usual_method_take(&usual, b); /* a hold of its own */
+  expect_holds(b, 2);
+  gmux__usual_method_give(&usual, a);
+  gmux__usual_method_take(&usual, b);
+  CU_ASSERT_PTR_EQUAL(usual.method, b);
+  expect_holds(a, 1);
+  expect_holds(b, 3);
+  gmux__usual_method_give(&usual, b);
+  gmux__usual_method_give(&usual, b);
+  expect_holds(b, 2);
+  gmux_method_free(usual.method);
+  gmux_method_free(a);
+  gmux_method_free(b);
+}
+
 static const test_case cases[] = {
     TEST(a_method_knows_its_path_and_kind),
     TEST(what_each_kind_sends_and_receives),
@@ -92,6 +133,8 @@ static const test_case cases[] = {
     TEST(other_wrong_arguments_are_refused),
     TEST(without_memory_there_is_no_method),
     TEST(a_method_lives_as_long_as_its_last_holder),
+    TEST(one_hold_serves_all_calls_of_the_usual_method),
+    TEST(another_method_becomes_the_usual_one_when_the_first_has_no_calls),
     TESTS_END,
 };
 

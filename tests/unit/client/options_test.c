@@ -14,8 +14,8 @@ static void defaults_are_those_of_the_header(void) {
   CU_ASSERT_EQUAL(o.max_send_message_bytes, INT32_MAX);
   CU_ASSERT_EQUAL(o.max_recv_metadata_bytes, 8192);
   CU_ASSERT_EQUAL(o.write_queue_bytes, 65536);
-  CU_ASSERT_EQUAL(o.stream_window_bytes, 262144);
-  CU_ASSERT_EQUAL(o.connection_window_bytes, 4194304);
+  CU_ASSERT_EQUAL(o.stream_window_bytes, 0);
+  CU_ASSERT_EQUAL(o.connection_window_bytes, 0);
   CU_ASSERT_EQUAL(o.max_concurrent_streams, 1000);
   CU_ASSERT_EQUAL(o.max_waiting, 100000);
   CU_ASSERT_EQUAL(o.initial_backoff_ms, 1000);
@@ -57,6 +57,7 @@ static void defaults_are_those_of_the_header(void) {
   CU_ASSERT_EQUAL(o.chatter_burst, 10000);
   CU_ASSERT_EQUAL(o.chatter_rate_per_s, 1000);
   CU_ASSERT_EQUAL(o.max_memory_bytes, 0);
+  CU_ASSERT_EQUAL(o.max_window_bytes, 16777216);
   gmux_call_options c;
   gmux_call_options_init(&c, sizeof c);
   CU_ASSERT_EQUAL(c.timeout_ms, GMUX_NO_TIMEOUT);
@@ -172,6 +173,7 @@ static const bound bounds[] = {
     BOUND(channel_queue_bytes, 4194304, INT32_MAX), /* its minimum here: connection_queue_bytes */
     BOUND(chatter_rate_per_s, 1, 1000000),
     BOUND(max_memory_bytes, 1048576, INT32_MAX),
+    BOUND(max_window_bytes, 65535, INT32_MAX),
 };
 
 static int check_with(const bound *b, uint32_t value, char *why, size_t len) {
@@ -238,6 +240,9 @@ static void the_rooms_below_get_what_was_asked(void) {
   CU_ASSERT_EQUAL(config.settings_ack_ns, 60 * GMUX__NS_PER_S);
   CU_ASSERT_EQUAL(config.header_block_ns, 20 * GMUX__NS_PER_S);
   CU_ASSERT_EQUAL(config.drain_ns, 0);
+  CU_ASSERT_EQUAL(config.stream_window_bytes, 262144);
+  CU_ASSERT_EQUAL(config.connection_window_bytes, 4194304);
+  CU_ASSERT_FALSE(config.is_stream_window_fixed || config.is_connection_window_fixed);
   o.keepalive_timeout_ms = 600000;
   o.drain_timeout_ms = INT32_MAX;
   gmux__settings_h2(&config, &o);
@@ -260,6 +265,7 @@ static void each_number_arrives_where_it_belongs(void) {
   o.max_concurrent_streams = 1001;
   o.stream_window_bytes = 100002;
   o.connection_window_bytes = 100003;
+  o.max_window_bytes = 100004;
   o.max_recv_metadata_bytes = 4004;
   o.keepalive_ms = 5005;
   o.keepalive_timeout_ms = 40006;
@@ -290,6 +296,8 @@ static void each_number_arrives_where_it_belongs(void) {
   CU_ASSERT_EQUAL(h2.max_streams, 1001);
   CU_ASSERT_EQUAL(h2.stream_window_bytes, 100002);
   CU_ASSERT_EQUAL(h2.connection_window_bytes, 100003);
+  CU_ASSERT_EQUAL(h2.max_window_bytes, 100004);
+  CU_ASSERT_TRUE(h2.is_stream_window_fixed && h2.is_connection_window_fixed);
   CU_ASSERT_EQUAL(h2.max_header_bytes, 4004);
   CU_ASSERT_EQUAL(h2.pulse.keepalive_ns, 5005 * MS);
   CU_ASSERT_EQUAL(h2.pulse.timeout_ns, 40006 * MS);

@@ -341,7 +341,7 @@ static void a_lost_connection_is_unavailable_in_its_words(void) {
 
 static void a_broken_rule_is_internal_and_a_passed_limit_resource_exhausted(void) {
   static const struct {
-    int error;
+    int16_t error;
     gmux_code code;
   } rows[] = {{GMUX_ERR_TOO_LARGE, GMUX_RESOURCE_EXHAUSTED},
               {GMUX_ERR_NOMEM, GMUX_RESOURCE_EXHAUSTED},

@@ -96,11 +96,46 @@ static void a_socket_that_breaks_amid_a_burst_is_told_after_it(void) {
   CU_ASSERT_EQUAL(count_closed(GMUX_EVIDENCE_NEVER_LEFT), BURST - left);
 }
 
+static size_t kept_objects(const gmux__h2 *h2) {
+  size_t held = h2->seats.held + h2->intakes.held + h2->messages.slab.held;
+  for (size_t i = 0; i < GMUX__BLOCK_SIZES; i++)
+    held += h2->blocks.slabs[i].held;
+  return held;
+}
+
+static void answer(party *p) {
+  party_respond(p);
+  party_finish(p, "0");
+}
+
+static void run_burst(void) {
+  size_t before = client.party_count;
+  start_burst();
+  sim_run(pair_sim);
+  for (size_t i = before; i < client.party_count; i++)
+    answer(server.parties[i]);
+  sim_run(pair_sim);
+}
+
+static void what_a_burst_leaves_is_kept_for_the_next_and_goes_when_none_comes(void) {
+  pair_connect();
+  run_burst();
+  CU_ASSERT_TRUE(client.h2->seats.held >= BURST && server.h2->seats.held >= BURST);
+  sim_run_for(pair_sim, GMUX__NS_PER_S / 2);
+  run_burst();
+  sim_run_for(pair_sim, GMUX__NS_PER_S);
+  CU_ASSERT_TRUE(client.h2->seats.held >= BURST && server.h2->seats.held >= BURST);
+  sim_run_for(pair_sim, 2 * GMUX__NS_PER_S);
+  CU_ASSERT_EQUAL(kept_objects(client.h2), 0);
+  CU_ASSERT_EQUAL(kept_objects(server.h2), 0);
+}
+
 static const test_case cases[] = {
     TEST(of_a_burst_few_requests_wait_to_be_framed),
     TEST(a_burst_is_written_when_the_output_is_full_and_not_before),
     TEST(a_burst_into_a_full_socket_waits_and_leaves_later),
     TEST(a_socket_that_breaks_amid_a_burst_is_told_after_it),
+    TEST(what_a_burst_leaves_is_kept_for_the_next_and_goes_when_none_comes),
     TESTS_END,
 };
 

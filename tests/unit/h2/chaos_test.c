@@ -101,7 +101,7 @@ static void call_end(call *c) {
   if (!e || e->owner != c) return;
   LAW(!e->is_ended);
   e->is_ended = true;
-  e->evidence = c->stream.end.evidence;
+  e->evidence = (gmux_evidence)c->stream.end.evidence;
 }
 
 static void call_open(call *c) {
@@ -370,11 +370,12 @@ static size_t cost_of(const gmux__stream *stream) {
 
 static void check_call(const call *c) {
   size_t queued = 0;
-  for (gmux__link *l = c->stream.send.queue.first; l; l = l->next)
-    queued += gmux__outmsg_left(gmux__container(l, gmux__outmsg, link));
+  uint32_t messages = 0;
+  for (const gmux__outmsg *msg = c->stream.send.next; msg; msg = msg->next, messages++)
+    queued += gmux__outmsg_left(msg);
   LAW(queued == c->stream.send.queued_bytes && c->told <= c->written);
-  LAW(c->stream.send.queue.count == c->stream.send.queued_messages);
-  bool is_held = gmux__link_is_linked(&c->stream.hold_link);
+  LAW(messages == c->stream.send.queued_messages);
+  bool is_held = gmux__hook_is_in(&c->stream.hold_hook);
   LAW(!is_held || (c->is_full && queued));
   bool can_go_on = c->stream.conn && c->stream.end.how == GMUX__ENDING_NONE;
   LAW(!can_go_on || is_held == c->is_full);

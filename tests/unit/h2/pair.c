@@ -62,10 +62,10 @@ static void on_queue(gmux__stream *stream, bool is_full) {
 static void on_stream_closed(gmux__stream *stream) {
   party *p = party_of(stream);
   p->is_closed = true;
-  p->how = stream->end.how;
+  p->how = (gmux__ending)stream->end.how;
   p->error = stream->end.error;
   p->h2_code = stream->end.h2_code;
-  p->evidence = stream->end.evidence;
+  p->evidence = (gmux_evidence)stream->end.evidence;
   p->status = stream->in->tail.has_status ? (int)stream->in->tail.status : -1;
   snprintf(p->why, sizeof p->why, "%s", stream->end.why);
   snprintf(p->message, sizeof p->message, "%.*s", (int)gmux__buf_len(&stream->in->tail.message),

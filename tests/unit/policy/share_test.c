@@ -76,6 +76,7 @@ static void who_needs_no_more_is_given_no_more(void) {
 static void who_sends_small_frames_has_so_many_in_a_turn(void) {
   CU_ASSERT_TRUE(turn(9, 0, false) <= FIRST / 9);
   become_known();
+  turn(17, 0, false); /* they are smaller than those before */
   for (int i = 0; i < 10; i++) {
     uint32_t frames = turn(17, 0, false);
     CU_ASSERT_TRUE(frames >= FRAMES / 2 && frames <= 2 * FRAMES);
@@ -93,6 +94,24 @@ static void hundred_calls_with_a_message_each_are_one_turns(void) {
     CU_ASSERT_TRUE(gmux__share_read(&share, &calls, false));
   }
   CU_ASSERT_FALSE(gmux__share_read(&share, &calls, false));
+}
+
+/* A hundred replies with a message each: they are not cut in two for having begun small. */
+static void a_burst_that_is_within_the_share_is_soon_read_at_once(void) {
+  enum { BURST = 3500, PER_REPLY = 35 };
+  int reads = 0;
+  for (int i = 0; i < 10; i++) {
+    reads = 0;
+    gmux__share_begin(&share);
+    for (size_t left = BURST; left; reads++) {
+      size_t room = gmux__share_room(&share, BUFFER);
+      gmux__portion p = {.bytes = room < left ? room : left};
+      p.frames = p.data_frames = (uint32_t)(p.bytes / PER_REPLY);
+      left -= p.bytes;
+      gmux__share_read(&share, &p, false);
+    }
+  }
+  CU_ASSERT_EQUAL(reads, 1);
 }
 
 static void frames_of_data_count_too(void) {
@@ -150,6 +169,7 @@ static const test_case cases[] = {
     TEST(who_needs_no_more_is_given_no_more),
     TEST(who_sends_small_frames_has_so_many_in_a_turn),
     TEST(hundred_calls_with_a_message_each_are_one_turns),
+    TEST(a_burst_that_is_within_the_share_is_soon_read_at_once),
     TEST(frames_of_data_count_too),
     TEST(bytes_that_no_stream_takes_do_not_widen_it),
     TEST(who_turns_from_data_to_small_frames_is_narrowed_by_one_read),

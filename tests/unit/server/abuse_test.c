@@ -221,7 +221,7 @@ static uint64_t flood_before_a_call(rawpeer *flooder, rawpeer *caller, uint32_t 
 }
 
 static void a_flood_is_worked_off_in_turns_with_others(void) {
-  enum { A_SHARE = 600, CRUMBS = 40 };
+  enum { A_SHARE = 120, CRUMBS = 40 };
   kit.options.max_ping_strikes = 0;
   kit.options.chatter_burst = 10000;
   kit.options.chatter_rate_per_s = 1;
@@ -233,6 +233,42 @@ static void a_flood_is_worked_off_in_turns_with_others(void) {
   flood_before_a_call(flooder, caller, 3); /* more than half of chatter_burst */
   uint64_t last = flood_before_a_call(flooder, caller, 5);
   CU_ASSERT_TRUE(last > 0 && last <= CRUMBS);
+}
+
+static void act_look_at_the_streams(int event, gmux_server_call *call, gmux_bytes *message) {
+  if (event == SAW_UNARY) worked_off = kit_stats().calls_started;
+  act_reply(event, call, message);
+}
+
+/* As flood_before_a_call, with streams whose body is longer than it was said to be: nghttp2 resets
+ * them and tells nobody. */
+static uint64_t broken_before_a_call(rawpeer *flooder, rawpeer *caller, uint32_t round) {
+  enum { STREAMS = 300 };
+  static const char *const length[] = {"content-length", "1", NULL};
+  uint64_t before = kit_stats().calls_started;
+  kit.peer = flooder;
+  for (uint32_t i = 0; i < STREAMS; i++) {
+    uint32_t id = 1 + 2 * (round * STREAMS + i);
+    kit_request(id, "/t.S/Bidi", false, length);
+    rawpeer_data(flooder, id, 0, "xx", 2, 0);
+  }
+  kit.peer = caller;
+  kit_unary(1 + 2 * round, "/t.S/Fn", "x");
+  return worked_off - before;
+}
+
+static void streams_that_break_without_a_word_cost_more_of_a_turn(void) {
+  enum { ROUNDS = 4, FRAMES_A_TURN = 128 };
+  kit.options.client_reset_burst = kit.options.reset_burst = 10000;
+  kit.options.chatter_burst = 100000;
+  kit.options.max_concurrent_streams = 1000;
+  kit.act = act_look_at_the_streams;
+  serve_a_client();
+  rawpeer *flooder = kit.peer, *caller = kit_connect();
+  uint64_t last = 0;
+  for (uint32_t i = 0; i < ROUNDS; i++)
+    last = broken_before_a_call(flooder, caller, i);
+  CU_ASSERT_TRUE(last > 0 && last <= FRAMES_A_TURN / 2); /* 111, were they but two frames each */
 }
 
 /* ---- metadata ---- */
@@ -373,6 +409,7 @@ static const test_case cases[] = {
     TEST(a_reader_may_say_window_update_and_ping_for_all_that_it_reads),
     TEST(who_opens_its_window_by_crumbs_is_ended),
     TEST(a_flood_is_worked_off_in_turns_with_others),
+    TEST(streams_that_break_without_a_word_cost_more_of_a_turn),
     TEST(a_block_far_over_the_limit_ends_the_connection),
     TEST(fields_without_a_value_are_not_for_nothing),
     TEST(so_does_one_of_a_request_that_is_refused),

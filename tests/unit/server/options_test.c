@@ -18,8 +18,8 @@ static void the_defaults_are_those_of_the_header_and_are_valid(void) {
   CU_ASSERT_EQUAL(o.max_send_message_bytes, 2147483647);
   CU_ASSERT_EQUAL(o.max_recv_metadata_bytes, 8192);
   CU_ASSERT_EQUAL(o.write_queue_bytes, 65536);
-  CU_ASSERT_EQUAL(o.stream_window_bytes, 262144);
-  CU_ASSERT_EQUAL(o.connection_window_bytes, 4194304);
+  CU_ASSERT_EQUAL(o.stream_window_bytes, 0);
+  CU_ASSERT_EQUAL(o.connection_window_bytes, 0);
   CU_ASSERT_EQUAL(o.max_concurrent_streams, 100);
   CU_ASSERT_EQUAL(o.max_connections, 10000);
   CU_ASSERT_EQUAL(o.handshake_timeout_ms, 120000);
@@ -43,6 +43,7 @@ static void the_defaults_are_those_of_the_header_and_are_valid(void) {
   CU_ASSERT_EQUAL(o.max_held_calls, 400);
   CU_ASSERT_EQUAL(o.max_server_held_calls, 10000);
   CU_ASSERT_EQUAL(o.request_stall_timeout_ms, 300000);
+  CU_ASSERT_EQUAL(o.max_window_bytes, 16777216);
   CU_ASSERT_EQUAL(gmux_server_options_check(&o, NULL, 0), 0);
 }
 
@@ -61,8 +62,8 @@ static const struct row {
     ROW(max_send_message_bytes, 0, 2147483647),
     ROW(max_recv_metadata_bytes, 1024, 1048576),
     ROW(write_queue_bytes, 1024, 1073741824),
-    ROW(stream_window_bytes, 65535, 2147483647),
-    ROW(connection_window_bytes, 65535, 2147483647),
+    ROW_OR_ZERO(stream_window_bytes, 65535, 2147483647),
+    ROW_OR_ZERO(connection_window_bytes, 65535, 2147483647),
     ROW(max_concurrent_streams, 1, 1000000),
     ROW(max_connections, 1, 1000000),
     ROW(handshake_timeout_ms, 100, 3600000),
@@ -89,6 +90,7 @@ static const struct row {
     ROW_OR_ZERO(chatter_burst, 100, 1000000),
     ROW(chatter_rate_per_s, 1, 1000000),
     ROW_OR_ZERO(request_stall_timeout_ms, 1000, 2147483647),
+    ROW_OR_ZERO(max_window_bytes, 65535, 2147483647),
 };
 
 /* The rest of it such that no value contradicts another. */

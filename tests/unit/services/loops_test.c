@@ -193,6 +193,23 @@ static void the_other_loops_are_no_channels_of_their_own(void) {
   }
 }
 
+/* So that who asks again after a failure does not show some of them twice. */
+static void a_server_is_shown_on_all_its_loops_or_on_none(void) {
+  gmux_server *server;
+  CU_ASSERT_EQUAL_FATAL(gmux_server_new_on_loops(&server, loops, LANES, NULL), 0);
+  int error = GMUX_ERR_NOMEM;
+  for (size_t n = 1; error == GMUX_ERR_NOMEM && n < 10; n++) {
+    test_alloc_fail_at(n);
+    error = gmux_channelz_add_server(booth.z, server);
+    test_alloc_fail_at(0);
+    answer a = booth_ask("GetServers", 0, 0, 0);
+    CU_ASSERT_EQUAL(answer_count(&a, 1), error ? 1 : 1 + LANES); /* the booth's, too */
+    answer_clear(&a);
+  }
+  CU_ASSERT_EQUAL(error, 0);
+  gmux_server_free(server);
+}
+
 static void closed_it_leaves_by_itself(void) {
   call_at_once(LANES);
   close_front();
@@ -212,6 +229,7 @@ static const test_case server_cases[] = {
 static const test_case channel_cases[] = {
     TEST(it_is_one_channel_with_a_subchannel_for_each_loop),
     TEST(the_other_loops_are_no_channels_of_their_own),
+    TEST(a_server_is_shown_on_all_its_loops_or_on_none),
     TEST(closed_it_leaves_by_itself),
     TESTS_END,
 };

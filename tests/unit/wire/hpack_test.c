@@ -89,6 +89,19 @@ static void values_that_never_come_again_push_nothing_out(void) {
   ENCODES(steady("te", "trailers"), "\xbf");
 }
 
+static void long_values_that_change_do_not_push_each_other_out(void) {
+  static char one[2000], other[2000];
+  ENCODES(steady("te", "trailers"), "\x40\x02te\x08trailers");
+  for (int i = 0; i < 10; i++) {
+    memset(one, 'a' + i, sizeof one - 1);
+    memset(other, 'k' + i, sizeof other - 1);
+    gmux__field fields[] = {field_of("first", one), field_of("second", other)};
+    gmux__hpack_encode(&hpack, block, fields, 2);
+  }
+  CU_ASSERT_EQUAL(hpack.added, 2); /* te, and the first of `first`, for which there was room */
+  ENCODES(steady("te", "trailers"), "\xbf");
+}
+
 static void credentials_are_never_added(void) {
   for (int i = 0; i < 2; i++) {
     ENCODES(field_of("authorization", "x"), "\x1f\x08\x01x");
@@ -193,6 +206,7 @@ static const test_case cases[] = {TEST(a_steady_field_is_added_once_and_an_index
                                   TEST(a_field_of_the_static_table_is_never_added),
                                   TEST(a_value_that_changes_is_added_only_when_it_comes_twice),
                                   TEST(values_that_never_come_again_push_nothing_out),
+                                  TEST(long_values_that_change_do_not_push_each_other_out),
                                   TEST(credentials_are_never_added),
                                   TEST(what_would_fill_the_table_is_not_added),
                                   TEST(the_oldest_leave_when_the_table_is_full),
