@@ -206,6 +206,7 @@ static void server_on_shorten_post(gmux__post *post) {
 static void server_on_free_post(gmux__post *post) {
   gmux_server *server = gmux__container(post, gmux_server, shared.free_post);
   server->loop_only.is_handle_held = false;
+  gmux__h2_keep_nothing(server->h2);
   server_maybe_free(server);
 }
 
