@@ -27,6 +27,17 @@ bool gmux__server_front_is_inside(const gmux__server_front *front) {
   return false;
 }
 
+/* The loop of a lane that is not over stays while the lock is held. */
+bool gmux__server_lane_is_inside(gmux__server_lane *lane) {
+  gmux__server_front *front = lane->front;
+  bool is_inside = false;
+  gmux__lock_take(front->lock);
+  for (size_t i = 0; i < front->count && !is_inside; i++)
+    is_inside = !front->lanes[i].locked.is_over && gmux_loop_is_inside(front->lanes[i].loop);
+  gmux__lock_give(front->lock);
+  return is_inside;
+}
+
 int gmux__server_front_each(gmux__server_front *front, int (*fn)(gmux_server *server, void *arg),
                             void *arg) {
   int error = 0;
@@ -73,6 +84,7 @@ static int front_add_lane(gmux__server_front *front, gmux_loop *loop,
   if (error) return error;
   lane->front = front;
   lane->loop = loop;
+  gmux__server_front_hold(front);
   lane->server->lane = lane; /* nothing runs on it yet */
   front->count++;
   return 0;
@@ -95,10 +107,8 @@ static int front_new(gmux__server_front **out, size_t count) {
 
 /* The lanes that were made have never run: they go as soon as their loops look. */
 static void front_discard(gmux__server_front *front) {
-  for (size_t i = 0; i < front->count; i++) {
-    front->lanes[i].server->lane = NULL;
+  for (size_t i = 0; i < front->count; i++)
     gmux_server_free(front->lanes[i].server);
-  }
   gmux__server_front_release(front);
 }
 

@@ -27,6 +27,9 @@ static void front_tell_end(gmux__server_front *front) {
 static void front_on_lane_closed(void *user_data) {
   gmux__server_lane *lane = user_data;
   gmux__server_front *front = lane->front;
+  gmux__lock_take(front->lock);
+  lane->locked.is_over = true;
+  gmux__lock_give(front->lock);
   if (atomic_fetch_sub(&front->left, 1) == 1) front_tell_end(front);
 }
 

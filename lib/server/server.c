@@ -36,6 +36,7 @@ static void server_destroy(gmux_server *server) {
 static void server_on_free(void *arg) {
   gmux_server *server = arg;
   gmux_loop *loop = server->loop;
+  if (server->lane) gmux__server_front_release(server->lane->front);
   server_destroy(server);
   gmux__loop_unref(loop);
 }
