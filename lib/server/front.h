@@ -19,7 +19,7 @@
 #ifndef GMUX__SERVER_FRONT_H
 #define GMUX__SERVER_FRONT_H
 
-#include "lib/io/lock.h"
+#include "lib/io/enders.h"
 #include "lib/server/server.h"
 
 typedef struct gmux__server_lane {
@@ -44,8 +44,7 @@ struct gmux__server_front {
   void *on_closed_data;
   gmux__post end_post;
   struct {
-    gmux__list enders; /* threads in gmux_server_drain_wait */
-    bool is_end_told;
+    gmux__enders enders; /* threads in gmux_server_drain_wait */
   } locked;
   size_t count;
   gmux__server_lane lanes[];
