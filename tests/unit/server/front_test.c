@@ -322,7 +322,7 @@ static void nor_for_a_call_of_another_loop(void) {
   for (size_t own = 0; own < KIT_LOOPS; own++) {
     for (size_t i = 0; i < KIT_LOOPS; i++)
       sim_set_outside(kit.loops[i], i != own);
-    CU_ASSERT_EQUAL(gmux_server_call_read_wait(call, &message), GMUX_ERR_DEADLOCK);
+    CU_ASSERT_EQUAL_FATAL(gmux_server_call_read_wait(call, &message), GMUX_ERR_DEADLOCK);
     CU_ASSERT_EQUAL(gmux_server_call_write_wait(call, &message), GMUX_ERR_DEADLOCK);
   }
   for (size_t i = 0; i < KIT_LOOPS; i++)
