@@ -4,7 +4,7 @@
 # srcdir and builddir are the trees' roots, absolute; from `make check` by the environment, by hand
 # both are the clone. $scratch is a directory of this script's own, removed when it ends.
 
-srcdir=${GMUX_SRCDIR:-$(cd "$(dirname "$0")/.." && pwd)}
+srcdir=${GMUX_SRCDIR:-$(cd "$(dirname "$0")/.." && { [ -f configure.ac ] || cd ..; } && pwd)}
 builddir=${GMUX_BUILDDIR:-$srcdir}
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/gmux-test.XXXXXX") || exit 1
 trap 'rm -rf "$scratch"' EXIT

@@ -86,7 +86,9 @@ typedef struct gmux_channel_options {
    * 1..1000000. More calls go to another connection, or wait. */
   uint32_t max_concurrent_streams;
   /* Calls that may wait for a connection or a free stream; one more ends RESOURCE_EXHAUSTED at
-   * once. Default 100000, 0..2^31-1. */
+   * once. Beside them may wait as many as streams are free on connections that answer a PING first
+   * (validate_after_ms). Default 100000, 0..2^31-1; 0: without a connection no call is taken, but
+   * the first one brings it. */
   uint32_t max_waiting;
   /* Backoff between attempts to connect: first, and longest (gRPC Connection Backoff; x 1.6, +-20
    * %). Defaults 1000 and 120000, 100..86400000; initial must not exceed max. */

@@ -4,8 +4,8 @@
  * Every function that can fail returns 0 or one of the negative codes below; results go through out
  * parameters, which are set only on success. What became of a call is another matter: that is a
  * gmux_status (status.h), whose codes have similar names without the ERR (GMUX_ERR_NOT_FOUND: a
- * function did not find something; GMUX_NOT_FOUND: the server did not). A
- * function that fails has also left a sentence for the calling thread: gmux_last_error().
+ * function did not find something; GMUX_NOT_FOUND: the server did not). A function that fails has
+ * also left a sentence for the calling thread: gmux_last_error().
  */
 #ifndef GMUX_ERROR_H
 #define GMUX_ERROR_H

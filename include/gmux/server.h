@@ -225,10 +225,10 @@ enum { GMUX_SERVER_LOOPS_MAX = 64 };
  * - max_connections, max_handshaking, max_server_held_calls and server_queue_bytes are for all
  *   loops together, and divided; each loop has one of each (and connection_queue_bytes) at least,
  *   also where that makes the total more. Everything else holds for a connection or a call by
- * itself.
+ *   itself; max_window_bytes, where it is for all connections, for those of a loop.
  * - Figures are added up (calls_peak too, so it is a bound then). on_closed comes once, from one of
- *   the loops; gmux_server_drain_wait fails with GMUX_ERR_DEADLOCK on the thread of any of them.
- *   gmux_server_listen waits for loops[0] on that of another.
+ *   the loops; waiting functions, of its calls too, fail with GMUX_ERR_DEADLOCK on the thread of
+ *   any of them. gmux_server_listen waits for loops[0] on that of another.
  * - When adding a method or a service fails with GMUX_ERR_NOMEM, the server is to be freed: some
  *   loops may have it.
  *

@@ -67,10 +67,10 @@ typedef void (*gmux_stub_message_thunk)(gmux_stub_fn on_message, gmux_call *call
 
 /*
  * Starts a stream, callback form. `handlers` are copied. `request` is the one message of a method
- * that takes one, and sent at once; of others it is ignored. Errors as of gmux_call_start and
- * gmux_protobuf_pack: no handler ever comes. A request that cannot be sent after all (over
- * max_send_message_bytes, out of memory) ends the call, RESOURCE_EXHAUSTED; a reply that is not
- * such a message cancels it, and on_end says INTERNAL. Any thread.
+ * that takes one, and starts with it; of others it is ignored. Errors as of gmux_call_start and
+ * gmux_protobuf_pack, and GMUX_ERR_TOO_LARGE for a request over the channel's
+ * max_send_message_bytes: no handler ever comes. A reply that is not such a message cancels the
+ * call, and on_end says INTERNAL. Any thread.
  */
 GMUX_API int gmux_stub_stream_start(gmux_call **out, gmux_channel *channel,
                                     const gmux_stub_method *method,

@@ -58,11 +58,21 @@ static bool channel_place_now(gmux_channel *channel, gmux_call *call) {
   return line && gmux__attempt_open(call, line);
 }
 
+/* One more than those. Who has a free stream, and waits only until its connection has answered a
+ * PING, needs no room in the queue: or a READY channel that has none would take no call at all when
+ * it was quiet for validate_after_ms. */
+static bool channel_may_wait(const gmux_channel *channel, size_t waiting) {
+  size_t room = channel->options.max_waiting;
+  if (waiting < room) return true;
+  if (channel->loop_only.is_paused || gmux__channel_is_short(channel)) return false;
+  return waiting - room < gmux__endpoint_places_asked(&channel->loop_only.endpoint);
+}
+
 /* Put on a connection, or made to wait for one. */
 static void channel_admit(gmux_channel *channel, gmux_call *call) {
   if (channel_place_now(channel, call)) return;
   size_t waiting = gmux__channel_waiting(channel);
-  if (waiting < channel->options.max_waiting) {
+  if (channel_may_wait(channel, waiting)) {
     if (gmux__channel_is_short(channel))
       gmux__counter_add(&channel->shared.figures.memory_waits, 1);
     gmux__call_set_state(call, GMUX__CALL_WAITING);

@@ -197,7 +197,6 @@ void gmux__channel_check(const gmux_channel *channel) {
   check_list(channel, &channel->loop_only.running, GMUX__CALL_RUNNING);
   check_list(channel, &channel->loop_only.resting, GMUX__CALL_RESTING);
   check_list(channel, &channel->loop_only.ending, GMUX__CALL_ENDING);
-  assert(channel->loop_only.waiting.count <= channel->options.max_waiting);
   if (channel->loop_only.state == GMUX_CHANNEL_SHUTDOWN)
     assert(!calls_waiting(channel) && !channel->loop_only.running.first);
   check_figures(channel);

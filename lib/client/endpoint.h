@@ -113,6 +113,9 @@ gmux_channel_state gmux__endpoint_state(const gmux__endpoint *e);
 /* The connection for the next call; NULL: none has room, or the one that has is asked by a PING
  * first. */
 gmux__line *gmux__endpoint_pick(gmux__endpoint *e);
+/* While a connection is asked by a PING before its next call: so many streams are free for those
+ * that wait for the answer. 0: none is asked. */
+size_t gmux__endpoint_places_asked(const gmux__endpoint *e);
 /* The last attempt failed, nothing else is there, and the next must not start yet: calls that do
  * not wait fail at once. */
 bool gmux__endpoint_is_held_back(gmux__endpoint *e);

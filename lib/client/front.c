@@ -6,8 +6,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-static_assert((int)GMUX_CHANNEL_LOOPS_MAX <= (int)GMUX__LANES_MAX,
-              "all lanes are looked at for a call");
+static_assert((int)GMUX_CHANNEL_LOOPS_MAX == (int)GMUX__LANES_MAX, "one bound is checked");
 
 /* ---- holds ---- */
 
@@ -123,23 +122,6 @@ int gmux__front_start(gmux__front *front, gmux_call **out, const gmux__call_setu
 
 /* ---- making one ---- */
 
-static int check_loops(gmux_loop *const *loops, size_t count) {
-  if (count == 0 || count > GMUX_CHANNEL_LOOPS_MAX)
-    return gmux__fail(GMUX_ERR_INVALID, "gmux_channel_new_on_loops: %zu loops: it must be 1 to %d",
-                      count, GMUX_CHANNEL_LOOPS_MAX);
-  for (size_t i = 0; i < count; i++) {
-    if (!loops[i])
-      return gmux__fail(GMUX_ERR_INVALID, "gmux_channel_new_on_loops: loops[%zu] is NULL", i);
-    for (size_t j = 0; j < i; j++)
-      if (loops[i] == loops[j])
-        return gmux__fail(GMUX_ERR_INVALID,
-                          "gmux_channel_new_on_loops: loops[%zu] and loops[%zu] are the same: give "
-                          "each loop once",
-                          j, i);
-  }
-  return 0;
-}
-
 enum { LANE_CEILING = 1 << 20 }; /* the least that max_memory_bytes may be */
 
 /* What is meant for the channel as a whole is divided. A lane without a connection could carry
@@ -224,7 +206,7 @@ int gmux_channel_new_on_loops(gmux_channel **out, gmux_loop *const *loops, size_
                               const char *target, const gmux_channel_options *options) {
   if (!out || !loops || !target)
     return gmux__fail(GMUX_ERR_INVALID, "gmux_channel_new_on_loops: out, loops or target is NULL");
-  int error = check_loops(loops, loop_count);
+  int error = gmux__lanes_check("gmux_channel_new_on_loops", loops, loop_count);
   if (error) return error;
   if (loop_count == 1) return gmux_channel_new(out, loops[0], target, options);
   gmux_channel_options o;

@@ -21,7 +21,7 @@
 
 #include "lib/client/call.h"
 #include "lib/client/channel.h"
-#include "lib/io/lock.h"
+#include "lib/io/enders.h"
 #include "lib/policy/lanes.h"
 
 typedef struct gmux__lane {
@@ -58,8 +58,7 @@ struct gmux__front {
     gmux_channel_state state;
     gmux__list watchers; /* of front_watcher */
     gmux__list waiters;  /* of threads in gmux_channel_connect_wait, */
-    gmux__list enders;   /* and in gmux_channel_drain_wait */
-    bool is_end_told;
+    gmux__enders enders; /* and in gmux_channel_drain_wait */
   } locked;
   size_t count;
   gmux__lane lanes[];

@@ -5,28 +5,11 @@
  * lane is ended with the same word for the front, whoever asks, so that each says once that it is
  * over. The last of them, or who claimed the end if that took longer, tells it.
  */
-#include "lib/base/fail.h"
 #include "lib/client/front.h"
-#include "lib/io/mailbox.h"
-
-/* Lives on the stack of its thread, and is gone as soon as the box has its flag. */
-typedef struct front_ender {
-  gmux__link link; /* in the front's enders */
-  gmux__mailbox *box;
-} front_ender;
-
-static void tell_enders(gmux__front *front) {
-  gmux__link *link;
-  gmux__lock_take(front->lock);
-  front->locked.is_end_told = true;
-  while ((link = gmux__list_shift(&front->locked.enders)))
-    gmux__mailbox_set(gmux__container(link, front_ender, link)->box, GMUX__BOX_CLOSED);
-  gmux__lock_give(front->lock);
-}
 
 static void front_tell_end(gmux__front *front) {
   if (front->on_closed) front->on_closed(front->on_closed_data);
-  tell_enders(front);
+  gmux__enders_tell(&front->locked.enders, front->lock);
   gmux__front_release(front); /* its end's hold */
 }
 
@@ -84,25 +67,15 @@ void gmux__front_free(gmux__front *front) {
   gmux__front_release(front);
 }
 
-/* True: its end has not been told yet, and will be to `e`. */
-static bool ender_join(gmux__front *front, front_ender *e) {
-  gmux__lock_take(front->lock);
-  bool is_told = front->locked.is_end_told;
-  if (!is_told) gmux__list_append(&front->locked.enders, &e->link);
-  gmux__lock_give(front->lock);
-  return !is_told;
-}
-
 int gmux__front_drain_wait(gmux__front *front, int64_t grace_ms) {
-  front_ender e = {.box = NULL};
-  int error = gmux__mailbox_new(&e.box);
+  gmux__ender e;
+  int error = gmux__ender_init(&e);
   if (error) return error;
   gmux__front_hold(front); /* it may be freed under a thread that waits for it */
   gmux__front_hold_lanes(front);
   gmux__front_drain(front, grace_ms, NULL, NULL);
   gmux__front_release_lanes(front); /* or they would keep the loops from being stopped */
-  if (ender_join(front, &e)) gmux__mailbox_wait(e.box, GMUX__BOX_CLOSED, -1);
-  gmux__mailbox_free(e.box);
+  gmux__ender_wait(&e, &front->locked.enders, front->lock);
   gmux__front_release(front);
   return 0;
 }

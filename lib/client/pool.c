@@ -71,6 +71,16 @@ static bool pool_is_asking(const gmux__endpoint *e) {
   return false;
 }
 
+size_t gmux__endpoint_places_asked(const gmux__endpoint *e) {
+  if (!pool_is_asking(e)) return 0;
+  size_t places = 0;
+  for (gmux__link *l = e->ready.first; l; l = l->next) {
+    const gmux__line *line = gmux__line_of(l);
+    if (gmux__line_is_trusted(line)) places += gmux__conn_free_slots(line->conn);
+  }
+  return places;
+}
+
 /* Whether it has to answer a PING first. One is asked at a time: while the answer is awaited other
  * stale ones are no better. */
 static bool pool_must_ask(const gmux__endpoint *e, gmux__line *line) {

@@ -355,6 +355,7 @@ void gmux__conn_on_write_task(void *arg) {
  */
 void gmux__conn_frame_early(gmux__conn *conn) {
   if (!may_write(conn) || conn->early_error) return;
+  conn->unframed = 0; /* also where the socket takes nothing: it need not be asked by each */
   int rc = conn_fill(conn);
   if (!rc && gmux__outq_is_full(conn->out)) rc = conn_write_output(conn);
   gmux__conn_want_write(conn);

@@ -53,6 +53,11 @@ void gmux__h2_release(gmux__h2 *h2, gmux_bytes *bytes) {
   gmux__h2_mind_hoard(h2);
 }
 
+void gmux__h2_keep_nothing(gmux__h2 *h2) {
+  gmux__hoard_deinit(&h2->hoard);
+  gmux__hoard_init(&h2->hoard, 0);
+}
+
 /* What a ceiling leaves of each bound. Streams that are wide are beyond what it divides. */
 static void h2_heed_ceiling(gmux__h2 *h2) {
   gmux__h2_config *c = &h2->config;

@@ -432,13 +432,16 @@ static inline void gmux__lane_leave(gmux__stream *stream) {
 }
 
 /* h2.c: some memory may be held now for what comes next: the hoard's, or of a stream that is over,
- * each of which leaves a seat, or of a request that has left, which leaves a draft. */
+ * each of which leaves a seat, or of a request that has left, which leaves a draft, or of messages.
+ */
 void gmux__h2_mind_hoard_late(gmux__h2 *h2);
-/* What a few streams leave, or requests when they have left, is not worth a turn of the loop. */
-enum { GMUX__H2_FEW = 64 };
+/* What a few streams leave, or requests and messages when they have left, is not worth a turn of
+ * the loop. */
+enum { GMUX__H2_FEW = 64, GMUX__H2_FEW_LARGE = 8 };
 static inline bool gmux__h2_has_spare(const gmux__h2 *h2) {
   const gmux__slab *drafts = &h2->blocks.slabs[GMUX__BLOCK_SIZES - 1];
-  return h2->hoard.held || h2->seats.held > GMUX__H2_FEW || drafts->held > GMUX__H2_FEW;
+  return h2->hoard.held || h2->seats.held > GMUX__H2_FEW || drafts->held > GMUX__H2_FEW ||
+         h2->messages.slab.held > GMUX__H2_FEW || h2->large_messages.slab.held > GMUX__H2_FEW_LARGE;
 }
 static inline void gmux__h2_mind_hoard(gmux__h2 *h2) {
   if (gmux__h2_has_spare(h2) && !gmux__timer_is_set(&h2->hoard_timer)) gmux__h2_mind_hoard_late(h2);

@@ -123,6 +123,13 @@ static void stream_give_back(gmux__stream *stream, size_t unread) {
   conn_give_back(stream->conn, &stream->in->window, stream->id, (int64_t)held - (int64_t)unread);
 }
 
+/* When our SETTINGS are acknowledged nghttp2 lifts the windows of all streams by what they said:
+ * one that was widened before would be that much wider than what is counted of it. */
+static bool is_beginning_agreed(const gmux__conn *conn) {
+  return nghttp2_session_get_local_settings(conn->session, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE) ==
+         conn->h2->config.stream_window_bytes;
+}
+
 void gmux__windows_taken(gmux__stream *stream, size_t bytes) {
   gmux__conn *conn = stream->conn;
   const gmux__h2_config *config = &conn->h2->config;
@@ -130,6 +137,7 @@ void gmux__windows_taken(gmux__stream *stream, size_t bytes) {
   uint32_t taken = stream->in->taken;
   stream->in->taken = 0;
   if (!config->max_window_bytes || config->is_stream_window_fixed) return;
+  if (!is_beginning_agreed(conn)) return;
   uint32_t first = config->stream_window_bytes, was = w->bytes ? w->size : first;
   window_came(conn, w, first, taken);
   if (w->size < conn->windows.learned && is_bulk(w, first)) w->size = conn->windows.learned;

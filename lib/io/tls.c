@@ -326,6 +326,12 @@ static int tls_handshake(gmux__transport *transport) {
 
 /* ---- reading ---- */
 
+/* A read that found nothing has left a buffer of 16 KiB. In the middle of a record OpenSSL needs
+ * it, and some versions free it all the same (CVE-2024-4741; 3.0.14 does not). */
+static void tls_free_buffers(SSL *ssl) {
+  if (strcmp(SSL_rstate_string(ssl), "RB") != 0) SSL_free_buffers(ssl);
+}
+
 /* At most one record's bytes, so a caller's large buffer is filled by several. */
 static int tls_read_record(tls_transport *t, uint8_t *buf, size_t len, size_t *got) {
   tls_begin(t);
@@ -348,7 +354,7 @@ static ptrdiff_t tls_read(gmux__transport *transport, uint8_t *buf, size_t len) 
   }
   if (rc == GMUX_ERR_AGAIN) {
     t->has_more = false;
-    SSL_free_buffers(t->ssl); /* a read that found nothing has left one, 16 KiB */
+    tls_free_buffers(t->ssl);
   } else if (rc == 0)
     t->has_more = SSL_has_pending(t->ssl);
   else if (rc == GMUX_ERR_EOF)

@@ -1,5 +1,21 @@
 /* lanes.c: several loops that do the work of one channel or server. */
 #include "lib/policy/lanes.h"
+#include "lib/base/fail.h"
+
+int gmux__lanes_check(const char *function, gmux_loop *const *loops, size_t count) {
+  if (count == 0 || count > GMUX__LANES_MAX)
+    return gmux__fail(GMUX_ERR_INVALID, "%s: %zu loops: it must be 1 to %d", function, count,
+                      GMUX__LANES_MAX);
+  for (size_t i = 0; i < count; i++) {
+    if (!loops[i]) return gmux__fail(GMUX_ERR_INVALID, "%s: loops[%zu] is NULL", function, i);
+    for (size_t j = 0; j < i; j++)
+      if (loops[i] == loops[j])
+        return gmux__fail(GMUX_ERR_INVALID,
+                          "%s: loops[%zu] and loops[%zu] are the same: give each loop once",
+                          function, j, i);
+  }
+  return 0;
+}
 
 /* The better a lane is for a call, the smaller. IDLE and CONNECTING are alike: what is not
  * connected connects for the call. */

@@ -26,6 +26,10 @@ typedef struct gmux__lane_load {
   bool is_asked;  /* TRANSIENT_FAILURE: to go on trying, since it is that */
 } gmux__lane_load;
 
+/* GMUX_ERR_INVALID with words in the name of `function`, unless these are one to GMUX__LANES_MAX
+ * loops, each once. */
+int gmux__lanes_check(const char *function, gmux_loop *const *loops, size_t count);
+
 /* Nothing needs be known of the other lanes to keep a call here. */
 static inline bool gmux__lanes_may_stay(const gmux__lane_load *own) {
   return own->state == GMUX_CHANNEL_READY && own->calls <= GMUX__LANES_SLACK;

@@ -61,7 +61,8 @@ static void window_heed(gmux__window *w, uint32_t needed) {
 
 bool gmux__window_came(gmux__window *w, const gmux__window_config *config, uint64_t bytes,
                        uint64_t now_ns, uint64_t delay_ns) {
-  uint64_t elapsed_ns = gmux__number_subtract(now_ns, w->since_ns);
+  /* While it has no bytes nothing else of it is set. */
+  uint64_t elapsed_ns = w->bytes ? gmux__number_subtract(now_ns, w->since_ns) : 0;
   delay_ns = gmux__number_min(delay_ns, DELAY_MOST_NS);
   if (!w->bytes || elapsed_ns >= IDLE_NS + delay_ns) {
     *w = (gmux__window){.size = window_at_first(config, delay_ns)};

@@ -2,30 +2,22 @@
  * stream.c: streams of messages, as their client sees them.
  *
  * The callback form puts a `stream` between the call and the application: it unpacks each message
- * and, where that fails, cancels the call and remembers why, so that on_end can say it. It is freed
- * by the last of its two holders: on_end, and the function that starts it, which has yet to send
- * the request of a method that takes one while the call may end already on the loop's thread.
+ * and, where that fails, cancels the call and remembers why, so that on_end can say it, which frees
+ * it. The request of a method that takes one starts with the call: once that is started it may end
+ * on the loop's thread, and on_end may have freed it, before the function that starts it returns.
  */
 #include "lib/base/alloc.h"
 #include "lib/base/fail.h"
+#include "lib/client/call.h"
 #include "lib/protobuf/unary.h"
-#include <stdatomic.h>
 
 typedef struct stream {
   const ProtobufCMessageDescriptor *reply_type;
   gmux_stub_handlers handlers;
   gmux_stub_message_thunk thunk;
   void *user_data;
-  gmux_status broken;       /* not OK: a reply could not be unpacked */
-  atomic_int request_error; /* not 0: the request could not be sent */
-  atomic_int holders;
+  gmux_status broken; /* not OK: a reply could not be unpacked */
 } stream;
-
-static void stream_drop(stream *s) {
-  if (atomic_fetch_sub(&s->holders, 1) > 1) return;
-  gmux_status_clear(&s->broken);
-  gmux__free(s);
-}
 
 /* ---- handlers ---- */
 
@@ -60,16 +52,10 @@ static void on_draining(gmux_call *call, void *user_data) {
 static void on_end(gmux_call *call, const gmux_status *status, const gmux_metadata *trailers,
                    void *user_data) {
   stream *s = user_data;
-  gmux_status why = {.code = GMUX_RESOURCE_EXHAUSTED};
-  int error = atomic_load(&s->request_error);
-  if (error) {
-    why.message = gmux_strerror(error);
-    status = &why;
-  } else if (s->broken.code != GMUX_OK) {
-    status = &s->broken;
-  }
+  if (s->broken.code != GMUX_OK) status = &s->broken;
   s->handlers.on_end(call, status, trailers, s->user_data);
-  stream_drop(s);
+  gmux_status_clear(&s->broken);
+  gmux__free(s);
 }
 
 static const gmux_call_handlers stream_handlers = {
@@ -82,22 +68,20 @@ static const gmux_call_handlers stream_handlers = {
 
 /* ---- callback form ---- */
 
+/* `s` is NULL in the blocking form; `request` is taken on success, if there is one. */
 static int call_start(gmux_call **out, gmux_channel *channel, const gmux_stub_method *method,
-                      const gmux_call_options *options, stream *s) {
-  gmux_method *prepared;
-  int error = gmux_method_new(&prepared, method->path, method->kind, method->flags);
+                      const gmux_call_options *options, stream *s, gmux_bytes *request) {
+  if (!channel) return gmux__fail(GMUX_ERR_INVALID, "channel is NULL");
+  gmux__call_setup setup = {.channel = channel,
+                            .options = options,
+                            .handlers = s ? &stream_handlers : NULL,
+                            .user_data = s,
+                            .request = request};
+  int error = gmux_method_new(&setup.method, method->path, method->kind, method->flags);
   if (error) return error;
-  error = gmux_call_start(out, channel, prepared, options, s ? &stream_handlers : NULL, s);
-  gmux_method_free(prepared);
+  error = gmux__call_start(out, &setup);
+  gmux_method_free(setup.method);
   return error;
-}
-
-/* GMUX_ERR_STATE: the call is over, as on_end says. */
-static void stream_send(stream *s, gmux_call *call, gmux_bytes *request) {
-  int error = gmux_call_write(call, request);
-  if (error >= 0 || error == GMUX_ERR_STATE) return;
-  atomic_store(&s->request_error, error);
-  gmux_call_cancel(call);
 }
 
 static stream *stream_new(const gmux_stub_method *method, const gmux_stub_handlers *handlers,
@@ -108,7 +92,6 @@ static stream *stream_new(const gmux_stub_method *method, const gmux_stub_handle
   s->handlers = *handlers;
   s->thunk = thunk;
   s->user_data = user_data;
-  atomic_init(&s->holders, 2);
   return s;
 }
 
@@ -127,25 +110,15 @@ int gmux_stub_stream_start(gmux_call **out, gmux_channel *channel, const gmux_st
                            void *user_data) {
   if (!handlers || !handlers->on_end)
     return gmux__fail(GMUX_ERR_INVALID, "on_end is NULL: nobody would learn how the call ends");
-  gmux_bytes bytes = gmux_bytes_borrow(NULL, 0);
-  int error = sends_one(method) ? request_pack(&bytes, method, request) : 0;
+  gmux_bytes bytes;
+  gmux_bytes *first = sends_one(method) ? &bytes : NULL;
+  int error = first ? request_pack(first, method, request) : 0;
   if (error) return error;
   stream *s = stream_new(method, handlers, thunk, user_data);
-  gmux_call *call = NULL;
-  error = s ? call_start(&call, channel, method, options, s) : gmux__fail_code(GMUX_ERR_NOMEM);
-  if (error) {
-    gmux_bytes_release(&bytes);
-    gmux__free(s);
-    return error;
-  }
-  if (sends_one(method)) stream_send(s, call, &bytes);
-  gmux_bytes_release(&bytes); /* empty if it was taken */
-  stream_drop(s);
-  if (out)
-    *out = call;
-  else
-    gmux_call_free(call);
-  return 0;
+  error = s ? call_start(out, channel, method, options, s, first) : gmux__fail_code(GMUX_ERR_NOMEM);
+  if (first) gmux_bytes_release(first); /* empty if it was taken */
+  if (error) gmux__free(s);
+  return error;
 }
 
 /* ---- blocking form ---- */
@@ -154,7 +127,7 @@ int gmux_stub_stream_open(gmux_call **out, gmux_channel *channel, const gmux_stu
                           const gmux_call_options *options, const ProtobufCMessage *request) {
   if (!out) return gmux__fail(GMUX_ERR_INVALID, "the place for the call is NULL");
   gmux_call *call;
-  int error = call_start(&call, channel, method, options, NULL);
+  int error = call_start(&call, channel, method, options, NULL, NULL);
   if (error) return error;
   error = sends_one(method) ? gmux_stub_write_wait(call, method, request) : 0;
   if (error < 0 && error != GMUX_ERR_STATE) { /* that: it is over, and its end says why */

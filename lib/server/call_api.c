@@ -1,7 +1,7 @@
 /* call_api.c: a call, as the application asks and answers it, from any thread. */
 #include "lib/base/fail.h"
 #include "lib/server/call.h"
-#include "lib/server/server.h"
+#include "lib/server/front.h"
 
 /* A NULL, or a call that nothing can be done with any more. */
 static int call_check(const gmux_server_call *call, const char *function) {
@@ -11,11 +11,16 @@ static int call_check(const gmux_server_call *call, const char *function) {
   return 0;
 }
 
+/* On none of its server's loops: two of them could wait for each other. */
 static int call_check_blocking(const gmux_server_call *call, const char *function) {
   if (!call) return gmux__fail(GMUX_ERR_INVALID, "%s: call is NULL", function);
-  if (call->exchange.box) return 0;
-  return gmux__fail(GMUX_ERR_STATE,
-                    "%s waits, but on_call did not say gmux_server_call_set_blocking", function);
+  if (!call->exchange.box)
+    return gmux__fail(GMUX_ERR_STATE,
+                      "%s waits, but on_call did not say gmux_server_call_set_blocking", function);
+  if (call->server->lane && gmux__server_lane_is_inside(call->server->lane))
+    return gmux__fail(GMUX_ERR_DEADLOCK, "%s was called on the thread of one of its server's loops",
+                      function);
+  return 0;
 }
 
 /* ---- asking ---- */

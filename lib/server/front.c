@@ -7,6 +7,8 @@
 #include <assert.h>
 #include <stddef.h>
 
+static_assert((int)GMUX_SERVER_LOOPS_MAX == (int)GMUX__LANES_MAX, "one bound is checked");
+
 /* ---- holds ---- */
 
 void gmux__server_front_hold(gmux__server_front *front) {
@@ -27,6 +29,17 @@ bool gmux__server_front_is_inside(const gmux__server_front *front) {
   return false;
 }
 
+/* The loop of a lane that is not over stays while the lock is held. */
+bool gmux__server_lane_is_inside(gmux__server_lane *lane) {
+  gmux__server_front *front = lane->front;
+  bool is_inside = false;
+  gmux__lock_take(front->lock);
+  for (size_t i = 0; i < front->count && !is_inside; i++)
+    is_inside = !front->lanes[i].locked.is_over && gmux_loop_is_inside(front->lanes[i].loop);
+  gmux__lock_give(front->lock);
+  return is_inside;
+}
+
 int gmux__server_front_each(gmux__server_front *front, int (*fn)(gmux_server *server, void *arg),
                             void *arg) {
   int error = 0;
@@ -36,23 +49,6 @@ int gmux__server_front_each(gmux__server_front *front, int (*fn)(gmux_server *se
 }
 
 /* ---- making one ---- */
-
-static int check_loops(gmux_loop *const *loops, size_t count) {
-  if (count == 0 || count > GMUX_SERVER_LOOPS_MAX)
-    return gmux__fail(GMUX_ERR_INVALID, "gmux_server_new_on_loops: %zu loops: it must be 1 to %d",
-                      count, GMUX_SERVER_LOOPS_MAX);
-  for (size_t i = 0; i < count; i++) {
-    if (!loops[i])
-      return gmux__fail(GMUX_ERR_INVALID, "gmux_server_new_on_loops: loops[%zu] is NULL", i);
-    for (size_t j = 0; j < i; j++)
-      if (loops[i] == loops[j])
-        return gmux__fail(GMUX_ERR_INVALID,
-                          "gmux_server_new_on_loops: loops[%zu] and loops[%zu] are the same: give "
-                          "each loop once",
-                          j, i);
-  }
-  return 0;
-}
 
 /* What is meant for the server as a whole is divided. */
 static gmux_server_options lane_options(const gmux_server_options *total, size_t count,
@@ -73,6 +69,7 @@ static int front_add_lane(gmux__server_front *front, gmux_loop *loop,
   if (error) return error;
   lane->front = front;
   lane->loop = loop;
+  gmux__server_front_hold(front);
   lane->server->lane = lane; /* nothing runs on it yet */
   front->count++;
   return 0;
@@ -95,10 +92,8 @@ static int front_new(gmux__server_front **out, size_t count) {
 
 /* The lanes that were made have never run: they go as soon as their loops look. */
 static void front_discard(gmux__server_front *front) {
-  for (size_t i = 0; i < front->count; i++) {
-    front->lanes[i].server->lane = NULL;
+  for (size_t i = 0; i < front->count; i++)
     gmux_server_free(front->lanes[i].server);
-  }
   gmux__server_front_release(front);
 }
 
@@ -107,7 +102,7 @@ int gmux_server_new_on_loops(gmux_server **out, gmux_loop *const *loops, size_t 
   if (!out || !loops)
     return gmux__fail(GMUX_ERR_INVALID, "gmux_server_new_on_loops: %s is NULL",
                       out ? "loops" : "out");
-  int error = check_loops(loops, loop_count);
+  int error = gmux__lanes_check("gmux_server_new_on_loops", loops, loop_count);
   if (error) return error;
   if (loop_count == 1) return gmux_server_new(out, loops[0], options);
   gmux_server_options total;

@@ -13,12 +13,13 @@
  *
  * No lane needs the loop of another: a connection is handed over under the lock, to a lane that is
  * open. The front is held by: the application, until gmux_server_free; its end, until on_closed has
- * been told; each connection on its way; each thread that waits for the end.
+ * been told; each lane's server, until its memory goes; each connection on its way; each thread
+ * that waits for the end.
  */
 #ifndef GMUX__SERVER_FRONT_H
 #define GMUX__SERVER_FRONT_H
 
-#include "lib/io/lock.h"
+#include "lib/io/enders.h"
 #include "lib/server/server.h"
 
 typedef struct gmux__server_lane {
@@ -27,6 +28,7 @@ typedef struct gmux__server_lane {
   gmux_loop *loop;
   struct {             /* under the lock */
     bool is_shut;      /* it drains: the server may be gone */
+    bool is_over;      /* closed: the loop may be gone, too */
     uint32_t arriving; /* connections on their way to it */
   } locked;
 } gmux__server_lane;
@@ -42,8 +44,7 @@ struct gmux__server_front {
   void *on_closed_data;
   gmux__post end_post;
   struct {
-    gmux__list enders; /* threads in gmux_server_drain_wait */
-    bool is_end_told;
+    gmux__enders enders; /* threads in gmux_server_drain_wait */
   } locked;
   size_t count;
   gmux__server_lane lanes[];
@@ -53,6 +54,8 @@ void gmux__server_front_hold(gmux__server_front *front);
 void gmux__server_front_release(gmux__server_front *front);
 /* True on one of its loops' threads. */
 bool gmux__server_front_is_inside(const gmux__server_front *front);
+/* The same of the server that a lane belongs to, whose handle may be gone: for its calls. */
+bool gmux__server_lane_is_inside(gmux__server_lane *lane);
 
 /* ---- what the functions of server.h do with a handle ---- */
 

@@ -1,32 +1,18 @@
 /* front_end.c: how a server of several loops ends: when all its lanes have. As lib/client's. */
-#include "lib/base/fail.h"
-#include "lib/io/mailbox.h"
 #include "lib/server/front.h"
-
-/* Lives on the stack of its thread, and is gone as soon as the box has its flag. */
-typedef struct front_ender {
-  gmux__link link; /* in the front's enders */
-  gmux__mailbox *box;
-} front_ender;
-
-static void tell_enders(gmux__server_front *front) {
-  gmux__link *link;
-  gmux__lock_take(front->lock);
-  front->locked.is_end_told = true;
-  while ((link = gmux__list_shift(&front->locked.enders)))
-    gmux__mailbox_set(gmux__container(link, front_ender, link)->box, GMUX__BOX_CLOSED);
-  gmux__lock_give(front->lock);
-}
 
 static void front_tell_end(gmux__server_front *front) {
   if (front->on_closed) front->on_closed(front->on_closed_data);
-  tell_enders(front);
+  gmux__enders_tell(&front->locked.enders, front->lock);
   gmux__server_front_release(front); /* its end's hold */
 }
 
 static void front_on_lane_closed(void *user_data) {
   gmux__server_lane *lane = user_data;
   gmux__server_front *front = lane->front;
+  gmux__lock_take(front->lock);
+  lane->locked.is_over = true;
+  gmux__lock_give(front->lock);
   if (atomic_fetch_sub(&front->left, 1) == 1) front_tell_end(front);
 }
 
@@ -62,23 +48,13 @@ void gmux__server_front_free(gmux__server_front *front) {
   gmux__server_front_release(front);
 }
 
-/* True: its end has not been told yet, and will be to `e`. */
-static bool ender_join(gmux__server_front *front, front_ender *e) {
-  gmux__lock_take(front->lock);
-  bool is_told = front->locked.is_end_told;
-  if (!is_told) gmux__list_append(&front->locked.enders, &e->link);
-  gmux__lock_give(front->lock);
-  return !is_told;
-}
-
 int gmux__server_front_drain_wait(gmux__server_front *front, int64_t grace_ms) {
-  front_ender e = {.box = NULL};
-  int error = gmux__mailbox_new(&e.box);
+  gmux__ender e;
+  int error = gmux__ender_init(&e);
   if (error) return error;
   gmux__server_front_hold(front);
   gmux__server_front_drain(front, grace_ms, NULL, NULL);
-  if (ender_join(front, &e)) gmux__mailbox_wait(e.box, GMUX__BOX_CLOSED, -1);
-  gmux__mailbox_free(e.box);
+  gmux__ender_wait(&e, &front->locked.enders, front->lock);
   gmux__server_front_release(front);
   return 0;
 }

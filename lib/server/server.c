@@ -36,6 +36,7 @@ static void server_destroy(gmux_server *server) {
 static void server_on_free(void *arg) {
   gmux_server *server = arg;
   gmux_loop *loop = server->loop;
+  if (server->lane) gmux__server_front_release(server->lane->front);
   server_destroy(server);
   gmux__loop_unref(loop);
 }
@@ -206,6 +207,7 @@ static void server_on_shorten_post(gmux__post *post) {
 static void server_on_free_post(gmux__post *post) {
   gmux_server *server = gmux__container(post, gmux_server, shared.free_post);
   server->loop_only.is_handle_held = false;
+  gmux__h2_keep_nothing(server->h2);
   server_maybe_free(server);
 }
 

@@ -24,9 +24,11 @@ typedef struct load_call {
   unsigned ends, messages;
   bool is_stream, is_idempotent, is_foreign;
   bool is_waiting; /* for a connection, if need be */
+  bool met_no_server;
   gmux_code code;
   gmux_evidence evidence;
   uint64_t due_ns, late_ns; /* due: 0, without a deadline */
+  uint64_t dials_failed;    /* of the channel, before it was started */
   char words[96];
 } load_call;
 
@@ -102,17 +104,18 @@ static void check_message(load_call *c, const gmux_bytes *message) {
   if (!wire_is_message(c->number, message->data, message->len)) c->is_foreign = true;
 }
 
-/* No dial succeeded, which is the reason that such a call is given. */
+/* A call that comes back is given up where no connection is left and the dial for one has failed:
+ * which then was later than the connection that it came back from, and so than its start. */
 static bool is_without_server(const load_call *c) {
-  return strstr(c->words, "connect to ") != NULL;
+  return c->code == GMUX_UNAVAILABLE && load_stats(c->load).dials_failed > c->dials_failed;
 }
 
 /* One that was not to wait, and did not leave, was told so: nothing is lost with it; nor with one
  * that came back untouched and met no server. */
 static bool is_lost(const load_call *c) {
   if (c->code == GMUX_OK || c->code == GMUX_DEADLINE_EXCEEDED) return false;
-  if (c->is_waiting || c->evidence == GMUX_EVIDENCE_POSSIBLE) return true;
-  return c->evidence != GMUX_EVIDENCE_NEVER_LEFT && !is_without_server(c);
+  if (c->is_waiting || c->evidence >= GMUX_EVIDENCE_POSSIBLE) return true;
+  return c->evidence != GMUX_EVIDENCE_NEVER_LEFT && !c->met_no_server;
 }
 
 static void call_end(gmux_call *call, load_call *c, const gmux_status *status) {
@@ -121,6 +124,7 @@ static void call_end(gmux_call *call, load_call *c, const gmux_status *status) {
   look_at_the_clock(l);
   c->code = status->code;
   c->evidence = gmux_call_get_evidence(call);
+  c->met_no_server = is_without_server(c);
   c->late_ns = late_ns(l, c);
   snprintf(c->words, sizeof c->words, "%s", status->message);
   if (c->code == GMUX_OK && c->messages != (c->is_stream ? STREAM_MESSAGES : 1))
@@ -182,7 +186,8 @@ static load_call *add_call(load *l, const gmux_call_options *o) {
   *c = (load_call){.load = l,
                    .number = l->first_number + l->started++,
                    .is_idempotent = o->idempotent,
-                   .is_waiting = o->wait_for_ready};
+                   .is_waiting = o->wait_for_ready,
+                   .dials_failed = load_stats(l).dials_failed};
   if (o->timeout_ms != GMUX_NO_TIMEOUT) c->due_ns = now_ns() + (uint64_t)o->timeout_ms * 1000000;
   l->running++;
   return c;

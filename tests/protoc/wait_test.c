@@ -96,7 +96,7 @@ static void a_chat_is_question_and_answer(void) {
   Test__Kinds__Answer *answer;
   CU_ASSERT_EQUAL_FATAL(test__kinds__kinds__chat__open(&call, t.channel, NULL), 0);
   for (int i = 0; i < 10; i++) {
-    char text[16];
+    char text[24];
     snprintf(text, sizeof text, "number %d", i);
     Test__Kinds__Ask ask = ask_make(text, 0);
     CU_ASSERT_EQUAL(test__kinds__kinds__chat__write_wait(call, &ask), 0);
@@ -161,6 +161,36 @@ static void waiting_on_the_loops_own_thread_is_refused(void) {
   sem_destroy(&was_tried);
 }
 
+/* ---- a handle that is freed as early as it may be ---- */
+
+static void free_and_post(gmux_call *call, const gmux_status *status, const gmux_metadata *trailers,
+                          void *user_data) {
+  (void)trailers;
+  CU_ASSERT_EQUAL(status->code, GMUX_DEADLINE_EXCEEDED);
+  gmux_call_free(call);
+  sem_post(user_data);
+}
+
+/* Its end can come before the function that starts it has returned. */
+static void on_end_may_free_the_call(void) {
+  enum { ROUNDS = 200 };
+  static const Test__Kinds__Kinds__Many_Handlers handlers = {.on_end = free_and_post};
+  Test__Kinds__Ask ask = ask_make("Ada", 1);
+  gmux_call_options options;
+  gmux_call_options_init(&options, sizeof options);
+  options.timeout_ms = -1; /* over before it began */
+  sem_t ended;
+  CU_ASSERT_EQUAL_FATAL(sem_init(&ended, 0, 0), 0);
+  for (int i = 0; i < ROUNDS; i++) {
+    gmux_call *call;
+    CU_ASSERT_EQUAL_FATAL(
+        test__kinds__kinds__many__start(&call, t.channel, &options, &ask, &handlers, &ended), 0);
+    while (sem_wait(&ended) != 0)
+      continue;
+  }
+  sem_destroy(&ended);
+}
+
 static const test_case cases[] = {
     TEST(a_unary_call_returns_its_typed_reply),
     TEST(a_server_stream_is_read_to_its_end),
@@ -169,6 +199,7 @@ static const test_case cases[] = {
     TEST(a_reply_that_is_no_message_cancels_the_call),
     TEST(a_servers_thread_reads_and_writes_too),
     TEST(waiting_on_the_loops_own_thread_is_refused),
+    TEST(on_end_may_free_the_call),
     TESTS_END,
 };
 const test_suite stubs_wait_suite = {"wait", cases, setup, teardown};

@@ -326,5 +326,7 @@ uint64_t ledger_recovery_ns(const gmux_channel_options *options, uint64_t round_
 /* Within so long a channel knows that a connection is dead whose peer has gone without a word.
  * GMUX__NEVER: its options do not ask. */
 uint64_t ledger_detection_ns(const gmux_channel_options *options);
+/* The same of a server and a client to which it has nothing to say, by TCP keepalive alone. */
+uint64_t ledger_server_detection_ns(const gmux_server_options *options);
 
 #endif

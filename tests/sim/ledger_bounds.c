@@ -24,6 +24,16 @@ uint64_t ledger_detection_ns(const gmux_channel_options *o) {
   return found_ns == GMUX__NEVER ? GMUX__NEVER : found_ns + timeout_ns;
 }
 
+/* The first probe, those that must follow, and the rest of the time that a peer has: after that the
+ * next moment to probe is the end. */
+uint64_t ledger_server_detection_ns(const gmux_server_options *o) {
+  if (o->tcp_keepalive_idle_s == 0) return GMUX__NEVER;
+  uint64_t probes_ns = o->tcp_keepalive_count * o->tcp_keepalive_interval_s * GMUX__NS_PER_S;
+  uint64_t patience_ns = o->keepalive_timeout_ms * GMUX__NS_PER_MS;
+  if (o->keepalive_ms) probes_ns = patience_ns + o->tcp_keepalive_interval_s * GMUX__NS_PER_S;
+  return o->tcp_keepalive_idle_s * GMUX__NS_PER_S + probes_ns;
+}
+
 /* Until an attempt that was begun in the worst moment is over, and the next one may begin: both
  * count from its start. */
 static uint64_t attempt_ns(const gmux_channel_options *o) {

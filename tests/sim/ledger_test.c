@@ -485,6 +485,20 @@ static void recovery_takes_as_long_as_the_options_let_an_attempt_take(void) {
   CU_ASSERT_EQUAL(ledger_recovery_ns(&o, 0), 13500 * GMUX__NS_PER_MS);
 }
 
+static void a_server_knows_of_a_dead_client_within_its_tcp_keepalive(void) {
+  gmux_server_options o;
+  gmux_server_options_init(&o, sizeof o);
+  o.tcp_keepalive_idle_s = 100;
+  o.tcp_keepalive_interval_s = 7;
+  o.tcp_keepalive_count = 3;
+  o.keepalive_timeout_ms = 20000;
+  CU_ASSERT_EQUAL(ledger_server_detection_ns(&o), 127 * GMUX__NS_PER_S); /* TCP_USER_TIMEOUT */
+  o.keepalive_ms = 0;
+  CU_ASSERT_EQUAL(ledger_server_detection_ns(&o), 121 * GMUX__NS_PER_S); /* by count */
+  o.tcp_keepalive_idle_s = 0;
+  CU_ASSERT_EQUAL(ledger_server_detection_ns(&o), GMUX__NEVER);
+}
+
 static const test_case cases[] = {
     TEST(a_call_that_is_executed_once_and_ends_breaks_no_law),
     TEST(l1_is_broken_by_a_call_without_an_end),
@@ -520,6 +534,7 @@ static const test_case cases[] = {
     TEST(pings_is_broken_by_a_server_that_had_to_punish_polite_channels),
     TEST(each_law_has_a_name_and_a_sentence_and_is_told_once_with_each),
     TEST(recovery_takes_as_long_as_the_options_let_an_attempt_take),
+    TEST(a_server_knows_of_a_dead_client_within_its_tcp_keepalive),
     TESTS_END,
 };
 

@@ -191,7 +191,7 @@ static bool all_is_settled(void) {
 }
 
 /* What was under way when the weather changed arrives in the first few seconds. */
-enum { QUIET_S = 5, STEP_MS = 500, PROBE_STEP_MS = 50, PROBE_TRY_S = 1, FOUND_S = 150 };
+enum { QUIET_S = 5, STEP_MS = 500, PROBE_STEP_MS = 50, PROBE_TRY_S = 1 };
 
 static void calm_for(uint64_t ns) {
   complete_all();
@@ -278,9 +278,14 @@ static void laws_of_recovery(void) {
 }
 
 /* A client that gave up a silent link told nobody; a server that drains for as long as it takes
- * finds that out by TCP keepalive (120 s, unless the storm chose less). */
+ * finds that out by TCP keepalive. */
 static void wait_for_servers(void) {
-  uint64_t end_ns = sim_now(st.sim) + FOUND_S * GMUX__NS_PER_S;
+  uint64_t longest_ns = 0;
+  for (size_t i = 0; i < st.life_count; i++) {
+    uint64_t ns = ledger_server_detection_ns(&st.lives[i].book.options);
+    if (ns > longest_ns) longest_ns = ns;
+  }
+  uint64_t end_ns = sim_now(st.sim) + longest_ns;
   while (sim_net_live(st.sim).transports > 0 && sim_now(st.sim) < end_ns)
     sim_run_for(st.sim, GMUX__NS_PER_S);
 }

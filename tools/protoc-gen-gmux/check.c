@@ -31,6 +31,43 @@ static const char *check_syntax(pool *p, const Plugin__File *file) {
                      syntax);
 }
 
+/* A name goes into comments, and between the quotes of an #include, which know no escapes. */
+static const char *check_path(pool *p, const Plugin__File *file) {
+  static const char *const marks[] = {"\"", "\n", "\r", "*/", "/*", "?\?"};
+  for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+    if (strstr(file->name, marks[i]))
+      return pool_format(p, "%s: C has no #include or comment for a file of this name", file->name);
+  return NULL;
+}
+
+/* ---- names ---- */
+
+typedef struct c_name {
+  const char *name, *lower, *camel;
+} c_name;
+
+typedef struct c_names {
+  c_name *names; /* room for all */
+  size_t count;
+} c_names;
+
+static c_names c_names_make(pool *p, size_t room) {
+  return (c_names){.names = pool_get(p, room, sizeof(c_name))};
+}
+
+/* Adds one. The earlier one that is the same in C, if any. */
+static const char *c_names_add(c_names *all, pool *p, const char *name) {
+  const c_name added = {name, name_lower(p, name), name_camel(p, name)};
+  const char *twin = NULL;
+  for (size_t i = 0; i < all->count && !twin; i++) {
+    const c_name *other = &all->names[i];
+    if (strcmp(other->lower, added.lower) == 0 || strcmp(other->camel, added.camel) == 0)
+      twin = other->name;
+  }
+  all->names[all->count++] = added;
+  return twin ? pool_format(p, "in C it has the same name as %s", twin) : NULL;
+}
+
 /* ---- groups ---- */
 
 static const char *check_fields(pool *p, const Plugin__File *file, Plugin__Field **fields,
@@ -67,9 +104,9 @@ static const char *check_types(pool *p, const Plugin__File *file) {
 /* ---- methods ---- */
 
 static const char *check_message(pool *p, const schema *s, const char *type) {
-  const schema_type *found = type ? schema_find(s, type) : NULL;
-  if (!found) return pool_format(p, "protoc sent no message type %s", type ? type : "for it");
-  if (!schema_has_no_code(found->file)) return NULL;
+  const schema_type *found = schema_find(s, type);
+  if (!found) return pool_format(p, "protoc sent no message type %s", type);
+  if (!schema_has_no_code(found->file)) return check_path(p, found->file);
   return pool_format(p,
                      "its %s is in %s, of which protobuf-c makes no code (pb_c_file.no_generate)",
                      found->name, found->file->name);
@@ -92,34 +129,20 @@ static const char *check_name(pool *p, const Plugin__File *file, const char *nam
   return NULL;
 }
 
-/* The earlier of two that are one in C. */
-static const char *twin_find(pool *p, const Plugin__Service *service, size_t index) {
-  const char *name = service->method[index]->name;
-  for (size_t i = 0; i < index; i++) {
-    const char *other = service->method[i]->name;
-    if (strcmp(name_lower(p, name), name_lower(p, other)) == 0 ||
-        strcmp(name_camel(p, name), name_camel(p, other)) == 0)
-      return other;
-  }
-  return NULL;
-}
-
 static const char *check_method(pool *p, const schema *s, const Plugin__File *file,
-                                const Plugin__Service *service, size_t index) {
-  const Plugin__Method *m = service->method[index];
+                                const Plugin__Method *m, c_names *before) {
   const char *why = check_message(p, s, m->input_type);
   if (!why) why = check_message(p, s, m->output_type);
   if (!why) why = check_name(p, file, m->name);
-  if (why) return why;
-  const char *twin = twin_find(p, service, index);
-  return twin ? pool_format(p, "in C it has the same name as %s", twin) : NULL;
+  return why ? why : c_names_add(before, p, m->name);
 }
 
 static const char *check_service(pool *p, const schema *s, const Plugin__File *file, size_t index) {
   const Plugin__Service *service = file->service[index];
   const place at = place_in((place){{0}, 0}, PLACE_SERVICES, index);
+  c_names names = c_names_make(p, service->n_method);
   for (size_t i = 0; i < service->n_method; i++) {
-    const char *why = check_method(p, s, file, service, i);
+    const char *why = check_method(p, s, file, service->method[i], &names);
     if (why)
       return pool_format(p, "%s: method %s.%s: %s",
                          where(p, file, place_in(at, PLACE_SERVICE_METHODS, i)), service->name,
@@ -128,10 +151,22 @@ static const char *check_service(pool *p, const schema *s, const Plugin__File *f
   return NULL;
 }
 
-const char *check_file(pool *p, const schema *s, const Plugin__File *file) {
-  const char *why = check_syntax(p, file);
-  if (!why) why = check_types(p, file);
-  for (size_t i = 0; i < file->n_service && !why; i++)
+static const char *check_services(pool *p, const schema *s, const Plugin__File *file) {
+  c_names names = c_names_make(p, file->n_service);
+  for (size_t i = 0; i < file->n_service; i++) {
+    const place at = place_in((place){{0}, 0}, PLACE_SERVICES, i);
+    const char *why = c_names_add(&names, p, file->service[i]->name);
+    if (why)
+      return pool_format(p, "%s: service %s: %s", where(p, file, at), file->service[i]->name, why);
     why = check_service(p, s, file, i);
-  return why;
+    if (why) return why;
+  }
+  return NULL;
+}
+
+const char *check_file(pool *p, const schema *s, const Plugin__File *file) {
+  const char *why = check_path(p, file);
+  if (!why) why = check_syntax(p, file);
+  if (!why) why = check_types(p, file);
+  return why ? why : check_services(p, s, file);
 }

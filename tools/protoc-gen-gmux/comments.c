@@ -39,15 +39,19 @@ static bool is_blank(const char *line, size_t len) {
   return true;
 }
 
-/* What would end the comment, or begin another in it, is pulled apart. */
+/* What would end the comment, or begin another in it, or hide its end behind a trigraph's
+ * backslash, is pulled apart. */
+static bool is_mark(const char *at, size_t len) {
+  return len >= 2 && (memcmp(at, "*/", 2) == 0 || memcmp(at, "/*", 2) == 0 ||
+                      (len >= 3 && memcmp(at, "?\?/", 3) == 0));
+}
+
 static void print_line(printer *p, const char *line, size_t len) {
   while (is_blank(line + len - 1, 1))
     len--;
   for (size_t i = 0; i < len; i++) {
     print_text(p, line + i, 1);
-    bool is_mark =
-        i + 1 < len && (memcmp(line + i, "*/", 2) == 0 || memcmp(line + i, "/*", 2) == 0);
-    if (is_mark) print_text(p, " ", 1);
+    if (is_mark(line + i, len - i)) print_text(p, " ", 1);
   }
 }
 

@@ -1,6 +1,7 @@
 /* schema.c: files and types by name. There are few: they are looked for one by one. */
 #include "tools/protoc-gen-gmux/schema.h"
 
+#include "lib/protobuf/message.h"
 #include <string.h>
 
 const char *schema_join(pool *p, const char *scope, const char *name) {
@@ -39,11 +40,10 @@ const char *schema_init(schema *s, pool *p, const Plugin__Request *request) {
   size_t types = 0;
   for (size_t i = 0; i < request->n_proto_file; i++) {
     const ProtobufCBinaryData *bytes = &request->proto_file[i];
-    Plugin__File *file = plugin__file__unpack(NULL, bytes->len, bytes->data);
-    if (!file || !file->name) {
-      plugin__file__free_unpacked(file, NULL);
-      return "protoc sent a file that is no FileDescriptorProto";
-    }
+    /* protobuf-c's stack is as deep as what it unpacks. */
+    bool is_sane = gmux__protobuf_depth_is_sane(&plugin__file__descriptor, bytes->data, bytes->len);
+    Plugin__File *file = is_sane ? plugin__file__unpack(NULL, bytes->len, bytes->data) : NULL;
+    if (!file) return "protoc sent a file that is no FileDescriptorProto";
     s->files[s->file_count++] = file;
     types += types_count(file->message_type, file->n_message_type);
   }

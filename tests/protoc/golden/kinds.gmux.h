@@ -23,7 +23,7 @@ GMUX_BEGIN_DECLS
  *
  * A second paragraph, with an end of comment * / and a / * start of one in it,
  *   an indented line, and a "quote" \
- * behind a backslash.
+ * behind a backslash, and a trigraph of one at the end ? ?/
  */
 
 /* ---- test.kinds.Kinds.One ---- */

@@ -730,6 +730,26 @@ static void a_unary_call_takes_one_function(void) {
   gmux_bytes_release(&r.kept);
 }
 
+/* It has no handlers that could be told. */
+static void a_unary_call_ends_on_a_connection_that_drains(void) {
+  rawpeer *p = w_connected();
+  unary_record r = {0};
+  gmux_bytes request = gmux_bytes_borrow("hello", 5);
+  CU_ASSERT_EQUAL(
+      gmux_call_unary_start(NULL, w_channel, w_methods[GMUX_UNARY], NULL, &request, on_done, &r),
+      0);
+  w_run();
+  rawpeer_goaway(p, 1, 0, "max_age");
+  w_run();
+  CU_ASSERT_EQUAL(r.times, 0);
+  w_answer(p, 1, "reply");
+  w_run();
+  CU_ASSERT_EQUAL(r.times, 1);
+  CU_ASSERT_EQUAL(r.code, GMUX_OK);
+  CU_ASSERT_STRING_EQUAL(r.reply, "reply");
+  gmux_bytes_release(&r.kept);
+}
+
 static void an_empty_unary_request_is_a_message_too(void) {
   rawpeer *p = w_connected();
   unary_record r = {0};
@@ -883,6 +903,7 @@ static const test_case cases[] = {
     TEST(other_calls_can_be_cancelled_from_each_handler),
     TEST(a_chain_of_failing_calls_does_not_grow_the_stack),
     TEST(a_unary_call_takes_one_function),
+    TEST(a_unary_call_ends_on_a_connection_that_drains),
     TEST(an_empty_unary_request_is_a_message_too),
     TEST(a_unary_reply_with_an_error_is_dropped),
     TEST(what_a_unary_call_refuses_stays_the_callers),

@@ -1,5 +1,6 @@
 /* channel_end_test.c: drain, close, and both at once. */
 #include "tests/unit/client/world.h"
+#include "tests/unit/memory.h"
 #include <gmux/error.h>
 
 static unsigned never;
@@ -59,6 +60,29 @@ static void after_the_grace_what_is_left_is_cancelled(void) {
   w_run_ms(1);
   ASSERT_CODE(t, GMUX_CANCELLED);
   CU_ASSERT_EQUAL(w_closed, 1);
+}
+
+/* The memory of a message is kept for the next one, and a closed channel has no next one; but it is
+ * there for as long as anybody holds one of its calls. */
+static void a_closed_channel_keeps_no_memory_of_messages(void) {
+  enum { BLOCK = 16000, BLOCKS = 12, LARGE = BLOCKS * BLOCK };
+  static const char block[BLOCK];
+  static const uint8_t prefix[] = {0, 0, LARGE >> 16, LARGE >> 8 & 255, LARGE & 255};
+  rawpeer *p = w_connected();
+  tcall *t = w_unary();
+  w_run();
+  w_headers(p, 1);
+  rawpeer_data(p, 1, 0, prefix, sizeof prefix, 0);
+  for (int i = 0; i < BLOCKS; i++)
+    rawpeer_data(p, 1, 0, block, BLOCK, 0);
+  w_trailers(p, 1, "0", NULL);
+  w_run();
+  ASSERT_CODE(t, GMUX_OK);
+  size_t before = test_alloc_bytes();
+  drain(0);
+  w_run();
+  CU_ASSERT_EQUAL(w_closed, 1);
+  CU_ASSERT_TRUE(test_alloc_bytes() == 0 || test_alloc_bytes() + LARGE < before);
 }
 
 static void a_grace_of_0_is_a_close(void) {
@@ -235,6 +259,7 @@ static const test_case cases[] = {
     TEST(draining_refuses_new_calls_at_once),
     TEST(calls_that_wait_in_a_drain_may_still_dial),
     TEST(after_the_grace_what_is_left_is_cancelled),
+    TEST(a_closed_channel_keeps_no_memory_of_messages),
     TEST(a_grace_of_0_is_a_close),
     TEST(without_calls_a_drain_is_over_at_once),
     TEST(a_channel_that_was_never_used_drains),

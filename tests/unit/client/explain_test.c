@@ -132,6 +132,27 @@ static void the_first_of_two_attempts_has_its_own_words(void) {
   ASSERT_SENTENCE(e, "25 ms: 25 ms at the server; 2nd attempt, the first was refused");
 }
 
+static void what_it_had_waited_before_a_second_attempt_is_kept(void) {
+  sim_net(w_sim)->latency_ns = 10 * MS;
+  w_open();
+  tcall *t = start_unary(NULL);
+  w_run_ms(20);
+  rawpeer *p = w_accept();
+  w_run_ms(5);
+  w_settings(p, -1);
+  w_run_ms(20);
+  rawpeer_rst(p, 1, 7);
+  w_run_ms(20);
+  w_answer(p, 3, "reply");
+  w_run_ms(10);
+  ASSERT_CODE(t, GMUX_OK);
+  gmux_call_explanation e = explain(t);
+  CU_ASSERT_EQUAL(e.dial_ns, 20 * MS);
+  CU_ASSERT_EQUAL(e.settings_ns, 15 * MS);
+  CU_ASSERT_EQUAL(e.total_ns, 75 * MS);
+  CU_ASSERT_EQUAL(e.attempts, 2);
+}
+
 /* ---- each wait, while it waits ---- */
 
 static void it_waits_for_dns(void) {
@@ -428,6 +449,7 @@ static const test_case cases[] = {
     TEST(a_call_that_ends_at_once_has_nothing_to_explain),
     TEST(attempts_and_the_rest_between_them_are_told),
     TEST(the_first_of_two_attempts_has_its_own_words),
+    TEST(what_it_had_waited_before_a_second_attempt_is_kept),
     TEST(it_waits_for_dns),
     TEST(it_waits_for_the_gate),
     TEST(it_waits_for_tcp),

@@ -100,9 +100,26 @@ static void a_call_that_never_had_a_stream_ends_like_any_other(void) {
   ASSERT_LOG(t, "E");
   ASSERT_CODE(t, GMUX_CANCELLED);
   CU_ASSERT_EQUAL(t->evidence, GMUX_EVIDENCE_NEVER_LEFT);
-  CU_ASSERT_EQUAL(gmux_call_grant(t->call, 1), 0);
+  gmux_call_explanation before = {.size = sizeof before}, after = {.size = sizeof after};
+  CU_ASSERT_EQUAL(gmux_call_explain(t->call, &before), 0);
+  CU_ASSERT_EQUAL(gmux_call_grant(t->call, 1000000), 0);
+  CU_ASSERT_EQUAL(gmux_call_explain(t->call, &after), 0);
+  CU_ASSERT_EQUAL(before.total_ns, after.total_ns); /* which lies where the credit lay */
   CU_ASSERT_FALSE(gmux_call_was_compressed(t->call));
   CU_ASSERT_STRING_EQUAL(gmux_call_peer(t->call), "");
+}
+
+static void credit_without_end_stays_so_also_before_there_is_a_stream(void) {
+  rawpeer *p = full_connection();
+  tcall *t = w_start(GMUX_SERVER_STREAMING, NULL);
+  CU_ASSERT_EQUAL(gmux_call_grant(t->call, 1), 0);
+  CU_ASSERT_EQUAL(w_write(t, "hello"), 0);
+  CU_ASSERT_PTR_NULL(t->call->loop_only.attempt);
+  w_answer(p, 1, "x");
+  w_run();
+  w_answer(p, 3, "y");
+  w_run();
+  ASSERT_LOG(t, "H M1 E");
 }
 
 /* Short messages cost more than their bytes. Whatever the application is told, it goes on. */
@@ -415,6 +432,7 @@ static const test_case cases[] = {
     TEST(the_one_message_of_a_call_that_waits_needs_no_stream),
     TEST(a_half_close_before_there_is_a_stream_ends_it_when_there_is),
     TEST(a_call_that_never_had_a_stream_ends_like_any_other),
+    TEST(credit_without_end_stays_so_also_before_there_is_a_stream),
     TEST(a_million_messages_of_a_byte_cost_no_more_than_the_bounds),
     TEST(owned_messages_are_taken_and_released_when_they_are_on_their_way),
     TEST(owned_messages_are_kept_until_the_reply_begins),

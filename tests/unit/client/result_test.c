@@ -41,7 +41,7 @@ static void good_head(gmux__head *head) {
 static bool is_half_closed;
 
 static void end_with(gmux__ending how, uint32_t messages, bool needs_message, bool is_late) {
-  stream.end.how = how;
+  stream.end.how = (uint8_t)how;
   gmux__result_facts facts = {.stream = &stream,
                               .needs_message = needs_message,
                               .messages = messages,

@@ -93,6 +93,75 @@ static void of_two_idle_connections_one_is_asked_and_the_other_waits_its_turn(vo
   CU_ASSERT_EQUAL(rawpeer_count(q, RAW_PING, 0), 1);
 }
 
+/* Or a channel that lets nobody wait would refuse every call that comes after a quiet time. */
+static void with_no_waiting_allowed_calls_wait_for_the_answer_while_streams_are_free(void) {
+  w_options.max_waiting = 0;
+  w_options.max_connections = 1;
+  w_open();
+  gmux_channel_get_state(w_channel, true);
+  rawpeer *p = w_greet(2);
+  w_run_ms(30000);
+  tcall *first = w_unary(), *second = w_unary(), *third = w_unary();
+  w_run();
+  CU_ASSERT_EQUAL(rawpeer_count(p, RAW_PING, 0), 1);
+  ASSERT_LOG(first, "");
+  ASSERT_LOG(second, "");
+  ASSERT_CODE(third, GMUX_RESOURCE_EXHAUSTED);
+  ack_pings(p);
+  CU_ASSERT_EQUAL(requests(p), 2);
+  w_answer_all(p, "reply");
+  w_run();
+  ASSERT_CODE(first, GMUX_OK);
+  ASSERT_CODE(second, GMUX_OK);
+}
+
+static void of_two_idle_connections_that_are_asked_in_turn_the_streams_of_both_are_free(void) {
+  w_options.max_waiting = 0;
+  w_options.max_connections = w_options.min_connections = 2;
+  w_open();
+  gmux_channel_get_state(w_channel, true);
+  rawpeer *p = w_greet(1), *q = w_greet(1);
+  w_run_ms(60000);
+  start(2);
+  ack_pings(p);
+  ack_pings(q);
+  CU_ASSERT_EQUAL(requests(p), 1);
+  CU_ASSERT_EQUAL(requests(q), 1);
+  tcall *third = w_unary();
+  w_run();
+  ASSERT_CODE(third, GMUX_RESOURCE_EXHAUSTED);
+}
+
+static void who_waited_for_an_answer_in_vain_is_not_turned_away_and_makes_no_room(void) {
+  w_options.max_waiting = 0;
+  w_options.suspect_after_ms = 500;
+  w_connected();
+  w_run_ms(30000);
+  sim_link_stall(sim_link_first(w_sim), SIM_BOTH_WAYS);
+  tcall *t = w_unary();
+  w_run_ms(500);
+  CU_ASSERT_EQUAL(w_stats().connections_suspect, 1);
+  tcall *later = w_unary();
+  w_run();
+  ASSERT_CODE(later, GMUX_RESOURCE_EXHAUSTED);
+  w_answer_all(w_greet(-1), "reply");
+  w_run();
+  ASSERT_CODE(t, GMUX_OK);
+}
+
+static void a_pause_lets_nobody_wait_for_an_answer_beyond_max_waiting(void) {
+  w_options.max_waiting = 0;
+  w_connected();
+  w_run_ms(30000);
+  tcall *t = w_unary();
+  w_run();
+  ASSERT_LOG(t, "");
+  gmux_channel_pause(w_channel);
+  tcall *later = w_unary();
+  w_run();
+  ASSERT_CODE(later, GMUX_RESOURCE_EXHAUSTED);
+}
+
 static void a_call_goes_to_a_fresh_connection_when_an_idle_one_does_not_answer(void) {
   w_options.suspect_after_ms = 500;
   rawpeer *p = w_connected();
@@ -346,6 +415,10 @@ static const test_case cases[] = {
     TEST(without_validation_an_idle_connection_takes_calls_at_once),
     TEST(while_an_idle_connection_is_asked_calls_go_to_a_fresh_one),
     TEST(of_two_idle_connections_one_is_asked_and_the_other_waits_its_turn),
+    TEST(with_no_waiting_allowed_calls_wait_for_the_answer_while_streams_are_free),
+    TEST(of_two_idle_connections_that_are_asked_in_turn_the_streams_of_both_are_free),
+    TEST(who_waited_for_an_answer_in_vain_is_not_turned_away_and_makes_no_room),
+    TEST(a_pause_lets_nobody_wait_for_an_answer_beyond_max_waiting),
     TEST(a_call_goes_to_a_fresh_connection_when_an_idle_one_does_not_answer),
     TEST(new_calls_leave_a_black_hole_within_suspect_after_and_one_dial),
     TEST(when_all_is_suspect_and_the_dial_fails_calls_fail),

@@ -80,6 +80,36 @@ static void a_burst_into_a_full_socket_waits_and_leaves_later(void) {
     ASSERT_LOG(server.parties[i], "H M200 C");
 }
 
+/* The operations of the client's transport, but that writes are counted. */
+static struct {
+  gmux__transport_ops ops;
+  const gmux__transport_ops *real;
+  size_t writes;
+} counted;
+
+static ptrdiff_t counted_write(gmux__transport *t, const gmux__slice *slices, size_t count) {
+  counted.writes++;
+  return counted.real->write(t, slices, count);
+}
+
+static void count_writes(gmux__transport *t) {
+  counted.real = t->ops;
+  counted.ops = *t->ops;
+  counted.ops.write = counted_write;
+  counted.writes = 0;
+  t->ops = &counted.ops;
+}
+
+/* A system call each, on a socket. */
+static void a_full_socket_is_not_asked_by_each_request_of_a_burst(void) {
+  sim_net(pair_sim)->buffer_bytes = 20; /* what was full is full still when as much has left */
+  pair_connect();
+  sim_link_stall(sim_link_first(pair_sim), SIM_TO_SERVER);
+  count_writes(client.conn->transport);
+  start_burst();
+  CU_ASSERT_TRUE(counted.writes > 0 && counted.writes <= BURST / GMUX__CONN_UNFRAMED);
+}
+
 static void a_socket_that_breaks_amid_a_burst_is_told_after_it(void) {
   pair_connect();
   sim_link_reset(sim_link_first(pair_sim));
@@ -130,12 +160,31 @@ static void what_a_burst_leaves_is_kept_for_the_next_and_goes_when_none_comes(vo
   CU_ASSERT_EQUAL(kept_objects(server.h2), 0);
 }
 
+/* It leaves one seat, so that nothing else of it is worth a look. */
+static void what_the_messages_of_one_stream_leave_goes_too(void) {
+  static const uint8_t small[MESSAGE], large[4 * MESSAGE];
+  pair_connect();
+  party *p = party_start();
+  for (int i = 0; i < 300; i++) {
+    CU_ASSERT_EQUAL_FATAL(party_write(p, small, sizeof small), 0);
+    CU_ASSERT_EQUAL_FATAL(party_write(p, large, sizeof large), 0);
+  }
+  sim_run(pair_sim);
+  CU_ASSERT_TRUE(client.h2->messages.slab.held >= 300);
+  CU_ASSERT_TRUE(client.h2->large_messages.slab.held >= 100);
+  sim_run_for(pair_sim, 3 * GMUX__NS_PER_S);
+  CU_ASSERT_EQUAL(client.h2->messages.slab.held, 0);
+  CU_ASSERT_EQUAL(client.h2->large_messages.slab.held, 0);
+}
+
 static const test_case cases[] = {
     TEST(of_a_burst_few_requests_wait_to_be_framed),
     TEST(a_burst_is_written_when_the_output_is_full_and_not_before),
     TEST(a_burst_into_a_full_socket_waits_and_leaves_later),
+    TEST(a_full_socket_is_not_asked_by_each_request_of_a_burst),
     TEST(a_socket_that_breaks_amid_a_burst_is_told_after_it),
     TEST(what_a_burst_leaves_is_kept_for_the_next_and_goes_when_none_comes),
+    TEST(what_the_messages_of_one_stream_leave_goes_too),
     TESTS_END,
 };
 

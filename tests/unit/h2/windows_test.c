@@ -356,6 +356,35 @@ static void a_peer_that_feigns_distance_gets_the_bound_and_no_more(void) {
   CU_ASSERT_TRUE(client.h2->widened <= 8 * MIB);
 }
 
+/* An acknowledgement lifts the windows of streams that were there before it, by what SETTINGS said:
+ * one that had been widened would be that much wider than what is counted of it. */
+static void who_owes_the_acknowledgement_of_settings_is_given_no_more(void) {
+  enum { FRAME = 16380, DELAY_MS = 500 };
+  window_config(&client, 0, 0, WIDE);
+  rawpeer *raw = pair_client_to_raw();
+  rawpeer_settings(raw, 0, NULL, NULL);
+  sim_run(pair_sim);
+  party *p = party_start();
+  sim_run_for(pair_sim, DELAY_MS * MS);
+  raw_response(raw, 1);
+  memset(block, 0, FRAME);
+  for (int i = 0; i < 400; i++) {
+    rawpeer_data(raw, 1, 0, block, FRAME, 0);
+    sim_run_for(pair_sim, 2 * MS);
+  }
+  CU_ASSERT_EQUAL(client.h2->widened, 0);
+  rawpeer_settings_ack(raw);
+  sim_run_for(pair_sim, MS);
+  CU_ASSERT_EQUAL(gmux__conn_get_state(client.conn), GMUX__CONN_READY);
+  CU_ASSERT_EQUAL(stream_window(p), STREAM);
+  for (int i = 0; i < 400; i++) {
+    rawpeer_data(raw, 1, 0, block, FRAME, 0);
+    sim_run_for(pair_sim, 2 * MS);
+  }
+  CU_ASSERT_TRUE(client.h2->widened > 0);
+  CU_ASSERT_EQUAL(stream_window(p), STREAM + client.h2->widened);
+}
+
 /* Padding is consumed by nghttp2, what is unread is not consumed at all: neither is lost, and
  * neither is given back twice. */
 static void what_is_given_back_in_steps_adds_up(void) {
@@ -405,6 +434,7 @@ static const test_case cases[] = {
     TEST(all_streams_together_are_given_no_more_than_the_bound),
     TEST(and_all_connections_no_more_than_four_times_that),
     TEST(under_a_ceiling_of_memory_streams_are_given_nothing),
+    TEST(who_owes_the_acknowledgement_of_settings_is_given_no_more),
     TEST(what_is_given_back_in_steps_adds_up),
     TEST(a_peer_that_feigns_distance_gets_the_bound_and_no_more),
     TESTS_END,

@@ -1,5 +1,6 @@
 /* call_api_test.c: what an application may do with a call, when, and from where. */
 #include "lib/wire/status.h"
+#include "tests/unit/memory.h"
 #include "tests/unit/server/kit.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -513,6 +514,27 @@ static void a_held_call_outlives_its_server(void) {
   gmux_server_call_unref(call); /* and with it the server; the world counts what is left */
 }
 
+/* The memory of a message is kept for the next one; who let go of the server wants none. */
+static void a_held_call_keeps_no_memory_of_messages_for_a_freed_server(void) {
+  enum { BLOCK = 16000, BLOCKS = 12, LARGE = BLOCKS * BLOCK };
+  static const char block[BLOCK];
+  static const uint8_t prefix[] = {0, 0, LARGE >> 16, LARGE >> 8 & 255, LARGE & 255};
+  kit_serve();
+  kit_connect();
+  gmux_server_call *call = gmux_server_call_ref(call_on(1, "/t.S/Bidi"));
+  rawpeer_data(kit.peer, 1, 0, prefix, sizeof prefix, 0);
+  for (int i = 0; i < BLOCKS; i++)
+    rawpeer_data(kit.peer, 1, 0, block, BLOCK, 0);
+  kit_run();
+  CU_ASSERT_EQUAL(kit.message_len, LARGE);
+  size_t before = test_alloc_bytes();
+  gmux_server_free(kit.server);
+  kit.server = NULL;
+  kit_run();
+  CU_ASSERT_TRUE(test_alloc_bytes() == 0 || test_alloc_bytes() + LARGE < before);
+  gmux_server_call_unref(call);
+}
+
 /* ---- from another thread ---- */
 
 static void what_another_thread_says_takes_effect_in_its_order(void) {
@@ -693,6 +715,7 @@ static const test_case cases[] = {
     TEST(a_reader_whose_call_is_over_gets_eof_and_a_writer_is_refused),
     TEST(a_held_call_can_be_asked_after_its_end_and_its_connection),
     TEST(a_held_call_outlives_its_server),
+    TEST(a_held_call_keeps_no_memory_of_messages_for_a_freed_server),
     TEST(what_another_thread_says_takes_effect_in_its_order),
     TEST(a_reply_from_another_thread_is_message_and_end),
     TEST(what_another_thread_says_too_late_is_dropped),

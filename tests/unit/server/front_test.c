@@ -296,6 +296,59 @@ static void nobody_waits_on_any_of_its_loops(void) {
     sim_set_outside(kit.loops[i], false);
 }
 
+static void act_keep_blocking(int event, gmux_server_call *call, gmux_bytes *message) {
+  (void)message;
+  if (event != SAW_CALL) return;
+  CU_ASSERT_EQUAL(gmux_server_call_set_blocking(call), 0);
+  open_calls[open_count++] = gmux_server_call_ref(call);
+}
+
+/* A call on the first loop, and a message on its way to whoever waits. */
+static gmux_server_call *serve_blocking(void) {
+  open_count = 0;
+  kit.act = act_keep_blocking;
+  kit_serve();
+  kit.peer = kit_connect();
+  kit_request(1, "/t.S/Bidi", false, NULL);
+  kit_message(1, "hello", false);
+  kit_run();
+  CU_ASSERT_EQUAL_FATAL(open_count, 1);
+  return open_calls[0];
+}
+
+static void nor_for_a_call_of_another_loop(void) {
+  gmux_server_call *call = serve_blocking();
+  gmux_bytes message = gmux_bytes_borrow("x", 1);
+  for (size_t own = 0; own < KIT_LOOPS; own++) {
+    for (size_t i = 0; i < KIT_LOOPS; i++)
+      sim_set_outside(kit.loops[i], i != own);
+    CU_ASSERT_EQUAL_FATAL(gmux_server_call_read_wait(call, &message), GMUX_ERR_DEADLOCK);
+    CU_ASSERT_EQUAL(gmux_server_call_write_wait(call, &message), GMUX_ERR_DEADLOCK);
+  }
+  for (size_t i = 0; i < KIT_LOOPS; i++)
+    sim_set_outside(kit.loops[i], true);
+  CU_ASSERT_EQUAL(gmux_server_call_read_wait(call, &message), 0);
+  gmux_bytes_release(&message);
+  for (size_t i = 0; i < KIT_LOOPS; i++)
+    sim_set_outside(kit.loops[i], false);
+  gmux_server_call_unref(call);
+}
+
+/* Its thread may be that of a loop that has no part in the server any more. */
+static void a_call_that_is_kept_past_the_end_can_be_asked_from_any_thread(void) {
+  gmux_server_call *call = serve_blocking();
+  gmux_server_free(kit.server);
+  kit.server = NULL;
+  kit_run_ms(2000);
+  gmux_bytes message;
+  sim_set_outside(kit.loops[0], true);
+  CU_ASSERT_EQUAL_FATAL(gmux_server_call_read_wait(call, &message), 0);
+  gmux_bytes_release(&message);
+  CU_ASSERT_EQUAL(gmux_server_call_read_wait(call, &message), GMUX_ERR_EOF);
+  sim_set_outside(kit.loops[0], false);
+  gmux_server_call_unref(call);
+}
+
 /* ---- memory ---- */
 
 static void act_try(int event, gmux_server_call *call, gmux_bytes *message) {
@@ -353,6 +406,8 @@ static const test_case cases[] = {
     TEST(a_connection_that_arrives_at_a_loop_that_drains_is_closed),
     TEST(on_closed_may_free_it),
     TEST(nobody_waits_on_any_of_its_loops),
+    TEST(nor_for_a_call_of_another_loop),
+    TEST(a_call_that_is_kept_past_the_end_can_be_asked_from_any_thread),
     TEST(it_survives_every_failed_allocation),
     TESTS_END,
 };
