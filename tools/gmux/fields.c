@@ -58,7 +58,7 @@ static bool has_presence(const field *f, const Plugin__Field *d, bool is_proto3)
 
 bool field_make(registry *r, field *f, const Plugin__Field *d, const char *owner, bool is_proto3,
                 problem *p) {
-  if (!d->name || !*d->name || d->number < 1 || d->number > NUMBER_MAX || d->type < FIELD_DOUBLE ||
+  if (!*d->name || d->number < 1 || d->number > NUMBER_MAX || d->type < FIELD_DOUBLE ||
       d->type > FIELD_SINT64)
     return problem_set(p, "a field of %s has no name, number or type",
                        quote(owner, strlen(owner)).text);
@@ -116,7 +116,7 @@ static bool check_map_entry(const message_type *m, problem *p) {
 static const char *const *oneof_names(registry *r, const Plugin__Type *d) {
   const char **names = pool_get(&r->memory, d->n_oneof_decl, sizeof *names);
   for (size_t i = 0; i < d->n_oneof_decl; i++)
-    names[i] = d->oneof_decl[i]->name ? d->oneof_decl[i]->name : "";
+    names[i] = d->oneof_decl[i]->name;
   return names;
 }
 

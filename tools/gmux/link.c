@@ -9,11 +9,8 @@ static bool enum_link(registry *r, const symbol *s, problem *p) {
   const Plugin__Enum *d = s->descriptor;
   enum_type *e = s->item;
   enum_value *values = pool_get(&r->memory, d->n_value, sizeof *values);
-  for (size_t i = 0; i < d->n_value; i++) {
-    if (!d->value[i]->name)
-      return problem_set(p, "a value of %s has no name", quote(s->name, strlen(s->name)).text);
+  for (size_t i = 0; i < d->n_value; i++)
     values[i] = (enum_value){d->value[i]->name, d->value[i]->number};
-  }
   if (d->n_value == 0)
     return problem_set(p, "enum %s has no values", quote(s->name, strlen(s->name)).text);
   *e = (enum_type){.name = s->name,
@@ -59,7 +56,7 @@ static bool extension_link(registry *r, const extension *x, problem *p) {
 
 static const message_type *method_message(const registry *r, const char *type, const char *service,
                                           problem *p) {
-  const char *name = type && *type == '.' ? type + 1 : "";
+  const char *name = *type == '.' ? type + 1 : "";
   const message_type *m = registry_message(r, name, strlen(name));
   if (!m)
     problem_set(p, "a method of %s uses message %s, which the descriptors do not have",
@@ -69,7 +66,7 @@ static const message_type *method_message(const registry *r, const char *type, c
 
 static bool method_link(registry *r, method_type *m, const Plugin__Method *d, const char *service,
                         problem *p) {
-  if (!d->name || !*d->name)
+  if (!*d->name)
     return problem_set(p, "a method of %s has no name", quote(service, strlen(service)).text);
   *m = (method_type){.name = d->name,
                      .path = pool_format(&r->memory, "/%s/%s", service, d->name),

@@ -24,7 +24,7 @@ typedef struct source {
 } source;
 
 static symbol symbol_of(const source *s, const char *scope, const char *name, const void *d) {
-  return (symbol){.name = join(s->registry, scope, name ? name : ""),
+  return (symbol){.name = join(s->registry, scope, name),
                   .file = s->file,
                   .descriptor = d,
                   .is_proto3 = s->is_proto3};
@@ -119,10 +119,7 @@ static int by_file_name(const void *a, const void *b) {
 bool registry_load(registry *r, problem *p) {
   size_t count = r->set->n_file;
   Plugin__File **files = pool_get(&r->memory, count, sizeof *files);
-  for (size_t i = 0; i < count; i++) {
-    files[i] = r->set->file[i];
-    if (!files[i]->name) return problem_set(p, "the descriptors have a file without a name");
-  }
+  if (count) memcpy(files, r->set->file, count * sizeof *files);
   if (count) qsort(files, count, sizeof *files, by_file_name);
   for (size_t i = 0; i < count; i++) {
     if (i > 0 && strcmp(files[i]->name, files[i - 1]->name) == 0) continue;
