@@ -120,6 +120,8 @@ static void what_the_descriptors_do_not_have_is_left_out(void) {
       {"old.Part", "{\"name\":\"\"}", BYTES("\x0a\x00\x18\x07\x20\x07\x22\x01\x07")},
       {"old.Part", "{\"name\":\"\",\"sizes\":[\"LARGE\"]}", BYTES("\x0a\x00\x20\x07\x20\x02")},
       {"old.Part", "{\"name\":\"\"}", BYTES("\x0a\x00\x42\x04\x0a\x00\x10\x07")},
+      {"old.Part", "{\"name\":\"\",\"byName\":{\"\":\"GOOD\"}}",
+       BYTES("\x0a\x00\x42\x04\x0a\x00\x10\x01\x42\x04\x0a\x00\x10\x07")},
       PAIRS_END};
   check_decoded(pairs);
 }
@@ -129,6 +131,7 @@ static void what_has_no_form_in_json_is_refused(void) {
       {"all.Scalars", BYTES("\x18"), "all.Scalars: these 1 bytes are no protobuf"},
       {"all.Scalars", BYTES("\x72\x02x"), "all.Scalars: these 3 bytes are no protobuf"},
       {"all.Scalars", BYTES("\xa3\x06\x0b"), "all.Scalars: these 3 bytes are no protobuf"},
+      {"all.Scalars", BYTES("\xa3\x06\xac\x06"), "all.Scalars: these 4 bytes are no protobuf"},
       {"all.Scalars", BYTES("\x03\x04"), "all.Scalars: these 2 bytes are no protobuf"},
       {"all.Scalars", BYTES("\x72\x01\xff"),
        "a_string holds bytes that are not UTF-8, for which JSON has no form"},
