@@ -49,12 +49,14 @@ static void look_at_place(const ledger_channel *ch, const gmux__line *line, ledg
   seen->next_id = next_id;
 }
 
-/* Connections that were made, or have ended. */
+/* Connections that were made, have ended, or were told by their server to end. */
 static uint64_t changes(const gmux_channel *channel) {
   const gmux__channel_figures *f = &channel->shared.figures;
   uint64_t count = gmux__counter_get(&f->made);
   for (int k = 0; k < GMUX_LOSSES; k++)
     count += gmux__counter_get(&f->lost[k]);
+  for (int code = 0; code < GMUX_H2_CODES; code++)
+    count += gmux__counter_get(&channel->h2->figures.goaways[code]);
   return count;
 }
 
