@@ -109,6 +109,7 @@ typedef struct ledger_line {
 
 typedef struct ledger_pool {
   uint64_t looks, changes; /* how often; connections that were made, or lost */
+  uint64_t goaways, ready; /* received; connections, at the last look */
   ledger_line lines[LEDGER_LINES];
   const gmux_call *first; /* that waits; NULL: nobody. Not to be looked into */
   uint64_t first_since_ns, first_attempts;

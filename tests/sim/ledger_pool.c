@@ -58,6 +58,19 @@ static uint64_t changes(const gmux_channel *channel) {
   return count;
 }
 
+static uint64_t goaways(const gmux_channel *channel) {
+  uint64_t count = 0;
+  for (int code = 0; code < GMUX_H2_CODES; code++)
+    count += gmux__counter_get(&channel->h2->figures.goaways[code]);
+  return count;
+}
+
+/* Two were ready before this turn, in which a server told one to go: that may be the replacement.
+ */
+static bool may_have_lost_it(const ledger_channel *ch) {
+  return ch->pool.ready >= 2 && ch->pool.goaways != goaways(ch->channel);
+}
+
 /* One that is to be replaced has gone over to draining: the other is there, or came or went in this
  * turn. A channel without calls may close them all; a temporary one needs no other. */
 static void look_at_replacement(const ledger_channel *ch, const gmux__line *line,
@@ -67,10 +80,11 @@ static void look_at_replacement(const ledger_channel *ch, const gmux__line *line
   bool is_ours = line->recycle != GMUX__RECYCLE_NO && !line->is_temporary &&
                  !line->conn->has_goaway && line->conn->state == GMUX__CONN_DRAINING;
   if (!has_drained || !is_ours || !gmux__channel_has_calls(channel)) return;
-  ledger_law_of_channel(
-      ch, LAW_CONNECTIONS,
-      channel->loop_only.endpoint.ready.count > 0 || ch->pool.changes != changes(channel),
-      "channel %d: a connection was recycled before another was ready", ch->number);
+  ledger_law_of_channel(ch, LAW_CONNECTIONS,
+                        channel->loop_only.endpoint.ready.count > 0 ||
+                            ch->pool.changes != changes(channel) || may_have_lost_it(ch),
+                        "channel %d: a connection was recycled before another was ready",
+                        ch->number);
 }
 
 /* RST_STREAM that we wanted, not nghttp2, that left since the last turn. */
@@ -234,6 +248,8 @@ void ledger_pool_look(ledger_channel *ch) {
   look_at_lines(ch, &e->ready);
   look_at_lines(ch, &e->draining);
   ch->pool.changes = changes(ch->channel);
+  ch->pool.goaways = goaways(ch->channel);
+  ch->pool.ready = e->ready.count;
   look_at_waits(ch);
 }
 
