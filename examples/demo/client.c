@@ -14,7 +14,7 @@
  * executed twice but such as were marked.
  */
 #include "examples/demo/relay.h"
-#include "greeter.pb-c.h"
+#include "greeter.gmux.h"
 #include <getopt.h>
 #include <gmux/gmux.h>
 #include <inttypes.h>
@@ -70,7 +70,6 @@ struct demo {
   /* Of the calls since the last line of figures; the last slot: longer than that. */
   unsigned latencies[LATENCY_SLOTS + 1], latency_count;
   struct {
-    gmux_method *method;
     gmux_call *call;
     unsigned sent, received, moves;
     bool is_running, is_moving;
@@ -269,13 +268,13 @@ static void caller_check(demo *d, const caller *c, const gmux_status *status, co
     fprintf(stderr, "demo: call %u: %s: %s\n", c->id, gmux_code_str(status->code), got);
 }
 
-static void on_reply(gmux_call *call, const gmux_status *status, const ProtobufCMessage *reply,
+static void on_reply(gmux_call *call, const gmux_status *status, const Hello__HelloReply *reply,
                      const gmux_metadata *trailers, void *user_data) {
   (void)call, (void)trailers;
   caller *c = user_data;
   demo *d = c->demo;
   latency_add(d, ev_time() - c->started_at);
-  caller_check(d, c, status, reply ? ((const Hello__HelloReply *)reply)->message : status->message);
+  caller_check(d, c, status, reply ? reply->message : status->message);
   if (!c->is_marked) d->plain_running--;
   if (c->was_there) d->stuck--;
   c->was_there = false;
@@ -298,9 +297,8 @@ static void caller_call(caller *c) {
   Hello__HelloRequest request = HELLO__HELLO_REQUEST__INIT;
   request.name = name;
   c->started_at = ev_time();
-  must(gmux_protobuf_call_start(NULL, d->channel, &hello__greeter__descriptor, "SayHello",
-                                c->is_marked ? &d->marked_options : &d->options, &request.base,
-                                on_reply, c));
+  must(hello__greeter__say_hello__start(
+      NULL, d->channel, c->is_marked ? &d->marked_options : &d->options, &request, on_reply, c));
 }
 
 /* ---- the stream: the next message goes out when the last one is back. When its connection drains
@@ -313,19 +311,20 @@ static void stream_write(demo *d) {
     must(gmux_call_half_close(d->stream.call));
     return;
   }
-  gmux_bytes bytes = gmux_bytes_borrow(&d->stream.sent, sizeof d->stream.sent);
-  must(gmux_call_write(d->stream.call, &bytes) < 0 ? -1 : 0);
+  char name[16];
+  snprintf(name, sizeof name, "%u", d->stream.sent);
+  Hello__HelloRequest request = HELLO__HELLO_REQUEST__INIT;
+  request.name = name;
+  must(hello__greeter__bidi_hello__write(d->stream.call, &request) < 0 ? -1 : 0);
   d->stream.sent++;
 }
 
-static void on_stream_message(gmux_call *call, gmux_bytes *bytes, void *user_data) {
+static void on_stream_message(gmux_call *call, const Hello__HelloReply *reply, void *user_data) {
   (void)call;
   demo *d = user_data;
-  unsigned n;
-  bool is_right =
-      bytes->len == sizeof n && memcpy(&n, bytes->data, sizeof n) && n == d->stream.received;
-  if (!is_right) d->failed++;
-  d->stream.received++;
+  char expected[16];
+  snprintf(expected, sizeof expected, "%u", d->stream.received++);
+  if (strcmp(reply->message, expected) != 0) d->failed++;
   stream_write(d);
 }
 
@@ -351,10 +350,10 @@ static void on_stream_end(gmux_call *call, const gmux_status *status, const gmux
 }
 
 static void stream_start(demo *d) {
-  static const gmux_call_handlers handlers = {
+  static const Hello__Greeter__BidiHello_Handlers handlers = {
       .on_message = on_stream_message, .on_draining = on_stream_draining, .on_end = on_stream_end};
   d->stream.is_moving = false;
-  must(gmux_call_start(&d->stream.call, d->channel, d->stream.method, &d->options, &handlers, d));
+  must(hello__greeter__bidi_hello__start(&d->stream.call, d->channel, &d->options, &handlers, d));
   d->stream.is_running = true;
   stream_write(d);
 }
@@ -402,7 +401,6 @@ static void demo_start(demo *d, gmux_loop *loop, const char *ca) {
   d->options.wait_for_ready = true;
   d->marked_options = d->options;
   d->marked_options.idempotent = true;
-  must(gmux_method_new(&d->stream.method, "/hello.Greeter/BidiHello", GMUX_BIDI_STREAMING, 0));
   stream_start(d);
 
   d->callers = calloc(d->caller_count, sizeof *d->callers);
@@ -521,7 +519,6 @@ int main(int argc, char **argv) {
   ev_run(d.ev, 0);
 
   int status = verdict(&d, files[4]);
-  gmux_method_free(d.stream.method);
   gmux_channel_free(d.channel);
   must(gmux_loop_stop(loop));
   ev_loop_destroy(d.ev);

@@ -3,7 +3,7 @@
  * a line, in a file that a second life of it goes on with: so that it can be shown afterwards that
  * nothing was executed twice. SIGTERM lets running calls finish.
  */
-#include "greeter.pb-c.h"
+#include "greeter.gmux.h"
 #include <gmux/gmux.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,26 +17,25 @@ static void must(int error) {
   exit(1);
 }
 
-/* ---- SayHello ---- */
+/* ---- hello.Greeter ---- */
 
-static void say_hello(Hello__Greeter_Service *service, const Hello__HelloRequest *request,
-                      Hello__HelloReply_Closure closure, void *closure_data) {
-  (void)service;
+static void say_hello(gmux_server_call *call, const Hello__HelloRequest *request, void *user_data) {
+  (void)user_data;
   fprintf(ledger, "%s\n", request->name);
   char text[128];
   snprintf(text, sizeof text, "Hello, %s!", request->name);
   Hello__HelloReply reply = HELLO__HELLO_REPLY__INIT;
   reply.message = text;
-  closure(&reply, closure_data);
+  hello__greeter__say_hello__reply(call, &reply);
 }
 
-static Hello__Greeter_Service greeter = {.base = HELLO__GREETER__BASE_INIT, .say_hello = say_hello};
-
-/* ---- BidiHello: each message comes back ---- */
-
-static void bidi_message(gmux_server_call *call, gmux_bytes *message, void *user_data) {
+/* Each name comes back. */
+static void bidi_message(gmux_server_call *call, const Hello__HelloRequest *request,
+                         void *user_data) {
   (void)user_data;
-  if (gmux_server_call_write(call, message) < 0)
+  Hello__HelloReply reply = HELLO__HELLO_REPLY__INIT;
+  reply.message = request->name;
+  if (hello__greeter__bidi_hello__server_write(call, &reply) < 0)
     gmux_server_call_fail(call, GMUX_RESOURCE_EXHAUSTED, gmux_last_error());
 }
 
@@ -45,7 +44,10 @@ static void bidi_end(gmux_server_call *call, void *user_data) {
   gmux_server_call_finish(call, NULL, NULL);
 }
 
-static const gmux_server_handlers bidi = {.on_message = bidi_message, .on_half_close = bidi_end};
+static const Hello__Greeter_Server greeter = {
+    .say_hello = say_hello,
+    .bidi_hello = {.on_message = bidi_message, .on_half_close = bidi_end},
+};
 
 /* ---- all of it ---- */
 
@@ -73,9 +75,7 @@ int main(int argc, char **argv) {
   gmux_server_options_init(&options, sizeof options);
   options.max_concurrent_streams = 500;
   must(gmux_server_new(&server, loop, &options));
-  must(gmux_server_add_protobuf(server, &greeter.base));
-  must(
-      gmux_server_add_method(server, "/hello.Greeter/BidiHello", GMUX_BIDI_STREAMING, &bidi, NULL));
+  must(hello__greeter__server__add(server, &greeter));
   must(gmux_server_listen(server, argv[1], tls, &port));
   gmux_tls_free(tls);
   printf("port: %u\n", port), fflush(stdout);
