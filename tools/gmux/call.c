@@ -2,6 +2,7 @@
 #include "tools/gmux/arguments.h"
 #include "tools/gmux/codec.h"
 #include "tools/gmux/commands.h"
+#include "tools/gmux/reach.h"
 
 #include <getopt.h>
 #include <gmux/gmux.h>
@@ -14,10 +15,7 @@ static const char usage[] =
     "  --protoset FILE       the types: protoc --include_imports --descriptor_set_out=FILE\n"
     "  -d, --data JSON       the message (default {}); @FILE reads it from there, @ from standard\n"
     "                        input\n"
-    "  --cleartext           no TLS\n"
-    "  --ca FILE             trust this authority (PEM) instead of the system's\n"
-    "  --cert, --key FILE    a certificate and key of our own (mutual TLS)\n"
-    "  --host NAME           the certificate must be for NAME instead of TARGET's host\n"
+    REACH_USAGE
     "  --timeout-ms N        give up after N ms\n"
     "  --metadata KEY=VALUE  sent with the call; may be given several times\n"
     "  --ignore-unknown      pass over fields of the JSON that the message does not have\n"
@@ -30,8 +28,8 @@ static const char usage[] =
     "    hello.Greeter/LotsOfReplies\n";
 
 typedef struct plan {
-  const char *protoset, *data, *ca, *cert, *key, *host;
-  bool is_cleartext;
+  const char *protoset, *data;
+  reach reach;
   long timeout_ms; /* 0: none */
   codec_options codec;
   gmux_metadata *metadata;
@@ -63,16 +61,6 @@ static bool take_option(plan *p, int option, char *value) {
     return p->protoset = value, true;
   case 'd':
     return p->data = value, true;
-  case 'a':
-    return p->ca = value, true;
-  case 'c':
-    return p->cert = value, true;
-  case 'k':
-    return p->key = value, true;
-  case 'o':
-    return p->host = value, true;
-  case 'n':
-    return p->is_cleartext = true;
   case 't':
     return read_number("--timeout-ms", value, TIMEOUT_MAX_MS, &p->timeout_ms);
   case 'm':
@@ -86,15 +74,14 @@ static bool take_option(plan *p, int option, char *value) {
   case OPTION_COMPACT:
     return p->codec.is_compact = true;
   default:
-    return fputs(usage, stderr), false;
+    return reach_take(&p->reach, option, value) || (fputs(usage, stderr), false);
   }
 }
 
 static bool read_arguments(plan *p, int argc, char **argv) {
   /* clang-format off */
   static const struct option longs[] = {
-      {"protoset", 1, NULL, 'p'}, {"data", 1, NULL, 'd'}, {"cleartext", 0, NULL, 'n'},
-      {"ca", 1, NULL, 'a'}, {"cert", 1, NULL, 'c'}, {"key", 1, NULL, 'k'}, {"host", 1, NULL, 'o'},
+      REACH_OPTIONS, {"protoset", 1, NULL, 'p'}, {"data", 1, NULL, 'd'},
       {"timeout-ms", 1, NULL, 't'}, {"metadata", 1, NULL, 'm'},
       {"ignore-unknown", 0, NULL, OPTION_UNKNOWN}, {"defaults", 0, NULL, OPTION_DEFAULTS},
       {"original-names", 0, NULL, OPTION_NAMES}, {"compact", 0, NULL, OPTION_COMPACT},
@@ -103,8 +90,7 @@ static bool read_arguments(plan *p, int argc, char **argv) {
   for (int o; (o = getopt_long(argc, argv, "d:", longs, NULL)) != -1;)
     if (!take_option(p, o, optarg)) return false;
   if (!p->protoset || argc - optind != 2) return fputs(usage, stderr), false;
-  if (p->is_cleartext && (p->ca || p->cert || p->key || p->host))
-    return complain("--cleartext has no certificates: not with --ca, --cert, --key, --host"), false;
+  if (!reach_check(&p->reach)) return false;
   p->target = argv[optind];
   p->name = argv[optind + 1];
   return true;
@@ -140,22 +126,6 @@ static bool make_request(plan *p) {
 static bool failed(const char *what) {
   complain("%s: %s", what, gmux_last_error());
   return false;
-}
-
-static bool open_channel(const plan *p, gmux_loop *loop, gmux_channel **channel) {
-  gmux_channel_options how;
-  gmux_channel_options_init(&how, sizeof how);
-  how.cleartext = p->is_cleartext;
-  how.tls_host = p->host;
-  if (p->ca || p->cert || p->key) {
-    gmux_tls_options tls;
-    gmux_tls_options_init(&tls, sizeof tls);
-    tls.ca_file = p->ca, tls.cert_file = p->cert, tls.key_file = p->key;
-    if (gmux_tls_client_new(&how.tls, &tls)) return failed("TLS");
-  }
-  int error = gmux_channel_new(channel, loop, p->target, &how);
-  gmux_tls_free(how.tls); /* the channel has its own hold */
-  return error == 0 || failed(p->target);
 }
 
 static bool print_reply(const plan *p, const gmux_bytes *reply) {
@@ -216,7 +186,9 @@ static int run(const plan *p) {
   gmux_channel *channel;
   if (gmux_loop_start(&loop, NULL)) return failed("no loop"), EXIT_CALL_FAILED;
   int code = EXIT_USAGE;
-  if (open_channel(p, loop, &channel)) {
+  gmux_channel_options how;
+  gmux_channel_options_init(&how, sizeof how);
+  if (reach_channel(&p->reach, loop, p->target, &how, &channel)) {
     code = make_call(p, channel) ? EXIT_DONE : EXIT_CALL_FAILED;
     gmux_channel_free(channel);
   }
