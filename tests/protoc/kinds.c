@@ -25,6 +25,14 @@ static Test__Kinds__Answer answer_make(char *text) {
   return answer;
 }
 
+static void one_with_trailers(gmux_server_call *call, const Test__Kinds__Answer *answer) {
+  gmux_metadata *trailers = NULL;
+  if (gmux_metadata_new(&trailers) == 0) gmux_metadata_add(trailers, "x-told", "all");
+  test__kinds__kinds__one__server_write(call, answer);
+  gmux_server_call_finish(call, NULL, trailers);
+  gmux_metadata_free(trailers);
+}
+
 static void on_one(gmux_server_call *call, const Test__Kinds__Ask *ask, void *user_data) {
   (void)user_data;
   char text[64];
@@ -32,6 +40,8 @@ static void on_one(gmux_server_call *call, const Test__Kinds__Ask *ask, void *us
   Test__Kinds__Answer answer = answer_make(text);
   if (strcmp(ask->text, "other") == 0)
     test__kinds__kinds__one__reply(call, (const Test__Kinds__Answer *)(const void *)ask);
+  else if (strcmp(ask->text, "trailers") == 0)
+    one_with_trailers(call, &answer);
   else
     test__kinds__kinds__one__reply(call, &answer);
 }

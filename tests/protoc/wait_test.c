@@ -62,6 +62,25 @@ static void a_unary_call_returns_its_typed_reply(void) {
   gmux_status_clear(&status);
 }
 
+static void a_unary_call_can_be_made_step_by_step(void) {
+  gmux_call *call;
+  Test__Kinds__Ask ask = ask_make("trailers", 0);
+  Test__Kinds__Answer *answer;
+  const gmux_metadata *trailers;
+  CU_ASSERT_EQUAL_FATAL(test__kinds__kinds__one__open(&call, t.channel, NULL, &ask), 0);
+  CU_ASSERT_EQUAL_FATAL(test__kinds__kinds__one__read_wait(call, &answer), 0);
+  CU_ASSERT_STRING_EQUAL(answer->text, "one: trailers");
+  gmux_protobuf_free(answer);
+  CU_ASSERT_EQUAL(test__kinds__kinds__one__read_wait(call, &answer), GMUX_ERR_EOF);
+  gmux_status status = gmux_call_end_wait(call, &trailers);
+  CU_ASSERT_EQUAL(status.code, GMUX_OK);
+  CU_ASSERT_STRING_EQUAL(gmux_metadata_get(trailers, "x-told", NULL), "all");
+  gmux_status_clear(&status);
+  gmux_call_free(call);
+
+  CU_ASSERT_EQUAL(test__kinds__kinds__one__open(&call, t.channel, NULL, NULL), GMUX_ERR_INVALID);
+}
+
 static void a_server_stream_is_read_to_its_end(void) {
   gmux_call *call;
   Test__Kinds__Ask ask = ask_make("Ada", 1000);
@@ -193,6 +212,7 @@ static void on_end_may_free_the_call(void) {
 
 static const test_case cases[] = {
     TEST(a_unary_call_returns_its_typed_reply),
+    TEST(a_unary_call_can_be_made_step_by_step),
     TEST(a_server_stream_is_read_to_its_end),
     TEST(a_client_stream_is_answered_once),
     TEST(a_chat_is_question_and_answer),

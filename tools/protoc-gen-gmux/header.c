@@ -26,7 +26,13 @@ static const char client_unary[] =
     "int $lower$__start(\n"
     "    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,\n"
     "    const $request$ *request,\n"
-    "    $camel$_Done on_done, void *user_data);\n";
+    "    $camel$_Done on_done, void *user_data);\n"
+    "\n"
+    "/* The blocking form step by step, for who wants more than the reply (metadata, peer,\n"
+    " * gmux_call_explain): read, then gmux_call_end_wait and gmux_call_free. */\n"
+    "int $lower$__open(\n"
+    "    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,\n"
+    "    const $request$ *request);\n";
 
 static const char client_handlers[] =
     "\n"
@@ -85,10 +91,10 @@ static const char client_read[] =
 static void print_client(printer *p, const method *m, const var *vars) {
   if (m->kind == UNARY) {
     print(p, vars, client_unary);
-    return;
+  } else {
+    print(p, vars, client_handlers);
+    print(p, vars, has_one_request(m) ? client_start_one : client_start_many);
   }
-  print(p, vars, client_handlers);
-  print(p, vars, has_one_request(m) ? client_start_one : client_start_many);
   print(p, vars, client_read);
 }
 
@@ -100,6 +106,13 @@ static const char server_reply[] =
     "instead;\n"
     " * other answers are gmux_server_call_fail's. As gmux_server_call_reply. */\n"
     "int $lower$__reply(\n"
+    "    gmux_server_call *call, const $reply$ *reply);\n";
+
+static const char server_write_one[] =
+    "\n"
+    "/* Writes the reply and leaves the end to gmux_server_call_finish, for who has trailers.\n"
+    " * As gmux_server_call_write. */\n"
+    "int $lower$__server_write(\n"
     "    gmux_server_call *call, const $reply$ *reply);\n";
 
 static const char server_write[] =
@@ -123,7 +136,12 @@ static const char server_read[] =
     "    gmux_server_call *call, $request$ **request);\n";
 
 static void print_server(printer *p, const method *m, const var *vars) {
-  print(p, vars, has_one_reply(m) ? server_reply : server_write);
+  if (has_one_reply(m)) {
+    print(p, vars, server_reply);
+    print(p, vars, server_write_one);
+  } else {
+    print(p, vars, server_write);
+  }
   if (!has_one_request(m)) print(p, vars, server_read);
 }
 

@@ -115,10 +115,10 @@ static const char client_read[] =
 static void print_client(printer *p, const method *m, const var *vars) {
   if (m->kind == UNARY) {
     print(p, vars, client_unary);
-    return;
+  } else {
+    print(p, vars, client_message);
+    print(p, vars, has_one_request(m) ? client_start_one : client_start_many);
   }
-  print(p, vars, client_message);
-  print(p, vars, has_one_request(m) ? client_start_one : client_start_many);
   print(p, vars, has_one_request(m) ? client_open_one : client_open_many);
   print(p, vars, client_read);
 }
@@ -139,7 +139,9 @@ static const char server_write[] =
     "    gmux_server_call *call, const $reply$ *reply) {\n"
     "  return gmux_stub_server_write(call, &$lower$__method,\n"
     "                                (const ProtobufCMessage *)reply);\n"
-    "}\n"
+    "}\n";
+
+static const char server_write_wait[] =
     "\n"
     "int $lower$__server_write_wait(\n"
     "    gmux_server_call *call, const $reply$ *reply) {\n"
@@ -241,7 +243,9 @@ static void print_stream(printer *p, const method *m, const var *vars) {
 }
 
 static void print_server(printer *p, const method *m, const var *vars) {
-  print(p, vars, has_one_reply(m) ? server_reply : server_write);
+  if (has_one_reply(m)) print(p, vars, server_reply);
+  print(p, vars, server_write);
+  if (!has_one_reply(m)) print(p, vars, server_write_wait);
   if (!has_one_request(m)) print(p, vars, server_read);
   if (m->kind == UNARY)
     print_message(p, m, "");

@@ -57,9 +57,31 @@ int bare_service__do_it__start(
                                (gmux_stub_fn)on_done, user_data);
 }
 
+int bare_service__do_it__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Bare *request) {
+  return gmux_stub_stream_open(out, channel, &bare_service__do_it__method, options,
+                               (const ProtobufCMessage *)request);
+}
+
+int bare_service__do_it__read_wait(
+    gmux_call *call, Bare **reply) {
+  ProtobufCMessage *message = NULL;
+  int error =
+      gmux_stub_read_wait(call, &bare_service__do_it__method, reply ? &message : NULL);
+  if (!error) *reply = (Bare *)message;
+  return error;
+}
+
 int bare_service__do_it__reply(
     gmux_server_call *call, const Bare *reply) {
   return gmux_stub_server_reply(call, &bare_service__do_it__method,
+                                (const ProtobufCMessage *)reply);
+}
+
+int bare_service__do_it__server_write(
+    gmux_server_call *call, const Bare *reply) {
+  return gmux_stub_server_write(call, &bare_service__do_it__method,
                                 (const ProtobufCMessage *)reply);
 }
 

@@ -63,9 +63,26 @@ int bare_service__do_it__start(
     const Bare *request,
     BareService__DoIt_Done on_done, void *user_data);
 
+/* The blocking form step by step, for who wants more than the reply (metadata, peer,
+ * gmux_call_explain): read, then gmux_call_end_wait and gmux_call_free. */
+int bare_service__do_it__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Bare *request);
+
+/* Waits for a reply of a call that was opened: the caller's, for gmux_protobuf_free.
+ * GMUX_ERR_EOF: there is none left. As gmux_call_read_wait; one that cannot be unpacked is
+ * GMUX_ERR_PROTOCOL, and cancels the call. */
+int bare_service__do_it__read_wait(
+    gmux_call *call, Bare **reply);
+
 /* Answers a call with this reply and OK. Where that fails it is ended with the reason instead;
  * other answers are gmux_server_call_fail's. As gmux_server_call_reply. */
 int bare_service__do_it__reply(
+    gmux_server_call *call, const Bare *reply);
+
+/* Writes the reply and leaves the end to gmux_server_call_finish, for who has trailers.
+ * As gmux_server_call_write. */
+int bare_service__do_it__server_write(
     gmux_server_call *call, const Bare *reply);
 
 /* ---- BareService: a server's handlers ---- */

@@ -46,9 +46,31 @@ int cxx_keywords__delete__start(
                                (gmux_stub_fn)on_done, user_data);
 }
 
+int cxx_keywords__delete__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Ask *request) {
+  return gmux_stub_stream_open(out, channel, &cxx_keywords__delete__method, options,
+                               (const ProtobufCMessage *)request);
+}
+
+int cxx_keywords__delete__read_wait(
+    gmux_call *call, Ask **reply) {
+  ProtobufCMessage *message = NULL;
+  int error =
+      gmux_stub_read_wait(call, &cxx_keywords__delete__method, reply ? &message : NULL);
+  if (!error) *reply = (Ask *)message;
+  return error;
+}
+
 int cxx_keywords__delete__reply(
     gmux_server_call *call, const Ask *reply) {
   return gmux_stub_server_reply(call, &cxx_keywords__delete__method,
+                                (const ProtobufCMessage *)reply);
+}
+
+int cxx_keywords__delete__server_write(
+    gmux_server_call *call, const Ask *reply) {
+  return gmux_stub_server_write(call, &cxx_keywords__delete__method,
                                 (const ProtobufCMessage *)reply);
 }
 
@@ -203,6 +225,12 @@ int cxx_keywords__new__read_wait(
 int cxx_keywords__new__reply(
     gmux_server_call *call, const Ask *reply) {
   return gmux_stub_server_reply(call, &cxx_keywords__new__method,
+                                (const ProtobufCMessage *)reply);
+}
+
+int cxx_keywords__new__server_write(
+    gmux_server_call *call, const Ask *reply) {
+  return gmux_stub_server_write(call, &cxx_keywords__new__method,
                                 (const ProtobufCMessage *)reply);
 }
 

@@ -40,9 +40,26 @@ int cxx_keywords__delete__start(
     const Ask *request,
     CxxKeywords__Delete_Done on_done, void *user_data);
 
+/* The blocking form step by step, for who wants more than the reply (metadata, peer,
+ * gmux_call_explain): read, then gmux_call_end_wait and gmux_call_free. */
+int cxx_keywords__delete__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Ask *request);
+
+/* Waits for a reply of a call that was opened: the caller's, for gmux_protobuf_free.
+ * GMUX_ERR_EOF: there is none left. As gmux_call_read_wait; one that cannot be unpacked is
+ * GMUX_ERR_PROTOCOL, and cancels the call. */
+int cxx_keywords__delete__read_wait(
+    gmux_call *call, Ask **reply);
+
 /* Answers a call with this reply and OK. Where that fails it is ended with the reason instead;
  * other answers are gmux_server_call_fail's. As gmux_server_call_reply. */
 int cxx_keywords__delete__reply(
+    gmux_server_call *call, const Ask *reply);
+
+/* Writes the reply and leaves the end to gmux_server_call_finish, for who has trailers.
+ * As gmux_server_call_write. */
+int cxx_keywords__delete__server_write(
     gmux_server_call *call, const Ask *reply);
 
 /* ---- CxxKeywords.Class ---- */
@@ -129,6 +146,11 @@ int cxx_keywords__new__read_wait(
 /* Answers a call with this reply and OK. Where that fails it is ended with the reason instead;
  * other answers are gmux_server_call_fail's. As gmux_server_call_reply. */
 int cxx_keywords__new__reply(
+    gmux_server_call *call, const Ask *reply);
+
+/* Writes the reply and leaves the end to gmux_server_call_finish, for who has trailers.
+ * As gmux_server_call_write. */
+int cxx_keywords__new__server_write(
     gmux_server_call *call, const Ask *reply);
 
 /* Waits for a request, on a thread of one's own, of a call that gmux_server_call_set_blocking

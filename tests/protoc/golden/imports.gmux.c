@@ -65,9 +65,31 @@ int test__imports__imports__swap__start(
                                (gmux_stub_fn)on_done, user_data);
 }
 
+int test__imports__imports__swap__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__Shared__Thing *request) {
+  return gmux_stub_stream_open(out, channel, &test__imports__imports__swap__method, options,
+                               (const ProtobufCMessage *)request);
+}
+
+int test__imports__imports__swap__read_wait(
+    gmux_call *call, Google__Protobuf__Timestamp **reply) {
+  ProtobufCMessage *message = NULL;
+  int error =
+      gmux_stub_read_wait(call, &test__imports__imports__swap__method, reply ? &message : NULL);
+  if (!error) *reply = (Google__Protobuf__Timestamp *)message;
+  return error;
+}
+
 int test__imports__imports__swap__reply(
     gmux_server_call *call, const Google__Protobuf__Timestamp *reply) {
   return gmux_stub_server_reply(call, &test__imports__imports__swap__method,
+                                (const ProtobufCMessage *)reply);
+}
+
+int test__imports__imports__swap__server_write(
+    gmux_server_call *call, const Google__Protobuf__Timestamp *reply) {
+  return gmux_stub_server_write(call, &test__imports__imports__swap__method,
                                 (const ProtobufCMessage *)reply);
 }
 

@@ -42,9 +42,26 @@ int test__imports__imports__swap__start(
     const Test__Shared__Thing *request,
     Test__Imports__Imports__Swap_Done on_done, void *user_data);
 
+/* The blocking form step by step, for who wants more than the reply (metadata, peer,
+ * gmux_call_explain): read, then gmux_call_end_wait and gmux_call_free. */
+int test__imports__imports__swap__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__Shared__Thing *request);
+
+/* Waits for a reply of a call that was opened: the caller's, for gmux_protobuf_free.
+ * GMUX_ERR_EOF: there is none left. As gmux_call_read_wait; one that cannot be unpacked is
+ * GMUX_ERR_PROTOCOL, and cancels the call. */
+int test__imports__imports__swap__read_wait(
+    gmux_call *call, Google__Protobuf__Timestamp **reply);
+
 /* Answers a call with this reply and OK. Where that fails it is ended with the reason instead;
  * other answers are gmux_server_call_fail's. As gmux_server_call_reply. */
 int test__imports__imports__swap__reply(
+    gmux_server_call *call, const Google__Protobuf__Timestamp *reply);
+
+/* Writes the reply and leaves the end to gmux_server_call_finish, for who has trailers.
+ * As gmux_server_call_write. */
+int test__imports__imports__swap__server_write(
     gmux_server_call *call, const Google__Protobuf__Timestamp *reply);
 
 /* ---- test.imports.Imports.Keep ---- */

@@ -54,9 +54,31 @@ int test__keywords__accounts__register__start(
                                (gmux_stub_fn)on_done, user_data);
 }
 
+int test__keywords__accounts__register__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__Shared__Thing *request) {
+  return gmux_stub_stream_open(out, channel, &test__keywords__accounts__register__method, options,
+                               (const ProtobufCMessage *)request);
+}
+
+int test__keywords__accounts__register__read_wait(
+    gmux_call *call, Test__Shared__Thing **reply) {
+  ProtobufCMessage *message = NULL;
+  int error =
+      gmux_stub_read_wait(call, &test__keywords__accounts__register__method, reply ? &message : NULL);
+  if (!error) *reply = (Test__Shared__Thing *)message;
+  return error;
+}
+
 int test__keywords__accounts__register__reply(
     gmux_server_call *call, const Test__Shared__Thing *reply) {
   return gmux_stub_server_reply(call, &test__keywords__accounts__register__method,
+                                (const ProtobufCMessage *)reply);
+}
+
+int test__keywords__accounts__register__server_write(
+    gmux_server_call *call, const Test__Shared__Thing *reply) {
+  return gmux_stub_server_write(call, &test__keywords__accounts__register__method,
                                 (const ProtobufCMessage *)reply);
 }
 
@@ -223,9 +245,31 @@ int test__keywords__accounts__init__start(
                                (gmux_stub_fn)on_done, user_data);
 }
 
+int test__keywords__accounts__init__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__Shared__Thing *request) {
+  return gmux_stub_stream_open(out, channel, &test__keywords__accounts__init__method, options,
+                               (const ProtobufCMessage *)request);
+}
+
+int test__keywords__accounts__init__read_wait(
+    gmux_call *call, Test__Shared__Thing **reply) {
+  ProtobufCMessage *message = NULL;
+  int error =
+      gmux_stub_read_wait(call, &test__keywords__accounts__init__method, reply ? &message : NULL);
+  if (!error) *reply = (Test__Shared__Thing *)message;
+  return error;
+}
+
 int test__keywords__accounts__init__reply(
     gmux_server_call *call, const Test__Shared__Thing *reply) {
   return gmux_stub_server_reply(call, &test__keywords__accounts__init__method,
+                                (const ProtobufCMessage *)reply);
+}
+
+int test__keywords__accounts__init__server_write(
+    gmux_server_call *call, const Test__Shared__Thing *reply) {
+  return gmux_stub_server_write(call, &test__keywords__accounts__init__method,
                                 (const ProtobufCMessage *)reply);
 }
 

@@ -40,9 +40,26 @@ int test__keywords__accounts__register__start(
     const Test__Shared__Thing *request,
     Test__Keywords__Accounts__Register_Done on_done, void *user_data);
 
+/* The blocking form step by step, for who wants more than the reply (metadata, peer,
+ * gmux_call_explain): read, then gmux_call_end_wait and gmux_call_free. */
+int test__keywords__accounts__register__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__Shared__Thing *request);
+
+/* Waits for a reply of a call that was opened: the caller's, for gmux_protobuf_free.
+ * GMUX_ERR_EOF: there is none left. As gmux_call_read_wait; one that cannot be unpacked is
+ * GMUX_ERR_PROTOCOL, and cancels the call. */
+int test__keywords__accounts__register__read_wait(
+    gmux_call *call, Test__Shared__Thing **reply);
+
 /* Answers a call with this reply and OK. Where that fails it is ended with the reason instead;
  * other answers are gmux_server_call_fail's. As gmux_server_call_reply. */
 int test__keywords__accounts__register__reply(
+    gmux_server_call *call, const Test__Shared__Thing *reply);
+
+/* Writes the reply and leaves the end to gmux_server_call_finish, for who has trailers.
+ * As gmux_server_call_write. */
+int test__keywords__accounts__register__server_write(
     gmux_server_call *call, const Test__Shared__Thing *reply);
 
 /* ---- test.keywords.Accounts.Continue ---- */
@@ -120,9 +137,26 @@ int test__keywords__accounts__init__start(
     const Test__Shared__Thing *request,
     Test__Keywords__Accounts__Init_Done on_done, void *user_data);
 
+/* The blocking form step by step, for who wants more than the reply (metadata, peer,
+ * gmux_call_explain): read, then gmux_call_end_wait and gmux_call_free. */
+int test__keywords__accounts__init__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__Shared__Thing *request);
+
+/* Waits for a reply of a call that was opened: the caller's, for gmux_protobuf_free.
+ * GMUX_ERR_EOF: there is none left. As gmux_call_read_wait; one that cannot be unpacked is
+ * GMUX_ERR_PROTOCOL, and cancels the call. */
+int test__keywords__accounts__init__read_wait(
+    gmux_call *call, Test__Shared__Thing **reply);
+
 /* Answers a call with this reply and OK. Where that fails it is ended with the reason instead;
  * other answers are gmux_server_call_fail's. As gmux_server_call_reply. */
 int test__keywords__accounts__init__reply(
+    gmux_server_call *call, const Test__Shared__Thing *reply);
+
+/* Writes the reply and leaves the end to gmux_server_call_finish, for who has trailers.
+ * As gmux_server_call_write. */
+int test__keywords__accounts__init__server_write(
     gmux_server_call *call, const Test__Shared__Thing *reply);
 
 /* ---- test.keywords.Accounts: a server's handlers ---- */

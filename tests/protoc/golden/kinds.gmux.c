@@ -56,9 +56,31 @@ int test__kinds__kinds__one__start(
                                (gmux_stub_fn)on_done, user_data);
 }
 
+int test__kinds__kinds__one__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__Kinds__Ask *request) {
+  return gmux_stub_stream_open(out, channel, &test__kinds__kinds__one__method, options,
+                               (const ProtobufCMessage *)request);
+}
+
+int test__kinds__kinds__one__read_wait(
+    gmux_call *call, Test__Kinds__Answer **reply) {
+  ProtobufCMessage *message = NULL;
+  int error =
+      gmux_stub_read_wait(call, &test__kinds__kinds__one__method, reply ? &message : NULL);
+  if (!error) *reply = (Test__Kinds__Answer *)message;
+  return error;
+}
+
 int test__kinds__kinds__one__reply(
     gmux_server_call *call, const Test__Kinds__Answer *reply) {
   return gmux_stub_server_reply(call, &test__kinds__kinds__one__method,
+                                (const ProtobufCMessage *)reply);
+}
+
+int test__kinds__kinds__one__server_write(
+    gmux_server_call *call, const Test__Kinds__Answer *reply) {
+  return gmux_stub_server_write(call, &test__kinds__kinds__one__method,
                                 (const ProtobufCMessage *)reply);
 }
 
@@ -213,6 +235,12 @@ int test__kinds__kinds__collect__read_wait(
 int test__kinds__kinds__collect__reply(
     gmux_server_call *call, const Test__Kinds__Answer *reply) {
   return gmux_stub_server_reply(call, &test__kinds__kinds__collect__method,
+                                (const ProtobufCMessage *)reply);
+}
+
+int test__kinds__kinds__collect__server_write(
+    gmux_server_call *call, const Test__Kinds__Answer *reply) {
+  return gmux_stub_server_write(call, &test__kinds__kinds__collect__method,
                                 (const ProtobufCMessage *)reply);
 }
 

@@ -52,9 +52,26 @@ int test__kinds__kinds__one__start(
     const Test__Kinds__Ask *request,
     Test__Kinds__Kinds__One_Done on_done, void *user_data);
 
+/* The blocking form step by step, for who wants more than the reply (metadata, peer,
+ * gmux_call_explain): read, then gmux_call_end_wait and gmux_call_free. */
+int test__kinds__kinds__one__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__Kinds__Ask *request);
+
+/* Waits for a reply of a call that was opened: the caller's, for gmux_protobuf_free.
+ * GMUX_ERR_EOF: there is none left. As gmux_call_read_wait; one that cannot be unpacked is
+ * GMUX_ERR_PROTOCOL, and cancels the call. */
+int test__kinds__kinds__one__read_wait(
+    gmux_call *call, Test__Kinds__Answer **reply);
+
 /* Answers a call with this reply and OK. Where that fails it is ended with the reason instead;
  * other answers are gmux_server_call_fail's. As gmux_server_call_reply. */
 int test__kinds__kinds__one__reply(
+    gmux_server_call *call, const Test__Kinds__Answer *reply);
+
+/* Writes the reply and leaves the end to gmux_server_call_finish, for who has trailers.
+ * As gmux_server_call_write. */
+int test__kinds__kinds__one__server_write(
     gmux_server_call *call, const Test__Kinds__Answer *reply);
 
 /* ---- test.kinds.Kinds.Many ---- */
@@ -149,6 +166,11 @@ int test__kinds__kinds__collect__read_wait(
 /* Answers a call with this reply and OK. Where that fails it is ended with the reason instead;
  * other answers are gmux_server_call_fail's. As gmux_server_call_reply. */
 int test__kinds__kinds__collect__reply(
+    gmux_server_call *call, const Test__Kinds__Answer *reply);
+
+/* Writes the reply and leaves the end to gmux_server_call_finish, for who has trailers.
+ * As gmux_server_call_write. */
+int test__kinds__kinds__collect__server_write(
     gmux_server_call *call, const Test__Kinds__Answer *reply);
 
 /* Waits for a request, on a thread of one's own, of a call that gmux_server_call_set_blocking

@@ -91,9 +91,31 @@ int test__camel_case__with_underscore__v1__my__service2_x__get_urlfast__start(
                                (gmux_stub_fn)on_done, user_data);
 }
 
+int test__camel_case__with_underscore__v1__my__service2_x__get_urlfast__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__CamelCase__WithUnderscore__V1__OuterOne__InnerTwo *request) {
+  return gmux_stub_stream_open(out, channel, &test__camel_case__with_underscore__v1__my__service2_x__get_urlfast__method, options,
+                               (const ProtobufCMessage *)request);
+}
+
+int test__camel_case__with_underscore__v1__my__service2_x__get_urlfast__read_wait(
+    gmux_call *call, Test__CamelCase__WithUnderscore__V1__HTTPRequest2 **reply) {
+  ProtobufCMessage *message = NULL;
+  int error =
+      gmux_stub_read_wait(call, &test__camel_case__with_underscore__v1__my__service2_x__get_urlfast__method, reply ? &message : NULL);
+  if (!error) *reply = (Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *)message;
+  return error;
+}
+
 int test__camel_case__with_underscore__v1__my__service2_x__get_urlfast__reply(
     gmux_server_call *call, const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *reply) {
   return gmux_stub_server_reply(call, &test__camel_case__with_underscore__v1__my__service2_x__get_urlfast__method,
+                                (const ProtobufCMessage *)reply);
+}
+
+int test__camel_case__with_underscore__v1__my__service2_x__get_urlfast__server_write(
+    gmux_server_call *call, const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *reply) {
+  return gmux_stub_server_write(call, &test__camel_case__with_underscore__v1__my__service2_x__get_urlfast__method,
                                 (const ProtobufCMessage *)reply);
 }
 
@@ -260,9 +282,31 @@ int test__camel_case__with_underscore__v1__my__service2_x__snake_case___start(
                                (gmux_stub_fn)on_done, user_data);
 }
 
+int test__camel_case__with_underscore__v1__my__service2_x__snake_case___open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *request) {
+  return gmux_stub_stream_open(out, channel, &test__camel_case__with_underscore__v1__my__service2_x__snake_case___method, options,
+                               (const ProtobufCMessage *)request);
+}
+
+int test__camel_case__with_underscore__v1__my__service2_x__snake_case___read_wait(
+    gmux_call *call, Test__CamelCase__WithUnderscore__V1__HTTPRequest2 **reply) {
+  ProtobufCMessage *message = NULL;
+  int error =
+      gmux_stub_read_wait(call, &test__camel_case__with_underscore__v1__my__service2_x__snake_case___method, reply ? &message : NULL);
+  if (!error) *reply = (Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *)message;
+  return error;
+}
+
 int test__camel_case__with_underscore__v1__my__service2_x__snake_case___reply(
     gmux_server_call *call, const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *reply) {
   return gmux_stub_server_reply(call, &test__camel_case__with_underscore__v1__my__service2_x__snake_case___method,
+                                (const ProtobufCMessage *)reply);
+}
+
+int test__camel_case__with_underscore__v1__my__service2_x__snake_case___server_write(
+    gmux_server_call *call, const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *reply) {
+  return gmux_stub_server_write(call, &test__camel_case__with_underscore__v1__my__service2_x__snake_case___method,
                                 (const ProtobufCMessage *)reply);
 }
 
@@ -311,9 +355,31 @@ int test__camel_case__with_underscore__v1__my__service2_x__wait__start(
                                (gmux_stub_fn)on_done, user_data);
 }
 
+int test__camel_case__with_underscore__v1__my__service2_x__wait__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *request) {
+  return gmux_stub_stream_open(out, channel, &test__camel_case__with_underscore__v1__my__service2_x__wait__method, options,
+                               (const ProtobufCMessage *)request);
+}
+
+int test__camel_case__with_underscore__v1__my__service2_x__wait__read_wait(
+    gmux_call *call, Test__CamelCase__WithUnderscore__V1__HTTPRequest2 **reply) {
+  ProtobufCMessage *message = NULL;
+  int error =
+      gmux_stub_read_wait(call, &test__camel_case__with_underscore__v1__my__service2_x__wait__method, reply ? &message : NULL);
+  if (!error) *reply = (Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *)message;
+  return error;
+}
+
 int test__camel_case__with_underscore__v1__my__service2_x__wait__reply(
     gmux_server_call *call, const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *reply) {
   return gmux_stub_server_reply(call, &test__camel_case__with_underscore__v1__my__service2_x__wait__method,
+                                (const ProtobufCMessage *)reply);
+}
+
+int test__camel_case__with_underscore__v1__my__service2_x__wait__server_write(
+    gmux_server_call *call, const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *reply) {
+  return gmux_stub_server_write(call, &test__camel_case__with_underscore__v1__my__service2_x__wait__method,
                                 (const ProtobufCMessage *)reply);
 }
 
@@ -362,9 +428,31 @@ int test__camel_case__with_underscore__v1__my__service2_x__server__start(
                                (gmux_stub_fn)on_done, user_data);
 }
 
+int test__camel_case__with_underscore__v1__my__service2_x__server__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *request) {
+  return gmux_stub_stream_open(out, channel, &test__camel_case__with_underscore__v1__my__service2_x__server__method, options,
+                               (const ProtobufCMessage *)request);
+}
+
+int test__camel_case__with_underscore__v1__my__service2_x__server__read_wait(
+    gmux_call *call, Test__CamelCase__WithUnderscore__V1__HTTPRequest2 **reply) {
+  ProtobufCMessage *message = NULL;
+  int error =
+      gmux_stub_read_wait(call, &test__camel_case__with_underscore__v1__my__service2_x__server__method, reply ? &message : NULL);
+  if (!error) *reply = (Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *)message;
+  return error;
+}
+
 int test__camel_case__with_underscore__v1__my__service2_x__server__reply(
     gmux_server_call *call, const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *reply) {
   return gmux_stub_server_reply(call, &test__camel_case__with_underscore__v1__my__service2_x__server__method,
+                                (const ProtobufCMessage *)reply);
+}
+
+int test__camel_case__with_underscore__v1__my__service2_x__server__server_write(
+    gmux_server_call *call, const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *reply) {
+  return gmux_stub_server_write(call, &test__camel_case__with_underscore__v1__my__service2_x__server__method,
                                 (const ProtobufCMessage *)reply);
 }
 
@@ -442,9 +530,31 @@ int test__camel_case__with_underscore__v1__abcservice__a__start(
                                (gmux_stub_fn)on_done, user_data);
 }
 
+int test__camel_case__with_underscore__v1__abcservice__a__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *request) {
+  return gmux_stub_stream_open(out, channel, &test__camel_case__with_underscore__v1__abcservice__a__method, options,
+                               (const ProtobufCMessage *)request);
+}
+
+int test__camel_case__with_underscore__v1__abcservice__a__read_wait(
+    gmux_call *call, Test__CamelCase__WithUnderscore__V1__HTTPRequest2 **reply) {
+  ProtobufCMessage *message = NULL;
+  int error =
+      gmux_stub_read_wait(call, &test__camel_case__with_underscore__v1__abcservice__a__method, reply ? &message : NULL);
+  if (!error) *reply = (Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *)message;
+  return error;
+}
+
 int test__camel_case__with_underscore__v1__abcservice__a__reply(
     gmux_server_call *call, const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *reply) {
   return gmux_stub_server_reply(call, &test__camel_case__with_underscore__v1__abcservice__a__method,
+                                (const ProtobufCMessage *)reply);
+}
+
+int test__camel_case__with_underscore__v1__abcservice__a__server_write(
+    gmux_server_call *call, const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *reply) {
+  return gmux_stub_server_write(call, &test__camel_case__with_underscore__v1__abcservice__a__method,
                                 (const ProtobufCMessage *)reply);
 }
 

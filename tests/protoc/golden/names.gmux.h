@@ -40,9 +40,26 @@ int test__camel_case__with_underscore__v1__my__service2_x__get_urlfast__start(
     const Test__CamelCase__WithUnderscore__V1__OuterOne__InnerTwo *request,
     Test__CamelCase__WithUnderscore__V1__MyService2X__GetURLFast_Done on_done, void *user_data);
 
+/* The blocking form step by step, for who wants more than the reply (metadata, peer,
+ * gmux_call_explain): read, then gmux_call_end_wait and gmux_call_free. */
+int test__camel_case__with_underscore__v1__my__service2_x__get_urlfast__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__CamelCase__WithUnderscore__V1__OuterOne__InnerTwo *request);
+
+/* Waits for a reply of a call that was opened: the caller's, for gmux_protobuf_free.
+ * GMUX_ERR_EOF: there is none left. As gmux_call_read_wait; one that cannot be unpacked is
+ * GMUX_ERR_PROTOCOL, and cancels the call. */
+int test__camel_case__with_underscore__v1__my__service2_x__get_urlfast__read_wait(
+    gmux_call *call, Test__CamelCase__WithUnderscore__V1__HTTPRequest2 **reply);
+
 /* Answers a call with this reply and OK. Where that fails it is ended with the reason instead;
  * other answers are gmux_server_call_fail's. As gmux_server_call_reply. */
 int test__camel_case__with_underscore__v1__my__service2_x__get_urlfast__reply(
+    gmux_server_call *call, const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *reply);
+
+/* Writes the reply and leaves the end to gmux_server_call_finish, for who has trailers.
+ * As gmux_server_call_write. */
+int test__camel_case__with_underscore__v1__my__service2_x__get_urlfast__server_write(
     gmux_server_call *call, const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *reply);
 
 /* ---- test.camelCase.with_underscore.v1.my_Service2X.UserData ---- */
@@ -120,9 +137,26 @@ int test__camel_case__with_underscore__v1__my__service2_x__snake_case___start(
     const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *request,
     Test__CamelCase__WithUnderscore__V1__MyService2X__SnakeCase_Done on_done, void *user_data);
 
+/* The blocking form step by step, for who wants more than the reply (metadata, peer,
+ * gmux_call_explain): read, then gmux_call_end_wait and gmux_call_free. */
+int test__camel_case__with_underscore__v1__my__service2_x__snake_case___open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *request);
+
+/* Waits for a reply of a call that was opened: the caller's, for gmux_protobuf_free.
+ * GMUX_ERR_EOF: there is none left. As gmux_call_read_wait; one that cannot be unpacked is
+ * GMUX_ERR_PROTOCOL, and cancels the call. */
+int test__camel_case__with_underscore__v1__my__service2_x__snake_case___read_wait(
+    gmux_call *call, Test__CamelCase__WithUnderscore__V1__HTTPRequest2 **reply);
+
 /* Answers a call with this reply and OK. Where that fails it is ended with the reason instead;
  * other answers are gmux_server_call_fail's. As gmux_server_call_reply. */
 int test__camel_case__with_underscore__v1__my__service2_x__snake_case___reply(
+    gmux_server_call *call, const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *reply);
+
+/* Writes the reply and leaves the end to gmux_server_call_finish, for who has trailers.
+ * As gmux_server_call_write. */
+int test__camel_case__with_underscore__v1__my__service2_x__snake_case___server_write(
     gmux_server_call *call, const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *reply);
 
 /* ---- test.camelCase.with_underscore.v1.my_Service2X.Wait ---- */
@@ -147,9 +181,26 @@ int test__camel_case__with_underscore__v1__my__service2_x__wait__start(
     const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *request,
     Test__CamelCase__WithUnderscore__V1__MyService2X__Wait_Done on_done, void *user_data);
 
+/* The blocking form step by step, for who wants more than the reply (metadata, peer,
+ * gmux_call_explain): read, then gmux_call_end_wait and gmux_call_free. */
+int test__camel_case__with_underscore__v1__my__service2_x__wait__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *request);
+
+/* Waits for a reply of a call that was opened: the caller's, for gmux_protobuf_free.
+ * GMUX_ERR_EOF: there is none left. As gmux_call_read_wait; one that cannot be unpacked is
+ * GMUX_ERR_PROTOCOL, and cancels the call. */
+int test__camel_case__with_underscore__v1__my__service2_x__wait__read_wait(
+    gmux_call *call, Test__CamelCase__WithUnderscore__V1__HTTPRequest2 **reply);
+
 /* Answers a call with this reply and OK. Where that fails it is ended with the reason instead;
  * other answers are gmux_server_call_fail's. As gmux_server_call_reply. */
 int test__camel_case__with_underscore__v1__my__service2_x__wait__reply(
+    gmux_server_call *call, const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *reply);
+
+/* Writes the reply and leaves the end to gmux_server_call_finish, for who has trailers.
+ * As gmux_server_call_write. */
+int test__camel_case__with_underscore__v1__my__service2_x__wait__server_write(
     gmux_server_call *call, const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *reply);
 
 /* ---- test.camelCase.with_underscore.v1.my_Service2X.Server ---- */
@@ -174,9 +225,26 @@ int test__camel_case__with_underscore__v1__my__service2_x__server__start(
     const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *request,
     Test__CamelCase__WithUnderscore__V1__MyService2X__Server_Done on_done, void *user_data);
 
+/* The blocking form step by step, for who wants more than the reply (metadata, peer,
+ * gmux_call_explain): read, then gmux_call_end_wait and gmux_call_free. */
+int test__camel_case__with_underscore__v1__my__service2_x__server__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *request);
+
+/* Waits for a reply of a call that was opened: the caller's, for gmux_protobuf_free.
+ * GMUX_ERR_EOF: there is none left. As gmux_call_read_wait; one that cannot be unpacked is
+ * GMUX_ERR_PROTOCOL, and cancels the call. */
+int test__camel_case__with_underscore__v1__my__service2_x__server__read_wait(
+    gmux_call *call, Test__CamelCase__WithUnderscore__V1__HTTPRequest2 **reply);
+
 /* Answers a call with this reply and OK. Where that fails it is ended with the reason instead;
  * other answers are gmux_server_call_fail's. As gmux_server_call_reply. */
 int test__camel_case__with_underscore__v1__my__service2_x__server__reply(
+    gmux_server_call *call, const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *reply);
+
+/* Writes the reply and leaves the end to gmux_server_call_finish, for who has trailers.
+ * As gmux_server_call_write. */
+int test__camel_case__with_underscore__v1__my__service2_x__server__server_write(
     gmux_server_call *call, const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *reply);
 
 /* ---- test.camelCase.with_underscore.v1.my_Service2X: a server's handlers ---- */
@@ -244,9 +312,26 @@ int test__camel_case__with_underscore__v1__abcservice__a__start(
     const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *request,
     Test__CamelCase__WithUnderscore__V1__ABCService__A_Done on_done, void *user_data);
 
+/* The blocking form step by step, for who wants more than the reply (metadata, peer,
+ * gmux_call_explain): read, then gmux_call_end_wait and gmux_call_free. */
+int test__camel_case__with_underscore__v1__abcservice__a__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *request);
+
+/* Waits for a reply of a call that was opened: the caller's, for gmux_protobuf_free.
+ * GMUX_ERR_EOF: there is none left. As gmux_call_read_wait; one that cannot be unpacked is
+ * GMUX_ERR_PROTOCOL, and cancels the call. */
+int test__camel_case__with_underscore__v1__abcservice__a__read_wait(
+    gmux_call *call, Test__CamelCase__WithUnderscore__V1__HTTPRequest2 **reply);
+
 /* Answers a call with this reply and OK. Where that fails it is ended with the reason instead;
  * other answers are gmux_server_call_fail's. As gmux_server_call_reply. */
 int test__camel_case__with_underscore__v1__abcservice__a__reply(
+    gmux_server_call *call, const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *reply);
+
+/* Writes the reply and leaves the end to gmux_server_call_finish, for who has trailers.
+ * As gmux_server_call_write. */
+int test__camel_case__with_underscore__v1__abcservice__a__server_write(
     gmux_server_call *call, const Test__CamelCase__WithUnderscore__V1__HTTPRequest2 *reply);
 
 /* ---- test.camelCase.with_underscore.v1.ABCService: a server's handlers ---- */

@@ -46,9 +46,31 @@ int test__optional__optional__one__start(
                                (gmux_stub_fn)on_done, user_data);
 }
 
+int test__optional__optional__one__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__Optional__Ask *request) {
+  return gmux_stub_stream_open(out, channel, &test__optional__optional__one__method, options,
+                               (const ProtobufCMessage *)request);
+}
+
+int test__optional__optional__one__read_wait(
+    gmux_call *call, Test__Optional__Ask **reply) {
+  ProtobufCMessage *message = NULL;
+  int error =
+      gmux_stub_read_wait(call, &test__optional__optional__one__method, reply ? &message : NULL);
+  if (!error) *reply = (Test__Optional__Ask *)message;
+  return error;
+}
+
 int test__optional__optional__one__reply(
     gmux_server_call *call, const Test__Optional__Ask *reply) {
   return gmux_stub_server_reply(call, &test__optional__optional__one__method,
+                                (const ProtobufCMessage *)reply);
+}
+
+int test__optional__optional__one__server_write(
+    gmux_server_call *call, const Test__Optional__Ask *reply) {
+  return gmux_stub_server_write(call, &test__optional__optional__one__method,
                                 (const ProtobufCMessage *)reply);
 }
 

@@ -35,9 +35,31 @@ int tiny__name__renamed__one__start(
                                (gmux_stub_fn)on_done, user_data);
 }
 
+int tiny__name__renamed__one__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Tiny__Name__Ask *request) {
+  return gmux_stub_stream_open(out, channel, &tiny__name__renamed__one__method, options,
+                               (const ProtobufCMessage *)request);
+}
+
+int tiny__name__renamed__one__read_wait(
+    gmux_call *call, Tiny__Name__Ask **reply) {
+  ProtobufCMessage *message = NULL;
+  int error =
+      gmux_stub_read_wait(call, &tiny__name__renamed__one__method, reply ? &message : NULL);
+  if (!error) *reply = (Tiny__Name__Ask *)message;
+  return error;
+}
+
 int tiny__name__renamed__one__reply(
     gmux_server_call *call, const Tiny__Name__Ask *reply) {
   return gmux_stub_server_reply(call, &tiny__name__renamed__one__method,
+                                (const ProtobufCMessage *)reply);
+}
+
+int tiny__name__renamed__one__server_write(
+    gmux_server_call *call, const Tiny__Name__Ask *reply) {
+  return gmux_stub_server_write(call, &tiny__name__renamed__one__method,
                                 (const ProtobufCMessage *)reply);
 }
 

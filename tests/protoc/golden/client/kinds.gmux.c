@@ -35,6 +35,22 @@ int test__kinds__kinds__one__start(
                                (gmux_stub_fn)on_done, user_data);
 }
 
+int test__kinds__kinds__one__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__Kinds__Ask *request) {
+  return gmux_stub_stream_open(out, channel, &test__kinds__kinds__one__method, options,
+                               (const ProtobufCMessage *)request);
+}
+
+int test__kinds__kinds__one__read_wait(
+    gmux_call *call, Test__Kinds__Answer **reply) {
+  ProtobufCMessage *message = NULL;
+  int error =
+      gmux_stub_read_wait(call, &test__kinds__kinds__one__method, reply ? &message : NULL);
+  if (!error) *reply = (Test__Kinds__Answer *)message;
+  return error;
+}
+
 /* ---- test.kinds.Kinds.Many ---- */
 
 const gmux_stub_method test__kinds__kinds__many__method = {

@@ -52,6 +52,18 @@ int test__kinds__kinds__one__start(
     const Test__Kinds__Ask *request,
     Test__Kinds__Kinds__One_Done on_done, void *user_data);
 
+/* The blocking form step by step, for who wants more than the reply (metadata, peer,
+ * gmux_call_explain): read, then gmux_call_end_wait and gmux_call_free. */
+int test__kinds__kinds__one__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__Kinds__Ask *request);
+
+/* Waits for a reply of a call that was opened: the caller's, for gmux_protobuf_free.
+ * GMUX_ERR_EOF: there is none left. As gmux_call_read_wait; one that cannot be unpacked is
+ * GMUX_ERR_PROTOCOL, and cancels the call. */
+int test__kinds__kinds__one__read_wait(
+    gmux_call *call, Test__Kinds__Answer **reply);
+
 /* ---- test.kinds.Kinds.Many ---- */
 
 /*

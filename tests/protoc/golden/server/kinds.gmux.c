@@ -13,6 +13,12 @@ int test__kinds__kinds__one__reply(
                                 (const ProtobufCMessage *)reply);
 }
 
+int test__kinds__kinds__one__server_write(
+    gmux_server_call *call, const Test__Kinds__Answer *reply) {
+  return gmux_stub_server_write(call, &test__kinds__kinds__one__method,
+                                (const ProtobufCMessage *)reply);
+}
+
 static void test__kinds__kinds__one__on_message(
     gmux_server_call *call, gmux_bytes *bytes, void *user_data) {
   const Test__Kinds__Kinds_Server *service = (const Test__Kinds__Kinds_Server *)user_data;
@@ -81,6 +87,12 @@ const gmux_stub_method test__kinds__kinds__collect__method = {
 int test__kinds__kinds__collect__reply(
     gmux_server_call *call, const Test__Kinds__Answer *reply) {
   return gmux_stub_server_reply(call, &test__kinds__kinds__collect__method,
+                                (const ProtobufCMessage *)reply);
+}
+
+int test__kinds__kinds__collect__server_write(
+    gmux_server_call *call, const Test__Kinds__Answer *reply) {
+  return gmux_stub_server_write(call, &test__kinds__kinds__collect__method,
                                 (const ProtobufCMessage *)reply);
 }
 

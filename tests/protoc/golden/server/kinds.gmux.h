@@ -40,6 +40,11 @@ extern const gmux_stub_method test__kinds__kinds__one__method;
 int test__kinds__kinds__one__reply(
     gmux_server_call *call, const Test__Kinds__Answer *reply);
 
+/* Writes the reply and leaves the end to gmux_server_call_finish, for who has trailers.
+ * As gmux_server_call_write. */
+int test__kinds__kinds__one__server_write(
+    gmux_server_call *call, const Test__Kinds__Answer *reply);
+
 /* ---- test.kinds.Kinds.Many ---- */
 
 /*
@@ -68,6 +73,11 @@ extern const gmux_stub_method test__kinds__kinds__collect__method;
 /* Answers a call with this reply and OK. Where that fails it is ended with the reason instead;
  * other answers are gmux_server_call_fail's. As gmux_server_call_reply. */
 int test__kinds__kinds__collect__reply(
+    gmux_server_call *call, const Test__Kinds__Answer *reply);
+
+/* Writes the reply and leaves the end to gmux_server_call_finish, for who has trailers.
+ * As gmux_server_call_write. */
+int test__kinds__kinds__collect__server_write(
     gmux_server_call *call, const Test__Kinds__Answer *reply);
 
 /* Waits for a request, on a thread of one's own, of a call that gmux_server_call_set_blocking
