@@ -7,10 +7,8 @@
 #ifndef TESTS_INTEROP_INTEROP_H
 #define TESTS_INTEROP_INTEROP_H
 
-#include "grpc/testing/messages.pb-c.h"
-#include "grpc/testing/test.pb-c.h"
+#include "grpc/testing/test.gmux.h"
 #include <gmux/gmux.h>
-#include <gmux/protobuf.h>
 
 typedef Grpc__Testing__SimpleRequest SimpleRequest;
 typedef Grpc__Testing__SimpleResponse SimpleResponse;
@@ -23,9 +21,6 @@ typedef Grpc__Testing__Payload Payload;
 typedef Grpc__Testing__BoolValue BoolValue;
 typedef Grpc__Testing__EchoStatus EchoStatus;
 typedef Grpc__Testing__Empty Empty;
-
-#define INTEROP_SERVICE               "/grpc.testing.TestService/"
-#define INTEROP_UNIMPLEMENTED_SERVICE "/grpc.testing.UnimplementedService/"
 
 #define INTEROP_ECHO_INITIAL  "x-grpc-test-echo-initial"
 #define INTEROP_ECHO_TRAILING "x-grpc-test-echo-trailing-bin"

@@ -29,50 +29,33 @@ Payload interop_payload(const interop_client *client, size_t len) {
 
 /* ---- a call ---- */
 
-gmux_call *interop_start(interop_client *client, const char *path, gmux_method_kind kind,
-                         const gmux_call_options *options) {
-  gmux_call_options usual = interop_options(client);
-  char whole[128];
-  snprintf(whole, sizeof whole, "%s%s", path[0] == '/' ? "" : INTEROP_SERVICE, path);
-  gmux_method *method = NULL;
-  gmux_call *call = NULL;
-  if (gmux_method_new(&method, whole, kind, 0) ||
-      gmux_call_start(&call, client->channel, method, options ? options : &usual, NULL, NULL))
-    interop_fail(client, "start of %s: %s", whole, gmux_last_error());
-  gmux_method_free(method);
-  return call;
+bool interop_opened(interop_client *client, int error) {
+  return !error || interop_fail(client, "start: %s", gmux_last_error());
 }
 
-bool interop_write(interop_client *client, gmux_call *call, const ProtobufCMessage *message) {
-  gmux_bytes bytes;
-  if (gmux_protobuf_pack(&bytes, message))
-    return interop_fail(client, "pack: %s", gmux_last_error());
-  int error = gmux_call_write_wait(call, &bytes);
-  gmux_bytes_release(&bytes);
-  if (error == 0 || error == GMUX_ERR_STATE) return true; /* over already: its end says why */
-  return interop_fail(client, "write: %s", gmux_strerror(error));
+bool interop_wrote(interop_client *client, int error) {
+  if (error == 0 || error == GMUX_ERR_STATE) return true;
+  return interop_fail(client, "write: %s", gmux_last_error());
 }
 
-/* The call has ended: that is the reason. */
-static void fail_by_end(interop_client *client, gmux_call *call) {
+bool interop_read(interop_client *client, gmux_call *call, int error) {
+  if (!error) return true;
+  if (error == GMUX_ERR_PROTOCOL) return interop_fail(client, "%s", gmux_last_error());
   gmux_status status = gmux_call_end_wait(call, NULL);
   interop_fail(client, "a message was wanted, but the call ended %s \"%s\"",
                gmux_code_str(status.code), status.message);
   gmux_status_clear(&status);
+  return false;
 }
 
-void *interop_read(interop_client *client, gmux_call *call,
-                   const ProtobufCMessageDescriptor *type) {
-  gmux_bytes bytes;
-  if (gmux_call_read_wait(call, &bytes)) {
-    fail_by_end(client, call);
-    return NULL;
-  }
-  ProtobufCMessage *message = NULL;
-  if (gmux_protobuf_unpack(&message, type, &bytes))
-    interop_fail(client, "%zu bytes that are no %s came", bytes.len, type->name);
-  gmux_bytes_release(&bytes);
-  return message;
+bool interop_expect_status(interop_client *client, gmux_status *status, gmux_code code,
+                           const char *message) {
+  bool ok = status->code == code && (!message || strcmp(status->message, message) == 0);
+  if (!ok)
+    interop_fail(client, "%s \"%s\" was wanted, %s \"%s\" came", gmux_code_str(code),
+                 message ? message : "...", gmux_code_str(status->code), status->message);
+  gmux_status_clear(status);
+  return ok;
 }
 
 bool interop_expect_end(interop_client *client, gmux_call *call, gmux_code code,
@@ -84,12 +67,7 @@ bool interop_expect_end(interop_client *client, gmux_call *call, gmux_code code,
     return interop_fail(client, "the end was wanted, but a message of %zu bytes came", len);
   }
   gmux_status status = gmux_call_end_wait(call, NULL);
-  bool ok = status.code == code && (!message || strcmp(status.message, message) == 0);
-  if (!ok)
-    interop_fail(client, "%s \"%s\" was wanted, %s \"%s\" came", gmux_code_str(code),
-                 message ? message : "...", gmux_code_str(status.code), status.message);
-  gmux_status_clear(&status);
-  return ok;
+  return interop_expect_status(client, &status, code, message);
 }
 
 bool interop_finish(interop_client *client, gmux_call *call, bool ok) {
@@ -101,31 +79,63 @@ bool interop_finish(interop_client *client, gmux_call *call, bool ok) {
   return call && ok;
 }
 
-bool interop_unary_fails(interop_client *client, const char *path, const ProtobufCMessage *request,
-                         gmux_code code, const char *message) {
-  gmux_call *call = interop_start(client, path, GMUX_UNARY, NULL);
-  bool ok = call && interop_write(client, call, request) &&
-            interop_expect_end(client, call, code, message);
-  gmux_call_free(call);
+/* ---- each kind of call ---- */
+
+gmux_call *interop_unary(interop_client *client, const SimpleRequest *request,
+                         const gmux_call_options *options) {
+  gmux_call_options usual = interop_options(client);
+  gmux_call *call = NULL;
+  interop_opened(client, grpc__testing__test_service__unary_call__open(
+                             &call, client->channel, options ? options : &usual, request));
+  return call;
+}
+
+SimpleResponse *interop_unary_read(interop_client *client, gmux_call *call) {
+  SimpleResponse *response = NULL;
+  interop_read(client, call, grpc__testing__test_service__unary_call__read_wait(call, &response));
+  return response;
+}
+
+gmux_call *interop_input(interop_client *client, const gmux_call_options *options) {
+  gmux_call_options usual = interop_options(client);
+  gmux_call *call = NULL;
+  interop_opened(client, grpc__testing__test_service__streaming_input_call__open(
+                             &call, client->channel, options ? options : &usual));
+  return call;
+}
+
+bool interop_expect_sum(interop_client *client, gmux_call *call, int32_t bytes) {
+  InputResponse *response;
+  gmux_call_half_close(call);
+  int error = grpc__testing__test_service__streaming_input_call__read_wait(call, &response);
+  if (!interop_read(client, call, error)) return false;
+  bool ok = response->aggregated_payload_size == bytes ||
+            interop_fail(client, "%d bytes were sent, the server says %d", bytes,
+                         response->aggregated_payload_size);
+  gmux_protobuf_free(response);
   return ok;
 }
 
-void *interop_unary(interop_client *client, const char *path, const ProtobufCMessage *request,
-                    const ProtobufCMessageDescriptor *type) {
-  gmux_call *call = interop_start(client, path, GMUX_UNARY, NULL);
-  ProtobufCMessage *response =
-      call && interop_write(client, call, request) ? interop_read(client, call, type) : NULL;
-  bool ok = response && interop_expect_end(client, call, GMUX_OK, NULL);
-  gmux_call_free(call);
-  if (ok) return response;
-  gmux_protobuf_free(response);
-  return NULL;
+gmux_call *interop_output(interop_client *client, const OutputRequest *request) {
+  gmux_call_options usual = interop_options(client);
+  gmux_call *call = NULL;
+  interop_opened(client, grpc__testing__test_service__streaming_output_call__open(
+                             &call, client->channel, &usual, request));
+  return call;
 }
 
-/* ---- the duplex call ---- */
+bool interop_expect_output(interop_client *client, gmux_call *call, int32_t size) {
+  OutputResponse *response;
+  int error = grpc__testing__test_service__streaming_output_call__read_wait(call, &response);
+  return interop_read(client, call, error) && interop_take_size(client, response, size);
+}
 
 gmux_call *interop_duplex(interop_client *client, const gmux_call_options *options) {
-  return interop_start(client, "FullDuplexCall", GMUX_BIDI_STREAMING, options);
+  gmux_call_options usual = interop_options(client);
+  gmux_call *call = NULL;
+  interop_opened(client, grpc__testing__test_service__full_duplex_call__open(
+                             &call, client->channel, options ? options : &usual));
+  return call;
 }
 
 bool interop_ask(interop_client *client, gmux_call *call, size_t size, int32_t response_size) {
@@ -137,15 +147,21 @@ bool interop_ask(interop_client *client, gmux_call *call, size_t size, int32_t r
   request.payload = &payload;
   request.response_parameters = all;
   request.n_response_parameters = 1;
-  return interop_write(client, call, &request.base);
+  return interop_wrote(client,
+                       grpc__testing__test_service__full_duplex_call__write_wait(call, &request));
 }
 
 bool interop_expect_size(interop_client *client, gmux_call *call, int32_t size) {
-  OutputResponse *response =
-      interop_read(client, call, &grpc__testing__streaming_output_call_response__descriptor);
-  if (!response) return false;
+  OutputResponse *response;
+  int error = grpc__testing__test_service__full_duplex_call__read_wait(call, &response);
+  return interop_read(client, call, error) && interop_take_size(client, response, size);
+}
+
+/* ---- payloads ---- */
+
+bool interop_take_size(interop_client *client, OutputResponse *response, int32_t size) {
   bool ok = interop_check_size(client, response->payload, size);
-  gmux_protobuf_free(&response->base);
+  gmux_protobuf_free(response);
   return ok;
 }
 

@@ -1,7 +1,6 @@
 /*
  * interop_calls.h: calls of grpc.testing.TestService, blocking, for the cases of interop_client.
- * Each function that returns bool leaves the reason in client->why when it is false; one that
- * returns a pointer, when it is NULL.
+ * Each function that returns bool leaves the reason in client->why when it is false.
  */
 #ifndef TESTS_INTEROP_INTEROP_CALLS_H
 #define TESTS_INTEROP_INTEROP_CALLS_H
@@ -35,14 +34,18 @@ bool interop_fail(interop_client *client, const char *format, ...) GMUX_PRINTF(2
 gmux_call_options interop_options(const interop_client *client);
 Payload interop_payload(const interop_client *client, size_t len);
 
-/* ---- a call ---- */
+/* ---- a call: what became of a step of it, as a stub's function returned it ---- */
 
-/* `path` is whole, or a method's name in TestService. `options` NULL: interop_options. */
-gmux_call *interop_start(interop_client *client, const char *path, gmux_method_kind kind,
-                         const gmux_call_options *options);
-bool interop_write(interop_client *client, gmux_call *call, const ProtobufCMessage *message);
-/* The next message, to be given back with gmux_protobuf_free. */
-void *interop_read(interop_client *client, gmux_call *call, const ProtobufCMessageDescriptor *type);
+/* Of an __open. */
+bool interop_opened(interop_client *client, int error);
+/* Of a __write_wait. True also when the call is over already: its end says why. */
+bool interop_wrote(interop_client *client, int error);
+/* Of a __read_wait: a message was wanted. */
+bool interop_read(interop_client *client, gmux_call *call, int error);
+/* Of a __wait: this status was wanted; `message` NULL: any. Clears it. */
+bool interop_expect_status(interop_client *client, gmux_status *status, gmux_code code,
+                           const char *message);
+
 /* No message is left, and the end is this one; `message` NULL: any. */
 bool interop_expect_end(interop_client *client, gmux_call *call, gmux_code code,
                         const char *message);
@@ -50,21 +53,31 @@ bool interop_expect_end(interop_client *client, gmux_call *call, gmux_code code,
  * expects OK. Frees the call (may be NULL). */
 bool interop_finish(interop_client *client, gmux_call *call, bool ok);
 
-/* A unary call that ends so; `message` NULL: any. */
-bool interop_unary_fails(interop_client *client, const char *path, const ProtobufCMessage *request,
-                         gmux_code code, const char *message);
-/* One that ends with OK. The response, to be given back with gmux_protobuf_free. */
-void *interop_unary(interop_client *client, const char *path, const ProtobufCMessage *request,
-                    const ProtobufCMessageDescriptor *type);
+/* ---- each kind of call; NULL: why is told. `options` NULL: interop_options ---- */
 
-/* ---- the duplex call ---- */
+/* Step by step: for who looks at more than the response. */
+gmux_call *interop_unary(interop_client *client, const SimpleRequest *request,
+                         const gmux_call_options *options);
+/* To be given back with gmux_protobuf_free. */
+SimpleResponse *interop_unary_read(interop_client *client, gmux_call *call);
+
+gmux_call *interop_input(interop_client *client, const gmux_call_options *options);
+/* All is written; the server has counted so many bytes. */
+bool interop_expect_sum(interop_client *client, gmux_call *call, int32_t bytes);
+
+gmux_call *interop_output(interop_client *client, const OutputRequest *request);
+/* The next response has a payload of this size. */
+bool interop_expect_output(interop_client *client, gmux_call *call, int32_t size);
 
 gmux_call *interop_duplex(interop_client *client, const gmux_call_options *options);
 /* Writes a request with a payload of this size that asks for a response of that size. */
 bool interop_ask(interop_client *client, gmux_call *call, size_t size, int32_t response_size);
-/* The next response has a payload of this size. */
 bool interop_expect_size(interop_client *client, gmux_call *call, int32_t size);
 
+/* ---- payloads ---- */
+
+/* Frees the response. */
+bool interop_take_size(interop_client *client, OutputResponse *response, int32_t size);
 bool interop_check_size(interop_client *client, const Payload *payload, int32_t size);
 
 #endif

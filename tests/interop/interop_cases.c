@@ -7,48 +7,44 @@
 /* ---- plain calls ---- */
 
 static bool empty_unary(interop_client *client) {
-  Empty request = GRPC__TESTING__EMPTY__INIT;
-  Empty *response =
-      interop_unary(client, "EmptyCall", &request.base, &grpc__testing__empty__descriptor);
-  if (!response) return false;
+  gmux_call_options options = interop_options(client);
+  Empty request = GRPC__TESTING__EMPTY__INIT, *response;
+  gmux_status status =
+      grpc__testing__test_service__empty_call__wait(client->channel, &options, &request, &response);
+  if (!interop_expect_status(client, &status, GMUX_OK, NULL)) return false;
   bool ok = response->base.n_unknown_fields == 0 ||
             interop_fail(client, "the empty response has fields in it");
-  gmux_protobuf_free(&response->base);
+  gmux_protobuf_free(response);
   return ok;
 }
 
 static bool large_unary(interop_client *client) {
+  gmux_call_options options = interop_options(client);
   Payload payload = interop_payload(client, INTEROP_LARGE_REQUEST);
   SimpleRequest request = GRPC__TESTING__SIMPLE_REQUEST__INIT;
   request.payload = &payload;
   request.response_size = INTEROP_LARGE_RESPONSE;
-  SimpleResponse *response = interop_unary(client, "UnaryCall", &request.base,
-                                           &grpc__testing__simple_response__descriptor);
-  if (!response) return false;
+  SimpleResponse *response;
+  gmux_status status =
+      grpc__testing__test_service__unary_call__wait(client->channel, &options, &request, &response);
+  if (!interop_expect_status(client, &status, GMUX_OK, NULL)) return false;
   bool ok = interop_check_size(client, response->payload, INTEROP_LARGE_RESPONSE);
-  gmux_protobuf_free(&response->base);
+  gmux_protobuf_free(response);
   return ok;
 }
 
 static bool client_streaming(interop_client *client) {
   static const size_t sizes[] = {27182, 8, 1828, 45904};
-  gmux_call *call = interop_start(client, "StreamingInputCall", GMUX_CLIENT_STREAMING, NULL);
+  gmux_call *call = interop_input(client, NULL);
   bool ok = call != NULL;
   for (size_t i = 0; ok && i < 4; i++) {
     Payload payload = interop_payload(client, sizes[i]);
     InputRequest request = GRPC__TESTING__STREAMING_INPUT_CALL_REQUEST__INIT;
     request.payload = &payload;
-    ok = interop_write(client, call, &request.base);
+    ok = interop_wrote(
+        client, grpc__testing__test_service__streaming_input_call__write_wait(call, &request));
   }
-  if (ok) gmux_call_half_close(call);
-  InputResponse *response =
-      ok ? interop_read(client, call, &grpc__testing__streaming_input_call_response__descriptor)
-         : NULL;
-  ok = response && (response->aggregated_payload_size == 74922 ||
-                    interop_fail(client, "74922 bytes were sent, the server says %d",
-                                 response->aggregated_payload_size));
-  if (response) gmux_protobuf_free(&response->base);
-  return interop_finish(client, call, ok);
+  return interop_finish(client, call, ok && interop_expect_sum(client, call, 74922));
 }
 
 static bool server_streaming(interop_client *client) {
@@ -62,10 +58,10 @@ static bool server_streaming(interop_client *client) {
   OutputRequest request = GRPC__TESTING__STREAMING_OUTPUT_CALL_REQUEST__INIT;
   request.response_parameters = all;
   request.n_response_parameters = 4;
-  gmux_call *call = interop_start(client, "StreamingOutputCall", GMUX_SERVER_STREAMING, NULL);
-  bool ok = call && interop_write(client, call, &request.base);
+  gmux_call *call = interop_output(client, &request);
+  bool ok = call != NULL;
   for (size_t i = 0; ok && i < 4; i++)
-    ok = interop_expect_size(client, call, sizes[i]);
+    ok = interop_expect_output(client, call, sizes[i]);
   return interop_finish(client, call, ok);
 }
 
@@ -81,15 +77,34 @@ static bool ping_pong(interop_client *client) {
 }
 
 /* All requests before the first response. */
+static bool half_duplex_ask(interop_client *client, gmux_call *call, int32_t size) {
+  ResponseParameters wanted = GRPC__TESTING__RESPONSE_PARAMETERS__INIT;
+  wanted.size = size;
+  ResponseParameters *all[] = {&wanted};
+  OutputRequest request = GRPC__TESTING__STREAMING_OUTPUT_CALL_REQUEST__INIT;
+  request.response_parameters = all;
+  request.n_response_parameters = 1;
+  return interop_wrote(client,
+                       grpc__testing__test_service__half_duplex_call__write_wait(call, &request));
+}
+
+static bool half_duplex_expect(interop_client *client, gmux_call *call, int32_t size) {
+  OutputResponse *response;
+  int error = grpc__testing__test_service__half_duplex_call__read_wait(call, &response);
+  return interop_read(client, call, error) && interop_take_size(client, response, size);
+}
+
 static bool half_duplex(interop_client *client) {
   static const int32_t responses[] = {31415, 9, 2653, 58979};
-  gmux_call *call = interop_start(client, "HalfDuplexCall", GMUX_BIDI_STREAMING, NULL);
-  bool ok = call != NULL;
+  gmux_call_options options = interop_options(client);
+  gmux_call *call = NULL;
+  bool ok = interop_opened(client, grpc__testing__test_service__half_duplex_call__open(
+                                       &call, client->channel, &options));
   for (size_t i = 0; ok && i < 4; i++)
-    ok = interop_ask(client, call, 0, responses[i]);
+    ok = half_duplex_ask(client, call, responses[i]);
   if (ok) gmux_call_half_close(call);
   for (size_t i = 0; ok && i < 4; i++)
-    ok = interop_expect_size(client, call, responses[i]);
+    ok = half_duplex_expect(client, call, responses[i]);
   return interop_finish(client, call, ok);
 }
 
@@ -145,13 +160,10 @@ static bool unary_metadata(interop_client *client, const gmux_call_options *opti
   SimpleRequest request = GRPC__TESTING__SIMPLE_REQUEST__INIT;
   request.payload = &payload;
   request.response_size = INTEROP_LARGE_RESPONSE;
-  gmux_call *call = interop_start(client, "UnaryCall", GMUX_UNARY, options);
-  SimpleResponse *response =
-      call && interop_write(client, call, &request.base)
-          ? interop_read(client, call, &grpc__testing__simple_response__descriptor)
-          : NULL;
+  gmux_call *call = interop_unary(client, &request, options);
+  SimpleResponse *response = call ? interop_unary_read(client, call) : NULL;
   bool ok = response != NULL;
-  if (response) gmux_protobuf_free(&response->base);
+  gmux_protobuf_free(response);
   return metadata_are_back(client, call, ok);
 }
 
@@ -175,17 +187,22 @@ static bool custom_metadata(interop_client *client) {
 /* ---- status ---- */
 
 static bool unary_status(interop_client *client, EchoStatus *wanted) {
+  gmux_call_options options = interop_options(client);
   SimpleRequest request = GRPC__TESTING__SIMPLE_REQUEST__INIT;
   request.response_status = wanted;
-  return interop_unary_fails(client, "UnaryCall", &request.base, (gmux_code)wanted->code,
-                             wanted->message);
+  SimpleResponse *response;
+  gmux_status status =
+      grpc__testing__test_service__unary_call__wait(client->channel, &options, &request, &response);
+  gmux_protobuf_free(response);
+  return interop_expect_status(client, &status, (gmux_code)wanted->code, wanted->message);
 }
 
 static bool duplex_status(interop_client *client, EchoStatus *wanted) {
   OutputRequest request = GRPC__TESTING__STREAMING_OUTPUT_CALL_REQUEST__INIT;
   request.response_status = wanted;
   gmux_call *call = interop_duplex(client, NULL);
-  bool ok = call && interop_write(client, call, &request.base);
+  bool ok = call && interop_wrote(client, grpc__testing__test_service__full_duplex_call__write_wait(
+                                              call, &request));
   if (ok) gmux_call_half_close(call);
   ok = ok && interop_expect_end(client, call, (gmux_code)wanted->code, wanted->message);
   gmux_call_free(call);
@@ -211,20 +228,27 @@ static bool special_status_message(interop_client *client) {
 }
 
 static bool unimplemented_method(interop_client *client) {
-  Empty request = GRPC__TESTING__EMPTY__INIT;
-  return interop_unary_fails(client, "UnimplementedCall", &request.base, GMUX_UNIMPLEMENTED, NULL);
+  gmux_call_options options = interop_options(client);
+  Empty request = GRPC__TESTING__EMPTY__INIT, *response;
+  gmux_status status = grpc__testing__test_service__unimplemented_call__wait(
+      client->channel, &options, &request, &response);
+  gmux_protobuf_free(response);
+  return interop_expect_status(client, &status, GMUX_UNIMPLEMENTED, NULL);
 }
 
 static bool unimplemented_service(interop_client *client) {
-  Empty request = GRPC__TESTING__EMPTY__INIT;
-  return interop_unary_fails(client, INTEROP_UNIMPLEMENTED_SERVICE "UnimplementedCall",
-                             &request.base, GMUX_UNIMPLEMENTED, NULL);
+  gmux_call_options options = interop_options(client);
+  Empty request = GRPC__TESTING__EMPTY__INIT, *response;
+  gmux_status status = grpc__testing__unimplemented_service__unimplemented_call__wait(
+      client->channel, &options, &request, &response);
+  gmux_protobuf_free(response);
+  return interop_expect_status(client, &status, GMUX_UNIMPLEMENTED, NULL);
 }
 
 /* ---- giving up ---- */
 
 static bool cancel_after_begin(interop_client *client) {
-  gmux_call *call = interop_start(client, "StreamingInputCall", GMUX_CLIENT_STREAMING, NULL);
+  gmux_call *call = interop_input(client, NULL);
   if (!call) return false;
   gmux_call_cancel(call);
   bool ok = interop_expect_end(client, call, GMUX_CANCELLED, NULL);
@@ -253,7 +277,7 @@ static bool timeout_on_sleeping_server(interop_client *client) {
   OutputRequest request = GRPC__TESTING__STREAMING_OUTPUT_CALL_REQUEST__INIT;
   request.payload = &payload;
   /* The time may be up before it is written: then the end says so. */
-  interop_write(client, call, &request.base);
+  grpc__testing__test_service__full_duplex_call__write_wait(call, &request);
   bool ok = interop_expect_end(client, call, GMUX_DEADLINE_EXCEEDED, NULL);
   gmux_call_free(call);
   return ok;
@@ -265,14 +289,16 @@ enum { PICKS = 100, ID_LEN = 128 };
 
 /* The id of the server that a call got to. */
 static bool ask_server_id(interop_client *client, char id[ID_LEN]) {
+  gmux_call_options options = interop_options(client);
   SimpleRequest request = GRPC__TESTING__SIMPLE_REQUEST__INIT;
   request.response_size = 1;
   request.fill_server_id = true;
-  SimpleResponse *response = interop_unary(client, "UnaryCall", &request.base,
-                                           &grpc__testing__simple_response__descriptor);
-  if (!response) return false;
+  SimpleResponse *response;
+  gmux_status status =
+      grpc__testing__test_service__unary_call__wait(client->channel, &options, &request, &response);
+  if (!interop_expect_status(client, &status, GMUX_OK, NULL)) return false;
   snprintf(id, ID_LEN, "%s", response->server_id);
-  gmux_protobuf_free(&response->base);
+  gmux_protobuf_free(response);
   return id[0] != '\0' || interop_fail(client, "the server did not say who it is");
 }
 
@@ -298,11 +324,12 @@ static gmux_call *ask_own_address(interop_client *client, char address[ID_LEN]) 
   request.n_response_parameters = 1;
   gmux_call *call = interop_duplex(client, NULL);
   OutputResponse *response = NULL;
-  if (call && interop_write(client, call, &request.base))
-    response =
-        interop_read(client, call, &grpc__testing__streaming_output_call_response__descriptor);
+  if (call && interop_wrote(client, grpc__testing__test_service__full_duplex_call__write_wait(
+                                        call, &request)))
+    interop_read(client, call,
+                 grpc__testing__test_service__full_duplex_call__read_wait(call, &response));
   snprintf(address, ID_LEN, "%s", response ? response->peer_socket_address : "");
-  if (response) gmux_protobuf_free(&response->base);
+  gmux_protobuf_free(response);
   return call;
 }
 

@@ -2,12 +2,12 @@
  * one call or on two. The payloads are zeros, which gzip makes a thousandth of. */
 #include "tests/interop/interop_cases.h"
 
-/* A call whose messages are compressed unless gmux_call_set_message_compression says otherwise. */
-static gmux_call *start_with_gzip(interop_client *client, const char *method,
-                                  gmux_method_kind kind) {
+/* Of a call whose messages are compressed unless gmux_call_set_message_compression says otherwise.
+ */
+static gmux_call_options gzip_options(const interop_client *client) {
   gmux_call_options options = interop_options(client);
   options.compression = "gzip";
-  return interop_start(client, method, kind, &options);
+  return options;
 }
 
 static bool check_compressed(interop_client *client, const gmux_call *call, bool is_wanted) {
@@ -17,20 +17,20 @@ static bool check_compressed(interop_client *client, const gmux_call *call, bool
 
 /* ---- unary ---- */
 
-static bool write_large(interop_client *client, gmux_call *call, SimpleRequest request) {
+static gmux_call *start_large(interop_client *client, SimpleRequest request,
+                              const gmux_call_options *options) {
   Payload payload = interop_payload(client, INTEROP_LARGE_REQUEST);
   request.payload = &payload;
   request.response_size = INTEROP_LARGE_RESPONSE;
-  return interop_write(client, call, &request.base);
+  return interop_unary(client, &request, options);
 }
 
 /* The response is there, of the right size; the call goes on to its end. */
 static bool read_large(interop_client *client, gmux_call *call) {
-  SimpleResponse *response =
-      interop_read(client, call, &grpc__testing__simple_response__descriptor);
+  SimpleResponse *response = interop_unary_read(client, call);
   if (!response) return false;
   bool ok = interop_check_size(client, response->payload, INTEROP_LARGE_RESPONSE);
-  gmux_protobuf_free(&response->base);
+  gmux_protobuf_free(response);
   return ok;
 }
 
@@ -40,9 +40,9 @@ static bool send_unary(interop_client *client, bool says, bool is_compressed) {
   expected.value = says;
   SimpleRequest request = GRPC__TESTING__SIMPLE_REQUEST__INIT;
   request.expect_compressed = &expected;
-  gmux_call *call = is_compressed ? start_with_gzip(client, "UnaryCall", GMUX_UNARY)
-                                  : interop_start(client, "UnaryCall", GMUX_UNARY, NULL);
-  bool ok = call && write_large(client, call, request);
+  gmux_call_options gzip = gzip_options(client);
+  gmux_call *call = start_large(client, request, is_compressed ? &gzip : NULL);
+  bool ok = call != NULL;
   if (says != is_compressed)
     ok = ok && interop_expect_end(client, call, GMUX_INVALID_ARGUMENT, NULL);
   else
@@ -62,9 +62,8 @@ static bool ask_unary(interop_client *client, bool is_compressed) {
   wanted.value = is_compressed;
   SimpleRequest request = GRPC__TESTING__SIMPLE_REQUEST__INIT;
   request.response_compressed = &wanted;
-  gmux_call *call = interop_start(client, "UnaryCall", GMUX_UNARY, NULL);
-  bool ok = call && write_large(client, call, request) && read_large(client, call) &&
-            check_compressed(client, call, is_compressed) &&
+  gmux_call *call = start_large(client, request, NULL);
+  bool ok = call && read_large(client, call) && check_compressed(client, call, is_compressed) &&
             interop_expect_end(client, call, GMUX_OK, NULL);
   gmux_call_free(call);
   return ok;
@@ -86,12 +85,14 @@ static bool stream_request(interop_client *client, gmux_call *call, size_t size,
   request.payload = &payload;
   request.expect_compressed = &expected;
   gmux_call_set_message_compression(call, is_compressed);
-  return interop_write(client, call, &request.base);
+  return interop_wrote(
+      client, grpc__testing__test_service__streaming_input_call__write_wait(call, &request));
 }
 
 /* A server that does not see the difference would take the message. */
 static bool probe_streaming(interop_client *client) {
-  gmux_call *call = start_with_gzip(client, "StreamingInputCall", GMUX_CLIENT_STREAMING);
+  gmux_call_options gzip = gzip_options(client);
+  gmux_call *call = interop_input(client, &gzip);
   bool ok = call && stream_request(client, call, 27182, true, false);
   if (ok) gmux_call_half_close(call);
   ok = ok && interop_expect_end(client, call, GMUX_INVALID_ARGUMENT, NULL);
@@ -101,17 +102,11 @@ static bool probe_streaming(interop_client *client) {
 
 bool interop_client_compressed_streaming(interop_client *client) {
   bool is_refused = probe_streaming(client);
-  gmux_call *call = start_with_gzip(client, "StreamingInputCall", GMUX_CLIENT_STREAMING);
+  gmux_call_options gzip = gzip_options(client);
+  gmux_call *call = interop_input(client, &gzip);
   bool ok = call && stream_request(client, call, 27182, true, true) &&
             stream_request(client, call, 45904, false, false);
-  if (ok) gmux_call_half_close(call);
-  InputResponse *response =
-      ok ? interop_read(client, call, &grpc__testing__streaming_input_call_response__descriptor)
-         : NULL;
-  ok = response && (response->aggregated_payload_size == 27182 + 45904 ||
-                    interop_fail(client, "73086 bytes were sent, the server says %d",
-                                 response->aggregated_payload_size));
-  if (response) gmux_protobuf_free(&response->base);
+  ok = ok && interop_expect_sum(client, call, 27182 + 45904);
   return interop_finish(client, call, ok) && is_refused;
 }
 
@@ -130,9 +125,9 @@ bool interop_server_compressed_streaming(interop_client *client) {
   OutputRequest request = GRPC__TESTING__STREAMING_OUTPUT_CALL_REQUEST__INIT;
   request.response_parameters = all;
   request.n_response_parameters = 2;
-  gmux_call *call = interop_start(client, "StreamingOutputCall", GMUX_SERVER_STREAMING, NULL);
-  bool ok = call && interop_write(client, call, &request.base);
+  gmux_call *call = interop_output(client, &request);
+  bool ok = call != NULL;
   for (int i = 0; ok && i < 2; i++)
-    ok = interop_expect_size(client, call, sizes[i]) && check_compressed(client, call, i == 0);
+    ok = interop_expect_output(client, call, sizes[i]) && check_compressed(client, call, i == 0);
   return interop_finish(client, call, ok);
 }

@@ -17,20 +17,27 @@ bool interop_lies(const gmux_server_call *call, interop_lie lie) {
   return list && strstr(list, names[lie]); /* no name is part of another */
 }
 
-static void unimplemented_call(gmux_server_call *call, gmux_bytes *request, void *user_data) {
-  (void)request, (void)user_data;
-  gmux_bytes empty = gmux_bytes_borrow("", 0);
-  if (interop_lies(call, INTEROP_LIE_CODE))
-    gmux_server_call_reply(call, &empty);
-  else
-    gmux_server_call_fail(call, GMUX_UNIMPLEMENTED, "not implemented");
+static bool is_lie(gmux_server_call *call) {
+  if (interop_lies(call, INTEROP_LIE_CODE)) return true;
+  gmux_server_call_fail(call, GMUX_UNIMPLEMENTED, "not implemented");
+  return false;
+}
+
+static void known_service(gmux_server_call *call, const Empty *request, void *user_data) {
+  (void)user_data;
+  if (is_lie(call)) grpc__testing__test_service__unimplemented_call__reply(call, request);
+}
+
+static void unknown_service(gmux_server_call *call, const Empty *request, void *user_data) {
+  (void)user_data;
+  if (is_lie(call)) grpc__testing__unimplemented_service__unimplemented_call__reply(call, request);
 }
 
 int interop_lies_allow(gmux_server *server) {
+  static const Grpc__Testing__TestService_Server known = {.unimplemented_call = known_service};
+  static const Grpc__Testing__UnimplementedService_Server unknown = {.unimplemented_call =
+                                                                         unknown_service};
   is_allowed = true;
-  int error =
-      gmux_server_add_unary(server, INTEROP_SERVICE "UnimplementedCall", unimplemented_call, NULL);
-  if (error) return error;
-  return gmux_server_add_unary(server, INTEROP_UNIMPLEMENTED_SERVICE "UnimplementedCall",
-                               unimplemented_call, NULL);
+  int error = grpc__testing__test_service__server__add(server, &known);
+  return error ? error : grpc__testing__unimplemented_service__server__add(server, &unknown);
 }

@@ -21,6 +21,7 @@ typedef struct asked {
 /* What a streaming call remembers. */
 typedef struct dialogue {
   gmux_server_call *call;
+  int (*write)(gmux_server_call *call, const OutputResponse *response); /* its method's */
   struct ev_loop *ev;
   ev_timer pause; /* before the next response */
   bool has_paused;
@@ -77,25 +78,6 @@ static bool finish_with_echo(gmux_server_call *call, const EchoStatus *wanted) {
 
 /* ---- messages ---- */
 
-/* NULL: the call has been ended. */
-static void *unpack(gmux_server_call *call, const ProtobufCMessageDescriptor *type,
-                    const gmux_bytes *bytes) {
-  ProtobufCMessage *message;
-  if (gmux_protobuf_unpack(&message, type, bytes) == 0) return message;
-  gmux_server_call_fail(call, GMUX_INTERNAL, "the request is no such message");
-  return NULL;
-}
-
-/* As gmux_server_call_write. */
-static int write_message(gmux_server_call *call, const ProtobufCMessage *message) {
-  gmux_bytes bytes;
-  int error = gmux_protobuf_pack(&bytes, message);
-  if (error) return error;
-  int result = gmux_server_call_write(call, &bytes);
-  gmux_bytes_release(&bytes); /* does nothing when the call has taken them */
-  return result;
-}
-
 static bool check_size(gmux_server_call *call, int32_t size) {
   if (size >= 0 && size <= MAX_BODY_BYTES) return true;
   gmux_server_call_fail(call, GMUX_INVALID_ARGUMENT, "a size that nobody can mean");
@@ -142,12 +124,15 @@ static bool payload_init(Payload *payload, const gmux_server_call *call, int32_t
 
 /* ---- unary calls ---- */
 
-static void empty_call(gmux_server_call *call, gmux_bytes *bytes, void *user_data) {
-  (void)bytes, (void)user_data;
+static void empty_call(gmux_server_call *call, const Empty *request, void *user_data) {
+  (void)request, (void)user_data;
   echo_initial(call);
-  /* An empty message has no bytes; with one it is no message. */
-  gmux_bytes response = gmux_bytes_borrow("\xff", interop_lies(call, INTEROP_LIE_EXTRA));
-  gmux_server_call_write(call, &response);
+  Empty response = GRPC__TESTING__EMPTY__INIT;
+  gmux_bytes rubbish = gmux_bytes_borrow("\xff", 1);
+  if (interop_lies(call, INTEROP_LIE_EXTRA))
+    gmux_server_call_write(call, &rubbish);
+  else
+    grpc__testing__test_service__empty_call__server_write(call, &response);
   finish(call, NULL);
 }
 
@@ -171,17 +156,14 @@ static void answer_unary(gmux_server_call *call, const SimpleRequest *request,
            interop_lies(call, INTEROP_LIE_IDS) ? ++service->lies : 0);
   if (request->fill_server_id) response.server_id = id;
   compress_next(call, is_true(request->response_compressed));
-  write_message(call, &response.base);
+  grpc__testing__test_service__unary_call__server_write(call, &response);
   free(payload.body.data);
   finish(call, NULL);
 }
 
-static void unary_call(gmux_server_call *call, gmux_bytes *bytes, void *user_data) {
-  SimpleRequest *request = unpack(call, &grpc__testing__simple_request__descriptor, bytes);
-  if (!request) return;
+static void unary_call(gmux_server_call *call, const SimpleRequest *request, void *user_data) {
   echo_initial(call);
   answer_unary(call, request, user_data);
-  gmux_protobuf_free(&request->base);
 }
 
 /* ---- a streaming call's life ---- */
@@ -193,20 +175,20 @@ static void on_pause_over(struct ev_loop *ev, ev_timer *timer, int events) {
   go_on(timer->data);
 }
 
-static void on_call(gmux_server_call *call, void *user_data) {
-  interop_service *service = user_data;
+/* NULL: out of memory, and the call has been ended. */
+static dialogue *dialogue_new(gmux_server_call *call, const interop_service *service) {
   dialogue *d = calloc(1, sizeof *d);
   gmux_server_call_set_data(call, d);
   if (!d) {
     gmux_server_call_fail(call, GMUX_RESOURCE_EXHAUSTED, "out of memory");
-    return;
+    return NULL;
   }
   d->call = call;
   d->ev = service->ev;
   ev_timer_init(&d->pause, on_pause_over, 0, 0);
   d->pause.data = d;
-  gmux_server_call_set_manual_credit(call); /* one request after the other */
   echo_initial(call);
+  return d;
 }
 
 static void on_end(gmux_server_call *call, gmux_code code, void *user_data) {
@@ -220,17 +202,17 @@ static void on_end(gmux_server_call *call, gmux_code code, void *user_data) {
 
 /* ---- StreamingInputCall ---- */
 
-static void input_message(gmux_server_call *call, gmux_bytes *bytes, void *user_data) {
+static void input_call(gmux_server_call *call, void *user_data) {
+  gmux_server_call_set_manual_credit(call); /* one request after the other */
+  dialogue_new(call, user_data);
+}
+
+static void input_message(gmux_server_call *call, const InputRequest *request, void *user_data) {
   (void)user_data;
   dialogue *d = gmux_server_call_get_data(call);
-  InputRequest *request =
-      unpack(call, &grpc__testing__streaming_input_call_request__descriptor, bytes);
-  if (!request) return;
-  if (check_compression(call, request->expect_compressed)) {
-    if (request->payload) d->received_bytes += (int64_t)request->payload->body.len;
-    gmux_server_call_grant(call, 1);
-  }
-  gmux_protobuf_free(&request->base);
+  if (!check_compression(call, request->expect_compressed)) return;
+  if (request->payload) d->received_bytes += (int64_t)request->payload->body.len;
+  gmux_server_call_grant(call, 1);
 }
 
 static void input_end(gmux_server_call *call, void *user_data) {
@@ -239,7 +221,7 @@ static void input_end(gmux_server_call *call, void *user_data) {
   InputResponse response = GRPC__TESTING__STREAMING_INPUT_CALL_RESPONSE__INIT;
   response.aggregated_payload_size =
       (int32_t)d->received_bytes + interop_lies(call, INTEROP_LIE_SIZES);
-  write_message(call, &response.base);
+  grpc__testing__test_service__streaming_input_call__server_write(call, &response);
   finish(call, NULL);
 }
 
@@ -268,14 +250,10 @@ static bool remember(dialogue *d, const ResponseParameters *wanted) {
 }
 
 /* Takes the request in; false: the call has been ended. */
-static bool take_request(gmux_server_call *call, const gmux_bytes *bytes) {
-  OutputRequest *request =
-      unpack(call, &grpc__testing__streaming_output_call_request__descriptor, bytes);
-  if (!request) return false;
+static bool take_request(gmux_server_call *call, const OutputRequest *request) {
   bool ok = !finish_with_echo(call, request->response_status);
   for (size_t i = 0; ok && i < request->n_response_parameters; i++)
     ok = remember(gmux_server_call_get_data(call), request->response_parameters[i]);
-  gmux_protobuf_free(&request->base);
   return ok;
 }
 
@@ -306,7 +284,7 @@ static int respond(dialogue *d, const asked *wanted) {
   snprintf(peer, sizeof peer, "%s", is_lie ? "a lie" : gmux_server_call_peer(d->call));
   if (wanted->fill_peer) response.peer_socket_address = peer;
   compress_next(d->call, wanted->is_compressed);
-  int result = write_message(d->call, &response.base);
+  int result = d->write(d->call, &response);
   free(payload.body.data);
   return result;
 }
@@ -333,23 +311,38 @@ static void on_writable(gmux_server_call *call, void *user_data) {
   if (d->next < d->count) go_on(d);
 }
 
-static void output_message(gmux_server_call *call, gmux_bytes *bytes, void *user_data) {
-  (void)user_data;
-  dialogue *d = gmux_server_call_get_data(call);
+static void output_request(gmux_server_call *call, const OutputRequest *request, void *user_data) {
+  dialogue *d = dialogue_new(call, user_data);
+  if (!d) return;
+  d->write = grpc__testing__test_service__streaming_output_call__server_write;
   d->is_half_closed = true; /* there is but one request */
-  if (!take_request(call, bytes)) return;
+  if (!take_request(call, request)) return;
   lie_at_the_end(d);
   go_on(d);
 }
 
-static void full_duplex_message(gmux_server_call *call, gmux_bytes *bytes, void *user_data) {
-  (void)user_data;
-  if (take_request(call, bytes)) go_on(gmux_server_call_get_data(call));
+static void full_duplex_call(gmux_server_call *call, void *user_data) {
+  gmux_server_call_set_manual_credit(call);
+  dialogue *d = dialogue_new(call, user_data);
+  if (d) d->write = grpc__testing__test_service__full_duplex_call__server_write;
 }
 
-static void half_duplex_message(gmux_server_call *call, gmux_bytes *bytes, void *user_data) {
+static void full_duplex_message(gmux_server_call *call, const OutputRequest *request,
+                                void *user_data) {
   (void)user_data;
-  if (take_request(call, bytes)) gmux_server_call_grant(call, 1);
+  if (take_request(call, request)) go_on(gmux_server_call_get_data(call));
+}
+
+static void half_duplex_call(gmux_server_call *call, void *user_data) {
+  gmux_server_call_set_manual_credit(call);
+  dialogue *d = dialogue_new(call, user_data);
+  if (d) d->write = grpc__testing__test_service__half_duplex_call__server_write;
+}
+
+static void half_duplex_message(gmux_server_call *call, const OutputRequest *request,
+                                void *user_data) {
+  (void)user_data;
+  if (take_request(call, request)) gmux_server_call_grant(call, 1);
 }
 
 static void duplex_end(gmux_server_call *call, void *user_data) {
@@ -360,62 +353,36 @@ static void duplex_end(gmux_server_call *call, void *user_data) {
   go_on(d);
 }
 
-/* ---- the service; UnimplementedCall is missing on purpose ---- */
+/* ---- the service; UnimplementedCall is missing, unless it is to lie ---- */
 
-typedef struct stream_method {
-  const char *path;
-  gmux_method_kind kind;
-  gmux_server_handlers handlers;
-} stream_method;
-
-static const stream_method stream_methods[] = {
-    {INTEROP_SERVICE "StreamingInputCall",
-     GMUX_CLIENT_STREAMING,
-     {.on_call = on_call,
-      .on_message = input_message,
-      .on_half_close = input_end,
-      .on_end = on_end}},
-    {INTEROP_SERVICE "StreamingOutputCall",
-     GMUX_SERVER_STREAMING,
-     {.on_call = on_call,
-      .on_message = output_message,
-      .on_writable = on_writable,
-      .on_end = on_end}},
-    {INTEROP_SERVICE "FullDuplexCall",
-     GMUX_BIDI_STREAMING,
-     {.on_call = on_call,
-      .on_message = full_duplex_message,
-      .on_half_close = duplex_end,
-      .on_writable = on_writable,
-      .on_end = on_end}},
-    {INTEROP_SERVICE "HalfDuplexCall",
-     GMUX_BIDI_STREAMING,
-     {.on_call = on_call,
-      .on_message = half_duplex_message,
-      .on_half_close = duplex_end,
-      .on_writable = on_writable,
-      .on_end = on_end}},
-};
-
-static const struct {
-  const char *path;
-  gmux_server_unary_fn run;
-} unary_methods[] = {
-    {INTEROP_SERVICE "EmptyCall", empty_call},
-    {INTEROP_SERVICE "UnaryCall", unary_call},
-    {INTEROP_SERVICE "CacheableUnaryCall", unary_call},
+static const Grpc__Testing__TestService_Server handlers = {
+    .empty_call = empty_call,
+    .unary_call = unary_call,
+    .cacheable_unary_call = unary_call,
+    .streaming_input_call = {.on_call = input_call,
+                             .on_message = input_message,
+                             .on_half_close = input_end,
+                             .on_end = on_end},
+    .streaming_output_call = {.on_request = output_request,
+                              .on_writable = on_writable,
+                              .on_end = on_end},
+    .full_duplex_call = {.on_call = full_duplex_call,
+                         .on_message = full_duplex_message,
+                         .on_half_close = duplex_end,
+                         .on_writable = on_writable,
+                         .on_end = on_end},
+    .half_duplex_call = {.on_call = half_duplex_call,
+                         .on_message = half_duplex_message,
+                         .on_half_close = duplex_end,
+                         .on_writable = on_writable,
+                         .on_end = on_end},
 };
 
 int interop_service_add(interop_service *service, struct ev_loop *ev, gmux_server *server) {
   service->ev = ev;
+  service->handlers = handlers;
+  service->handlers.user_data = service;
   snprintf(service->server_id, sizeof service->server_id, "gmux-%ld", (long)getpid());
   if (gethostname(service->hostname, sizeof service->hostname - 1)) service->hostname[0] = '\0';
-  int error = 0;
-  for (size_t i = 0; !error && i < sizeof unary_methods / sizeof *unary_methods; i++)
-    error = gmux_server_add_unary(server, unary_methods[i].path, unary_methods[i].run, service);
-  for (size_t i = 0; !error && i < sizeof stream_methods / sizeof *stream_methods; i++) {
-    const stream_method *m = &stream_methods[i];
-    error = gmux_server_add_method(server, m->path, m->kind, &m->handlers, service);
-  }
-  return error;
+  return grpc__testing__test_service__server__add(server, &service->handlers);
 }

@@ -4,8 +4,8 @@
 #ifndef TESTS_INTEROP_INTEROP_SERVICE_H
 #define TESTS_INTEROP_INTEROP_SERVICE_H
 
+#include "tests/interop/interop.h"
 #include <ev.h>
-#include <gmux/server.h>
 
 /* Outlives the server. */
 typedef struct interop_service {
@@ -13,6 +13,7 @@ typedef struct interop_service {
   char server_id[64]; /* another one in each process */
   char hostname[256];
   unsigned lies; /* about server_id */
+  Grpc__Testing__TestService_Server handlers;
 } interop_service;
 
 /* Fills in the service and adds its methods. 0 or a GMUX_ERR_*. */
