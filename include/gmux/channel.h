@@ -19,6 +19,7 @@
 #ifndef GMUX_CHANNEL_H
 #define GMUX_CHANNEL_H
 
+#include <gmux/bytes.h>
 #include <gmux/codec.h>
 #include <gmux/loop.h>
 #include <gmux/tls.h>
@@ -476,6 +477,30 @@ GMUX_API int gmux_channel_get_stats(gmux_channel *channel, gmux_channel_stats *s
  * KiB, and as much for each connection, are enough.
  */
 GMUX_API size_t gmux_channel_describe(gmux_channel *channel, char *text, size_t len);
+
+/* Who is at the other end of a connection, and what it allows; sized like options. */
+typedef struct gmux_channel_peer {
+  size_t size;
+  char address[160];    /* "ipv4:127.0.0.1:443" */
+  char tls_version[16]; /* "TLSv1.3"; "" without TLS, as the next two */
+  char tls_cipher[64];  /* "TLS_AES_256_GCM_SHA384" */
+  char alpn[16];        /* "h2" */
+  bool is_resumed;      /* its TLS session was that of a connection before */
+  uint64_t rtt_ns;      /* a round trip, as measured by PINGs; 0: not yet */
+  /* Its SETTINGS (RFC 9113, 6.5.2), or what holds where it did not say; UINT32_MAX: no limit. */
+  uint32_t header_table_bytes, max_concurrent_streams, initial_window_bytes, max_frame_bytes,
+      max_header_list_bytes;
+} gmux_channel_peer;
+
+/*
+ * Fills *peer (its `size` set by the caller) for the newest connection that takes calls. With
+ * `certificate` also what the server proved itself with: DER, owned by the caller
+ * (gmux_bytes_release), empty without TLS; NULL: not wanted. Elsewhere than on the loop's thread it
+ * waits for the loop; on a thread of several loops it looks at that loop's connections alone.
+ * GMUX_ERR_NOT_FOUND: there is no such connection; GMUX_ERR_INVALID, GMUX_ERR_NOMEM.
+ */
+GMUX_API int gmux_channel_get_peer(gmux_channel *channel, gmux_channel_peer *peer,
+                                   gmux_bytes *certificate);
 
 GMUX_END_DECLS
 

@@ -94,6 +94,7 @@ int gmux__front_drain_wait(gmux__front *front, int64_t grace_ms);
 void gmux__front_free(gmux__front *front);
 void gmux__front_get_stats(gmux__front *front, gmux_channel_stats *stats);
 size_t gmux__front_describe(gmux__front *front, char *text, size_t len);
+int gmux__front_get_peer(gmux__front *front, gmux_channel_peer *peer, gmux_bytes *certificate);
 
 /* ---- what a lane's channel tells, on its loop ---- */
 

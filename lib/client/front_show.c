@@ -89,3 +89,17 @@ size_t gmux__front_describe(gmux__front *front, char *text, size_t len) {
     say_lane(&w, &front->lanes[i], is_inside);
   return w.used;
 }
+
+/* ---- a peer ---- */
+
+/* As with words: who is on a loop's thread waits for no other loop. */
+int gmux__front_get_peer(gmux__front *front, gmux_channel_peer *peer, gmux_bytes *certificate) {
+  bool is_inside = gmux__front_is_inside(front);
+  int error = GMUX_ERR_NOT_FOUND;
+  for (size_t i = 0; i < front->count && error == GMUX_ERR_NOT_FOUND; i++) {
+    gmux_channel *channel = front->lanes[i].channel;
+    if (!is_inside || gmux_loop_is_inside(channel->loop))
+      error = gmux_channel_get_peer(channel, peer, certificate);
+  }
+  return error;
+}

@@ -203,6 +203,11 @@ size_t gmux__conn_queued_bytes(const gmux__conn *conn);
 /* When the last byte came; when it was started before the first one. */
 uint64_t gmux__conn_read_ns(const gmux__conn *conn);
 uint64_t gmux__conn_rtt_ns(const gmux__conn *conn); /* smoothed; 0: unknown */
+/* The peer's SETTINGS, or what holds where it did not say; after the first of them have come. */
+typedef struct gmux__conn_settings {
+  uint32_t table_bytes, max_streams, window_bytes, frame_bytes, header_list_bytes;
+} gmux__conn_settings;
+gmux__conn_settings gmux__conn_get_settings(const gmux__conn *conn);
 /* READY: sends a PING before a call is committed to it; on_trust follows when anything comes, or
  * when it has become SUSPECT. False: none was sent, because the peer's policy might count it
  * against us; it counts as valid. Until then gmux__conn_is_validating. */

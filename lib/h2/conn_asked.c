@@ -135,6 +135,20 @@ uint64_t gmux__conn_rtt_ns(const gmux__conn *conn) {
   return conn->pulse.rtt.smoothed_ns;
 }
 
+static uint32_t setting(const gmux__conn *conn, nghttp2_settings_id id) {
+  return nghttp2_session_get_remote_settings(conn->session, id);
+}
+
+gmux__conn_settings gmux__conn_get_settings(const gmux__conn *conn) {
+  return (gmux__conn_settings){
+      .table_bytes = setting(conn, NGHTTP2_SETTINGS_HEADER_TABLE_SIZE),
+      .max_streams = setting(conn, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS),
+      .window_bytes = setting(conn, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE),
+      .frame_bytes = setting(conn, NGHTTP2_SETTINGS_MAX_FRAME_SIZE),
+      .header_list_bytes = setting(conn, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE),
+  };
+}
+
 bool gmux__conn_goaway(const gmux__conn *conn, uint32_t *h2_code) {
   if (conn->has_goaway_code) *h2_code = conn->goaway_code;
   return conn->has_goaway_code;

@@ -478,6 +478,30 @@ static void on_one_of_its_loops_describe_waits_for_none(void) {
   ASSERT_HAS(inside_text, "on loop 2 of 2: channel to 127.0.0.1:50051: READY\n  calls:");
 }
 
+static int inside_answer;
+
+static void peer_inside(void *arg) {
+  (void)arg;
+  gmux_channel_peer peer = {.size = sizeof peer};
+  inside_answer = gmux_channel_get_peer(w_channel, &peer, NULL);
+}
+
+/* The second loop has no connection: of the first one's it is told outside alone. */
+static void the_peer_of_any_loop_is_told_but_inside_that_of_its_own(void) {
+  gmux_channel_peer peer = {.size = sizeof peer};
+  fk_open(2);
+  gmux_channel_get_state(fk_lane(0), true);
+  w_greet(-1);
+  fk_inside(1, peer_inside, NULL);
+  CU_ASSERT_EQUAL(inside_answer, GMUX_ERR_NOT_FOUND);
+  fk_inside(0, peer_inside, NULL);
+  CU_ASSERT_EQUAL(inside_answer, 0);
+  for (size_t i = 0; i < FK_LOOPS; i++)
+    sim_set_outside(fk_loops[i], false);
+  CU_ASSERT_EQUAL(gmux_channel_get_peer(w_channel, &peer, NULL), 0);
+  CU_ASSERT_STRING_EQUAL(peer.address, "ipv4:127.0.0.1:50051");
+}
+
 static void wait_inside(void *arg) {
   (void)arg;
   gmux_bytes request = gmux_bytes_borrow("x", 1), reply;
@@ -550,6 +574,7 @@ static const test_case cases[] = {
     TEST(figures_are_added_up),
     TEST(describe_tells_of_each_loop),
     TEST(on_one_of_its_loops_describe_waits_for_none),
+    TEST(the_peer_of_any_loop_is_told_but_inside_that_of_its_own),
     TEST(nobody_waits_on_any_of_its_loops),
     TEST(nor_for_a_call_of_another_loop),
     TESTS_END,

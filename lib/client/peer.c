@@ -1,0 +1,72 @@
+/* peer.c: who is at the other end (gmux_channel_get_peer). */
+#include "lib/base/fail.h"
+#include "lib/client/ask.h"
+#include "lib/client/front.h"
+#include <stdio.h>
+#include <string.h>
+
+typedef struct question {
+  gmux_channel *channel;
+  gmux_channel_peer peer;
+  gmux_bytes *certificate;
+  int error;
+} question;
+
+/* A text that is not known is NULL. */
+static void copy(char *to, size_t room, const char *text) {
+  snprintf(to, room, "%s", text ? text : "");
+}
+
+static void tell_transport(gmux_channel_peer *peer, const gmux__transport_info *info) {
+  copy(peer->tls_version, sizeof peer->tls_version, info->tls_version);
+  copy(peer->tls_cipher, sizeof peer->tls_cipher, info->tls_cipher);
+  copy(peer->alpn, sizeof peer->alpn, info->alpn);
+  peer->is_resumed = info->is_resumed;
+}
+
+static void tell_settings(gmux_channel_peer *peer, gmux__conn_settings settings) {
+  peer->header_table_bytes = settings.table_bytes;
+  peer->max_concurrent_streams = settings.max_streams;
+  peer->initial_window_bytes = settings.window_bytes;
+  peer->max_frame_bytes = settings.frame_bytes;
+  peer->max_header_list_bytes = settings.header_list_bytes;
+}
+
+static int take_certificate(const gmux__conn *conn, gmux_bytes *out) {
+  if (!out) return 0;
+  gmux_bytes der = {.data = NULL};
+  int error = gmux__conn_certificate(conn, true, &der);
+  if (error && error != GMUX_ERR_NOT_FOUND) return error;
+  *out = der;
+  return 0;
+}
+
+static void answer(void *arg) {
+  question *q = arg;
+  const gmux__list *ready = &q->channel->loop_only.endpoint.ready;
+  q->error = GMUX_ERR_NOT_FOUND;
+  if (!ready->last) return;
+  const gmux__line *line = gmux__line_of(ready->last);
+  const gmux__transport_info *info = gmux__conn_info(line->conn);
+  copy(q->peer.address, sizeof q->peer.address, line->peer);
+  if (info) tell_transport(&q->peer, info);
+  q->peer.rtt_ns = gmux__conn_rtt_ns(line->conn);
+  tell_settings(&q->peer, gmux__conn_get_settings(line->conn));
+  q->error = take_certificate(line->conn, q->certificate);
+}
+
+int gmux_channel_get_peer(gmux_channel *channel, gmux_channel_peer *peer, gmux_bytes *certificate) {
+  if (!channel || !peer)
+    return gmux__fail(GMUX_ERR_INVALID, "gmux_channel_get_peer: channel or peer is NULL");
+  if (peer->size < sizeof peer->size)
+    return gmux__fail(GMUX_ERR_INVALID, "peer->size is %zu: set it to sizeof *peer", peer->size);
+  if (channel->front) return gmux__front_get_peer(channel->front, peer, certificate);
+  question q = {.channel = channel, .peer.size = peer->size, .certificate = certificate};
+  int error = gmux__ask(channel->loop, answer, &q);
+  if (error) return error;
+  if (q.error == GMUX_ERR_NOT_FOUND)
+    return gmux__fail(GMUX_ERR_NOT_FOUND, "no connection takes calls");
+  if (q.error) return gmux__fail_code(q.error);
+  memcpy(peer, &q.peer, peer->size < sizeof q.peer ? peer->size : sizeof q.peer);
+  return 0;
+}
