@@ -1,22 +1,26 @@
 /* arguments.c: files and numbers that are named on the command line. */
 #include "tools/gmux/arguments.h"
 #include "tools/gmux/commands.h"
+#include "tools/gmux/plain.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { PROTOSET_MAX = 64 << 20 };
 
+/* Words of a server may be among them. */
 int complain(const char *format, ...) {
+  buffer words = {.data = NULL}, line = {.data = NULL};
   va_list args;
   va_start(args, format);
-  fputs("gmux: ", stderr);
-  vfprintf(stderr, format, args);
-  fputc('\n', stderr);
+  buffer_add_arguments(&words, format, args);
   va_end(args);
+  plain_add(&line, (const char *)words.data, words.len);
+  fprintf(stderr, "gmux: %s\n", buffer_string(&line));
+  buffer_free(&words);
+  buffer_free(&line);
   return EXIT_USAGE;
 }
 

@@ -4,7 +4,7 @@
 
 #include "tools/gmux/types.h"
 
-/* "gmux: ..." and a line's end, on standard error. Gives EXIT_USAGE. */
+/* "gmux: ..." and a line's end, on standard error, made plain (plain.h). Gives EXIT_USAGE. */
 int complain(const char *format, ...) TOOL_PRINTF(1, 2);
 /* A whole file, "-" being standard input, of at most `max` bytes. False: it has been complained of.
  */

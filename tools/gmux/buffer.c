@@ -2,7 +2,6 @@
 #include "tools/gmux/buffer.h"
 #include "tools/protoc-gen-gmux/pool.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,17 +31,22 @@ void buffer_add_string(buffer *b, const char *string) {
   buffer_add(b, string, strlen(string));
 }
 
-void buffer_add_format(buffer *b, const char *format, ...) {
-  va_list args, again;
-  va_start(args, format);
+void buffer_add_arguments(buffer *b, const char *format, va_list args) {
+  va_list again;
   va_copy(again, args);
   int len = vsnprintf(NULL, 0, format, args);
-  va_end(args);
   if (len < 0) out_of_memory();
   make_room(b, (size_t)len + 1);
   vsnprintf((char *)b->data + b->len, (size_t)len + 1, format, again);
   va_end(again);
   b->len += (size_t)len;
+}
+
+void buffer_add_format(buffer *b, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  buffer_add_arguments(b, format, args);
+  va_end(args);
 }
 
 void buffer_insert(buffer *b, size_t at, const void *data, size_t len) {

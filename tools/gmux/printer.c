@@ -1,7 +1,9 @@
-/* printer.c: escapes are jansson's. */
+/* printer.c: escapes are jansson's, and those for terminals. */
 #include "tools/gmux/printer.h"
+#include "tools/gmux/plain.h"
 #include "tools/protoc-gen-gmux/pool.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 
 static void begin_line(printer *p) {
@@ -40,11 +42,42 @@ static int append(const char *data, size_t len, void *out) {
   return 0;
 }
 
+/* What a terminal would obey or not show is legal in JSON as it is, and as an escape. */
+static void add_escape(buffer *out, uint32_t c) {
+  if (c < 0x10000)
+    buffer_add_format(out, "\\u%04" PRIX32, c);
+  else
+    buffer_add_format(out, "\\u%04" PRIX32 "\\u%04" PRIX32, 0xd7c0 + (c >> 10),
+                      0xdc00 + (c & 0x3ff));
+}
+
+/* In the string that begins at `mark`, which is UTF-8. */
+static void escape_unfit(buffer *out, size_t mark) {
+  const char *string = (const char *)out->data + mark;
+  size_t len = out->len - mark, size, at = 0;
+  while (at < len && plain_is_fit(string + at, len - at, &size))
+    at += size;
+  if (at == len) return;
+  buffer behind = {.data = NULL};
+  buffer_add(&behind, string + at, len - at);
+  out->len = mark + at;
+  for (at = 0; at < behind.len; at += size) {
+    const char *text = (const char *)behind.data + at;
+    if (plain_is_fit(text, behind.len - at, &size))
+      buffer_add(out, text, size);
+    else
+      add_escape(out, plain_value(text, size, &size));
+  }
+  buffer_free(&behind);
+}
+
 bool print_string(printer *p, const char *data, size_t len) {
   json_t *string = json_stringn(len ? data : "", len);
   if (!string) return false;
   begin(p);
+  size_t mark = p->out->len;
   if (json_dump_callback(string, append, p->out, JSON_ENCODE_ANY) != 0) out_of_memory();
+  escape_unfit(p->out, mark);
   json_decref(string);
   return true;
 }

@@ -1,5 +1,6 @@
 /* problem.c: words. */
 #include "tools/gmux/problem.h"
+#include "tools/gmux/plain.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -29,12 +30,13 @@ bool problem_prefix(problem *p, const char *format, ...) {
 quoted quote(const char *name, size_t len) {
   enum { SHOWN = 80 };
   quoted q;
-  size_t shown = len < SHOWN ? len : SHOWN;
-  /* No character is cut in half. */
-  while (shown < len && shown > 0 && ((unsigned char)name[shown] & 0xc0) == 0x80)
-    shown--;
-  for (size_t i = 0; i < shown; i++)
-    q.text[i] = (unsigned char)name[i] < ' ' || name[i] == 0x7f ? '?' : name[i];
-  snprintf(q.text + shown, sizeof q.text - shown, "%s", shown < len ? "..." : "");
+  size_t used = 0, at = 0, size;
+  for (; at < len; at += size) {
+    bool is_plain = plain_is_fit(name + at, len - at, &size);
+    if (used + size > SHOWN) break;
+    memcpy(q.text + used, is_plain ? name + at : "?", is_plain ? size : 1);
+    used += is_plain ? size : 1;
+  }
+  snprintf(q.text + used, sizeof q.text - used, "%s", at < len ? "..." : "");
   return q;
 }

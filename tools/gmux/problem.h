@@ -15,7 +15,7 @@ bool problem_set(problem *p, const char *format, ...) TOOL_PRINTF(2, 3);
 /* Puts words before those that are there; false, too. */
 bool problem_prefix(problem *p, const char *format, ...) TOOL_PRINTF(2, 3);
 
-/* A name for a sentence: what is long is cut, control characters are replaced. */
+/* A name for a sentence: what is long is cut, and it is made plain (plain.h). */
 typedef struct quoted {
   char text[104];
 } quoted;
