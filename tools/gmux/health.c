@@ -1,0 +1,219 @@
+/* health.c: gmux health: grpc.health.v1.Health, Check and Watch. */
+#include "tools/gmux/arguments.h"
+#include "tools/gmux/commands.h"
+#include "tools/gmux/reach.h"
+#include "tools/gmux/report.h"
+#include "tools/gmux/terminal.h"
+#include "tools/gmux/wire.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static const char usage[] =
+    "usage: gmux health [OPTION]... TARGET [SERVICE]\n"
+    "Asks a server how it is, or how one of its services is (grpc.health.v1.Health). Exit status: "
+    "0\n"
+    "if it is SERVING, else 1.\n\n"
+    "  --watch               print each change until stopped\n"
+    "  --json                an object a line\n"
+    "  --timeout-ms N        give up after N ms (default 5000; --watch: never)\n" REACH_USAGE "\n"
+    "  gmux health shop.example:443\n"
+    "  gmux health --cleartext localhost:50051 shop.Shop || systemctl restart shop\n"
+    "  gmux health --watch --json shop.example:443 shop.Shop\n";
+
+enum { TIMEOUT_MAX_MS = 1000 * 86400, TIMEOUT_USUAL_MS = 5000 };
+
+typedef struct plan {
+  reach reach;
+  const char *target, *service;
+  long timeout_ms; /* 0: none */
+  bool is_watch, is_json;
+  terminal terminal;
+  gmux_bytes request;
+} plan;
+
+/* ---- what is said ---- */
+
+enum { SERVING = 1, STATUSES = 4 };
+static const char *const statuses[STATUSES] = {"UNKNOWN", "SERVING", "NOT_SERVING",
+                                               "SERVICE_UNKNOWN"};
+
+/* HealthCheckResponse has one field, `status`, which is not sent when it is 0. */
+static bool read_status(const gmux_bytes *reply, uint64_t *status) {
+  wire_reader r = {.data = reply->data, .len = reply->len};
+  wire_field f;
+  *status = 0;
+  while (r.at < r.len) {
+    if (!wire_read(&r, &f)) return false;
+    if (f.number == 1 && f.type == WIRE_VARINT) *status = f.value;
+  }
+  return true;
+}
+
+static void begin_json(const plan *p, report *r) {
+  report_begin(r);
+  if (p->is_watch) report_count(r, "time", (uint64_t)time(NULL));
+  report_text(r, "service", p->service);
+}
+
+static void print_json(const plan *p, const char *status) {
+  report r;
+  begin_json(p, &r);
+  report_text(&r, "status", status);
+  report_end(&r);
+}
+
+/* Of a watch one wants to know when. */
+static void print_time(const plan *p) {
+  time_t now = time(NULL);
+  struct tm local;
+  char text[16] = "";
+  if (localtime_r(&now, &local)) strftime(text, sizeof text, "%H:%M:%S ", &local);
+  printf("%s%s%s", terminal_style(&p->terminal, STYLE_DIM), text,
+         terminal_style(&p->terminal, STYLE_PLAIN));
+}
+
+static void print_words(const plan *p, uint64_t status, const char *name) {
+  if (p->is_watch) print_time(p);
+  printf("%s%s%s\n", terminal_style(&p->terminal, status == SERVING ? STYLE_GOOD : STYLE_BAD), name,
+         terminal_style(&p->terminal, STYLE_PLAIN));
+  fflush(stdout);
+}
+
+/* The exit status that it makes. */
+static int say(const plan *p, const gmux_bytes *reply) {
+  uint64_t status;
+  if (!read_status(reply, &status))
+    return complain("a reply of %zu bytes that is no HealthCheckResponse", reply->len),
+           EXIT_CALL_FAILED;
+  char number[32];
+  snprintf(number, sizeof number, "status %llu", (unsigned long long)status);
+  const char *name = status < STATUSES ? statuses[status] : number;
+  if (p->is_json)
+    print_json(p, name);
+  else
+    print_words(p, status, name);
+  return status == SERVING ? EXIT_DONE : EXIT_CALL_FAILED;
+}
+
+static int say_failure(const plan *p, const gmux_status *status) {
+  if (p->is_json) {
+    report r;
+    begin_json(p, &r);
+    report_text(&r, "error", gmux_code_str(status->code));
+    report_text(&r, "message", status->message);
+    report_end(&r);
+  }
+  complain("%s: %s", gmux_code_str(status->code), status->message);
+  return EXIT_CALL_FAILED;
+}
+
+/* ---- the call ---- */
+
+static int check(plan *p, gmux_channel *channel, gmux_method *method,
+                 const gmux_call_options *options) {
+  gmux_bytes reply;
+  gmux_status status = gmux_call_unary_wait(channel, method, options, &p->request, &reply);
+  int code = status.code == GMUX_OK ? say(p, &reply) : say_failure(p, &status);
+  gmux_bytes_release(&reply);
+  gmux_status_clear(&status);
+  return code;
+}
+
+/* A watch does not end by itself: when it does, the server has gone, or knows no watches. */
+static int watch(plan *p, gmux_channel *channel, gmux_method *method,
+                 const gmux_call_options *options) {
+  gmux_call *call;
+  if (gmux_call_start(&call, channel, method, options, NULL, NULL))
+    return complain("%s", gmux_last_error()), EXIT_CALL_FAILED;
+  gmux_bytes reply;
+  gmux_call_write_wait(call, &p->request);
+  while (gmux_call_read_wait(call, &reply) == 0) {
+    say(p, &reply);
+    gmux_bytes_release(&reply);
+  }
+  gmux_status status = gmux_call_end_wait(call, NULL);
+  if (status.code == GMUX_OK)
+    complain("the server has ended the watch");
+  else
+    say_failure(p, &status);
+  gmux_status_clear(&status);
+  gmux_call_free(call);
+  return EXIT_CALL_FAILED;
+}
+
+static int ask(plan *p, gmux_channel *channel) {
+  gmux_method *method;
+  const char *path = p->is_watch ? "/grpc.health.v1.Health/Watch" : "/grpc.health.v1.Health/Check";
+  if (gmux_method_new(&method, path, p->is_watch ? GMUX_SERVER_STREAMING : GMUX_UNARY, 0))
+    return complain("%s", gmux_last_error()), EXIT_CALL_FAILED;
+  gmux_call_options options;
+  gmux_call_options_init(&options, sizeof options);
+  if (p->timeout_ms) options.timeout_ms = p->timeout_ms;
+  int code = (p->is_watch ? watch : check)(p, channel, method, &options);
+  gmux_method_free(method);
+  return code;
+}
+
+/* ---- the command line ---- */
+
+enum { OPTION_WATCH = 1, OPTION_JSON, OPTION_TIMEOUT, OPTION_HELP };
+
+static bool take_option(plan *p, int option, const char *value) {
+  if (reach_take(&p->reach, option, value)) return true;
+  switch (option) {
+  case OPTION_WATCH:
+    return p->is_watch = true;
+  case OPTION_JSON:
+    return p->is_json = true;
+  case OPTION_TIMEOUT:
+    return read_number("--timeout-ms", value, TIMEOUT_MAX_MS, &p->timeout_ms);
+  default:
+    return fputs(usage, stderr), false;
+  }
+}
+
+static bool read_arguments(plan *p, int argc, char **argv) {
+  static const struct option longs[] = {REACH_OPTIONS,
+                                        {"watch", 0, NULL, OPTION_WATCH},
+                                        {"json", 0, NULL, OPTION_JSON},
+                                        {"timeout-ms", 1, NULL, OPTION_TIMEOUT},
+                                        {NULL, 0, NULL, 0}};
+  for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;)
+    if (!take_option(p, o, optarg)) return false;
+  int count = argc - optind;
+  if (count != 1 && count != 2) return fputs(usage, stderr), false;
+  p->target = argv[optind];
+  p->service = count == 2 ? argv[optind + 1] : "";
+  if (!p->is_watch && !p->timeout_ms) p->timeout_ms = TIMEOUT_USUAL_MS;
+  return reach_check(&p->reach);
+}
+
+static int run(plan *p) {
+  gmux_loop *loop;
+  gmux_channel *channel;
+  gmux_channel_options how;
+  if (gmux_loop_start(&loop, NULL)) return complain("%s", gmux_last_error()), EXIT_CALL_FAILED;
+  gmux_channel_options_init(&how, sizeof how);
+  int code = EXIT_USAGE;
+  if (reach_channel(&p->reach, loop, p->target, &how, &channel)) {
+    code = ask(p, channel);
+    gmux_channel_free(channel);
+  }
+  gmux_loop_stop(loop);
+  return code;
+}
+
+int command_health(int argc, char **argv) {
+  if (argc > 1 && strcmp(argv[1], "--help") == 0) return fputs(usage, stdout), EXIT_DONE;
+  plan p = {.terminal = terminal_of(stdout)};
+  if (!read_arguments(&p, argc, argv)) return EXIT_USAGE;
+  buffer request = {.data = NULL};
+  if (*p.service) wire_add_bytes(&request, 1, p.service, strlen(p.service));
+  p.request = gmux_bytes_borrow(request.data, request.len);
+  int code = run(&p);
+  buffer_free(&request);
+  return code;
+}
