@@ -2,7 +2,7 @@
  * services_client.js: the standard services of gmux, asked by stock packages of node:
  * grpc-health-check and grpc-js-reflection-client.
  *
- *   services_client.js SERVER PROTOSET
+ *   services_client.js SERVER
  *
  * Starts services_server and tells it what to do. Prints "ok CASE" or "failed CASE: WHY" for each.
  */
@@ -43,7 +43,7 @@ class Inbox {
 
 class Server {
   async start() {
-    this.process = spawn(process.argv[2], [process.argv[3]], {
+    this.process = spawn(process.argv[2], [], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     this.lines = new Inbox();

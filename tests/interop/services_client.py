@@ -1,7 +1,7 @@
 """The health service of gmux, asked by gRPC core's own client of it (gRFC A17): a channel of grpcio
 with healthCheckConfig takes no calls to a server that is not serving.
 
-    services_client.py SERVER PROTOSET
+    services_client.py SERVER
 
 Starts services_server and tells it what to do. Prints "ok CASE" or "failed CASE: WHY".
 """
@@ -62,7 +62,7 @@ def a_channel_follows_the_health_of_its_service(server, target):
 def main():
     case = a_channel_follows_the_health_of_its_service
     with subprocess.Popen(
-        sys.argv[1:3], stdin=subprocess.PIPE, stdout=subprocess.PIPE, universal_newlines=True
+        sys.argv[1:2], stdin=subprocess.PIPE, stdout=subprocess.PIPE, universal_newlines=True
     ) as server:
         try:
             port = server.stdout.readline().split()[1]

@@ -1,13 +1,13 @@
 /*
  * services_server.c: a server with gRPC's standard services, for clients of another make.
  *
- *   services_server PROTOSET
- *
  * Serves hello.Greeter/SayHello (the reply is the name), health, and reflection with the
- * descriptors of the file. Prints "port: N", then does as it is told by lines on stdin, and prints
- * "done" after each: "set STATUS SERVICE" (a number; no service: the whole server), "shutdown",
- * "resume", "drain" (done when all is over; as long as calls take). Ends with its stdin.
+ * descriptors that are in the generated stubs. Prints "port: N", then does as it is told by lines
+ * on stdin, and prints "done" after each: "set STATUS SERVICE" (a number; no service: the whole
+ * server), "shutdown", "resume", "drain" (done when all is over; as long as calls take). Ends with
+ * its stdin.
  */
+#include "greeter.gmux.h"
 #include <gmux/gmux.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,18 +19,17 @@ static void must(int error) {
   exit(1);
 }
 
-/* Request and reply have one field each, of the same number and type. */
-static void say_hello(gmux_server_call *call, gmux_bytes *request, void *user_data) {
+static void say_hello(gmux_server_call *call, const Hello__HelloRequest *request, void *user_data) {
   (void)user_data;
-  must(gmux_server_call_reply(call, request));
+  Hello__HelloReply reply = HELLO__HELLO_REPLY__INIT;
+  reply.message = request->name;
+  must(hello__greeter__say_hello__reply(call, &reply));
 }
 
-static void add_reflection(gmux_server *server, const char *path) {
-  static uint8_t bytes[65536];
-  FILE *file = fopen(path, "rb");
-  if (!file) perror(path), exit(1);
-  gmux_bytes set = gmux_bytes_borrow(bytes, fread(bytes, 1, sizeof bytes, file));
-  fclose(file);
+static const Hello__Greeter_Server greeter = {.say_hello = say_hello};
+
+static void add_reflection(gmux_server *server) {
+  gmux_bytes set = hello__greeter__file__descriptors();
   gmux_reflection_options options;
   gmux_reflection_options_init(&options, sizeof options);
   options.descriptor_sets = &set;
@@ -55,16 +54,17 @@ static void obey(gmux_server *server, gmux_health *health, const char *line) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 2 || argv[1][0] == '-') return fputs("usage: services_server PROTOSET\n", stderr), 2;
+  (void)argv;
+  if (argc != 1) return fputs("usage: services_server\n", stderr), 2;
   gmux_loop *loop;
   gmux_server *server;
   gmux_health *health;
   must(gmux_loop_start(&loop, NULL));
   must(gmux_server_new(&server, loop, NULL));
-  must(gmux_server_add_unary(server, "/hello.Greeter/SayHello", say_hello, NULL));
+  must(hello__greeter__server__add(server, &greeter));
   must(gmux_health_new(&health));
   must(gmux_server_add_health(server, health));
-  add_reflection(server, argv[1]);
+  add_reflection(server);
   uint16_t port;
   must(gmux_server_listen_cleartext(server, "127.0.0.1:0", &port));
   printf("port: %u\n", port), fflush(stdout);

@@ -1,7 +1,7 @@
 /* health_test.c: grpc.health.v1.Health on a server. */
+#include "grpc/health/v1/health.gmux.h"
 #include "lib/server/server.h"
 #include "lib/services/health.h"
-#include "proto/grpc/health/v1/health.pb-c.h"
 #include "tests/unit/services/desk.h"
 #include <gmux/health.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* loops_test.c: the standard services of a server of several loops, and channelz of a channel of
  * several. */
+#include "grpc/health/v1/health.gmux.h"
+#include "grpc/reflection/v1/reflection.gmux.h"
 #include "lib/server/front.h"
-#include "proto/grpc/health/v1/health.pb-c.h"
-#include "proto/grpc/reflection/v1/reflection.pb-c.h"
 #include "tests/unit/services/booth.h"
 #include "tests/unit/services/desk.h"
 #include "tests/unit/services/protoset.h"

@@ -1,6 +1,6 @@
 /* reflection_test.c: server reflection. */
+#include "grpc/reflection/v1/reflection.gmux.h"
 #include "lib/services/schema.h"
-#include "proto/grpc/reflection/v1/reflection.pb-c.h"
 #include "tests/unit/services/desk.h"
 #include "tests/unit/services/protoset.h"
 #include <gmux/health.h>
