@@ -76,7 +76,7 @@ static void enums_are_taken_by_name_and_number(void) {
 
 static void what_is_wrong_is_said_with_its_place(void) {
   static const refusal refusals[] = {
-      {"all.Scalars", "", 0, "line 1, column 0: unexpected token near end of file"},
+      {"all.Scalars", "", 0, "line 1, column 1: unexpected token near end of file"},
       {"all.Scalars", "{\n  \"anInt32\": 1,\n}", 0,
        "line 3, column 1: string or '}' expected near '}'"},
       {"all.Scalars", "[1]", 0, "line 1, column 1: all.Scalars takes an object, not an array"},

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PROTOSET_MAX = 64 << 20 };
-
 /* Words of a server may be among them. */
 int complain(const char *format, ...) {
   buffer words = {.data = NULL}, line = {.data = NULL};
@@ -49,18 +47,6 @@ bool read_file(const char *path, size_t max, buffer *out) {
   return is_good;
 }
 
-registry *read_protoset(const char *path) {
-  buffer set = {.data = NULL};
-  registry *r = NULL;
-  problem p;
-  if (read_file(path, PROTOSET_MAX, &set)) {
-    r = registry_new(set.data, set.len, &p);
-    if (!r) complain("%s: %s", path, p.words);
-  }
-  buffer_free(&set);
-  return r;
-}
-
 bool read_number(const char *option, const char *digits, long max, long *value) {
   char *end;
   errno = 0;
@@ -68,4 +54,28 @@ bool read_number(const char *option, const char *digits, long max, long *value) 
   if (errno == 0 && end != digits && *end == 0 && *value >= 1 && *value <= max) return true;
   complain("%s takes 1 to %ld, not %s", option, max, quote(digits, strlen(digits)).text);
   return false;
+}
+
+/* 0: there is no such unit. */
+static double unit_ms(const char *unit) {
+  static const struct {
+    const char *name;
+    double ms;
+  } units[] = {{"", 1e3}, {"s", 1e3}, {"ms", 1}, {"m", 60e3}, {"h", 3600e3}};
+  for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+    if (strcmp(units[i].name, unit) == 0) return units[i].ms;
+  return 0;
+}
+
+bool read_time_ms(const char *option, const char *text, int64_t *ms) {
+  static const double max_ms = 86400e3;
+  char *unit;
+  double value = strtod(text, &unit), in_ms = value * unit_ms(unit);
+  bool is_number = *text >= '0' && *text <= '9'; /* strtod takes more than that */
+  if (!is_number || !(in_ms >= 1 && in_ms <= max_ms))
+    return complain("%s takes a time as 1.5s, 200ms or 2m, up to a day, not %s", option,
+                    quote(text, strlen(text)).text),
+           false;
+  *ms = (int64_t)in_ms;
+  return true;
 }

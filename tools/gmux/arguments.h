@@ -9,9 +9,10 @@ int complain(const char *format, ...) TOOL_PRINTF(1, 2);
 /* A whole file, "-" being standard input, of at most `max` bytes. False: it has been complained of.
  */
 bool read_file(const char *path, size_t max, buffer *out);
-/* A FileDescriptorSet. NULL: it has been complained of. */
-registry *read_protoset(const char *path);
 /* 1..max. False: it has been complained of. */
 bool read_number(const char *option, const char *digits, long max, long *value);
+/* "1.5s", "200ms", "2m", "1h"; a bare number is seconds; 1 ms to a day. False: it has been
+ * complained of. */
+bool read_time_ms(const char *option, const char *text, int64_t *ms);
 
 #endif

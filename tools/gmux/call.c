@@ -1,70 +1,99 @@
-/* call.c: gmux call: one message as JSON, and what comes back. */
+/* call.c: gmux call: JSON in, JSON out, for all four kinds of call. */
 #include "tools/gmux/arguments.h"
-#include "tools/gmux/codec.h"
 #include "tools/gmux/commands.h"
-#include "tools/gmux/reach.h"
+#include "tools/gmux/schema.h"
+#include "tools/gmux/sender.h"
+#include "tools/gmux/transcript.h"
 
 #include <getopt.h>
-#include <gmux/gmux.h>
 #include <stdio.h>
 #include <string.h>
 
 static const char usage[] =
-    "usage: gmux call --protoset FILE [OPTION]... TARGET SERVICE/METHOD\n"
-    "Sends one message to a method that takes one, and prints what comes back.\n\n"
-    "  --protoset FILE       the types: protoc --include_imports --descriptor_set_out=FILE\n"
-    "  -d, --data JSON       the message (default {}); @FILE reads it from there, @ from standard\n"
-    "                        input\n"
-    REACH_USAGE
-    "  --timeout-ms N        give up after N ms\n"
-    "  --metadata KEY=VALUE  sent with the call; may be given several times\n"
-    "  --ignore-unknown      pass over fields of the JSON that the message does not have\n"
+    "usage: gmux call [OPTION]... TARGET SERVICE/METHOD\n"
+    "Makes a call: messages are JSON, those that come back are printed as they come.\n\n"
+    "  gmux call -d '{\"name\": \"you\"}' greeter.example:443 hello.Greeter/SayHello\n"
+    "  gmux call --cleartext -d @request.json localhost:50051 hello.Greeter/LotsOfReplies\n"
+    "  printf '{\"name\": \"a\"} {\"name\": \"b\"}' |\n"
+    "    gmux call --cleartext -d @ localhost:50051 hello.Greeter/BidiHello\n"
+    "  gmux call --proto greeter.proto -H 'authorization: Bearer x' -v -d '{}' \\\n"
+    "    greeter.example:443 hello.Greeter/SayHello\n\n"
+    "  -d, --data JSON       the message (default {}), or several one behind the other for a "
+    "method\n"
+    "                        that takes a stream (default: none); @FILE: what is in the file;\n"
+    "                        @: standard input, of which each message is sent as it comes\n"
+    "  -v, --verbose         tell of headers, trailers and times, on standard error\n"
+    "  --json                one object: headers, messages, status, trailers, times\n"
+    "  --compact             a message a line\n"
     "  --defaults            print fields that are not set, too\n"
     "  --original-names      print foo_bar, not fooBar\n"
-    "  --compact             a message a line\n\n"
-    "  gmux call --protoset hello.protoset -d '{\"name\": \"you\"}' greeter.example:443 \\\n"
-    "    hello.Greeter/SayHello\n"
-    "  gmux call --protoset hello.protoset -d @request.json --cleartext localhost:50051 \\\n"
-    "    hello.Greeter/LotsOfReplies\n";
+    "  --ignore-unknown      pass over fields of the JSON that the message does not have\n"
+    "  --compress NAME       gzip or deflate what is sent\n"
+    "  --max-message BYTES   take messages as long as that (default 4194304)\n"
+    "  --idempotent          it may be executed twice: send it again when its fate is unknown\n"
+    "  --retries N           how often it is sent again where that does no harm (default 3)\n"
+    "\n" SCHEMA_USAGE "How the server is reached:\n" SESSION_USAGE;
 
 typedef struct plan {
-  const char *protoset, *data;
-  reach reach;
-  long timeout_ms; /* 0: none */
+  const char *data, *target, *name;
+  bool is_idempotent;
   codec_options codec;
-  gmux_metadata *metadata;
-  const char *target, *name;
+  schema schema;
+  session session;
+  transcript transcript;
   registry *types;
   const method_type *method;
-  buffer request;
+  requests requests;
 } plan;
 
 /* ---- the command line ---- */
 
-static bool add_metadata(plan *p, const char *pair) {
-  const char *cut = strchr(pair, '=');
-  if (!cut) return complain("--metadata %s: there is no = in it", pair), false;
-  buffer key = {.data = NULL};
-  buffer_add(&key, pair, (size_t)(cut - pair));
-  bool is_good = gmux_metadata_add(p->metadata, buffer_string(&key), cut + 1) == 0;
-  if (!is_good) complain("--metadata %s: %s", pair, gmux_last_error());
-  buffer_free(&key);
-  return is_good;
+enum {
+  OPTION_UNKNOWN = 1,
+  OPTION_DEFAULTS,
+  OPTION_NAMES,
+  OPTION_COMPACT,
+  OPTION_JSON,
+  OPTION_COMPRESS,
+  OPTION_MAX_MESSAGE,
+  OPTION_IDEMPOTENT,
+  OPTION_RETRIES,
+  OPTION_HELP
+};
+
+static bool set_max_message(plan *p, const char *value) {
+  long bytes;
+  if (!read_number("--max-message", value, INT32_MAX, &bytes)) return false;
+  p->session.call_options.max_recv_message_bytes = (uint32_t)bytes;
+  return true;
 }
 
-enum { OPTION_UNKNOWN = 1, OPTION_DEFAULTS, OPTION_NAMES, OPTION_COMPACT };
+static bool set_retries(plan *p, const char *value) {
+  enum { MAX = 100 };
+  long count = 0;
+  if (strcmp(value, "0") != 0 && !read_number("--retries", value, MAX, &count)) return false;
+  p->session.channel_options.max_refused_retries = (uint32_t)count;
+  p->session.channel_options.max_idempotent_retries = (uint32_t)count;
+  return true;
+}
 
-static bool take_option(plan *p, int option, char *value) {
-  enum { TIMEOUT_MAX_MS = 1000 * 86400 };
+/* False: it has been complained of. */
+static bool take_shared(plan *p, int option, const char *value) {
+  schema_taken of_schema = schema_take(&p->schema, option, value);
+  if (of_schema != SCHEMA_NOT_MINE) return of_schema == SCHEMA_TAKEN;
+  session_taken of_session = session_take(&p->session, option, value);
+  if (of_session == SESSION_NOT_MINE) fputs(usage, stderr);
+  return of_session == SESSION_TAKEN;
+}
+
+static bool take_option(plan *p, int option, const char *value) {
   switch (option) {
-  case 'p':
-    return p->protoset = value, true;
   case 'd':
     return p->data = value, true;
-  case 't':
-    return read_number("--timeout-ms", value, TIMEOUT_MAX_MS, &p->timeout_ms);
-  case 'm':
-    return add_metadata(p, value);
+  case 'v':
+    return p->transcript.is_verbose = true;
+  case OPTION_JSON:
+    return p->transcript.is_json = true;
   case OPTION_UNKNOWN:
     return p->codec.ignores_unknown = true;
   case OPTION_DEFAULTS:
@@ -73,139 +102,160 @@ static bool take_option(plan *p, int option, char *value) {
     return p->codec.with_original_names = true;
   case OPTION_COMPACT:
     return p->codec.is_compact = true;
+  case OPTION_COMPRESS:
+    return p->session.call_options.compression = value, true;
+  case OPTION_MAX_MESSAGE:
+    return set_max_message(p, value);
+  case OPTION_IDEMPOTENT:
+    return p->is_idempotent = true;
+  case OPTION_RETRIES:
+    return set_retries(p, value);
   default:
-    return reach_take(&p->reach, option, value) || (fputs(usage, stderr), false);
+    return take_shared(p, option, value);
   }
 }
 
-static bool read_arguments(plan *p, int argc, char **argv) {
+/* EXIT_DONE: go on; -1: help was asked for; else it has been complained of. */
+static int read_arguments(plan *p, int argc, char **argv) {
   /* clang-format off */
   static const struct option longs[] = {
-      REACH_OPTIONS, {"protoset", 1, NULL, 'p'}, {"data", 1, NULL, 'd'},
-      {"timeout-ms", 1, NULL, 't'}, {"metadata", 1, NULL, 'm'},
-      {"ignore-unknown", 0, NULL, OPTION_UNKNOWN}, {"defaults", 0, NULL, OPTION_DEFAULTS},
-      {"original-names", 0, NULL, OPTION_NAMES}, {"compact", 0, NULL, OPTION_COMPACT},
-      {NULL, 0, NULL, 0}};
+      SESSION_OPTIONS, SCHEMA_OPTIONS, {"data", 1, NULL, 'd'}, {"verbose", 0, NULL, 'v'},
+      {"json", 0, NULL, OPTION_JSON}, {"compact", 0, NULL, OPTION_COMPACT},
+      {"defaults", 0, NULL, OPTION_DEFAULTS}, {"original-names", 0, NULL, OPTION_NAMES},
+      {"ignore-unknown", 0, NULL, OPTION_UNKNOWN}, {"compress", 1, NULL, OPTION_COMPRESS},
+      {"max-message", 1, NULL, OPTION_MAX_MESSAGE}, {"idempotent", 0, NULL, OPTION_IDEMPOTENT},
+      {"retries", 1, NULL, OPTION_RETRIES}, {"help", 0, NULL, OPTION_HELP}, {NULL, 0, NULL, 0}};
   /* clang-format on */
-  for (int o; (o = getopt_long(argc, argv, "d:", longs, NULL)) != -1;)
-    if (!take_option(p, o, optarg)) return false;
-  if (!p->protoset || argc - optind != 2) return fputs(usage, stderr), false;
-  if (!reach_check(&p->reach)) return false;
+  for (int o; (o = getopt_long(argc, argv, "d:v" SESSION_SHORT SCHEMA_SHORT, longs, NULL)) != -1;) {
+    if (o == OPTION_HELP) return fputs(usage, stdout), -1;
+    if (!take_option(p, o, optarg)) return EXIT_USAGE;
+  }
+  if (argc - optind != 2) return fputs(usage, stderr), EXIT_USAGE;
   p->target = argv[optind];
   p->name = argv[optind + 1];
-  return true;
+  return EXIT_DONE;
 }
 
-/* ---- before anything is sent: all that can be wrong here ---- */
+/* ---- before the call: all that can be wrong here ---- */
 
-static bool find_method(plan *p) {
+static int get_types(plan *p) {
   problem why;
+  const char *service, *method;
+  size_t len;
+  if (!method_name_split(p->name, &service, &len, &method, &why)) return complain("%s", why.words);
+  buffer symbol = {.data = NULL};
+  buffer_add(&symbol, service, len);
+  int code = schema_get(&p->schema, &p->session, buffer_string(&symbol), &p->types);
+  buffer_free(&symbol);
+  if (code != EXIT_DONE) return code;
   p->method = registry_method(p->types, p->name, &why);
-  if (!p->method) return complain("%s", why.words), false;
-  if (!p->method->is_client_streaming) return true;
-  return complain("%s takes a stream of messages, which gmux call does not send", p->name), false;
+  return p->method ? EXIT_DONE : complain("%s", why.words);
 }
 
-static bool make_request(plan *p) {
-  problem why;
-  buffer json = {.data = NULL};
-  bool is_file = *p->data == '@';
-  if (!is_file) buffer_add_string(&json, p->data);
-  bool is_good = !is_file || read_file(p->data[1] ? p->data + 1 : "-", CODEC_MAX_JSON, &json);
-  if (is_good && !codec_read_json(p->types, p->method->request, buffer_string(&json), json.len,
-                                  &p->codec, &p->request, &why)) {
-    complain("%s: %s", is_file ? "the message" : "--data", why.words);
-    is_good = false;
-  }
-  buffer_free(&json);
-  return is_good;
+static int prepare(plan *p) {
+  int code = session_open(&p->session, p->target);
+  if (code == EXIT_DONE) code = get_types(p);
+  if (code != EXIT_DONE) return code;
+  bool is_good = requests_open(&p->requests, p->types, p->method, p->data, &p->codec);
+  return is_good ? EXIT_DONE : EXIT_USAGE;
 }
 
 /* ---- the call ---- */
 
-static bool failed(const char *what) {
-  complain("%s: %s", what, gmux_last_error());
-  return false;
+static gmux_method_kind kind_of(const method_type *m) {
+  if (m->is_client_streaming)
+    return m->is_server_streaming ? GMUX_BIDI_STREAMING : GMUX_CLIENT_STREAMING;
+  return m->is_server_streaming ? GMUX_SERVER_STREAMING : GMUX_UNARY;
 }
 
-static bool print_reply(const plan *p, const gmux_bytes *reply) {
-  buffer json = {.data = NULL};
-  problem why;
-  bool is_good =
-      codec_write_json(p->types, p->method->reply, reply->data, reply->len, &p->codec, &json, &why);
-  if (is_good)
-    printf("%s\n", buffer_string(&json));
-  else
-    complain("a reply of %zu bytes: %s", reply->len, why.words);
-  /* A stream is read as it comes. */
-  fflush(stdout);
-  buffer_free(&json);
-  return is_good;
+/* NULL: it has been complained of. */
+static gmux_call *start(plan *p) {
+  gmux_method *method = NULL;
+  gmux_call *call = NULL;
+  unsigned flags = p->is_idempotent ? GMUX_METHOD_IDEMPOTENT : 0;
+  int error = gmux_method_new(&method, p->method->path, kind_of(p->method), flags);
+  if (!error)
+    error =
+        gmux_call_start(&call, p->session.channel, method, &p->session.call_options, NULL, NULL);
+  if (error) complain("%s: %s", p->name, gmux_last_error());
+  gmux_method_free(method);
+  return error ? NULL : call;
 }
 
-static bool end_call(gmux_call *call) {
-  gmux_status status = gmux_call_end_wait(call, NULL);
-  bool is_ok = status.code == GMUX_OK;
-  if (!is_ok) complain("%s: %s", gmux_code_str(status.code), status.message);
-  gmux_status_clear(&status);
-  return is_ok;
+/* The one message of a method that takes one. A write that fails means that the call is over: its
+ * status says why. */
+static void write_one(plan *p, gmux_call *call) {
+  const uint8_t *data;
+  size_t len;
+  problem none;
+  if (requests_next(&p->requests, &data, &len, &none) != REQUESTS_MESSAGE) return;
+  gmux_bytes message = gmux_bytes_borrow(data, len);
+  gmux_call_write_wait(call, &message);
 }
 
-/* A write that fails means that the call is over: its status says why. */
-static bool exchange(const plan *p, gmux_call *call) {
-  gmux_bytes request = gmux_bytes_borrow(p->request.data, p->request.len), reply;
-  gmux_call_write_wait(call, &request);
-  bool is_good = true;
+/* False: a message could not be shown, and the call was cancelled. */
+static bool show_replies(plan *p, gmux_call *call) {
+  const gmux_metadata *headers = NULL;
+  bool has_come = gmux_call_headers_wait(call, &headers) == 0, is_good = true;
+  transcript_headers(&p->transcript, has_come, headers);
+  gmux_bytes reply;
   while (is_good && gmux_call_read_wait(call, &reply) == 0) {
-    is_good = print_reply(p, &reply);
+    is_good = transcript_message(&p->transcript, &reply);
     gmux_bytes_release(&reply);
   }
   if (!is_good) gmux_call_cancel(call);
-  return is_good && end_call(call);
-}
-
-static bool make_call(const plan *p, gmux_channel *channel) {
-  gmux_method *method;
-  gmux_method_kind kind = p->method->is_server_streaming ? GMUX_SERVER_STREAMING : GMUX_UNARY;
-  if (gmux_method_new(&method, p->method->path, kind, 0)) return failed(p->name);
-  gmux_call_options options;
-  gmux_call_options_init(&options, sizeof options);
-  if (p->timeout_ms) options.timeout_ms = p->timeout_ms;
-  options.metadata = p->metadata;
-  gmux_call *call;
-  bool is_good = gmux_call_start(&call, channel, method, &options, NULL, NULL) == 0;
-  gmux_method_free(method);
-  if (!is_good) return failed(p->name);
-  is_good = exchange(p, call);
-  gmux_call_free(call);
   return is_good;
 }
 
-static int run(const plan *p) {
-  gmux_loop *loop;
-  gmux_channel *channel;
-  if (gmux_loop_start(&loop, NULL)) return failed("no loop"), EXIT_CALL_FAILED;
-  int code = EXIT_USAGE;
-  gmux_channel_options how;
-  gmux_channel_options_init(&how, sizeof how);
-  if (reach_channel(&p->reach, loop, p->target, &how, &channel)) {
-    code = make_call(p, channel) ? EXIT_DONE : EXIT_CALL_FAILED;
-    gmux_channel_free(channel);
+static int end(plan *p, gmux_call *call, bool is_shown, const sender *s) {
+  const gmux_metadata *trailers = NULL;
+  gmux_status status = gmux_call_end_wait(call, &trailers);
+  session_note(&p->session, call);
+  int code = EXIT_CALL_FAILED;
+  if (s && s->is_wrong)
+    code = complain("%s", s->why.words);
+  else if (is_shown)
+    code = transcript_end(&p->transcript, call, &status, trailers);
+  gmux_status_clear(&status);
+  return code;
+}
+
+static int stream(plan *p, gmux_call *call) {
+  sender s;
+  if (!sender_start(&s, call, &p->requests)) return gmux_call_cancel(call), EXIT_CALL_FAILED;
+  bool is_shown = show_replies(p, call);
+  sender_end(&s);
+  return end(p, call, is_shown, &s);
+}
+
+static int make_call(plan *p) {
+  transcript_begin(&p->transcript, p->types, p->method);
+  gmux_call *call = start(p);
+  if (!call) return EXIT_CALL_FAILED;
+  int code;
+  if (p->method->is_client_streaming) {
+    code = stream(p, call);
+  } else {
+    write_one(p, call);
+    code = end(p, call, show_replies(p, call), NULL);
   }
-  gmux_loop_stop(loop);
+  gmux_call_free(call);
   return code;
 }
 
 int command_call(int argc, char **argv) {
-  if (argc > 1 && strcmp(argv[1], "--help") == 0) return fputs(usage, stdout), EXIT_DONE;
-  plan p = {.data = "{}"};
-  int code = EXIT_USAGE;
-  if (gmux_metadata_new(&p.metadata)) return complain("out of memory");
-  if (read_arguments(&p, argc, argv) && (p.types = read_protoset(p.protoset)) && find_method(&p) &&
-      make_request(&p))
-    code = run(&p);
-  buffer_free(&p.request);
+  plan p = {.data = NULL};
+  session_init(&p.session);
+  int code = read_arguments(&p, argc, argv);
+  if (code == EXIT_DONE) {
+    p.transcript.codec = &p.codec, p.transcript.session = &p.session;
+    transcript_init(&p.transcript);
+    code = prepare(&p);
+    if (code == EXIT_DONE) code = make_call(&p);
+  }
+  transcript_free(&p.transcript);
+  requests_close(&p.requests);
   registry_free(p.types);
-  gmux_metadata_free(p.metadata);
-  return code;
+  session_close(&p.session);
+  return code < 0 ? EXIT_DONE : code;
 }

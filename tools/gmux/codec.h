@@ -19,10 +19,13 @@ enum {
 typedef struct codec_options {
   /* Reading JSON: fields and enums' names that are not known are passed over, not refused. */
   bool ignores_unknown;
+  /* Where the JSON begins in a longer text, from 1, for words; 0: it is all of it. */
+  size_t first_line, first_column;
   /* Writing JSON: fields without presence are there with their defaults, too. */
   bool with_defaults;
   bool with_original_names; /* foo_bar, not fooBar */
   bool is_compact;          /* in one line */
+  unsigned depth;           /* of brackets around it, by which it is indented */
 } codec_options;            /* all false is usual */
 
 /* Appends the message's bytes. False: words with line and column; `out` is as it was. */

@@ -176,7 +176,10 @@ bool codec_write_json(const registry *r, const message_type *m, const uint8_t *d
                       const codec_options *o, buffer *out, problem *p) {
   decoder d = {.types = r,
                .options = o,
-               .printer = {.out = out, .is_compact = o->is_compact},
+               .printer = {.out = out,
+                           .is_compact = o->is_compact,
+                           .depth = o->depth,
+                           .is_named = true}, /* what is before it is there */
                .problem = p,
                .start = out->len};
   shapes_init(&d.shapes, r);

@@ -10,9 +10,15 @@ enum { JSON_FLAGS = JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES };
 
 /* ---- places ---- */
 
+/* Of the text's beginning. */
+static void place_first(const document *d, size_t *line, size_t *column) {
+  *line = d->first_line ? d->first_line : 1;
+  *column = d->first_column ? d->first_column : 1;
+}
+
 /* Lines and characters count from one. */
 static void place_of(const document *d, size_t at, size_t *line, size_t *column) {
-  *line = *column = 1;
+  place_first(d, line, column);
   for (size_t i = 0; i < at; i++) {
     if (d->text[i] == '\n') {
       ++*line;
@@ -133,6 +139,16 @@ static const node *nodes_of(const char *text, size_t len, pool *memory) {
 
 /* ---- reading ---- */
 
+static bool syntax_problem(const document *d, const json_error_t *error, problem *p) {
+  size_t line, column;
+  place_first(d, &line, &column);
+  /* jansson's columns count from one; it has none where nothing is there. */
+  size_t error_line = error->line > 0 ? (size_t)error->line - 1 : 0;
+  size_t error_column = error->column > 0 ? (size_t)error->column - 1 : 0;
+  return problem_set(p, "line %zu, column %zu: %s", line + error_line,
+                     error_line ? error_column + 1 : column + error_column, error->text);
+}
+
 bool document_read(document *d, pool *memory, const char *text, size_t len, size_t max_len,
                    problem *p) {
   if (len > max_len)
@@ -141,9 +157,11 @@ bool document_read(document *d, pool *memory, const char *text, size_t len, size
   json_error_t error;
   /* Integers as reals, because an integer beyond int64 were an error otherwise. */
   json_t *tree = json_loadb(text, len, JSON_FLAGS | JSON_DECODE_INT_AS_REAL, &error);
-  if (!tree) return problem_set(p, "line %d, column %d: %s", error.line, error.column, error.text);
+  if (!tree) return syntax_problem(d, &error, p);
   json_decref(tree);
-  *d = (document){.text = text, .len = len, .root = nodes_of(text, len, memory)};
+  d->text = text;
+  d->len = len;
+  d->root = nodes_of(text, len, memory);
   return true;
 }
 

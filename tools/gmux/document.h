@@ -34,10 +34,11 @@ typedef struct document {
   const char *text;
   size_t len;
   const node *root;
+  size_t first_line, first_column; /* of the text within a longer one, from 1; 0: it is all */
 } document;
 
-/* Of the pool's memory; `text` is borrowed. False: no JSON, or longer than max_len, with line and
- * column. */
+/* Of the pool's memory; `text` is borrowed; where it begins is set before. False: no JSON, or
+ * longer than max_len, with line and column. */
 bool document_read(document *d, pool *memory, const char *text, size_t len, size_t max_len,
                    problem *p);
 

@@ -199,7 +199,7 @@ bool encode_message(encoder *e, const message_type *m, const node *n) {
 bool codec_read_json(const registry *r, const message_type *m, const char *json, size_t len,
                      const codec_options *o, buffer *out, problem *p) {
   pool memory = {NULL};
-  document d;
+  document d = {.first_line = o->first_line, .first_column = o->first_column};
   size_t start = out->len;
   bool is_good = document_read(&d, &memory, json, len, CODEC_MAX_JSON, p);
   if (is_good) {

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <string.h>
 
 static void begin_line(printer *p) {
   if (!p->is_compact) buffer_add_format(p->out, "\n%*s", (int)(p->depth * 2), "");
@@ -97,4 +98,24 @@ void print_raw(printer *p, const char *value) {
 void print_quoted(printer *p, const char *value) {
   begin(p);
   buffer_add_format(p->out, "\"%s\"", value);
+}
+
+/* ---- of our own ---- */
+
+void print_key(printer *p, const char *name) {
+  if (!print_name(p, name, strlen(name))) print_name(p, "?", 1);
+}
+
+void print_text(printer *p, const char *name, const char *value) {
+  print_key(p, name);
+  if (print_string(p, value, strlen(value))) return;
+  buffer plain = {.data = NULL};
+  plain_add_string(&plain, value);
+  print_string(p, buffer_string(&plain), plain.len);
+  buffer_free(&plain);
+}
+
+void print_bool(printer *p, const char *name, bool value) {
+  print_key(p, name);
+  print_raw(p, value ? "true" : "false");
 }

@@ -24,4 +24,9 @@ void print_raw(printer *p, const char *value);
 /* The same between quotes: digits, base64. */
 void print_quoted(printer *p, const char *value);
 
+/* A name, and a text behind it, of our own: what is not UTF-8 in them is a question mark. */
+void print_key(printer *p, const char *name);
+void print_text(printer *p, const char *name, const char *value);
+void print_bool(printer *p, const char *name, bool value);
+
 #endif

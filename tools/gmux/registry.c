@@ -142,19 +142,27 @@ static const method_type *no_method(const service_type *s, const char *name, pro
   return NULL;
 }
 
-const method_type *registry_method(const registry *r, const char *name, problem *p) {
+bool method_name_split(const char *name, const char **service, size_t *service_len,
+                       const char **method, problem *p) {
   if (*name == '/') name++;
   const char *cut = strchr(name, '/');
   if (!cut) cut = strrchr(name, '.');
-  if (!cut || cut == name || !cut[1]) {
-    problem_set(p, "%s is no method's name: package.Service/Method is",
-                quote(name, strlen(name)).text);
-    return NULL;
-  }
-  size_t len = (size_t)(cut - name);
-  const service_type *s = registry_service(r, name, len);
-  if (!s) return no_service(r, name, len, p);
+  if (!cut || cut == name || !cut[1])
+    return problem_set(p, "%s is no method's name: package.Service/Method is",
+                       quote(name, strlen(name)).text);
+  *service = name;
+  *service_len = (size_t)(cut - name);
+  *method = cut + 1;
+  return true;
+}
+
+const method_type *registry_method(const registry *r, const char *name, problem *p) {
+  const char *service, *method;
+  size_t len;
+  if (!method_name_split(name, &service, &len, &method, p)) return NULL;
+  const service_type *s = registry_service(r, service, len);
+  if (!s) return no_service(r, service, len, p);
   for (size_t i = 0; i < s->method_count; i++)
-    if (strcmp(s->methods[i].name, cut + 1) == 0) return &s->methods[i];
-  return no_method(s, cut + 1, p);
+    if (strcmp(s->methods[i].name, method) == 0) return &s->methods[i];
+  return no_method(s, method, p);
 }

@@ -116,8 +116,11 @@ const message_type *registry_message_at(const registry *r, size_t i);
 const enum_type *registry_enum_at(const registry *r, size_t i);
 const service_type *registry_service_at(const registry *r, size_t i);
 
-/* "pkg.Service/Method", "pkg.Service.Method", with or without a slash before it. NULL: with words,
- * and the name that is nearest. */
+/* Of "pkg.Service/Method" or "pkg.Service.Method", with or without a slash before it, the service
+ * and the method. False: it is neither, with words. */
+bool method_name_split(const char *name, const char **service, size_t *service_len,
+                       const char **method, problem *p);
+/* By such a name. NULL: with words, and the name that is nearest. */
 const method_type *registry_method(const registry *r, const char *name, problem *p);
 
 /* The nearest name, or NULL. */
