@@ -2,8 +2,8 @@
  * attempt.c: a call on a stream.
  *
  * The stream's handlers come from its connection, outside nghttp2 and never from inside a function
- * that the application called, so the application's handlers can be run from them. Only the end
- * takes a detour (gmux__call_end).
+ * that the application called, so the application's handlers can be run from them. Only an end that
+ * is not an answer takes a detour (gmux__call_end).
  */
 #include "lib/base/alloc.h"
 #include "lib/base/fail.h"
@@ -189,6 +189,13 @@ static void attempt_say_past(const gmux_call *call, gmux__result *result) {
   gmux__call_past(call, result->text + used, sizeof result->text - used);
 }
 
+/* And its connection goes on, so that nothing but the call has to be settled. Its memory is told of
+ * and used again while it is in the caches. */
+static bool attempt_was_answered(const gmux__attempt *attempt) {
+  return attempt->stream.end.how == GMUX__ENDING_FINISHED &&
+         gmux__conn_get_state(attempt->line->conn) == GMUX__CONN_READY;
+}
+
 static void attempt_on_closed(gmux__stream *stream) {
   gmux__attempt *attempt = attempt_of(stream);
   gmux_call *call = attempt->call;
@@ -206,7 +213,10 @@ static void attempt_on_closed(gmux__stream *stream) {
   gmux__result_of_end(&result, &facts);
   attempt_say_past(call, &result);
   attempt_post_reply(attempt, &result);
-  gmux__call_end(call, &result);
+  if (attempt_was_answered(attempt))
+    gmux__call_end_now(call, &result);
+  else
+    gmux__call_end(call, &result);
 }
 
 static const gmux__stream_handlers attempt_handlers = {

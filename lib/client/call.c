@@ -157,7 +157,7 @@ static void call_on_end_task(void *arg) {
     call_tell_handlers(call);
   if (call->loop_only.attempt) gmux__attempt_drop_reply(call->loop_only.attempt);
   gmux__channel_call_ended(call->channel);
-  gmux__exchange_release(&call->exchange); /* the loop's hold */
+  gmux__exchange_release_now(&call->exchange); /* the loop's hold */
 }
 
 /* What it wrote is given up; harmless when its stream is over: then this is what ended the call. */
@@ -170,7 +170,7 @@ static void call_stop(gmux_call *call, bool is_ok) {
   if (!is_ok) gmux__attempt_drop_reply(attempt);
 }
 
-void gmux__call_end(gmux_call *call, const gmux__result *result) {
+static void call_settle(gmux_call *call, const gmux__result *result) {
   assert(call->loop_only.state < GMUX__CALL_ENDING);
   gmux_status status = gmux_status_make(result->code, result->message, result->details);
   call_stop(call, status.code == GMUX_OK);
@@ -178,7 +178,16 @@ void gmux__call_end(gmux_call *call, const gmux__result *result) {
   call->at_end.waited_to = (gmux__mark){NULL, 0};
   gmux__exchange_set_over(&call->exchange);
   gmux__call_set_state(call, GMUX__CALL_ENDING);
+}
+
+void gmux__call_end(gmux_call *call, const gmux__result *result) {
+  call_settle(call, result);
   gmux__exchange_defer_end(&call->exchange, call_on_end_task);
+}
+
+void gmux__call_end_now(gmux_call *call, const gmux__result *result) {
+  call_settle(call, result);
+  call_on_end_task(&call->exchange);
 }
 
 void gmux__call_fail(gmux_call *call, gmux_code code, const char *format, ...) {

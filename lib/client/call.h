@@ -17,7 +17,8 @@
  *              backoff of the retry is over, which the first time is at once
  *     ENDING   the status is settled for good; the application hears of it from a task of
  *              GMUX__PHASE_DONE, so never from inside a function that it called, and after
- *              everything else of that moment has been settled too
+ *              everything else of that moment has been settled too. Where an answer has come whole
+ *              on a connection that goes on, there is nothing else, and it hears at once
  *
  * RUNNING, RESTING and ENDING are in the channel's lists of these names. One timer serves the
  * deadline, acquire_timeout_ms and the backoff; an ordinary call sets it once and clears it once.
@@ -143,6 +144,8 @@ static inline const gmux_call_handlers *gmux__call_handlers(const gmux_call *cal
 void gmux__call_set_state(gmux_call *call, gmux__call_state state);
 /* Settles the status; a stream that still runs is reset. */
 void gmux__call_end(gmux_call *call, const gmux__result *result);
+/* The same, told at once: from the stream's on_closed alone. The call may be gone then. */
+void gmux__call_end_now(gmux_call *call, const gmux__result *result);
 /* The same with a code and words. */
 void gmux__call_fail(gmux_call *call, gmux_code code, const char *format, ...) GMUX_PRINTF(3, 4);
 /* Its deadline has passed. */

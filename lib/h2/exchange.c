@@ -36,11 +36,20 @@ void gmux__exchange_hold(gmux__exchange *x) {
   atomic_fetch_add_explicit(&x->shared.holds, 1, memory_order_relaxed);
 }
 
+/* True: it was the last. Who finds his hold the only one is alone with it: others would need one to
+ * get one. */
+static bool let_go(gmux__exchange *x) {
+  return atomic_load_explicit(&x->shared.holds, memory_order_acquire) == 1 ||
+         atomic_fetch_sub_explicit(&x->shared.holds, 1, memory_order_acq_rel) == 1;
+}
+
+void gmux__exchange_release_now(gmux__exchange *x) {
+  assert(gmux_loop_is_inside(x->home->loop));
+  if (let_go(x)) x->home->ops->destroy(x);
+}
+
 void gmux__exchange_release(gmux__exchange *x) {
-  /* Who finds his hold the only one is alone with it: others would need one to get one. */
-  bool is_last = atomic_load_explicit(&x->shared.holds, memory_order_acquire) == 1;
-  if (!is_last) is_last = atomic_fetch_sub_explicit(&x->shared.holds, 1, memory_order_acq_rel) == 1;
-  if (!is_last) return;
+  if (!let_go(x)) return;
   if (gmux_loop_is_inside(x->home->loop)) {
     defer(x, GMUX__PHASE_FREE, on_free_task);
     return;

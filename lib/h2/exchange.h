@@ -8,8 +8,8 @@
  * moment later, in the order of that thread.
  *
  * Holds: the application has some (its handle), the loop has one until the end has been told, each
- * post in flight has one. When the last goes, ops->destroy runs on the loop's thread in
- * GMUX__PHASE_FREE.
+ * post in flight has one. When the last goes, ops->destroy runs on the loop's thread, in
+ * GMUX__PHASE_FREE unless who let go knew that nobody looks at it any more.
  */
 #ifndef GMUX__H2_EXCHANGE_H
 #define GMUX__H2_EXCHANGE_H
@@ -92,6 +92,9 @@ void gmux__exchange_deinit(gmux__exchange *exchange);
 
 void gmux__exchange_hold(gmux__exchange *exchange);    /* any thread */
 void gmux__exchange_release(gmux__exchange *exchange); /* any thread */
+/* On the loop's thread, where nobody above on the stack looks at it again: if it was the last it is
+ * destroyed at once, and its memory is used again while that is in the caches. */
+void gmux__exchange_release_now(gmux__exchange *exchange);
 
 /* Applies `op` here or posts it. On success the op's message and data have changed hands (message
  * is left empty). GMUX_ERR_NOMEM: nothing happened. Any thread. */

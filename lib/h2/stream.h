@@ -10,7 +10,8 @@
  *        on_headers?  on_message*  on_half_close? (server)  on_closed, the last
  *     reset ends it early: no handler comes after it, not even on_closed
  *     (client) rewind, after on_closed: as before open, to be sent again
- *     deinit: when over, reset or never opened; the owner's memory must stay until GMUX__PHASE_FREE
+ *     deinit: when over, reset or never opened. The owner's memory may go in on_closed; else it must
+ *        stay until GMUX__PHASE_FREE
  *
  * Messages may be written before a client's stream is opened; they wait in it. All on the loop's
  * thread.
@@ -84,7 +85,7 @@ typedef struct gmux__stream_handlers {
    * them. What was queued is dropped, and nothing can be sent any more. At most once; client only,
    * may be NULL. */
   void (*on_answered)(gmux__stream *stream);
-  /* Over; stream->end says how. The stream is off its connection. */
+  /* Over; stream->end says how. The stream is off its connection, and not looked at after this. */
   void (*on_closed)(gmux__stream *stream);
   /*
    * Server: the trailers. Asked for when the last message has been framed after gmux__stream_finish

@@ -202,17 +202,19 @@ static void stop_sending(gmux__stream *stream) {
   if (stream->handlers->on_answered) stream->handlers->on_answered(stream);
 }
 
-static void deliver_closed(gmux__stream *stream) {
-  if (stream->end.how == GMUX__ENDING_NONE) return;
+/* True: it was told, and the stream may be gone. */
+static bool deliver_closed(gmux__stream *stream) {
+  if (stream->end.how == GMUX__ENDING_NONE) return false;
   if (!is_drained(stream)) {
     stop_sending(stream);
-    return;
+    return false;
   }
   bool is_early = stream->end.how == GMUX__ENDING_FINISHED && !gmux__stream_is_finished(stream);
   if (is_early) gmux__stream_send_reset(stream, NGHTTP2_NO_ERROR);
   gmux__stream_detach(stream);
   if (!gmux__stream_can_rewind(stream)) gmux__stream_drop(stream);
   stream->handlers->on_closed(stream);
+  return true;
 }
 
 static bool take_due(gmux__stream *stream, gmux__due what) {
@@ -233,6 +235,6 @@ void gmux__stream_deliver(gmux__stream *stream) {
   if (is_read_out(stream) && take_due(stream, GMUX__DUE_HALF_CLOSE) &&
       stream->handlers->on_half_close)
     stream->handlers->on_half_close(stream);
-  if (stream->conn) deliver_closed(stream);
+  if (!stream->conn || deliver_closed(stream)) return;
   if (stream->conn) gmux__stream_keep_pieces(stream);
 }

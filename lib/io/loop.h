@@ -10,7 +10,8 @@
  * application's callbacks), then GMUX__PHASE_WRITE (one write a connection), again while callbacks
  * or writes brought more, and at the end GMUX__PHASE_FREE. So whatever a turn produced, also what
  * the application did in its callbacks, leaves with one write a connection, and nothing is freed
- * while anything above it on the stack could still look at it.
+ * while anything above it on the stack could still look at it. (Messages and answers are told as
+ * they are read; who is told an answer and holds nothing of it is freed with it.)
  */
 #ifndef GMUX__IO_LOOP_H
 #define GMUX__IO_LOOP_H

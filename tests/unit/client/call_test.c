@@ -750,6 +750,37 @@ static void a_unary_call_ends_on_a_connection_that_drains(void) {
   gmux_bytes_release(&r.kept);
 }
 
+/* How many calls hold the channel, when each was told. */
+typedef struct told {
+  size_t times, holds[4];
+} told;
+
+static void note_holds(gmux_call *call, const gmux_status *status, gmux_bytes *reply,
+                       const gmux_metadata *trailers, void *user_data) {
+  (void)call, (void)status, (void)reply, (void)trailers;
+  told *t = user_data;
+  t->holds[t->times++] = w_channel->loop_only.holds;
+}
+
+/* So that the next call is made of memory that is in the caches. */
+static void who_was_told_an_answer_is_gone_before_the_next_is_told(void) {
+  rawpeer *p = w_connected();
+  told t = {0};
+  for (int i = 0; i < 3; i++) {
+    gmux_bytes request = gmux_bytes_borrow("hello", 5);
+    CU_ASSERT_EQUAL_FATAL(gmux_call_unary_start(NULL, w_channel, w_methods[GMUX_UNARY], NULL,
+                                                &request, note_holds, &t),
+                          0);
+  }
+  w_run();
+  size_t all = w_channel->loop_only.holds;
+  w_answer_all(p, "reply");
+  w_run();
+  CU_ASSERT_EQUAL_FATAL(t.times, 3);
+  for (size_t i = 0; i < 3; i++)
+    CU_ASSERT_EQUAL(t.holds[i], all - i);
+}
+
 static void an_empty_unary_request_is_a_message_too(void) {
   rawpeer *p = w_connected();
   unary_record r = {0};
@@ -904,6 +935,7 @@ static const test_case cases[] = {
     TEST(a_chain_of_failing_calls_does_not_grow_the_stack),
     TEST(a_unary_call_takes_one_function),
     TEST(a_unary_call_ends_on_a_connection_that_drains),
+    TEST(who_was_told_an_answer_is_gone_before_the_next_is_told),
     TEST(an_empty_unary_request_is_a_message_too),
     TEST(a_unary_reply_with_an_error_is_dropped),
     TEST(what_a_unary_call_refuses_stays_the_callers),

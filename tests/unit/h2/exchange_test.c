@@ -104,6 +104,14 @@ static void a_post_in_flight_holds_the_exchange(void) {
   CU_ASSERT_EQUAL(o.kept, 10);
 }
 
+static void let_go_now_it_goes_at_once_if_nobody_else_holds_it(void) {
+  gmux__exchange_hold(&o.exchange);
+  gmux__exchange_release_now(&o.exchange);
+  CU_ASSERT_FALSE(o.is_destroyed);
+  gmux__exchange_release_now(&o.exchange);
+  CU_ASSERT_TRUE(o.is_destroyed);
+}
+
 static void cancelling_twice_posts_once(void) {
   sim_set_outside(loop, true);
   gmux__exchange_cancel(&o.exchange);
@@ -332,6 +340,7 @@ static const test_case cases[] = {
     TEST(on_the_loop_an_operation_is_applied_at_once),
     TEST(elsewhere_it_is_posted_in_order),
     TEST(a_post_in_flight_holds_the_exchange),
+    TEST(let_go_now_it_goes_at_once_if_nobody_else_holds_it),
     TEST(cancelling_twice_posts_once),
     TEST(on_failure_the_caller_keeps_its_message),
     TEST(a_posted_message_that_is_not_taken_is_released),
