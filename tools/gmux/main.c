@@ -9,9 +9,10 @@
 
 static const char usage[] =
     "usage: gmux COMMAND [ARGUMENT]...\n"
-    "  call    make a call: JSON in, JSON out\n"
-    "  health  ask a server, or watch, whether it is serving\n"
-    "  list    the services and methods of a descriptor set\n"
+    "  call      make a call: JSON in, JSON out\n"
+    "  describe  what stands in the .proto of a service, message or enum\n"
+    "  health    ask a server, or watch, whether it is serving\n"
+    "  list      the services of a server or of files, and their methods\n"
     "gmux COMMAND --help says more, with examples. Exit status: 0; 1: the call failed; 2: usage.\n";
 
 typedef struct command {
@@ -19,8 +20,10 @@ typedef struct command {
   int (*run)(int argc, char **argv);
 } command;
 
-static const command commands[] = {
-    {"call", command_call}, {"health", command_health}, {"list", command_list}};
+static const command commands[] = {{"call", command_call},
+                                   {"describe", command_describe},
+                                   {"health", command_health},
+                                   {"list", command_list}};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static int no_command(const char *name) {

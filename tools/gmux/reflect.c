@@ -145,8 +145,22 @@ static bool no_symbol(mirror *m, const char *symbol) {
   return fail(m, EXIT_USAGE);
 }
 
+/* Not all servers know a method by its name: then its service, which stands before the last dot. */
+static bool ask_service_of(mirror *m, const char *symbol) {
+  const char *dot = strrchr(symbol, '.');
+  if (!dot) return true;
+  problem why = m->answer.words;
+  buffer service = {.data = NULL};
+  buffer_add(&service, symbol, (size_t)(dot - symbol));
+  bool is_answered = ask(m, ASK_SYMBOL, buffer_string(&service));
+  buffer_free(&service);
+  m->answer.words = why;
+  return is_answered;
+}
+
 static bool ask_symbol(mirror *m, const char *symbol) {
   if (!ask(m, ASK_SYMBOL, symbol)) return false;
+  if (m->answer.error_code == NO_SYMBOL && !ask_service_of(m, symbol)) return false;
   if (m->answer.error_code == 0) return true;
   if (m->answer.error_code == NO_SYMBOL) return no_symbol(m, symbol);
   complain("%s: reflection of %s: %s: %s", m->server->target, quote(symbol, strlen(symbol)).text,
