@@ -15,9 +15,14 @@
  * name (subjectAltName only, RFC 6125); a connection that ends without close_notify never counts as
  * a good end.
  *
- * A session is good for two hours after the handshake that began or last resumed it, for the same
- * host, and until the next reload. A server's keys for tickets seal for two hours, open for two
- * more, and are forgotten.
+ * A client's sessions are kept by the gmux_tls: whichever of its channels, on whatever loop,
+ * connects next to the same host and port resumes the newest that one of them has left. (So
+ * the server can tell that both are of one client: channels that it shall not connect with each
+ * other need a gmux_tls each.) A session is good for two hours after the handshake that began or
+ * last resumed it, and until the next reload; with TLS 1.3 for one connection, which brings the
+ * next (RFC 8446 section C.4). 8 are kept for a host and port, 1000 in all. One that is not
+ * accepted, or was offered in a handshake that fails, takes the others for its host and port with
+ * it. A server's keys for tickets seal for two hours, open for two more, and are forgotten.
  */
 #ifndef GMUX_TLS_H
 #define GMUX_TLS_H
@@ -54,8 +59,8 @@ typedef struct gmux_tls_options {
    * have neither, because it would look as if clients were checked. */
   gmux_client_cert client_cert;
   /* Default false: sessions are resumed, which saves the signatures and certificates of a
-   * handshake. The peer is then taken for who it proved to be when the session began, for as long
-   * as that certificate is valid. */
+   * handshake, and half of its CPU time. The peer is then taken for who it proved to be when the
+   * session began, for as long as that certificate is valid. */
   bool no_resumption;
   /* Default false. Append secrets to the file named by the environment's SSLKEYLOGFILE, for
    * Wireshark; without that variable nothing happens. */

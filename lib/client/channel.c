@@ -289,7 +289,7 @@ static int channel_new_h2(gmux_channel *channel) {
   return gmux__h2_new(&channel->h2, channel->loop, &config);
 }
 
-static int channel_init_endpoint(gmux_channel *channel) {
+static void channel_init_endpoint(gmux_channel *channel) {
   const gmux__endpoint_config config = {
       .target = &channel->target,
       .options = &channel->options,
@@ -299,8 +299,8 @@ static int channel_init_endpoint(gmux_channel *channel) {
       .figures = &channel->shared.figures,
       .ring = &channel->loop_only.ring,
   };
-  return gmux__endpoint_init(&channel->loop_only.endpoint, channel->loop, &config,
-                             &endpoint_handlers, channel);
+  gmux__endpoint_init(&channel->loop_only.endpoint, channel->loop, &config, &endpoint_handlers,
+                      channel);
 }
 
 static void channel_post_init(gmux__channel_post *post, void (*fn)(gmux__post *post)) {
@@ -344,7 +344,7 @@ int gmux_channel_new(gmux_channel **out, gmux_loop *loop, const char *target,
   if (!error) error = gmux__target_parse(&channel->target, target);
   if (!error) error = channel_set_options(channel, options);
   if (!error) error = channel_new_h2(channel);
-  if (!error) error = channel_init_endpoint(channel);
+  if (!error) channel_init_endpoint(channel);
   if (error) {
     channel_destroy(channel);
     return error;

@@ -67,7 +67,7 @@ void gmux__endpoint_stop_dialing(gmux__endpoint *e) {
 static int endpoint_secure(gmux__endpoint *e, gmux__transport **transport) {
   if (!e->config.tls) return 0;
   gmux__transport *inner = *transport;
-  return gmux__tls_wrap(transport, e->config.tls, inner, e->config.tls_host, e->session);
+  return gmux__tls_wrap(transport, e->config.tls, inner, e->config.tls_host);
 }
 
 static void endpoint_on_transport(void *owner, gmux__try *t, gmux__transport *transport) {

@@ -32,8 +32,8 @@ static void endpoint_init_connector(gmux__endpoint *e) {
   gmux__connector_init(&e->connector, e->loop, &config, &gmux__endpoint_connector_handlers, e);
 }
 
-int gmux__endpoint_init(gmux__endpoint *e, gmux_loop *loop, const gmux__endpoint_config *config,
-                        const gmux__endpoint_handlers *handlers, void *owner) {
+void gmux__endpoint_init(gmux__endpoint *e, gmux_loop *loop, const gmux__endpoint_config *config,
+                         const gmux__endpoint_handlers *handlers, void *owner) {
   *e = (gmux__endpoint){.loop = loop, .config = *config, .handlers = handlers, .owner = owner};
   const gmux_channel_options *o = config->options;
   gmux__backoff_config backoff;
@@ -46,7 +46,6 @@ int gmux__endpoint_init(gmux__endpoint *e, gmux_loop *loop, const gmux__endpoint
   gmux__task_init(&e->change_task, endpoint_on_change, e);
   e->keepalive_ns = o->keepalive_ms ? o->keepalive_ms * GMUX__NS_PER_MS : GMUX__PULSE_OFF;
   gmux__counter_set(&config->figures->keepalive_ms, o->keepalive_ms);
-  return config->tls ? gmux__tls_session_new(&e->session) : 0;
 }
 
 static void endpoint_stop(gmux__endpoint *e) {
@@ -60,8 +59,6 @@ void gmux__endpoint_deinit(gmux__endpoint *e) {
   assert(gmux__endpoint_is_gone(e));
   gmux__connector_deinit(&e->connector);
   endpoint_stop(e);
-  if (e->session) gmux__tls_session_free(e->session);
-  e->session = NULL;
 }
 
 void gmux__endpoint_close(gmux__endpoint *e, const char *why) {

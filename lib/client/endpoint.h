@@ -70,7 +70,6 @@ struct gmux__endpoint {
   gmux__pool_config pool;
   const gmux__endpoint_handlers *handlers;
   void *owner;
-  gmux__tls_session *session; /* to resume; NULL without TLS */
   gmux__connector connector;
   gmux__backoff backoff;
   uint64_t not_before_ns;   /* no attempt may start earlier */
@@ -89,9 +88,9 @@ struct gmux__endpoint {
   char why[GMUX__CONNECTOR_WHY];
 };
 
-/* GMUX_ERR_NOMEM; any thread. */
-int gmux__endpoint_init(gmux__endpoint *e, gmux_loop *loop, const gmux__endpoint_config *config,
-                        const gmux__endpoint_handlers *handlers, void *owner);
+/* Any thread. */
+void gmux__endpoint_init(gmux__endpoint *e, gmux_loop *loop, const gmux__endpoint_config *config,
+                         const gmux__endpoint_handlers *handlers, void *owner);
 /* When gmux__endpoint_is_gone, or nothing was ever asked of it. */
 void gmux__endpoint_deinit(gmux__endpoint *e);
 

@@ -248,6 +248,7 @@ static int tls_open(tls_transport *t) {
   }
   int rc = gmux__tls_subject_of_peer(&t->peer_name, t->ssl);
   if (rc) return rc;
+  gmux__tls_session_note(&t->peer, t->ssl);
   t->info.is_resumed = SSL_session_reused(t->ssl);
   t->info.tls_version = SSL_get_version(t->ssl);
   t->info.tls_cipher = SSL_get_cipher_name(t->ssl);
@@ -319,8 +320,7 @@ static int tls_handshake(gmux__transport *transport) {
   if (t->state == TLS_FAILED) return tls_repeat_failure(t, t->failure);
   int rc = tls_step(t);
   if (rc == 0 || rc == GMUX_ERR_AGAIN) return rc;
-  /* Should the reason lie in what was resumed, the next one shall not meet it again. */
-  gmux__tls_session_forget(t->peer.session);
+  gmux__tls_session_distrust(&t->peer);
   return tls_end(t, rc);
 }
 
@@ -526,8 +526,7 @@ static int tls_set_up(tls_transport *t, const char *host) {
   return tls_set_role(t, host);
 }
 
-int gmux__tls_wrap(gmux__transport **out, gmux_tls *tls, gmux__transport *inner, const char *host,
-                   gmux__tls_session *session) {
+int gmux__tls_wrap(gmux__transport **out, gmux_tls *tls, gmux__transport *inner, const char *host) {
   tls_transport *t = gmux__calloc(1, sizeof *t);
   if (!t) return gmux__fail_code(GMUX_ERR_NOMEM);
   t->base = (gmux__transport){.ops = &tls_ops, .loop = inner->loop};
@@ -536,7 +535,7 @@ int gmux__tls_wrap(gmux__transport **out, gmux_tls *tls, gmux__transport *inner,
   t->info.is_secure = true;
   t->peer.tls = gmux__tls_ref(tls);
   t->peer.edition = gmux__tls_edition_get(tls);
-  t->peer.session = session;
+  t->peer.port = t->info.peer.port;
   t->read_needs = GMUX__READABLE;
   t->write_needs = GMUX__WRITABLE;
   gmux__timer_init(&t->within, tls_on_within, t);

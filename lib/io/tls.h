@@ -8,27 +8,17 @@
 #include "lib/io/transport.h"
 #include <gmux/tls.h>
 
-/*
- * Where one endpoint keeps the newest session to resume. Belongs to whoever dials (one loop) and
- * must outlive the transports that were given it. A session is resumed only by the same gmux_tls
- * for the same host.
- */
-typedef struct gmux__tls_session gmux__tls_session;
-int gmux__tls_session_new(gmux__tls_session **out);
-void gmux__tls_session_free(gmux__tls_session *session);
-
 bool gmux__tls_is_server(const gmux_tls *tls);
 gmux_tls *gmux__tls_ref(gmux_tls *tls); /* let go with gmux_tls_free */
 
 /*
  * A TLS transport over `inner`, which it owns from now on (on failure it is still the caller's).
  * For a client, `host` is the name for SNI and for the certificate (a literal address is checked as
- * an address and not sent as SNI) and `session` (may be NULL) the place to resume from and save to;
- * a server passes NULL for both. The owner and on_ready are to be set on the new transport. The
- * handshake is still to be run. GMUX_ERR_INVALID (a host that no certificate can be checked for),
- * GMUX_ERR_NOMEM, GMUX_ERR_TLS.
+ * an address and not sent as SNI), and a session is resumed that the same gmux_tls has for it and
+ * the port of inner's peer; a server passes NULL. The owner and on_ready are to be set on the new
+ * transport. The handshake is still to be run. GMUX_ERR_INVALID (a host that no certificate can be
+ * checked for), GMUX_ERR_NOMEM, GMUX_ERR_TLS.
  */
-int gmux__tls_wrap(gmux__transport **out, gmux_tls *tls, gmux__transport *inner, const char *host,
-                   gmux__tls_session *session);
+int gmux__tls_wrap(gmux__transport **out, gmux_tls *tls, gmux__transport *inner, const char *host);
 
 #endif

@@ -96,7 +96,7 @@ static void context_set_behaviour(SSL_CTX *context) {
 /*
  * Servers keep sessions in tickets, which the client stores, so that clients cannot fill a cache
  * here. One ticket a connection: ours keeps one, and the next connection brings the next. Clients
- * are given theirs by callback, for the endpoint's own place (tls_session.c).
+ * are given theirs by callback (tls_session.c).
  */
 static int edition_resume_as_server(gmux__tls_edition *e) {
   static const unsigned char session_id_context[] = "gmux";
@@ -171,7 +171,8 @@ int gmux__tls_edition_new(gmux__tls_edition **out, const gmux_tls_options *o, bo
   if (!e) return gmux__fail_code(GMUX_ERR_NOMEM);
   e->key_log = key_log;
   atomic_init(&e->users, 1);
-  int rc = edition_build(e, o, is_server);
+  int rc = is_server ? 0 : gmux__tls_sessions_new(&e->sessions);
+  if (rc == 0) rc = edition_build(e, o, is_server);
   ERR_clear_error();
   if (rc)
     gmux__tls_edition_unref(e);
@@ -186,6 +187,7 @@ void gmux__tls_edition_unref(gmux__tls_edition *e) {
   if (atomic_fetch_sub_explicit(&e->users, 1, memory_order_acq_rel) > 1) return;
   SSL_CTX_free(e->context);
   gmux__tls_tickets_free(e->tickets);
+  gmux__tls_sessions_free(e->sessions);
   ASN1_TIME_free(e->crls_until);
   gmux__free(e);
 }

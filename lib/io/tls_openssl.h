@@ -33,16 +33,18 @@ typedef struct gmux__tls_kept {
 } gmux__tls_kept;
 
 typedef struct gmux__tls_tickets gmux__tls_tickets;
+typedef struct gmux__tls_sessions gmux__tls_sessions;
 
 /* What one reading of the options has made. It never changes; each connection holds the one that it
  * began with, so that a reload disturbs nobody. */
 typedef struct gmux__tls_edition {
   SSL_CTX *context;
-  gmux__tls_tickets *tickets; /* a server's; NULL without resumption */
-  ASN1_TIME *crls_until;      /* when the first of its CRLs expires; NULL: never */
-  uint64_t number;            /* from 1, for each gmux_tls */
-  int key_log;                /* that of the gmux_tls */
-  _Atomic(size_t) users;      /* any thread */
+  gmux__tls_tickets *tickets;   /* a server's; NULL without resumption */
+  gmux__tls_sessions *sessions; /* a client's; empty without resumption */
+  ASN1_TIME *crls_until;        /* when the first of its CRLs expires; NULL: never */
+  uint64_t number;              /* from 1, for each gmux_tls */
+  int key_log;                  /* that of the gmux_tls */
+  _Atomic(size_t) users;        /* any thread */
 } gmux__tls_edition;
 
 struct gmux_tls {
@@ -60,9 +62,10 @@ struct gmux_tls {
 typedef struct gmux__tls_peer {
   gmux_tls *tls;
   gmux__tls_edition *edition; /* a hold */
-  char *host;                 /* client: whom the certificate must be for */
-  gmux__tls_session *session;
-  char *refusal; /* why one of the callbacks said no; NULL: none did, or there was no memory */
+  char *host;                 /* client: whom the certificate must be for; with the */
+  uint16_t port;    /* port the place that sessions are for. NULL: a server, or half-made */
+  bool has_offered; /* a session, to be resumed */
+  char *refusal;    /* why one of the callbacks said no; NULL: none did, or there was no memory */
 } gmux__tls_peer;
 
 /* ---- tls_options.c ---- */
@@ -115,14 +118,35 @@ int gmux__tls_der(gmux_bytes *out, X509 *cert);
 
 /* ---- tls_session.c ---- */
 
-/* Lets `ssl` resume what was saved by the same credentials for the same host, if anything was. */
-void gmux__tls_session_offer(const gmux__tls_peer *peer, SSL *ssl);
-/* OpenSSL's new-session callback: keeps the newest. */
+enum {
+  /* One of TLS 1.3 is good for one connection, so a pool that has lost all of its connections needs
+   * as many: twice max_connections, by default. */
+  GMUX__TLS_SESSIONS_A_PLACE = 8,
+  /* Of one edition, some 2 KB each. The least recent goes. */
+  GMUX__TLS_SESSIONS_MAX = 1000
+};
+
+int gmux__tls_sessions_new(gmux__tls_sessions **out);       /* GMUX_ERR_NOMEM */
+void gmux__tls_sessions_free(gmux__tls_sessions *sessions); /* takes NULL */
+/* Any thread; of `place` host, port and edition count. */
+/* On true it has taken the reference; false: out of memory. */
+bool gmux__tls_sessions_keep(gmux__tls_sessions *sessions, const gmux__tls_peer *place,
+                             SSL_SESSION *session);
+/* The newest that is still good, a reference; NULL: none. */
+SSL_SESSION *gmux__tls_sessions_take(gmux__tls_sessions *sessions, const gmux__tls_peer *place);
+void gmux__tls_sessions_forget(gmux__tls_sessions *sessions, const gmux__tls_peer *place);
+
+/* Lets `ssl` resume what another connection to this place has left, if any has. */
+void gmux__tls_session_offer(gmux__tls_peer *peer, SSL *ssl);
+/* OpenSSL's new-session callback. */
 int gmux__tls_session_save(SSL *ssl, SSL_SESSION *resumable);
+/* The handshake is done: was what was offered taken? */
+void gmux__tls_session_note(const gmux__tls_peer *peer, SSL *ssl);
+/* The handshake has failed: should the reason lie in what was resumed, the next one shall not meet
+ * it again. Does nothing for a server. */
+void gmux__tls_session_distrust(const gmux__tls_peer *peer);
 /* Has nothing expired that it stands on? */
 bool gmux__tls_session_is_fresh(SSL_SESSION *resumable, const gmux__tls_edition *edition);
-/* What was saved did no good: the next handshake is a full one. Takes NULL. */
-void gmux__tls_session_forget(gmux__tls_session *session);
 
 /* ---- tls_tickets.c ---- */
 

@@ -289,7 +289,7 @@ static int conn_new(gmux__server_conn **out, gmux_server *server) {
  * what is to be closed. */
 static int conn_prepare(gmux__server_conn **out, gmux_server *server, gmux_tls *tls,
                         gmux__transport **transport) {
-  int error = tls ? gmux__tls_wrap(transport, tls, *transport, NULL, NULL) : 0;
+  int error = tls ? gmux__tls_wrap(transport, tls, *transport, NULL) : 0;
   return error ? error : conn_new(out, server);
 }
 

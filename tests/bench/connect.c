@@ -1,10 +1,8 @@
 /*
  * connect.c: what a fresh channel with one call costs, one after another: resolving, TCP, TLS where
  * asked for, SETTINGS, the call, and the end of all of it. Over TLS the credentials are made once,
- * as a program would.
- *
- * A channel keeps the sessions that it may resume to itself. So with --resume there is one channel,
- * which is told to replace its connection before each call.
+ * as a program would; with --resume each channel resumes a session that an earlier one has left
+ * with them.
  */
 #include "tests/bench/kit.h"
 #include <ev.h>
@@ -32,39 +30,15 @@ static void on_reply(gmux_call *call, const gmux_status *status, gmux_bytes *rep
   if (status->code != GMUX_OK)
     kit_die("a call: %s: %s", gmux_code_str(status->code), status->message);
   if (reply->len) kit_die("a reply is not the request");
-  if (p->is_resuming)
-    ev_break(p->ev, EVBREAK_ALL);
-  else
-    gmux_channel_close(p->channel, on_closed, p);
-}
-
-static void channel_open(program *p) {
-  kit_must(gmux_channel_new(&p->channel, p->loop, p->server.target, &p->how));
-}
-
-static uint64_t connections_made(const program *p) {
-  gmux_channel_stats stats = {.size = sizeof stats};
-  kit_must(gmux_channel_get_stats(p->channel, &stats));
-  return stats.connections_made;
-}
-
-/* Until the replacement is READY: from then on the old one takes no call. */
-static void reconnect(program *p) {
-  uint64_t made = connections_made(p);
-  gmux_channel_rotate(p->channel);
-  while (connections_made(p) == made)
-    ev_run(p->ev, EVRUN_ONCE);
+  gmux_channel_close(p->channel, on_closed, p);
 }
 
 static void connect_once(program *p) {
-  if (p->is_resuming)
-    reconnect(p);
-  else
-    channel_open(p);
+  kit_must(gmux_channel_new(&p->channel, p->loop, p->server.target, &p->how));
   gmux_bytes request = gmux_bytes_borrow(NULL, 0);
   kit_must(gmux_call_unary_start(NULL, p->channel, p->method, NULL, &request, on_reply, p));
   ev_run(p->ev, 0);
-  if (!p->is_resuming) gmux_channel_free(p->channel);
+  gmux_channel_free(p->channel);
 }
 
 static void credentials_make(program *p) {
@@ -81,7 +55,7 @@ static void credentials_make(program *p) {
 
 int main(int argc, char **argv) {
   program p = {.window = {.seconds = 2, .warm_up = 0.3}};
-  const kit_option options[] = {{"resume", NULL, "TLS: resume the session of the connection before",
+  const kit_option options[] = {{"resume", NULL, "TLS: resume the session of an earlier channel",
                                  KIT_FLAG, &p.is_resuming, 0, 0},
                                 {"eager", NULL,
                                  "the call does not wait for the server's SETTINGS (eager_calls)",
@@ -94,17 +68,12 @@ int main(int argc, char **argv) {
   credentials_make(&p);
   kit_must(gmux_method_new(&p.method, "/bench.v1.Bench/Echo", GMUX_UNARY, 0));
   p.loop = kit_loop_new(&p.ev);
-  if (p.is_resuming) {
-    channel_open(&p);
-    kit_channel_warm(p.channel, p.ev);
-  }
   kit_window_begin(&p.window);
   while (p.window.phase != WINDOW_ENDING) {
     uint64_t start_ns = meter_clock_ns();
     connect_once(&p);
     window_note(&p.window, start_ns, meter_clock_ns());
   }
-  if (p.is_resuming) gmux_channel_free(p.channel);
   kit_loop_free(p.loop, p.ev);
   gmux_tls_free(p.how.tls);
   gmux_method_free(p.method);

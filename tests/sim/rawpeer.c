@@ -194,7 +194,7 @@ static void peer_on_ready(void *owner, unsigned events) {
 
 static void peer_take_transport(rawpeer *p, gmux__transport *transport) {
   p->link = sim_link_of(transport);
-  if (p->tls && gmux__tls_wrap(&transport, p->tls, transport, p->host, NULL) != 0)
+  if (p->tls && gmux__tls_wrap(&transport, p->tls, transport, p->host) != 0)
     sim_die("rawpeer: %s", gmux_last_error());
   p->transport = transport;
   transport->on_ready = peer_on_ready;

@@ -250,7 +250,7 @@ void unruly_conn_greet(unruly_conn *c) {
 static gmux__transport *wrap(unruly *u, gmux__transport *plain) {
   gmux__transport *transport = NULL;
   if (!u->options.tls) return plain;
-  if (gmux__tls_wrap(&transport, u->options.tls, plain, NULL, NULL) == 0) return transport;
+  if (gmux__tls_wrap(&transport, u->options.tls, plain, NULL) == 0) return transport;
   gmux__transport_close(plain);
   return NULL;
 }

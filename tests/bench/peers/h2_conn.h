@@ -43,7 +43,7 @@ bool h2_conn_flush(h2_conn *c);
 void h2_message_head(uint8_t head[H2_MESSAGE_HEAD], size_t len);
 
 /* Contexts for both sides. A certificate that cannot be used ends the program, in words. */
-SSL_CTX *h2_tls_client(const char *ca);
+SSL_CTX *h2_tls_client(const char *ca, bool is_resuming); /* the newest session, again and again */
 SSL_CTX *h2_tls_server(const char *cert, const char *key);
 /* A client's handshake on a socket that still blocks. */
 SSL *h2_tls_dial(SSL_CTX *tls, int fd);

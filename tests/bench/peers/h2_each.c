@@ -34,6 +34,7 @@ static SSL_CTX *tls;
 static nghttp2_session_callbacks *callbacks;
 static nghttp2_option *option;
 static bool is_holding; /* no call may end */
+static bool is_resuming;
 
 static _Noreturn void die(const char *why) {
   fprintf(stderr, "h2_each: no figures: %s\n", why);
@@ -141,6 +142,7 @@ static void measure_connect(void) {
     window_note(&measured, start_ns, meter_clock_ns());
   }
   print_begin("connect");
+  figures_text("session", is_resuming ? "resumed" : "fresh");
   window_print(&measured);
 }
 
@@ -190,7 +192,7 @@ static void measure_connections(void) {
 
 static void prepare(void) {
   loop = ev_default_loop(0);
-  if (server.ca) tls = h2_tls_client(server.ca);
+  if (server.ca) tls = h2_tls_client(server.ca, is_resuming);
   if (nghttp2_session_callbacks_new(&callbacks) || nghttp2_option_new(&option))
     die("out of memory");
   nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
@@ -202,9 +204,12 @@ int main(int argc, char **argv) {
   const kit_option options[] = {
       {"of", "KIND", "connect, call (outstanding) or connection", KIT_TEXT, &of, 0, 0},
       {"each", "N", "call, connection: how many", KIT_COUNT, &count, 1, 100000},
+      {"resume", NULL, "TLS: resume the session of the connection before", KIT_FLAG, &is_resuming,
+       0, 0},
       KIT_WINDOW_OPTIONS(measured),
       {0}};
   kit_parse("h2_each", "Measures what the bare protocol costs.", options, &server, argc, argv);
+  if (is_resuming && !server.ca) kit_refuse("resume", "is for TLS: --ca is missing");
   prepare();
   if (!strcmp(of, "connect"))
     measure_connect();

@@ -17,10 +17,22 @@ static SSL_CTX *context_new(const SSL_METHOD *method) {
   return tls;
 }
 
-SSL_CTX *h2_tls_client(const char *ca) {
+static SSL_SESSION *newest;
+
+static int on_session(SSL *ssl, SSL_SESSION *session) {
+  (void)ssl;
+  SSL_SESSION_free(newest);
+  newest = session;
+  return 1;
+}
+
+SSL_CTX *h2_tls_client(const char *ca, bool is_resuming) {
   SSL_CTX *tls = context_new(TLS_client_method());
   SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
   if (SSL_CTX_load_verify_locations(tls, ca, NULL) != 1) die(ca);
+  if (!is_resuming) return tls;
+  SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(tls, on_session);
   return tls;
 }
 
@@ -31,7 +43,9 @@ SSL *h2_tls_dial(SSL_CTX *tls, int fd) {
   SSL_set_tlsext_host_name(ssl, host);
   SSL_set1_host(ssl, host);
   SSL_set_alpn_protos(ssl, (const unsigned char *)"\x02h2", 3);
+  bool is_resuming = newest && SSL_set_session(ssl, newest) == 1;
   if (SSL_connect(ssl) != 1) die("the handshake failed");
+  if (is_resuming && !SSL_session_reused(ssl)) die("the server does not resume");
   return ssl;
 }
 

@@ -37,8 +37,8 @@ def connect_rows():
         )
     yield Row(
         'connect-resumed',
-        'fresh connection and one call, tls, session resumed',
-        (run('gmux', 'connect', '--resume', *WINDOW, transport='tls'),),
+        'fresh channel and one call, tls, session resumed',
+        tuple(run(p, 'connect', '--resume', *WINDOW, transport='tls') for p in ('gmux', 'h2-c')),
         (Figure('cpu_us_per_call', 400, of=None), Figure('p50_us')),
     )
 

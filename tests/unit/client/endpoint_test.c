@@ -91,7 +91,7 @@ static const gmux__conn_handlers conn_handlers = {
 static void on_accepted(void *arg, gmux__transport *transport) {
   (void)arg;
   gmux__transport *secured;
-  CU_ASSERT_EQUAL_FATAL(gmux__tls_wrap(&secured, server.tls, transport, NULL, NULL), 0);
+  CU_ASSERT_EQUAL_FATAL(gmux__tls_wrap(&secured, server.tls, transport, NULL), 0);
   CU_ASSERT_EQUAL_FATAL(gmux__conn_new(&server.conn, server.h2, &conn_handlers, NULL), 0);
   server.accepted++;
   gmux__conn_start(server.conn, secured);
@@ -206,6 +206,33 @@ static void the_next_connection_resumes_the_session(void) {
   CU_ASSERT_EQUAL(server.resumed, 2);
 }
 
+static void call_and_close_the_channel(void) {
+  w_open_to("greeter.example");
+  tcall *t = w_start(GMUX_SERVER_STREAMING, NULL);
+  CU_ASSERT_EQUAL(w_write(t, "hello"), 0);
+  w_run();
+  ASSERT_CODE(t, GMUX_OK);
+  gmux_channel_free(w_channel);
+  w_channel = NULL;
+  w_run();
+}
+
+static void another_channel_of_the_same_credentials_resumes_the_session(void) {
+  for (int i = 0; i < 3; i++)
+    call_and_close_the_channel();
+  CU_ASSERT_EQUAL(server.accepted, 3);
+  CU_ASSERT_EQUAL(server.resumed, 2);
+}
+
+static void a_channel_resumes_nothing_of_before_a_reload(void) {
+  call_and_close_the_channel();
+  CU_ASSERT_EQUAL(gmux_tls_reload(w_options.tls, NULL), 0);
+  call_and_close_the_channel();
+  CU_ASSERT_EQUAL(server.resumed, 0);
+  call_and_close_the_channel();
+  CU_ASSERT_EQUAL(server.resumed, 1);
+}
+
 static void a_servers_credentials_are_refused(void) {
   gmux_channel_options o;
   gmux_channel_options_init(&o, sizeof o);
@@ -221,6 +248,8 @@ static const test_case cases[] = {
     TEST(a_failed_handshake_is_told_rather_than_a_refused_dial),
     TEST(tls_host_says_which_name_the_certificate_must_be_for),
     TEST(the_next_connection_resumes_the_session),
+    TEST(another_channel_of_the_same_credentials_resumes_the_session),
+    TEST(a_channel_resumes_nothing_of_before_a_reload),
     TEST(a_servers_credentials_are_refused),
     TESTS_END,
 };

@@ -142,7 +142,6 @@ static void list_signed_by_another_is_refused(void) {
 /* Else a session could be renewed for ever, past a list that its certificate is on. */
 static void session_lasts_no_longer_than_the_list(void) {
   char *list = test_crl_pem(middle, &(test_crl_options){.from_s = -60, .until_s = 600});
-  CU_ASSERT_EQUAL_FATAL(gmux__tls_session_new(&pair.session), 0);
   use_lists(list, empty_root);
   CU_ASSERT_FALSE(tls_pair_talk_is_resumed());
   tls_time_passed_s = 300;
@@ -157,7 +156,6 @@ static void session_lasts_no_longer_than_the_list(void) {
 /* The same, when it is the server alone that looks. */
 static void ticket_lasts_no_longer_than_the_servers_list(void) {
   char *list = test_crl_pem(middle, &(test_crl_options){.from_s = -60, .until_s = 600});
-  CU_ASSERT_EQUAL_FATAL(gmux__tls_session_new(&pair.session), 0);
   use_lists(list, empty_root);
   gmux_tls_options lax = tls_client_options();
   lax.cert_pem = client_cert->cert_pem;

@@ -12,7 +12,6 @@ static void setup(void) {
   tls_pair_setup();
   pair.foreword = foreword;
   sim_net(pair.world)->latency_ns = LATENCY_MS * GMUX__NS_PER_MS;
-  CU_ASSERT_EQUAL_FATAL(gmux__tls_session_new(&pair.session), 0);
 }
 
 static bool server_has_said_it(void) {
@@ -166,9 +165,9 @@ static void talk(void *arg) {
 }
 
 static void out_of_memory_anywhere_leaks_nothing(void) {
-  tls_pair_use(NULL, NULL);
-  gmux__tls_session_free(pair.session); /* what it keeps stays, and is no leak */
-  pair.session = NULL;
+  gmux_tls_options client = tls_client_options();
+  client.no_resumption = true; /* a session that is kept is no leak, and looks like one */
+  tls_pair_use(&client, NULL);
   CU_ASSERT_TRUE(test_alloc_torture(talk, NULL) > 4);
 }
 

@@ -150,10 +150,9 @@ uint8_t *tls_test_bytes(size_t len) {
 
 /* ---- connecting ---- */
 
-static void side_take(tls_side *side, gmux__transport *transport, gmux_tls *tls, const char *host,
-                      gmux__tls_session *session) {
+static void side_take(tls_side *side, gmux__transport *transport, gmux_tls *tls, const char *host) {
   side->transport = side->inner = transport;
-  int rc = tls ? gmux__tls_wrap(&side->transport, tls, transport, host, session) : 0;
+  int rc = tls ? gmux__tls_wrap(&side->transport, tls, transport, host) : 0;
   side->transport->owner = side;
   side->transport->on_ready = side_on_ready;
   if (side == &pair.server && pair.foreword)
@@ -167,16 +166,16 @@ static void side_take(tls_side *side, gmux__transport *transport, gmux_tls *tls,
   tls_side_close(side);
 }
 
-static void on_accepted(void *arg, gmux__transport *transport) {
+void tls_pair_on_accepted(void *arg, gmux__transport *transport) {
   (void)arg;
-  side_take(&pair.server, transport, pair.server_tls, NULL, NULL);
+  side_take(&pair.server, transport, pair.server_tls, NULL);
 }
 
 static void on_dialed(void *arg, int error, gmux__transport *transport, const char *why) {
   (void)arg, (void)why;
   CU_ASSERT_EQUAL_FATAL(error, 0);
   pair.dial = NULL;
-  side_take(&pair.client, transport, pair.client_tls, pair.host, pair.session);
+  side_take(&pair.client, transport, pair.client_tls, pair.host);
 }
 
 static void pair_dial(void) {
@@ -290,7 +289,7 @@ void tls_pair_setup(void) {
   pair.world = sim_new(11);
   pair.loop = sim_loop(pair.world);
   pair.at = sim_address("127.0.0.1", 0);
-  int rc = gmux__loop_listen(pair.loop, &pair.listener, &pair.at, NULL, on_accepted, NULL);
+  int rc = gmux__loop_listen(pair.loop, &pair.listener, &pair.at, NULL, tls_pair_on_accepted, NULL);
   CU_ASSERT_EQUAL_FATAL(rc, 0);
   pair.at = *gmux__listener_address(pair.listener);
   pair.ca = test_ca_new("test authority");
@@ -305,7 +304,6 @@ void tls_pair_setup(void) {
 void tls_pair_teardown(void) {
   tls_time_passed_s = 0;
   tls_pair_close();
-  gmux__tls_session_free(pair.session);
   gmux_tls_free(pair.client_tls);
   gmux_tls_free(pair.server_tls);
   test_cert_free(pair.server_cert);

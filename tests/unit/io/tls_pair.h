@@ -46,7 +46,6 @@ typedef struct tls_pair {
   /* For the next connection. NULL: that side has no TLS. */
   gmux_tls *client_tls, *server_tls;
   const char *host;
-  gmux__tls_session *session;
   const char *foreword; /* the server's; NULL: none */
   /* Made by setup: a server certificate for a.example, *.b.example, 127.0.0.1 and ::1, and one of a
    * client with the name "client". */
@@ -60,7 +59,7 @@ extern tls_pair pair;
  * later: certificates and keys can expire between two connections. 0 again after each test. */
 extern time_t tls_time_passed_s;
 
-/* For each test; teardown also lets go of the pair's credentials and session. */
+/* For each test; teardown also lets go of the pair's credentials. */
 void tls_pair_setup(void);
 void tls_pair_teardown(void);
 
@@ -74,6 +73,9 @@ gmux_tls *tls_server_of(const gmux_tls_options *options);
 /* Puts them into the pair, which lets go of those it had. NULL: tls_client_options, or
  * tls_server_options of the pair's certificate. */
 void tls_pair_use(const gmux_tls_options *client, const gmux_tls_options *server);
+
+/* For a listener of the pair's. */
+void tls_pair_on_accepted(void *arg, gmux__transport *transport);
 
 /* A new link, with handshakes run until nothing moves any more. */
 void tls_pair_connect(void);

@@ -19,7 +19,6 @@ static void setup(void) {
                           &(test_cert_options){.common_name = "renewed", .san = "DNS:a.example"});
   cert_path = test_temp_file(pair.server_cert->cert_pem);
   key_path = test_temp_file(pair.server_cert->key_pem);
-  CU_ASSERT_EQUAL_FATAL(gmux__tls_session_new(&pair.session), 0);
 }
 
 static void teardown(void) {

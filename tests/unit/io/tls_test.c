@@ -761,8 +761,7 @@ static void talk(void *arg) {
   (void)arg;
   gmux_tls_options client = tls_client_options(), server = tls_server_options(pair.server_cert);
   bool is_made = gmux_tls_client_new(&pair.client_tls, &client) == 0 &&
-                 gmux_tls_server_new(&pair.server_tls, &server) == 0 &&
-                 gmux__tls_session_new(&pair.session) == 0;
+                 gmux_tls_server_new(&pair.server_tls, &server) == 0;
   if (is_made) {
     tls_pair_connect();
     tls_side_write(&pair.client, "ping", 4);
@@ -774,10 +773,8 @@ static void talk(void *arg) {
   CU_ASSERT_TRUE(is_well || test_alloc_has_failed());
   if (!is_made) CU_ASSERT_STRING_EQUAL(gmux_last_error(), gmux_strerror(GMUX_ERR_NOMEM));
   tls_pair_close();
-  gmux__tls_session_free(pair.session);
   gmux_tls_free(pair.client_tls);
   gmux_tls_free(pair.server_tls);
-  pair.session = NULL;
   pair.client_tls = pair.server_tls = NULL;
 }
 

@@ -277,7 +277,7 @@ static void client_on_dialed(void *arg, int error, gmux__transport *transport, c
   (void)arg, (void)why;
   CU_ASSERT_EQUAL_FATAL(error, 0);
   gmux__transport *secure;
-  if (gmux__tls_wrap(&secure, tls.client_tls, transport, "a.example", NULL) == 0) {
+  if (gmux__tls_wrap(&secure, tls.client_tls, transport, "a.example") == 0) {
     gmux__conn_start(tls.conn, secure);
     return;
   }
