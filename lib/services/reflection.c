@@ -13,6 +13,7 @@
 #include "lib/services/answer.h"
 #include "lib/services/descriptors.h"
 #include "lib/services/schema.h"
+#include "lib/wire/gzip.h"
 #include <gmux/reflection.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,8 @@ enum {
 
 /* Names have at most 1024 bytes, and the request is sent back with the answer. */
 enum { REQUEST_MAX_BYTES = 8192 };
+/* Of the descriptors of our own services, 11,497 bytes. */
+enum { OWN_MAX_BYTES = 65536 };
 
 typedef struct seat {
   gmux__server_hook hook;
@@ -315,14 +318,19 @@ static int seat_add_set(seat *s, const gmux_bytes *given, size_t index) {
   return error;
 }
 
+static int seat_add_own(seat *s) {
+  gmux_bytes set;
+  int error = gmux__decompress(&set, GMUX__ENCODING_GZIP, gmux__services_descriptors,
+                               gmux__services_descriptors_len, OWN_MAX_BYTES);
+  return error ? error : gmux__schema_add(&s->schema, set, true);
+}
+
 static int seat_read(seat *s, const gmux_reflection_options *o) {
   for (size_t i = 0; i < o->descriptor_set_count; i++) {
     int error = seat_add_set(s, &o->descriptor_sets[i], i);
     if (error) return error;
   }
-  const gmux_bytes own =
-      gmux_bytes_borrow(gmux__services_descriptors, gmux__services_descriptors_len);
-  int error = gmux__schema_add(&s->schema, own, true);
+  int error = seat_add_own(s);
   if (!error) error = gmux__schema_seal(&s->schema);
   if (error) return error;
   s->queue = gmux__calloc(s->schema.file_count, sizeof *s->queue);
