@@ -4,7 +4,8 @@
  * A gmux_loop is either attached to the application's own libev loop, or started on a thread of its
  * own. Channels, connections, calls and servers belong to one loop for life; all callbacks of
  * theirs come from its thread. There are no other threads and no locks on the path of a call. A
- * program may fork before it makes a loop; a loop does not survive a fork in the child.
+ * program may fork before it makes a loop; a loop does not survive a fork in the child
+ * (doc/embedding.md).
  *
  * A loop must outlive what was made on it: free the calls, channels and servers first, then stop
  * the loop. An attached loop is stopped before ev_loop_destroy takes its `ev`.
