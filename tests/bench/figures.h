@@ -10,7 +10,7 @@
 #ifndef GMUX_BENCH_FIGURES_H
 #define GMUX_BENCH_FIGURES_H
 
-#include "tests/bench/histogram.h"
+#include "tools/gmux/histogram.h"
 #include "tests/bench/meter.h"
 
 void figures_begin(const char *bench, const char *peer);

@@ -6,7 +6,7 @@
 #ifndef GMUX_BENCH_HOSTILE_H
 #define GMUX_BENCH_HOSTILE_H
 
-#include "tests/bench/histogram.h"
+#include "tools/gmux/histogram.h"
 #include "tests/sim/rawwire.h"
 #include <gmux/server.h>
 #include <stdatomic.h>

@@ -5,7 +5,7 @@
 #ifndef GMUX_BENCH_WINDOW_H
 #define GMUX_BENCH_WINDOW_H
 
-#include "tests/bench/histogram.h"
+#include "tools/gmux/histogram.h"
 #include "tests/bench/meter.h"
 #include <stdbool.h>
 #include <stdint.h>

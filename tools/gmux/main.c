@@ -9,6 +9,7 @@
 
 static const char usage[] =
     "usage: gmux COMMAND [ARGUMENT]...\n"
+    "  bench     call a method over and over, and tell how fast it was\n"
     "  call      make a call: JSON in, JSON out\n"
     "  describe  what stands in the .proto of a service, message or enum\n"
     "  health    ask a server, or watch, whether it is serving\n"
@@ -20,7 +21,8 @@ typedef struct command {
   int (*run)(int argc, char **argv);
 } command;
 
-static const command commands[] = {{"call", command_call},
+static const command commands[] = {{"bench", command_bench},
+                                   {"call", command_call},
                                    {"describe", command_describe},
                                    {"health", command_health},
                                    {"list", command_list}};

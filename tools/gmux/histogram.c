@@ -1,5 +1,5 @@
 /* histogram.c: the arithmetic of histogram.h. */
-#include "tests/bench/histogram.h"
+#include "tools/gmux/histogram.h"
 #include <stddef.h>
 
 /*
@@ -27,9 +27,24 @@ void histogram_add(histogram *h, uint64_t value) {
   h->total++;
 }
 
+enum { COUNTS = sizeof((histogram *)0)->counts / sizeof(uint64_t) };
+
+void histogram_merge(histogram *to, const histogram *from) {
+  for (size_t i = 0; i < COUNTS; i++)
+    to->counts[i] += from->counts[i];
+  to->total += from->total;
+}
+
+uint64_t histogram_below(const histogram *h, double value) {
+  uint64_t seen = 0;
+  for (size_t i = 0; i < COUNTS && value_of(i) < value; i++)
+    seen += h->counts[i];
+  return seen;
+}
+
 double histogram_percentile(const histogram *h, double part) {
   uint64_t seen = 0;
-  for (size_t i = 0; i < sizeof h->counts / sizeof *h->counts; i++) {
+  for (size_t i = 0; i < COUNTS; i++) {
     seen += h->counts[i];
     if (seen && (double)seen >= part * (double)h->total) return value_of(i);
   }
