@@ -129,7 +129,7 @@ static void conn_open(void) {
   int fd = net_dial(asked.target);
   SSL *ssl = NULL;
   if (asked.ca) {
-    SSL_CTX *tls = h2_tls_client(asked.ca);
+    SSL_CTX *tls = h2_tls_client(asked.ca, false);
     ssl = h2_tls_dial(tls, fd);
     SSL_CTX_free(tls);
   }
