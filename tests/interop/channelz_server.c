@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] = "usage: channelz_server --cert FILE --key FILE --ca FILE\n";
+static const char usage[] = "usage: channelz_server --cert FILE --key FILE --ca FILE\n"
+                            "         [--admin TARGET]  where it is asked; a port of 127.0.0.1\n";
 
 enum { CALLS = 9, FAIL_EVERY = 4 };
 
@@ -110,14 +111,14 @@ static void open_clients(program *p, const char *ca_file) {
 
 /* ---- who shows them ---- */
 
-static void open_admin(program *p) {
+static void open_admin(program *p, const char *target) {
   must(gmux_channelz_new(&p->z));
   must(gmux_channelz_add_server(p->z, p->worker));
   must(gmux_channelz_add_channel(p->z, p->plain));
   must(gmux_channelz_add_channel(p->z, p->secure));
   must(gmux_server_new(&p->admin, p->ask, NULL));
   must(gmux_server_add_channelz(p->admin, p->z));
-  must(gmux_server_listen_cleartext(p->admin, "ipv4:127.0.0.1:0", &p->admin_port));
+  must(gmux_server_listen_cleartext(p->admin, target, &p->admin_port));
 }
 
 static void close_all(program *p) {
@@ -133,9 +134,12 @@ static void close_all(program *p) {
 }
 
 int main(int argc, char **argv) {
-  static const struct option longs[] = {
-      {"cert", 1, NULL, 'c'}, {"key", 1, NULL, 'k'}, {"ca", 1, NULL, 'a'}, {NULL, 0, NULL, 0}};
-  const char *ca_file = NULL;
+  static const struct option longs[] = {{"cert", 1, NULL, 'c'},
+                                        {"key", 1, NULL, 'k'},
+                                        {"ca", 1, NULL, 'a'},
+                                        {"admin", 1, NULL, 'w'},
+                                        {NULL, 0, NULL, 0}};
+  const char *ca_file = NULL, *admin = "ipv4:127.0.0.1:0";
   gmux_tls_options credentials;
   gmux_tls_options_init(&credentials, sizeof credentials);
   for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -143,6 +147,7 @@ int main(int argc, char **argv) {
     if (o == 'c') credentials.cert_file = optarg;
     if (o == 'k') credentials.key_file = optarg;
     if (o == 'a') ca_file = optarg;
+    if (o == 'w') admin = optarg;
   }
   if (!credentials.cert_file || !credentials.key_file || !ca_file || optind < argc)
     return fputs(usage, stderr), 2;
@@ -154,7 +159,7 @@ int main(int argc, char **argv) {
   must(gmux_loop_start(&p.go, NULL));
   open_worker(&p, &credentials);
   open_clients(&p, ca_file);
-  open_admin(&p);
+  open_admin(&p, admin);
   printf("port: %u %u %u\n", p.admin_port, p.plain_port, p.secure_port);
   fflush(stdout);
   while (sem_wait(&p.ended)) /* a signal may interrupt it */
