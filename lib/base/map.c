@@ -16,12 +16,24 @@ struct gmux__map_slot {
   void *value;
 };
 
-/* FNV-1a. Not keyed: whoever could choose colliding keys is the application itself. */
+/* A multiplication carries what differs to the upper bits only, and the lower ones choose the slot.
+ */
+static uint64_t map_mix(uint64_t hash, uint64_t word) {
+  hash = (hash ^ word) * 0x9e3779b97f4a7c15u; /* 2^64 / golden ratio, odd */
+  return hash ^ hash >> 32;
+}
+
+/* Eight bytes at a time: a server asks for the method of each call by its path. Not keyed: whoever
+ * could choose colliding keys is the application itself. */
 static uint64_t map_hash(const char *key, size_t len) {
-  uint64_t hash = 14695981039346656037u;
-  for (size_t i = 0; i < len; i++)
-    hash = (hash ^ (unsigned char)key[i]) * 1099511628211u;
-  return hash;
+  uint64_t hash = len, word = 0;
+  for (; len >= sizeof word; key += sizeof word, len -= sizeof word) {
+    memcpy(&word, key, sizeof word);
+    hash = map_mix(hash, word);
+  }
+  for (word = 0; len > 0; len--)
+    word = word << 8 | (unsigned char)key[len - 1];
+  return map_mix(hash, word);
 }
 
 static bool slot_has_key(const gmux__map_slot *slot, uint64_t hash, const char *key, size_t len) {

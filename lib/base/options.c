@@ -19,10 +19,10 @@ void gmux__options_init(const gmux__options_kind *kind, void *options, size_t si
 }
 
 int gmux__options_read(const gmux__options_kind *kind, void *out, const void *options) {
-  memcpy(out, kind->defaults, kind->size);
+  size_t size = 0;
+  if (options) memcpy(&size, options, sizeof size);
+  if (size < kind->size) memcpy(out, kind->defaults, kind->size);
   if (!options) return 0;
-  size_t size;
-  memcpy(&size, options, sizeof size);
   if (size < kind->first || size > SIZE_MAX_EVER)
     return gmux__fail(GMUX_ERR_INVALID,
                       "the options have size %zu, not %zu: fill them with %s(&o, sizeof o)", size,

@@ -50,8 +50,8 @@ static const uint8_t slab_of_words[] = {0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3
 /* NULL: it is larger than all. */
 static gmux__slab *slab_for(gmux__blocks *blocks, size_t size) {
   enum { WORD = 16 };
-  size_t words = size / WORD + (size % WORD > 0);
-  return words < sizeof slab_of_words ? &blocks->slabs[slab_of_words[words]] : NULL;
+  if (size > (sizeof slab_of_words - 1) * WORD) return NULL;
+  return &blocks->slabs[slab_of_words[(size + WORD - 1) / WORD]];
 }
 
 static block_head *head_of(void *block) {

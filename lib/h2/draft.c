@@ -54,6 +54,7 @@ gmux__draft *gmux__draft_new(gmux__h2 *h2, const gmux__field *fields, const gmux
   draft->bound = gmux__hpack_bound(sum->count, sum->strings);
   draft->count = sum->count;
   memcpy(draft->fields, fields, fields_bytes);
+  if (sum->passing == 0) return draft;
   uint8_t *text = (uint8_t *)(draft->fields + sum->count);
   for (gmux__field *f = draft->fields; f < draft->fields + sum->count; f++) {
     if (!f->is_name_lasting) f->name = keep(&text, f->name, f->name_len);

@@ -187,12 +187,14 @@ static uint8_t *put_new(gmux__hpack *hpack, uint8_t *out, const gmux__field *fie
   return put_literal(out, PLAIN, PLAIN_BITS, field, name_index);
 }
 
-/* The newest of its bucket, by where its strings lie: those of most fields do not move. */
+/* By where its strings lie: those of most fields do not move. */
 static const gmux__hpack_entry *table_glance(const gmux__hpack *hpack, const gmux__field *field) {
   const gmux__hpack_entry *e = hpack->buckets[field->hash % GMUX__HPACK_BUCKETS];
-  bool is_it = e && e->value == field->value && e->value_len == field->value_len &&
-               e->name == field->name && e->name_len == field->name_len;
-  return is_it ? e : NULL;
+  for (; e; e = e->next)
+    if (e->value == field->value && e->name == field->name && e->value_len == field->value_len &&
+        e->name_len == field->name_len)
+      return e;
+  return NULL;
 }
 
 static uint8_t *put_steady(gmux__hpack *hpack, uint8_t *out, const gmux__field *field) {
