@@ -243,7 +243,7 @@ static int probe(command *c) {
 
 static int prepare(command *c) {
   bench_plan *p = &c->plan;
-  const method_type *method;
+  const method_type *method = NULL;
   gmux_call_options *options = &c->session.call_options;
   if (options->timeout_ms == GMUX_NO_TIMEOUT) options->timeout_ms = TIMEOUT_USUAL_MS;
   int code = session_open(&c->session, p->target);
