@@ -1,7 +1,6 @@
 /* top.c: gmux top: a server's channelz, as it changes. */
 #include "tools/gmux/arguments.h"
 #include "tools/gmux/commands.h"
-#include "tools/gmux/number.h"
 #include "tools/gmux/plain.h"
 #include "tools/gmux/screen.h"
 #include "tools/gmux/top_json.h"
@@ -16,8 +15,8 @@ static const char usage[] =
     "usage: gmux top [OPTION]... TARGET\n"
     "Shows the servers, channels and connections of a program that serves channelz\n"
     "(grpc.channelz.v1), again and again: on a terminal as top(1) does, elsewhere "
-    "once.\n\n" REACH_USAGE "  --interval-seconds N  how often (default 1; 0.1 to 3600)\n"
-    "  --timeout-ms N        give a question up after N ms (default 10000)\n"
+    "once.\n\n" REACH_USAGE "  --interval TIME       how often: 1.5s, 200ms, 2m (default 1s)\n"
+    "  --timeout TIME        give a question up after so long (default 10s)\n"
     "  --max-sockets N       look at so many connections (default 1000; up to 100000)\n"
     "  --sort KEY            rate (default), running, started, failed, last, name or id\n"
     "  --once                one view, as plain lines\n"
@@ -30,13 +29,13 @@ static const char usage[] =
     "  gmux top --json --cleartext unix:/run/shop/admin | jq '.servers[].callsPerSecond'\n";
 
 /* Where there is no terminal: all columns. */
-enum { WIDTH_OF_FILES = 240, MAX_SOCKETS = 100000, TIMEOUT_MAX_MS = 1000 * 86400 };
+enum { WIDTH_OF_FILES = 240, MAX_SOCKETS = 100000 };
 
 typedef struct plan {
   reach reach;
   const char *target;
-  long timeout_ms, max_sockets, count; /* count 0: without end */
-  double interval_s;
+  int64_t interval_ms, timeout_ms;
+  long max_sockets, count; /* count 0: without end */
   top_order order;
   bool is_json, is_plain;
 } plan;
@@ -56,10 +55,11 @@ typedef struct watch {
 
 /* ---- the command line ---- */
 
-static bool read_interval(const char *digits, double *value) {
-  bool is_number = number_read_double(digits, strlen(digits), value) == NUMBER_OK;
-  if (is_number && *value >= 0.1 && *value <= 3600) return true;
-  complain("--interval-seconds takes 0.1 to 3600, not %s", quote(digits, strlen(digits)).text);
+static bool read_interval(const char *text, int64_t *ms) {
+  enum { LEAST_MS = 100, MOST_MS = 3600 * 1000 };
+  if (!read_time_ms("--interval", text, ms)) return false;
+  if (*ms >= LEAST_MS && *ms <= MOST_MS) return true;
+  complain("--interval takes 100ms to 1h, not %s", quote(text, strlen(text)).text);
   return false;
 }
 
@@ -83,9 +83,9 @@ enum {
 static bool take_option(plan *p, int option, char *value) {
   switch (option) {
   case OPTION_INTERVAL:
-    return read_interval(value, &p->interval_s);
+    return read_interval(value, &p->interval_ms);
   case OPTION_TIMEOUT:
-    return read_number("--timeout-ms", value, TIMEOUT_MAX_MS, &p->timeout_ms);
+    return read_time_ms("--timeout", value, &p->timeout_ms);
   case OPTION_SOCKETS:
     return read_number("--max-sockets", value, MAX_SOCKETS, &p->max_sockets);
   case OPTION_SORT:
@@ -104,8 +104,8 @@ static bool take_option(plan *p, int option, char *value) {
 static bool read_arguments(plan *p, int argc, char **argv) {
   /* clang-format off */
   static const struct option longs[] = {
-      REACH_OPTIONS, {"interval-seconds", 1, NULL, OPTION_INTERVAL},
-      {"timeout-ms", 1, NULL, OPTION_TIMEOUT}, {"max-sockets", 1, NULL, OPTION_SOCKETS},
+      REACH_OPTIONS, {"interval", 1, NULL, OPTION_INTERVAL},
+      {"timeout", 1, NULL, OPTION_TIMEOUT}, {"max-sockets", 1, NULL, OPTION_SOCKETS},
       {"sort", 1, NULL, OPTION_SORT}, {"once", 0, NULL, OPTION_ONCE},
       {"count", 1, NULL, OPTION_COUNT}, {"json", 0, NULL, OPTION_JSON}, {NULL, 0, NULL, 0}};
   /* clang-format on */
@@ -126,7 +126,7 @@ static int64_t clock_ms(clockid_t clock) {
 
 static void begin_poll(watch *w) {
   w->is_polling = true;
-  w->next_ms = clock_ms(CLOCK_MONOTONIC) + (int64_t)(w->plan->interval_s * 1000);
+  w->next_ms = clock_ms(CLOCK_MONOTONIC) + w->plan->interval_ms;
   poller_begin(w->poller);
 }
 
@@ -371,7 +371,7 @@ static int run(watch *w) {
 
 int command_top(int argc, char **argv) {
   if (argc > 1 && strcmp(argv[1], "--help") == 0) return fputs(usage, stdout), EXIT_DONE;
-  plan p = {.interval_s = 1, .timeout_ms = 10000, .max_sockets = 1000};
+  plan p = {.interval_ms = 1000, .timeout_ms = 10000, .max_sockets = 1000};
   if (!read_arguments(&p, argc, argv)) return EXIT_USAGE;
   watch w = {.plan = &p, .terminal = terminal_of(stdout), .view = {.order = p.order}};
   if (!w.terminal.is_live && !p.is_json && p.count == 0) p.count = 1;

@@ -122,7 +122,7 @@ static bool open_pipe(poller *p) {
   return complain("no pipe: %s", strerror(errno)), false;
 }
 
-bool poller_new(poller **out, const reach *r, const char *target, long timeout_ms,
+bool poller_new(poller **out, const reach *r, const char *target, int64_t timeout_ms,
                 size_t max_sockets) {
   poller *p = *out = calloc(1, sizeof *p);
   if (!p) out_of_memory();

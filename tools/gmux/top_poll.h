@@ -14,7 +14,7 @@
 typedef struct poller poller;
 
 /* False: it has been complained of. *out is freed in any case. */
-bool poller_new(poller **out, const reach *r, const char *target, long timeout_ms,
+bool poller_new(poller **out, const reach *r, const char *target, int64_t timeout_ms,
                 size_t max_sockets);
 /* Ends what runs. */
 void poller_free(poller *p);
