@@ -21,8 +21,8 @@ enum {
 
 /* Members of an array of struct option. */
 #define REACH_OPTIONS                                                                              \
-  {"ca", 1, NULL, REACH_CA}, {"cert", 1, NULL, REACH_CERT}, {"key", 1, NULL, REACH_KEY},           \
-      {"host", 1, NULL, REACH_HOST}, {                                                             \
+  {"ca", 1, NULL, REACH_CA}, {"plaintext", 0, NULL, REACH_CLEARTEXT},                              \
+      {"cert", 1, NULL, REACH_CERT}, {"key", 1, NULL, REACH_KEY}, {"host", 1, NULL, REACH_HOST}, { \
     "cleartext", 0, NULL, REACH_CLEARTEXT                                                          \
   }
 

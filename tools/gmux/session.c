@@ -90,6 +90,10 @@ session_taken session_take(session *s, int option, const char *value) {
     return taken(read_time_ms("--timeout", value, &s->call_options.timeout_ms));
   case SESSION_TIMEOUT_MS:
     return taken(set_timeout_ms(s, value));
+  case SESSION_AUTHORITY:
+    return s->channel_options.authority = value, SESSION_TAKEN;
+  case SESSION_USER_AGENT:
+    return s->channel_options.user_agent = value, SESSION_TAKEN;
   case SESSION_WAIT:
     return taken(s->call_options.wait_for_ready = true);
   default:

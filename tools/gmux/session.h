@@ -16,12 +16,20 @@ typedef struct session {
 } session;
 
 /* What getopt_long gives for one of them. */
-enum { SESSION_HEADER = 'H', SESSION_TIMEOUT = 1200, SESSION_TIMEOUT_MS, SESSION_WAIT };
+enum {
+  SESSION_HEADER = 'H',
+  SESSION_TIMEOUT = 1200,
+  SESSION_TIMEOUT_MS,
+  SESSION_WAIT,
+  SESSION_AUTHORITY,
+  SESSION_USER_AGENT
+};
 
 /* Of getopt_long's short options, and members of an array of struct option. */
 #define SESSION_SHORT "H:"
 #define SESSION_OPTIONS                                                                            \
-  REACH_OPTIONS, {"header", 1, NULL, SESSION_HEADER}, {"timeout", 1, NULL, SESSION_TIMEOUT},       \
+  REACH_OPTIONS, {"header", 1, NULL, SESSION_HEADER}, {"authority", 1, NULL, SESSION_AUTHORITY},   \
+      {"user-agent", 1, NULL, SESSION_USER_AGENT}, {"timeout", 1, NULL, SESSION_TIMEOUT},          \
       {"timeout-ms", 1, NULL, SESSION_TIMEOUT_MS}, {                                               \
     "wait-for-ready", 0, NULL, SESSION_WAIT                                                        \
   }
@@ -31,6 +39,8 @@ enum { SESSION_HEADER = 'H', SESSION_TIMEOUT = 1200, SESSION_TIMEOUT_MS, SESSION
   REACH_USAGE                                                                                      \
   "  -H 'NAME: VALUE'      metadata, as often as wanted; of NAME-bin the value is base64\n"        \
   "  --timeout TIME        give up after 1.5s, 200ms, 2m; a bare number is seconds\n"              \
+  "  --authority NAME      :authority of every call, for virtual hosts\n"                          \
+  "  --user-agent TEXT     said before gmux's own\n"                                               \
   "  --wait-for-ready      wait for a server that cannot be reached yet\n"
 
 typedef enum session_taken { SESSION_NOT_MINE, SESSION_TAKEN, SESSION_WRONG } session_taken;
