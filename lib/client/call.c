@@ -324,6 +324,7 @@ static void call_discard(gmux_call *call) {
   gmux_channel *channel = call->channel;
   bool is_here = call->is_slabs;
   call_free(call);
+  if (is_here) gmux__channel_mind_slabs(channel);
   call_let_go(channel, is_here);
 }
 

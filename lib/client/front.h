@@ -109,6 +109,9 @@ void gmux__lane_run_due(void *arg); /* loop_only.task */
 void gmux__front_on_end_post(gmux__post *post);
 /* Each lane tries until it is READY, whatever it does now. Any thread. */
 void gmux__front_want_connections(gmux__front *front);
+/* What is left of timeout_ms (not negative) when so much time has passed: all lanes together are
+ * waited for as long as one alone would be. */
+int64_t gmux__front_left_ms(int64_t timeout_ms, uint64_t past_ns);
 /* What a thread that waited for READY, or for warmth, is told: 0, or the error with its words. */
 int gmux__front_answer(gmux__front *front, int answer, int64_t timeout_ms);
 

@@ -68,9 +68,9 @@ static int waiters_new(gmux__connect_waiter **out, const gmux__front *front) {
   return 0;
 }
 
-/* What is left of timeout_ms, which was given at `start_ns`. */
-static int64_t left_ms(gmux_loop *loop, uint64_t start_ns, int64_t timeout_ms) {
-  uint64_t past_ms = (gmux__loop_clock(loop) - start_ns) / GMUX__NS_PER_MS;
+int64_t gmux__front_left_ms(int64_t timeout_ms, uint64_t past_ns) {
+  uint64_t past_ms = past_ns / GMUX__NS_PER_MS;
+  if (timeout_ms == GMUX_NO_TIMEOUT) return timeout_ms;
   return past_ms < (uint64_t)timeout_ms ? timeout_ms - (int64_t)past_ms : 0;
 }
 
@@ -82,7 +82,8 @@ static int wait_for_all(gmux__front *front, gmux__connect_waiter *waiters, int64
     gmux__connect_waiter_begin(&waiters[i]);
   int answer = 0;
   for (size_t i = 0; i < front->count; i++) {
-    int error = gmux__connect_waiter_end(&waiters[i], left_ms(loop, start_ns, timeout_ms));
+    uint64_t past_ns = gmux__loop_clock(loop) - start_ns;
+    int error = gmux__connect_waiter_end(&waiters[i], gmux__front_left_ms(timeout_ms, past_ns));
     if (error) answer = error;
   }
   return answer;

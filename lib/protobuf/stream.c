@@ -110,6 +110,7 @@ int gmux_stub_stream_start(gmux_call **out, gmux_channel *channel, const gmux_st
                            void *user_data) {
   if (!handlers || !handlers->on_end)
     return gmux__fail(GMUX_ERR_INVALID, "on_end is NULL: nobody would learn how the call ends");
+  if (!method) return gmux_stub_null("method");
   gmux_bytes bytes;
   gmux_bytes *first = sends_one(method) ? &bytes : NULL;
   int error = first ? request_pack(first, method, request) : 0;
@@ -126,6 +127,7 @@ int gmux_stub_stream_start(gmux_call **out, gmux_channel *channel, const gmux_st
 int gmux_stub_stream_open(gmux_call **out, gmux_channel *channel, const gmux_stub_method *method,
                           const gmux_call_options *options, const ProtobufCMessage *request) {
   if (!out) return gmux__fail(GMUX_ERR_INVALID, "the place for the call is NULL");
+  if (!method) return gmux_stub_null("method");
   gmux_call *call;
   int error = call_start(&call, channel, method, options, NULL, NULL);
   if (error) return error;
@@ -145,6 +147,7 @@ typedef int (*write_fn)(gmux_call *call, gmux_bytes *message);
 
 static int write_message(gmux_call *call, const gmux_stub_method *method,
                          const ProtobufCMessage *request, write_fn write) {
+  if (!method) return gmux_stub_null("method");
   gmux_bytes bytes;
   int error = request_pack(&bytes, method, request);
   if (error) return error;
@@ -165,6 +168,7 @@ int gmux_stub_write_wait(gmux_call *call, const gmux_stub_method *method,
 
 int gmux_stub_read_wait(gmux_call *call, const gmux_stub_method *method, ProtobufCMessage **reply) {
   if (!reply) return gmux__fail(GMUX_ERR_INVALID, "the place for the reply is NULL");
+  if (!method) return gmux_stub_null("method");
   gmux_bytes bytes;
   int error = gmux_call_read_wait(call, &bytes);
   if (error) return error;

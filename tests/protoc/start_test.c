@@ -220,6 +220,28 @@ static void a_message_of_another_type_is_refused(void) {
   world_free(w);
 }
 
+/* What generated code never does, and code by hand may. */
+static void without_a_method_there_is_no_call(void) {
+  world *w = world_new(NULL);
+  outcome o = {0};
+  Test__Kinds__Ask ask = ask_make("x", 1);
+  const gmux_stub_handlers handlers = {.on_end = on_end};
+  gmux_call *call = NULL;
+  ProtobufCMessage *reply;
+  CU_ASSERT_EQUAL(
+      gmux_stub_stream_start(&call, w->channel, NULL, NULL, &ask.base, &handlers, NULL, &o),
+      GMUX_ERR_INVALID);
+  CU_ASSERT_STRING_EQUAL(gmux_last_error(), "method is NULL");
+  CU_ASSERT_EQUAL(gmux_stub_stream_open(&call, w->channel, NULL, NULL, &ask.base),
+                  GMUX_ERR_INVALID);
+  CU_ASSERT_EQUAL(gmux_stub_write(call, NULL, &ask.base), GMUX_ERR_INVALID);
+  CU_ASSERT_EQUAL(gmux_stub_write_wait(call, NULL, &ask.base), GMUX_ERR_INVALID);
+  CU_ASSERT_EQUAL(gmux_stub_read_wait(call, NULL, &reply), GMUX_ERR_INVALID);
+  CU_ASSERT_STRING_EQUAL(gmux_last_error(), "method is NULL");
+  CU_ASSERT_PTR_NULL(call);
+  world_free(w);
+}
+
 static void a_request_that_may_not_be_sent_starts_no_call(void) {
   gmux_channel_options options;
   gmux_channel_options_init(&options, sizeof options);
@@ -288,6 +310,7 @@ static const test_case cases[] = {
     TEST(a_streamed_reply_that_is_no_message_ends_the_call),
     TEST(a_streamed_request_that_is_no_message_ends_the_call),
     TEST(a_message_of_another_type_is_refused),
+    TEST(without_a_method_there_is_no_call),
     TEST(a_request_that_may_not_be_sent_starts_no_call),
     TEST(what_is_missing_is_said_before_the_call),
     TEST(streams_survive_every_failing_allocation),

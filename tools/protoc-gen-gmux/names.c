@@ -187,5 +187,8 @@ bool is_keyword(const char *word) {
                                       "wchar_t",
                                       "xor",
                                       "xor_eq"};
-  return is_c_keyword(word) || is_among(words, sizeof words / sizeof *words, word);
+  /* Macros that compilers define when they are not told to keep to the standard (-std=gnu11). */
+  static const char *const macros[] = {"i386", "linux", "unix"};
+  return is_c_keyword(word) || is_among(words, sizeof words / sizeof *words, word) ||
+         is_among(macros, sizeof macros / sizeof *macros, word);
 }

@@ -6,10 +6,10 @@ static const unsigned char file_descriptors[] = {
     10,62,10,18,115,104,97,114,101,100,47,116,121,112,101,115,46,112,114,111,
     116,111,18,11,116,101,115,116,46,115,104,97,114,101,100,34,27,10,5,84,
     104,105,110,103,18,18,10,4,110,97,109,101,24,1,32,2,40,9,82,4,
-    110,97,109,101,10,220,1,10,14,107,101,121,119,111,114,100,115,46,112,114,
+    110,97,109,101,10,191,2,10,14,107,101,121,119,111,114,100,115,46,112,114,
     111,116,111,18,13,116,101,115,116,46,107,101,121,119,111,114,100,115,26,18,
-    115,104,97,114,101,100,47,116,121,112,101,115,46,112,114,111,116,111,50,166,
-    1,10,8,65,99,99,111,117,110,116,115,18,50,10,8,82,101,103,105,115,
+    115,104,97,114,101,100,47,116,121,112,101,115,46,112,114,111,116,111,50,137,
+    2,10,8,65,99,99,111,117,110,116,115,18,50,10,8,82,101,103,105,115,
     116,101,114,18,18,46,116,101,115,116,46,115,104,97,114,101,100,46,84,104,
     105,110,103,26,18,46,116,101,115,116,46,115,104,97,114,101,100,46,84,104,
     105,110,103,18,54,10,8,67,111,110,116,105,110,117,101,18,18,46,116,101,
@@ -17,7 +17,12 @@ static const unsigned char file_descriptors[] = {
     115,116,46,115,104,97,114,101,100,46,84,104,105,110,103,40,1,48,1,18,
     46,10,4,73,110,105,116,18,18,46,116,101,115,116,46,115,104,97,114,101,
     100,46,84,104,105,110,103,26,18,46,116,101,115,116,46,115,104,97,114,101,
-    100,46,84,104,105,110,103,
+    100,46,84,104,105,110,103,18,47,10,5,76,105,110,117,120,18,18,46,116,
+    101,115,116,46,115,104,97,114,101,100,46,84,104,105,110,103,26,18,46,116,
+    101,115,116,46,115,104,97,114,101,100,46,84,104,105,110,103,18,48,10,4,
+    85,110,105,120,18,18,46,116,101,115,116,46,115,104,97,114,101,100,46,84,
+    104,105,110,103,26,18,46,116,101,115,116,46,115,104,97,114,101,100,46,84,
+    104,105,110,103,48,1,
 };
 
 /* ---- test.keywords.Accounts.Register ---- */
@@ -284,6 +289,164 @@ static void test__keywords__accounts__init__on_message(
   gmux_protobuf_free(message);
 }
 
+/* ---- test.keywords.Accounts.Linux ---- */
+
+const gmux_stub_method test__keywords__accounts__linux__method = {
+    "/test.keywords.Accounts/Linux", GMUX_UNARY, 0,
+    &test__shared__thing__descriptor, &test__shared__thing__descriptor};
+
+gmux_status test__keywords__accounts__linux__wait(
+    gmux_channel *channel, const gmux_call_options *options,
+    const Test__Shared__Thing *request,
+    Test__Shared__Thing **reply) {
+  ProtobufCMessage *message = NULL;
+  gmux_status status =
+      gmux_stub_unary_wait(channel, &test__keywords__accounts__linux__method, options,
+                           (const ProtobufCMessage *)request, reply ? &message : NULL);
+  if (reply) *reply = (Test__Shared__Thing *)message;
+  return status;
+}
+
+static void test__keywords__accounts__linux__done(
+    gmux_stub_fn on_done, gmux_call *call, const gmux_status *status,
+    const ProtobufCMessage *reply, const gmux_metadata *trailers, void *user_data) {
+  ((Test__Keywords__Accounts__Linux_Done)on_done)(
+      call, status, (const Test__Shared__Thing *)reply, trailers, user_data);
+}
+
+int test__keywords__accounts__linux__start(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__Shared__Thing *request,
+    Test__Keywords__Accounts__Linux_Done on_done, void *user_data) {
+  return gmux_stub_unary_start(out, channel, &test__keywords__accounts__linux__method, options,
+                               (const ProtobufCMessage *)request, test__keywords__accounts__linux__done,
+                               (gmux_stub_fn)on_done, user_data);
+}
+
+int test__keywords__accounts__linux__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__Shared__Thing *request) {
+  return gmux_stub_stream_open(out, channel, &test__keywords__accounts__linux__method, options,
+                               (const ProtobufCMessage *)request);
+}
+
+int test__keywords__accounts__linux__read_wait(
+    gmux_call *call, Test__Shared__Thing **reply) {
+  ProtobufCMessage *message = NULL;
+  int error =
+      gmux_stub_read_wait(call, &test__keywords__accounts__linux__method, reply ? &message : NULL);
+  if (!error) *reply = (Test__Shared__Thing *)message;
+  return error;
+}
+
+int test__keywords__accounts__linux__reply(
+    gmux_server_call *call, const Test__Shared__Thing *reply) {
+  return gmux_stub_server_reply(call, &test__keywords__accounts__linux__method,
+                                (const ProtobufCMessage *)reply);
+}
+
+int test__keywords__accounts__linux__server_write(
+    gmux_server_call *call, const Test__Shared__Thing *reply) {
+  return gmux_stub_server_write(call, &test__keywords__accounts__linux__method,
+                                (const ProtobufCMessage *)reply);
+}
+
+static void test__keywords__accounts__linux__on_message(
+    gmux_server_call *call, gmux_bytes *bytes, void *user_data) {
+  const Test__Keywords__Accounts_Server *service = (const Test__Keywords__Accounts_Server *)user_data;
+  ProtobufCMessage *message =
+      gmux_stub_server_request(call, &test__keywords__accounts__linux__method, bytes);
+  if (!message) return;
+  service->linux_(
+      call, (const Test__Shared__Thing *)message, service->user_data);
+  gmux_protobuf_free(message);
+}
+
+/* ---- test.keywords.Accounts.Unix ---- */
+
+const gmux_stub_method test__keywords__accounts__unix__method = {
+    "/test.keywords.Accounts/Unix", GMUX_SERVER_STREAMING, 0,
+    &test__shared__thing__descriptor, &test__shared__thing__descriptor};
+
+static void test__keywords__accounts__unix__message(
+    gmux_stub_fn on_message, gmux_call *call, const ProtobufCMessage *message,
+    void *user_data) {
+  typedef void (*message_fn)(gmux_call *, const Test__Shared__Thing *, void *);
+  ((message_fn)on_message)(call, (const Test__Shared__Thing *)message, user_data);
+}
+
+int test__keywords__accounts__unix__start(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__Shared__Thing *request,
+    const Test__Keywords__Accounts__Unix_Handlers *handlers, void *user_data) {
+  if (!handlers) return gmux_stub_null("handlers");
+  const gmux_stub_handlers given = {
+      handlers->on_headers,  (gmux_stub_fn)handlers->on_message, handlers->on_writable,
+      handlers->on_draining, handlers->on_end};
+  return gmux_stub_stream_start(out, channel, &test__keywords__accounts__unix__method, options,
+                                (const ProtobufCMessage *)request,
+                                &given, test__keywords__accounts__unix__message,
+                                user_data);
+}
+
+int test__keywords__accounts__unix__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__Shared__Thing *request) {
+  return gmux_stub_stream_open(out, channel, &test__keywords__accounts__unix__method, options,
+                               (const ProtobufCMessage *)request);
+}
+
+int test__keywords__accounts__unix__read_wait(
+    gmux_call *call, Test__Shared__Thing **reply) {
+  ProtobufCMessage *message = NULL;
+  int error =
+      gmux_stub_read_wait(call, &test__keywords__accounts__unix__method, reply ? &message : NULL);
+  if (!error) *reply = (Test__Shared__Thing *)message;
+  return error;
+}
+
+int test__keywords__accounts__unix__server_write(
+    gmux_server_call *call, const Test__Shared__Thing *reply) {
+  return gmux_stub_server_write(call, &test__keywords__accounts__unix__method,
+                                (const ProtobufCMessage *)reply);
+}
+
+int test__keywords__accounts__unix__server_write_wait(
+    gmux_server_call *call, const Test__Shared__Thing *reply) {
+  return gmux_stub_server_write_wait(call, &test__keywords__accounts__unix__method,
+                                     (const ProtobufCMessage *)reply);
+}
+
+static void test__keywords__accounts__unix__on_message(
+    gmux_server_call *call, gmux_bytes *bytes, void *user_data) {
+  const Test__Keywords__Accounts_Server *service = (const Test__Keywords__Accounts_Server *)user_data;
+  ProtobufCMessage *message =
+      gmux_stub_server_request(call, &test__keywords__accounts__unix__method, bytes);
+  if (!message) return;
+  service->unix_.on_request(
+      call, (const Test__Shared__Thing *)message, service->user_data);
+  gmux_protobuf_free(message);
+}
+
+static void test__keywords__accounts__unix__on_writable(
+    gmux_server_call *call, void *user_data) {
+  const Test__Keywords__Accounts_Server *service = (const Test__Keywords__Accounts_Server *)user_data;
+  if (service->unix_.on_writable)
+    service->unix_.on_writable(call, service->user_data);
+}
+
+static void test__keywords__accounts__unix__on_end(
+    gmux_server_call *call, gmux_code code, void *user_data) {
+  const Test__Keywords__Accounts_Server *service = (const Test__Keywords__Accounts_Server *)user_data;
+  if (service->unix_.on_end)
+    service->unix_.on_end(call, code, service->user_data);
+}
+
+static const gmux_server_handlers test__keywords__accounts__unix__handlers = {
+    NULL, test__keywords__accounts__unix__on_message,
+    NULL, test__keywords__accounts__unix__on_writable,
+    test__keywords__accounts__unix__on_end, {NULL}};
+
 /* ---- test.keywords.Accounts ---- */
 
 int test__keywords__accounts__server__add(
@@ -300,6 +463,12 @@ int test__keywords__accounts__server__add(
   if (!error && service->init)
     error = gmux_stub_server_add(server, &test__keywords__accounts__init__method,
                                  test__keywords__accounts__init__on_message, NULL, service);
+  if (!error && service->linux_)
+    error = gmux_stub_server_add(server, &test__keywords__accounts__linux__method,
+                                 test__keywords__accounts__linux__on_message, NULL, service);
+  if (!error && service->unix_.on_request)
+    error = gmux_stub_server_add(server, &test__keywords__accounts__unix__method,
+                                 NULL, &test__keywords__accounts__unix__handlers, service);
   return error;
 }
 

@@ -159,6 +159,91 @@ int test__keywords__accounts__init__reply(
 int test__keywords__accounts__init__server_write(
     gmux_server_call *call, const Test__Shared__Thing *reply);
 
+/* ---- test.keywords.Accounts.Linux ---- */
+
+/* rpc Linux (test.shared.Thing) returns (test.shared.Thing) */
+extern const gmux_stub_method test__keywords__accounts__linux__method;
+
+/* Makes the call and waits. With OK *reply is the caller's (gmux_protobuf_free), else NULL.
+ * Clear the status with gmux_status_clear. As gmux_call_unary_wait. */
+gmux_status test__keywords__accounts__linux__wait(
+    gmux_channel *channel, const gmux_call_options *options,
+    const Test__Shared__Thing *request,
+    Test__Shared__Thing **reply);
+
+/* Makes the call; on_done comes once; the reply is NULL unless the status is OK.
+ * As gmux_call_unary_start. */
+typedef void (*Test__Keywords__Accounts__Linux_Done)(
+    gmux_call *call, const gmux_status *status,
+    const Test__Shared__Thing *reply, const gmux_metadata *trailers, void *user_data);
+int test__keywords__accounts__linux__start(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__Shared__Thing *request,
+    Test__Keywords__Accounts__Linux_Done on_done, void *user_data);
+
+/* The blocking form step by step, for who wants more than the reply (metadata, peer,
+ * gmux_call_explain): read, then gmux_call_end_wait and gmux_call_free. */
+int test__keywords__accounts__linux__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__Shared__Thing *request);
+
+/* Waits for a reply of a call that was opened: the caller's, for gmux_protobuf_free.
+ * GMUX_ERR_EOF: there is none left. As gmux_call_read_wait; one that cannot be unpacked is
+ * GMUX_ERR_PROTOCOL, and cancels the call. */
+int test__keywords__accounts__linux__read_wait(
+    gmux_call *call, Test__Shared__Thing **reply);
+
+/* Answers a call with this reply and OK. Where that fails it is ended with the reason instead;
+ * other answers are gmux_server_call_fail's. As gmux_server_call_reply. */
+int test__keywords__accounts__linux__reply(
+    gmux_server_call *call, const Test__Shared__Thing *reply);
+
+/* Writes the reply and leaves the end to gmux_server_call_finish, for who has trailers.
+ * As gmux_server_call_write. */
+int test__keywords__accounts__linux__server_write(
+    gmux_server_call *call, const Test__Shared__Thing *reply);
+
+/* ---- test.keywords.Accounts.Unix ---- */
+
+/* rpc Unix (test.shared.Thing) returns (stream test.shared.Thing) */
+extern const gmux_stub_method test__keywords__accounts__unix__method;
+
+/* As gmux_call_handlers, with messages on loan; any may be NULL but on_end. A message that
+ * cannot be unpacked ends the call with INTERNAL. */
+typedef struct Test__Keywords__Accounts__Unix_Handlers {
+  void (*on_headers)(gmux_call *call, const gmux_metadata *metadata, void *user_data);
+  void (*on_message)(gmux_call *call, const Test__Shared__Thing *reply,
+                     void *user_data);
+  void (*on_writable)(gmux_call *call, void *user_data);
+  void (*on_draining)(gmux_call *call, void *user_data);
+  void (*on_end)(gmux_call *call, const gmux_status *status, const gmux_metadata *trailers,
+                 void *user_data);
+} Test__Keywords__Accounts__Unix_Handlers;
+
+/* Sends the request; handlers (copied) come from the loop. As gmux_call_start. */
+int test__keywords__accounts__unix__start(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__Shared__Thing *request,
+    const Test__Keywords__Accounts__Unix_Handlers *handlers, void *user_data);
+
+/* The same in the blocking form: read, then gmux_call_end_wait and gmux_call_free. */
+int test__keywords__accounts__unix__open(
+    gmux_call **out, gmux_channel *channel, const gmux_call_options *options,
+    const Test__Shared__Thing *request);
+
+/* Waits for a reply of a call that was opened: the caller's, for gmux_protobuf_free.
+ * GMUX_ERR_EOF: there is none left. As gmux_call_read_wait; one that cannot be unpacked is
+ * GMUX_ERR_PROTOCOL, and cancels the call. */
+int test__keywords__accounts__unix__read_wait(
+    gmux_call *call, Test__Shared__Thing **reply);
+
+/* Writes a reply: at once, as gmux_server_call_write, or, on a thread of one's own, when there
+ * is room, as gmux_server_call_write_wait. gmux_server_call_finish ends the call. */
+int test__keywords__accounts__unix__server_write(
+    gmux_server_call *call, const Test__Shared__Thing *reply);
+int test__keywords__accounts__unix__server_write_wait(
+    gmux_server_call *call, const Test__Shared__Thing *reply);
+
 /* ---- test.keywords.Accounts: a server's handlers ---- */
 
 /*
@@ -181,6 +266,14 @@ typedef struct Test__Keywords__Accounts_Server {
   } continue_;
   void (*init)(
       gmux_server_call *call, const Test__Shared__Thing *request, void *user_data);
+  void (*linux_)(
+      gmux_server_call *call, const Test__Shared__Thing *request, void *user_data);
+  struct {
+    void (*on_request)(gmux_server_call *call, const Test__Shared__Thing *request,
+                       void *user_data);
+    void (*on_writable)(gmux_server_call *call, void *user_data);
+    void (*on_end)(gmux_server_call *call, gmux_code code, void *user_data);
+  } unix_;
 } Test__Keywords__Accounts_Server;
 
 /* Adds them to a server that does not listen yet. `service` must live as long as the server.

@@ -488,6 +488,16 @@ static void memory_of_calls_is_kept_while_it_is_needed_and_then_given_back(void)
   CU_ASSERT_EQUAL(w_channel->loop_only.attempts.held, 0);
 }
 
+static void so_is_that_of_a_call_that_could_not_be_started(void) {
+  w_connected();
+  gmux_call_options o = w_patient();
+  o.compression = "br";
+  CU_ASSERT_EQUAL(w_start_with(w_record(), GMUX_UNARY, &o), GMUX_ERR_INVALID);
+  CU_ASSERT_EQUAL(w_channel->loop_only.calls.held, 1);
+  w_run_ms(3000);
+  CU_ASSERT_EQUAL(w_channel->loop_only.calls.held, 0);
+}
+
 static void a_method_may_be_freed_while_its_calls_run(void) {
   gmux_method *m;
   CU_ASSERT_EQUAL_FATAL(gmux_method_new(&m, "/test.Service/Gone", GMUX_UNARY, 0), 0);
@@ -924,6 +934,7 @@ static const test_case cases[] = {
     TEST(a_freed_call_runs_on_and_tells_its_end),
     TEST(the_handle_need_not_be_taken),
     TEST(memory_of_calls_is_kept_while_it_is_needed_and_then_given_back),
+    TEST(so_is_that_of_a_call_that_could_not_be_started),
     TEST(a_method_may_be_freed_while_its_calls_run),
     TEST(without_any_action_all_events_come),
     TEST(a_call_can_be_cancelled_from_each_of_its_handlers),

@@ -341,6 +341,17 @@ static void it_is_warm_when_all_loops_are(void) {
   CU_ASSERT_EQUAL(w_stats().connections_ready, 4);
 }
 
+static void of_a_time_limit_the_next_loop_is_left_what_others_did_not_need(void) {
+  const uint64_t ms = GMUX__NS_PER_MS;
+  CU_ASSERT_EQUAL(gmux__front_left_ms(100, 0), 100);
+  CU_ASSERT_EQUAL(gmux__front_left_ms(100, 40 * ms), 60);
+  CU_ASSERT_EQUAL(gmux__front_left_ms(100, 41 * ms - 1), 60);
+  CU_ASSERT_EQUAL(gmux__front_left_ms(100, 100 * ms), 0);
+  CU_ASSERT_EQUAL(gmux__front_left_ms(100, 5000 * ms), 0);
+  CU_ASSERT_EQUAL(gmux__front_left_ms(0, 5000 * ms), 0);
+  CU_ASSERT_EQUAL(gmux__front_left_ms(GMUX_NO_TIMEOUT, 5000 * ms), GMUX_NO_TIMEOUT);
+}
+
 static void a_channel_that_closes_is_warm_nowhere(void) {
   fk_open(2);
   seen s = {.error = 0};
@@ -565,6 +576,7 @@ static const test_case cases[] = {
     TEST(who_waits_for_it_asks_loops_that_connect_for_a_call_too),
     TEST(watchers_hear_once_of_the_whole),
     TEST(it_is_warm_when_all_loops_are),
+    TEST(of_a_time_limit_the_next_loop_is_left_what_others_did_not_need),
     TEST(a_channel_that_closes_is_warm_nowhere),
     TEST(of_two_threads_that_pause_and_resume_all_loops_hear_the_same),
     TEST(a_pause_holds_calls_of_all_loops),
