@@ -486,6 +486,8 @@ typedef struct gmux_channel_peer {
   char tls_cipher[64];  /* "TLS_AES_256_GCM_SHA384" */
   char alpn[16];        /* "h2" */
   bool is_resumed;      /* its TLS session was that of a connection before */
+  uint64_t tls_ns;      /* what the handshake of TLS took, */
+  uint64_t settings_ns; /* and from then until its SETTINGS came */
   uint64_t rtt_ns;      /* a round trip, as measured by PINGs; 0: not yet */
   /* Its SETTINGS (RFC 9113, 6.5.2), or what holds where it did not say; UINT32_MAX: no limit. */
   uint32_t header_table_bytes, max_concurrent_streams, initial_window_bytes, max_frame_bytes,

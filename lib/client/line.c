@@ -45,6 +45,7 @@ int gmux__line_new(gmux__line **out, gmux__endpoint *e, gmux__try *t) {
   line->endpoint = e;
   line->race = t;
   line->holds = 1;
+  line->connected_ns = gmux__loop_clock(e->loop);
   line->old_ns = GMUX__NEVER;
   line->idle_since_ns = GMUX__NEVER;
   line->keepalive_ns = e->keepalive_ns;
@@ -153,6 +154,7 @@ static void line_on_greeting(gmux__conn *conn, void *owner) {
   (void)conn;
   gmux__line *line = owner;
   gmux__endpoint *e = line->endpoint;
+  line->greeted_ns = gmux__loop_clock(e->loop);
   if (line->state != GMUX__LINE_GREETING) return;
   e->handlers->on_wait(e->owner);
   if (e->config.options->eager_calls) e->handlers->on_room(e->owner);
@@ -162,6 +164,7 @@ static void line_become_ready(gmux__line *line) {
   gmux__endpoint *e = line->endpoint;
   uint64_t now_ns = gmux__loop_now(e->loop);
   line->ready_ns = now_ns;
+  line->settled_ns = gmux__loop_clock(e->loop);
   line->idle_since_ns = gmux__line_is_empty(line) ? now_ns : GMUX__NEVER;
   gmux__line_set_state(line, GMUX__LINE_READY);
   gmux__counter_add(&e->config.figures->made, 1);

@@ -70,9 +70,11 @@ typedef struct gmux__line {
   uint64_t ready_ns;      /* since when it is READY */
   uint64_t old_ns;        /* when it will be too old; GMUX__NEVER: never */
   uint64_t idle_since_ns; /* GMUX__NEVER: it has calls */
-  uint64_t redial_ns;     /* if it was of no use: its successor is not dialed before */
-  bool is_temporary;      /* beyond max_connections (burst) */
-  bool is_end_told;       /* the log has said why its connection has ended */
+  /* Of the clock itself: a turn may see the whole handshake. */
+  uint64_t connected_ns, greeted_ns, settled_ns;
+  uint64_t redial_ns; /* if it was of no use: its successor is not dialed before */
+  bool is_temporary;  /* beyond max_connections (burst) */
+  bool is_end_told;   /* the log has said why its connection has ended */
   gmux__address address;
   char peer[GMUX__ADDRESS_TEXT];
 } gmux__line;

@@ -32,6 +32,13 @@ static void tell_settings(gmux_channel_peer *peer, gmux__conn_settings settings)
   peer->max_header_list_bytes = settings.header_list_bytes;
 }
 
+/* Without TLS there is nothing between the connection and the greeting. */
+static void tell_times(gmux_channel_peer *peer, const gmux__line *line) {
+  if (*peer->tls_version) peer->tls_ns = line->greeted_ns - line->connected_ns;
+  peer->settings_ns = line->settled_ns - line->greeted_ns;
+  peer->rtt_ns = gmux__conn_rtt_ns(line->conn);
+}
+
 static int take_certificate(const gmux__conn *conn, gmux_bytes *out) {
   if (!out) return 0;
   gmux_bytes der = {.data = NULL};
@@ -50,7 +57,7 @@ static void answer(void *arg) {
   const gmux__transport_info *info = gmux__conn_info(line->conn);
   copy(q->peer.address, sizeof q->peer.address, line->peer);
   if (info) tell_transport(&q->peer, info);
-  q->peer.rtt_ns = gmux__conn_rtt_ns(line->conn);
+  tell_times(&q->peer, line);
   tell_settings(&q->peer, gmux__conn_get_settings(line->conn));
   q->error = take_certificate(line->conn, q->certificate);
 }

@@ -10,6 +10,7 @@ int command_call(int argc, char **argv);
 int command_describe(int argc, char **argv);
 int command_health(int argc, char **argv);
 int command_list(int argc, char **argv);
+int command_ping(int argc, char **argv);
 int command_top(int argc, char **argv);
 
 #endif

@@ -14,6 +14,7 @@ static const char usage[] =
     "  describe  what stands in the .proto of a service, message or enum\n"
     "  health    ask a server, or watch, whether it is serving\n"
     "  list      the services of a server or of files, and their methods\n"
+    "  ping      connect step by step, show who answers, measure round trips\n"
     "  top       a live view of a server's channels and connections\n"
     "gmux COMMAND --help says more, with examples. Exit status: 0; 1: the call failed; 2: usage.\n";
 
@@ -27,6 +28,7 @@ static const command commands[] = {{"bench", command_bench},
                                    {"describe", command_describe},
                                    {"health", command_health},
                                    {"list", command_list},
+                                   {"ping", command_ping},
                                    {"top", command_top}};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

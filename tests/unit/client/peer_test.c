@@ -39,6 +39,18 @@ static void its_settings_are_those_that_came_last(void) {
   CU_ASSERT_EQUAL(peer.max_concurrent_streams, 7);
 }
 
+static void how_long_its_settings_took_is_known(void) {
+  w_open();
+  gmux_channel_get_state(w_channel, true);
+  rawpeer *p = w_accept();
+  w_run_ms(7);
+  w_settings(p, -1);
+  w_run();
+  CU_ASSERT_EQUAL_FATAL(ask(), 0);
+  CU_ASSERT_EQUAL(peer.settings_ns, 7 * MS);
+  CU_ASSERT_EQUAL(peer.tls_ns, 0);
+}
+
 static void without_tls_there_is_no_certificate(void) {
   gmux_bytes certificate = gmux_bytes_borrow("x", 1);
   w_connected();
@@ -69,11 +81,9 @@ static void a_size_that_was_not_set_is_said(void) {
   CU_ASSERT_EQUAL(gmux_channel_get_peer(w_channel, NULL, NULL), GMUX_ERR_INVALID);
 }
 
-static const test_case cases[] = {TEST(without_a_connection_there_is_no_peer),
-                                  TEST(what_the_peer_did_not_say_is_as_http2_has_it),
-                                  TEST(its_settings_are_those_that_came_last),
-                                  TEST(without_tls_there_is_no_certificate),
-                                  TEST(a_program_that_knows_less_is_told_less),
-                                  TEST(a_size_that_was_not_set_is_said),
-                                  TESTS_END};
+static const test_case cases[] = {
+    TEST(without_a_connection_there_is_no_peer), TEST(what_the_peer_did_not_say_is_as_http2_has_it),
+    TEST(its_settings_are_those_that_came_last), TEST(how_long_its_settings_took_is_known),
+    TEST(without_tls_there_is_no_certificate),   TEST(a_program_that_knows_less_is_told_less),
+    TEST(a_size_that_was_not_set_is_said),       TESTS_END};
 const test_suite client_peer_suite = {"peer", cases, w_setup, w_teardown};
