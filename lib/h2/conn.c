@@ -278,6 +278,7 @@ static void conn_say_goodbye(gmux__conn *conn, uint32_t h2_code) {
     if (conn->farewell) text = conn->farewell;
     bool is_queued = !nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE, last, h2_code,
                                             (const uint8_t *)text, strlen(text));
+    conn->transport->is_corked = true; /* the end follows */
     if (is_queued) (void)gmux__conn_flush(conn);
   }
   gmux__transport_shutdown(conn->transport);

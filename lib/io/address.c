@@ -38,8 +38,8 @@ const char *gmux__address_str(const gmux__address *a, char text[GMUX__ADDRESS_TE
   char ip[INET6_ADDRSTRLEN];
   switch (a->family) {
   case GMUX__FAMILY_IPV4:
-    inet_ntop(AF_INET, a->ip, ip, sizeof ip);
-    snprintf(text, GMUX__ADDRESS_TEXT, "ipv4:%s:%u", ip, a->port);
+    snprintf(text, GMUX__ADDRESS_TEXT, "ipv4:%u.%u.%u.%u:%u", a->ip[0], a->ip[1], a->ip[2],
+             a->ip[3], a->port);
     return text;
   case GMUX__FAMILY_IPV6:
     inet_ntop(AF_INET6, a->ip, ip, sizeof ip);

@@ -3,7 +3,8 @@
  *
  * The transport is made before the connect, so that nothing can fail for want of memory once the
  * peer has answered: until then it is owned by the dial and waits to become writable. A connect
- * that is decided at once (Unix sockets, no route) still answers from a deferred task.
+ * that is decided at once (Unix sockets, peers on this machine, no route) still answers from a
+ * deferred task.
  *
  * TCP_USER_TIMEOUT is set when the peer has answered: it says how long written bytes may go
  * unacknowledged, and may be far shorter than a connect should be given, which Linux would hold to
@@ -49,6 +50,7 @@ static void dial_fail(socket_dial *d, int err) {
 }
 
 static void dial_end(socket_dial *d, int err) {
+  if (!err) err = gmux__socket_transport_connected(d->transport);
   if (err)
     dial_fail(d, err);
   else
@@ -58,21 +60,32 @@ static void dial_end(socket_dial *d, int err) {
 static void on_dial_ready(void *owner, unsigned events) {
   (void)events;
   socket_dial *d = owner;
-  dial_end(d, gmux__socket_transport_connected(d->transport));
+  dial_end(d, gmux__socket_transport_error(d->transport));
 }
 
 static void on_dial_decided(void *arg) {
   socket_dial *d = arg;
-  dial_end(d, d->err ? d->err : gmux__socket_transport_connected(d->transport));
+  dial_end(d, d->err);
 }
 
-/* 0, or an errno; EINPROGRESS: not decided yet. */
-static int dial_connect(socket_dial *d, const gmux__address *to) {
-  gmux__sockaddr sa;
-  socklen_t len = gmux__sockaddr_from(&sa, to);
-  if (connect(gmux__socket_transport_fd(d->transport), &sa.sa, len) == 0) return 0;
+/* 0, or an errno; EINPROGRESS or EALREADY: not decided yet. */
+static int connect_once(const socket_dial *d, const gmux__sockaddr *sa, socklen_t len) {
+  if (connect(gmux__socket_transport_fd(d->transport), &sa->sa, len) == 0) return 0;
   /* Interrupted, it goes on in the background all the same. */
   return errno == EINTR ? EINPROGRESS : errno;
+}
+
+static bool is_decided(int err) {
+  return err != EINPROGRESS && err != EALREADY;
+}
+
+/* To a peer on this machine TCP has connected before the first call returns, which says EINPROGRESS
+ * all the same; the second tells, and nothing needs to be watched and polled for it. */
+static int dial_connect(const socket_dial *d, const gmux__address *to) {
+  gmux__sockaddr sa;
+  socklen_t len = gmux__sockaddr_from(&sa, to);
+  int err = connect_once(d, &sa, len);
+  return is_decided(err) ? err : connect_once(d, &sa, len);
 }
 
 static int dial_new(socket_dial **out, gmux__ev_loop *el, int fd, const gmux__address *to) {
@@ -109,10 +122,10 @@ int gmux__socket_dial(gmux_loop *loop, gmux__dial **out, const gmux__address *to
   d->arg = arg;
   d->user_timeout_ms = options ? options->user_timeout_ms : 0;
   d->err = dial_connect(d, to);
-  if (d->err == EINPROGRESS)
-    gmux__transport_want(d->transport, GMUX__WRITABLE);
-  else
+  if (is_decided(d->err))
     gmux__loop_defer(loop, GMUX__PHASE_DONE, &d->done);
+  else
+    gmux__transport_want(d->transport, GMUX__WRITABLE);
   *out = &d->base;
   return 0;
 }

@@ -42,6 +42,7 @@ static void listener_accepted(socket_listener *l, int fd, const gmux__sockaddr *
               "a connection was dropped: out of memory");
     return;
   }
+  gmux__socket_transport_learn_local(t);
   l->fn(l->arg, t); /* may close the listener */
 }
 

@@ -109,7 +109,7 @@ static ptrdiff_t socket_write(gmux__transport *t, const gmux__slice *slices, siz
   struct msghdr msg = {.msg_iov = iov, .msg_iovlen = count};
   ssize_t n;
   do
-    n = sendmsg(s->fd, &msg, MSG_NOSIGNAL);
+    n = sendmsg(s->fd, &msg, MSG_NOSIGNAL | (t->is_corked ? MSG_MORE : 0));
   while (n < 0 && errno == EINTR);
   if (n >= 0) return n;
   if (errno == EAGAIN || errno == EWOULDBLOCK) return GMUX_ERR_AGAIN;
@@ -184,7 +184,8 @@ static void on_socket(struct ev_loop *ev, ev_io *w, int revents) {
   gmux__loop_leave(loop);
 }
 
-static void socket_learn_local(socket_transport *s) {
+void gmux__socket_transport_learn_local(gmux__transport *t) {
+  socket_transport *s = socket_of(t);
   gmux__sockaddr sa;
   socklen_t len = sizeof sa;
   if (getsockname(s->fd, &sa.sa, &len) == 0) gmux__address_from_sockaddr(&s->info.local, &sa, len);
@@ -200,7 +201,6 @@ int gmux__socket_transport_new(gmux__transport **out, gmux__ev_loop *el, int fd,
   s->info.peer = *peer;
   ev_io_init(&s->io, on_socket, fd, EV_READ);
   s->io.data = s;
-  socket_learn_local(s);
   gmux__ev_hold(el);
   *out = &s->base;
   return 0;
@@ -213,13 +213,14 @@ static bool socket_is_own_peer(const socket_transport *s) {
 }
 
 int gmux__socket_transport_connected(gmux__transport *t) {
-  socket_transport *s = socket_of(t);
+  gmux__socket_transport_learn_local(t);
+  return socket_is_own_peer(socket_of(t)) ? ECONNREFUSED : 0;
+}
+
+int gmux__socket_transport_error(gmux__transport *t) {
   int err = 0;
   socklen_t len = sizeof err;
-  if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0) return errno;
-  if (err) return err;
-  socket_learn_local(s);
-  return socket_is_own_peer(s) ? ECONNREFUSED : 0;
+  return getsockopt(socket_of(t)->fd, SOL_SOCKET, SO_ERROR, &err, &len) ? errno : err;
 }
 
 int gmux__socket_transport_fd(const gmux__transport *t) {

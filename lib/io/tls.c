@@ -425,6 +425,7 @@ static ptrdiff_t tls_write(gmux__transport *transport, const gmux__slice *slices
   uint8_t scratch[GMUX__TLS_RECORD_MAX];
   gmux__tls_cursor c = {slices, slices + count, 0};
   size_t total = 0;
+  t->pipe.is_corked = transport->is_corked;
   gmux__slice record;
   while (rc == 0 && (record = gmux__tls_cursor_record(&c, t->offered, scratch)).len > 0) {
     size_t taken = 0;
@@ -447,6 +448,7 @@ static void tls_shutdown(gmux__transport *transport) {
   t->is_shut = true;
   if (t->state == TLS_OPEN && !t->write_failure) {
     tls_begin(t);
+    t->pipe.is_corked = true; /* the end follows */
     SSL_shutdown(t->ssl);
     ERR_clear_error();
   }
@@ -518,7 +520,7 @@ static int tls_set_role(tls_transport *t, const char *host) {
 
 static int tls_set_up(tls_transport *t, const char *host) {
   ERR_clear_error();
-  t->ssl = SSL_new(t->peer.edition->context);
+  t->ssl = t->pipe.ssl = SSL_new(t->peer.edition->context);
   BIO *bio = t->ssl ? gmux__tls_bio_new(t->peer.tls->bio_method, &t->pipe) : NULL;
   if (!bio) return gmux__tls_fail("TLS cannot be set up");
   SSL_set_bio(t->ssl, bio, bio);

@@ -30,10 +30,19 @@ static int bio_read(BIO *bio, char *buf, int len) {
   return bio_answer(bio, got, BIO_FLAGS_READ);
 }
 
+/* A client of TLS 1.3 that has the server's Finished answers with its own, and its owner speaks in
+ * the same turn: a client of HTTP/2 always does. */
+static bool ends_handshake(SSL *ssl) {
+  char nothing[1];
+  return !SSL_is_server(ssl) && !SSL_is_init_finished(ssl) && SSL_version(ssl) >= TLS1_3_VERSION &&
+         SSL_get_peer_finished(ssl, nothing, 0) > 0;
+}
+
 static int bio_write(BIO *bio, const char *buf, int len) {
   gmux__tls_pipe *pipe = BIO_get_data(bio);
   BIO_clear_retry_flags(bio);
   if (len <= 0) return 0;
+  pipe->inner->is_corked = pipe->is_corked || ends_handshake(pipe->ssl);
   gmux__slice slice = {(const uint8_t *)buf, (size_t)len};
   ptrdiff_t taken = gmux__transport_write(pipe->inner, &slice, 1);
   return bio_answer(bio, taken, BIO_FLAGS_WRITE);

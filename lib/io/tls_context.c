@@ -6,6 +6,7 @@
 #include "lib/io/tls_openssl.h"
 #include <errno.h>
 #include <openssl/err.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
 
@@ -77,6 +78,32 @@ static bool context_set_floor(SSL_CTX *context) {
     return false;
   /* TLS 1.2's: RFC 9113 appendix A forbids all others. TLS 1.3 has only such. */
   return SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20");
+}
+
+/* Those of TLS 1.3 that are asked for, as SSL_CTX_set_ciphersuites takes them. */
+static void suites_print(const SSL_CTX *context, char *text, size_t room) {
+  const STACK_OF(SSL_CIPHER) *all = SSL_CTX_get_ciphers(context);
+  size_t len = 0;
+  text[0] = '\0';
+  for (int i = 0; i < sk_SSL_CIPHER_num(all) && len < room; i++) {
+    const SSL_CIPHER *suite = sk_SSL_CIPHER_value(all, i);
+    if (strcmp(SSL_CIPHER_get_version(suite), "TLSv1.3") != 0) continue;
+    int more = snprintf(text + len, room - len, "%s%s", len ? ":" : "", SSL_CIPHER_get_name(suite));
+    len += (size_t)more;
+  }
+}
+
+/*
+ * OpenSSL asks for AES-256 with SHA-384 first; browsers and Go for AES-128 with SHA-256, which RFC
+ * 8446 section 9.1 has everybody implement. A handshake is mostly hashes, and processors have
+ * instructions for SHA-256. Where openssl.cnf says what to ask for, that stands.
+ */
+bool gmux__tls_order_suites(SSL_CTX *context) {
+  char asked[256];
+  suites_print(context, asked, sizeof asked);
+  if (strcmp(asked, OSSL_default_ciphersuites()) != 0) return true;
+  return SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
+                                           "TLS_CHACHA20_POLY1305_SHA256");
 }
 
 static void context_set_behaviour(SSL_CTX *context) {
@@ -157,7 +184,8 @@ static int edition_build(gmux__tls_edition *e, const gmux_tls_options *o, bool i
   if (!e->context) return gmux__tls_fail("TLS cannot be set up");
   SSL_CTX_set_app_data(e->context, e);
   context_set_behaviour(e->context);
-  if (!context_set_floor(e->context) || !context_require_h2(e->context, is_server))
+  if (!context_set_floor(e->context) || !context_require_h2(e->context, is_server) ||
+      !gmux__tls_order_suites(e->context))
     return gmux__tls_fail("TLS cannot be set up");
   SSL_CTX_set_verify(e->context, verify_mode(o, is_server), gmux__tls_verify_note);
   if (e->key_log >= 0) SSL_CTX_set_keylog_callback(e->context, key_log_write);

@@ -89,6 +89,8 @@ gmux__tls_edition *gmux__tls_edition_get(gmux_tls *tls);
 int gmux__tls_edition_new(gmux__tls_edition **out, const gmux_tls_options *o, bool is_server,
                           int key_log);
 void gmux__tls_edition_unref(gmux__tls_edition *edition); /* takes NULL */
+/* Asks for what costs least first, of the suites of TLS 1.3. False: out of memory. */
+bool gmux__tls_order_suites(SSL_CTX *context);
 
 /* ---- tls_load.c: `file` or `pem`, one of them NULL. Errors as for gmux_tls_client_new. ---- */
 
@@ -164,9 +166,11 @@ SSL_TICKET_RETURN gmux__tls_ticket_check(SSL *ssl, SSL_SESSION *session, const u
 /* What a BIO reads from and writes to. */
 typedef struct gmux__tls_pipe {
   gmux__transport *inner;
+  SSL *ssl;  /* whose it is */
   int error; /* inner's last answer, if it was other than bytes or GMUX_ERR_AGAIN; its words are in
                 gmux_last_error() */
   size_t allowed; /* bytes to be read from inner before OpenSSL is told to come again */
+  bool is_corked; /* more follows what is written now; see gmux__transport */
   bool is_dry;    /* inner gave less than was asked for: it has no more for now */
 } gmux__tls_pipe;
 

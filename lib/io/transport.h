@@ -86,6 +86,9 @@ struct gmux__transport {
    * transport. */
   void (*on_ready)(void *owner, unsigned events);
   void *owner;
+  /* The owner's: behind what is written now come more bytes, or shutdown, in the same turn, so it
+   * need not leave by itself. One segment instead of two wakes the peer once. */
+  bool is_corked;
 };
 
 static inline int gmux__transport_handshake(gmux__transport *t) {

@@ -100,6 +100,31 @@ static void count_writes(gmux__transport *t) {
   t->ops = &counted.ops;
 }
 
+/* Of a connection that ends: its GOAWAY leaves with the end that follows it, and nothing else waits
+ * for more. */
+static size_t corked_writes;
+
+static ptrdiff_t corked_write(gmux__transport *t, const gmux__slice *slices, size_t count) {
+  counted.writes++;
+  corked_writes += t->is_corked;
+  return counted.real->write(t, slices, count);
+}
+
+static void the_goaway_of_a_close_waits_for_the_end_and_nothing_else_does(void) {
+  pair_connect();
+  count_writes(client.conn->transport);
+  counted.ops.write = corked_write;
+  corked_writes = 0;
+  start_burst();
+  sim_run(pair_sim);
+  CU_ASSERT_TRUE(counted.writes > 0);
+  CU_ASSERT_EQUAL(corked_writes, 0);
+  counted.writes = 0;
+  gmux__conn_close(client.conn, GMUX_ERR_CLOSED, 0, "enough");
+  CU_ASSERT_EQUAL(counted.writes, 1);
+  CU_ASSERT_EQUAL(corked_writes, 1);
+}
+
 /* A system call each, on a socket. */
 static void a_full_socket_is_not_asked_by_each_request_of_a_burst(void) {
   sim_net(pair_sim)->buffer_bytes = 20; /* what was full is full still when as much has left */
@@ -181,6 +206,7 @@ static const test_case cases[] = {
     TEST(of_a_burst_few_requests_wait_to_be_framed),
     TEST(a_burst_is_written_when_the_output_is_full_and_not_before),
     TEST(a_burst_into_a_full_socket_waits_and_leaves_later),
+    TEST(the_goaway_of_a_close_waits_for_the_end_and_nothing_else_does),
     TEST(a_full_socket_is_not_asked_by_each_request_of_a_burst),
     TEST(a_socket_that_breaks_amid_a_burst_is_told_after_it),
     TEST(what_a_burst_leaves_is_kept_for_the_next_and_goes_when_none_comes),

@@ -315,6 +315,25 @@ static void an_orderly_end_is_eof_and_the_other_half_goes_on(void) {
   pair_close(&pair);
 }
 
+static void what_was_corked_leaves_with_the_end(void) {
+  gmux__address at = net_ipv4(0);
+  net_pair pair = net_connect(&at);
+  pair.client->is_corked = true;
+  write_text(pair.client, "last");
+  gmux__transport_shutdown(pair.client);
+  gmux__transport_close(pair.client);
+  uint8_t buf[8];
+  ptrdiff_t n;
+  size_t got = 0;
+  do {
+    n = gmux__transport_read(pair.server, buf, sizeof buf);
+    if (n > 0) got += (size_t)n;
+  } while (n > 0 || n == GMUX_ERR_AGAIN);
+  CU_ASSERT_EQUAL(n, GMUX_ERR_EOF);
+  CU_ASSERT_EQUAL(got, 4);
+  gmux__transport_close(pair.server);
+}
+
 /* A transport whose peer has sent RST. */
 static gmux__transport *reset_by_peer(void) {
   net_server server;
@@ -519,6 +538,7 @@ static const test_case cases[] = {
     TEST(on_ready_may_close_it_and_others),
     TEST(a_handshake_is_nothing_and_the_addresses_are_known),
     TEST(an_orderly_end_is_eof_and_the_other_half_goes_on),
+    TEST(what_was_corked_leaves_with_the_end),
     TEST(a_reset_is_an_error_in_words),
     TEST(writing_to_a_peer_that_has_gone_raises_no_sigpipe),
     TEST(writing_after_shutdown_says_why_not),
