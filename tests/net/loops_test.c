@@ -1,11 +1,10 @@
 /* loops_test.c: channels and servers over several loops, each on a thread of its own, used by many
  * threads. */
-#include "tests/net/kit.h"
-#include <pthread.h>
+#include "tests/net/callers.h"
 #include <stdio.h>
 #include <string.h>
 
-enum { LOOPS = 3, THREADS = 8, CALLS_PER_THREAD = 50 };
+enum { LOOPS = 3, CALLS_PER_THREAD = 50 };
 
 typedef struct spread {
   gmux_loop *loops[LOOPS];
@@ -41,31 +40,6 @@ static void who_waits_in_vain_for_warmth_leaves_no_wish_behind(void) {
   spread_drop(&s);
 }
 
-typedef struct caller {
-  pthread_t thread;
-  gmux_channel *channel;
-  unsigned number, good;
-  sem_t done;
-} caller;
-
-static void start_threads(caller *callers, gmux_channel *channel, void *(*run)(void *)) {
-  for (unsigned i = 0; i < THREADS; i++) {
-    callers[i] = (caller){.channel = channel, .number = i};
-    sem_init(&callers[i].done, 0, 0);
-    CU_ASSERT_EQUAL_FATAL(pthread_create(&callers[i].thread, NULL, run, &callers[i]), 0);
-  }
-}
-
-static unsigned join_threads(caller *callers) {
-  unsigned good = 0;
-  for (unsigned i = 0; i < THREADS; i++) {
-    pthread_join(callers[i].thread, NULL);
-    sem_destroy(&callers[i].done);
-    good += callers[i].good;
-  }
-  return good;
-}
-
 /* ---- calls ---- */
 
 static atomic_uint good_ends, bad_ends;
@@ -86,20 +60,11 @@ static int start_call(caller *c, gmux_method *method) {
 static void *call_at_once(void *arg) {
   caller *c = arg;
   gmux_method *method = kit_method(KIT_ECHO, GMUX_UNARY);
-  for (unsigned i = 0; i < CALLS_PER_THREAD; i++)
+  for (unsigned i = 0; i < c->calls; i++)
     CU_ASSERT_EQUAL_FATAL(start_call(c, method), 0);
-  for (unsigned i = 0; i < CALLS_PER_THREAD; i++)
+  for (unsigned i = 0; i < c->calls; i++)
     kit_wait(&c->done);
   gmux_method_free(method);
-  return NULL;
-}
-
-static void *call_and_wait(void *arg) {
-  caller *c = arg;
-  char text[16];
-  snprintf(text, sizeof text, "thread %u", c->number);
-  for (unsigned i = 0; i < CALLS_PER_THREAD; i++)
-    c->good += kit_call(c->channel, KIT_ECHO, text, NULL, NULL, NULL);
   return NULL;
 }
 
@@ -114,13 +79,13 @@ static void calls_of_eight_threads_are_spread_over_all_loops(void) {
     CU_ASSERT_EQUAL(gmux_channel_warm_wait(s.channel, GMUX_NO_TIMEOUT), 0);
     CU_ASSERT_TRUE(kit_stats(s.channel).connections_ready >= LOOPS);
     atomic_store(&good_ends, 0);
-    caller callers[THREADS];
-    start_threads(callers, s.channel, call_at_once);
-    join_threads(callers);
-    CU_ASSERT_EQUAL(atomic_load(&good_ends), THREADS * CALLS_PER_THREAD);
-    start_threads(callers, s.channel, call_and_wait);
-    CU_ASSERT_EQUAL(join_threads(callers), THREADS * CALLS_PER_THREAD);
-    CU_ASSERT_EQUAL(kit_stats(s.channel).calls_succeeded, 2 * THREADS * CALLS_PER_THREAD);
+    caller callers[CALLERS];
+    callers_start(callers, s.channel, CALLS_PER_THREAD, call_at_once);
+    callers_join(callers);
+    CU_ASSERT_EQUAL(atomic_load(&good_ends), CALLERS * CALLS_PER_THREAD);
+    callers_start(callers, s.channel, CALLS_PER_THREAD, caller_call_and_wait);
+    CU_ASSERT_EQUAL(callers_join(callers), CALLERS * CALLS_PER_THREAD);
+    CU_ASSERT_EQUAL(kit_stats(s.channel).calls_succeeded, 2 * CALLERS * CALLS_PER_THREAD);
     spread_drop(&s);
     kit_server_stop(&server);
   }
@@ -157,7 +122,7 @@ static void meddle(caller *c, unsigned i) {
 
 static void *call_and_meddle(void *arg) {
   caller *c = arg;
-  for (unsigned i = 0; i < CALLS_PER_THREAD / 2; i++) {
+  for (unsigned i = 0; i < c->calls; i++) {
     meddle(c, i);
     c->good += kit_echo(c->channel);
   }
@@ -172,9 +137,9 @@ static void eight_threads_meddle_with_all_loops_at_once(void) {
   o.max_connections = 6;
   spread s;
   spread_start(&s, server.target, &o);
-  caller callers[THREADS];
-  start_threads(callers, s.channel, call_and_meddle);
-  CU_ASSERT_EQUAL(join_threads(callers), THREADS * (CALLS_PER_THREAD / 2));
+  caller callers[CALLERS];
+  callers_start(callers, s.channel, CALLS_PER_THREAD / 2, call_and_meddle);
+  CU_ASSERT_EQUAL(callers_join(callers), CALLERS * (CALLS_PER_THREAD / 2));
   CU_ASSERT_EQUAL(gmux_channel_drain_wait(s.channel, GMUX_NO_TIMEOUT), 0);
   spread_drop(&s);
   CU_ASSERT_EQUAL(atomic_load(&states_told), atomic_load(&states_asked));
@@ -217,10 +182,10 @@ static void of_eight_threads_that_end_it_at_most_one_is_told(void) {
     CU_ASSERT_EQUAL_FATAL(gmux_channel_new_on_loops(&channel, s.loops, LOOPS, "127.0.0.1:1", &o),
                           0);
     atomic_store(&told, 0);
-    caller callers[THREADS];
-    start_threads(callers, channel, end_the_channel);
+    caller callers[CALLERS];
+    callers_start(callers, channel, 0, end_the_channel);
     CU_ASSERT_EQUAL(gmux_channel_drain_wait(channel, GMUX_NO_TIMEOUT), 0);
-    unsigned good = join_threads(callers);
+    unsigned good = callers_join(callers);
     CU_ASSERT_EQUAL(good, atomic_load(&told));
     CU_ASSERT_TRUE(good <= 1);
     CU_ASSERT_EQUAL(gmux_channel_get_state(channel, false), GMUX_CHANNEL_SHUTDOWN);
@@ -262,12 +227,12 @@ static void it_is_closed_in_the_middle_of_a_storm_and_every_call_ends_once(void)
     atomic_store(&bad_ends, 0);
     spread s;
     spread_start(&s, server.target, &o);
-    caller callers[THREADS];
-    start_threads(callers, s.channel, call_until_closed);
+    caller callers[CALLERS];
+    callers_start(callers, s.channel, 0, call_until_closed);
     CU_ASSERT_TRUE(kit_echo(s.channel)); /* it is in full swing */
     gmux_channel_close(s.channel, on_closed, &closed);
     kit_wait(&closed);
-    CU_ASSERT_EQUAL(join_threads(callers), THREADS);
+    CU_ASSERT_EQUAL(callers_join(callers), CALLERS);
     CU_ASSERT_EQUAL(atomic_load(&good_ends) + atomic_load(&bad_ends), atomic_load(&storm_started));
     spread_drop(&s);
   }
@@ -414,14 +379,14 @@ static void a_server_serves_on_all_loops_whatever_it_listens_on(void) {
     spread s;
     spread_start(&s, h.target, &o);
     CU_ASSERT_EQUAL(gmux_channel_warm_wait(s.channel, GMUX_NO_TIMEOUT), 0);
-    caller callers[THREADS];
-    start_threads(callers, s.channel, call_and_wait);
-    CU_ASSERT_EQUAL(join_threads(callers), THREADS * CALLS_PER_THREAD);
+    caller callers[CALLERS];
+    callers_start(callers, s.channel, CALLS_PER_THREAD, caller_call_and_wait);
+    CU_ASSERT_EQUAL(callers_join(callers), CALLERS * CALLS_PER_THREAD);
     CU_ASSERT_EQUAL(gmux_channel_drain_wait(s.channel, GMUX_NO_TIMEOUT), 0);
     gmux_server_stats stats = {.size = sizeof stats};
     CU_ASSERT_EQUAL(gmux_server_get_stats(h.server, &stats), 0);
     CU_ASSERT_EQUAL(stats.connections_accepted, 2 * LOOPS);
-    CU_ASSERT_EQUAL(stats.calls_started, THREADS * CALLS_PER_THREAD);
+    CU_ASSERT_EQUAL(stats.calls_started, CALLERS * CALLS_PER_THREAD);
     spread_drop(&s);
     CU_ASSERT_EQUAL(gmux_server_drain_wait(h.server, GMUX_NO_TIMEOUT), 0);
     house_drop(&h);
@@ -454,12 +419,12 @@ static void a_server_is_freed_while_clients_come_and_go(void) {
     house h;
     house_open(&h, KIT_UNIX); /* whose name is nobody else's afterwards */
     snprintf(storm_target, sizeof storm_target, "%s", h.target);
-    caller callers[THREADS];
-    start_threads(callers, NULL, come_and_go);
-    for (unsigned t = 0; t < THREADS; t++)
+    caller callers[CALLERS];
+    callers_start(callers, NULL, 0, come_and_go);
+    for (unsigned t = 0; t < CALLERS; t++)
       kit_wait(&callers[t].done); /* all are at it */
     house_drop(&h);
-    CU_ASSERT_TRUE(join_threads(callers) >= THREADS);
+    CU_ASSERT_TRUE(callers_join(callers) >= CALLERS);
   }
 }
 
@@ -471,10 +436,10 @@ static void *drain_server(void *server) {
 static void of_eight_threads_that_drain_a_server_all_see_its_end(void) {
   house h;
   house_open(&h, KIT_TCP);
-  pthread_t threads[THREADS];
-  for (int i = 0; i < THREADS; i++)
+  pthread_t threads[CALLERS];
+  for (int i = 0; i < CALLERS; i++)
     CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, drain_server, h.server), 0);
-  for (int i = 0; i < THREADS; i++)
+  for (int i = 0; i < CALLERS; i++)
     pthread_join(threads[i], NULL);
   house_drop(&h);
 }

@@ -1,38 +1,10 @@
 /* thread_test.c: many threads, several loops, and what a loop's own thread must not do. */
-#include "tests/net/kit.h"
+#include "tests/net/callers.h"
 #include <ev.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { THREADS = 8, CALLS_PER_THREAD = 125, BLOCKING_CALLS_PER_THREAD = 25 };
-
-/* ---- callers ---- */
-
-typedef struct caller {
-  pthread_t thread;
-  gmux_channel *channel;
-  unsigned number, good;
-  sem_t done;
-} caller;
-
-static void start_threads(caller *callers, gmux_channel *channel, void *(*run)(void *)) {
-  for (unsigned i = 0; i < THREADS; i++) {
-    callers[i] = (caller){.channel = channel, .number = i};
-    sem_init(&callers[i].done, 0, 0);
-    CU_ASSERT_EQUAL_FATAL(pthread_create(&callers[i].thread, NULL, run, &callers[i]), 0);
-  }
-}
-
-static unsigned join_threads(caller *callers) {
-  unsigned good = 0;
-  for (unsigned i = 0; i < THREADS; i++) {
-    pthread_join(callers[i].thread, NULL);
-    sem_destroy(&callers[i].done);
-    good += callers[i].good;
-  }
-  return good;
-}
+enum { CALLS_PER_THREAD = 125, BLOCKING_CALLS_PER_THREAD = 25 };
 
 /* Each request is answered with itself, so a caller knows its own. */
 static void on_gate_done(gmux_call *call, const gmux_status *status, gmux_bytes *reply,
@@ -52,12 +24,12 @@ static void *call_through_the_gate(void *arg) {
   gmux_method *method = kit_method(KIT_GATE, GMUX_UNARY);
   char text[16];
   snprintf(text, sizeof text, "thread %u", c->number);
-  for (unsigned i = 0; i < CALLS_PER_THREAD; i++) {
+  for (unsigned i = 0; i < c->calls; i++) {
     gmux_bytes request = gmux_bytes_borrow(text, strlen(text));
     int rv = gmux_call_unary_start(NULL, c->channel, method, NULL, &request, on_gate_done, c);
     CU_ASSERT_EQUAL_FATAL(rv, 0);
   }
-  for (unsigned i = 0; i < CALLS_PER_THREAD; i++)
+  for (unsigned i = 0; i < c->calls; i++)
     kit_wait(&c->done);
   gmux_method_free(method);
   return NULL;
@@ -65,7 +37,7 @@ static void *call_through_the_gate(void *arg) {
 
 static void a_thousand_calls_of_eight_threads_run_at_once_on_one_connection(void) {
   for (kit_kind kind = 0; kind < KIT_KINDS; kind++) {
-    kit.gate = THREADS * CALLS_PER_THREAD;
+    kit.gate = CALLERS * CALLS_PER_THREAD;
     kit_server server;
     CU_ASSERT_FATAL(kit_server_start(&server, NULL, kit_address(kind), kit_server_tls(kind)));
     gmux_channel_options o = kit_channel_options(kit_client_tls(kind));
@@ -74,26 +46,17 @@ static void a_thousand_calls_of_eight_threads_run_at_once_on_one_connection(void
     o.suspect_after_ms = GMUX_NEVER_MS; /* on a slow machine the gate may be long in filling */
     kit_client client;
     kit_client_start(&client, server.target, &o);
-    caller callers[THREADS];
-    start_threads(callers, client.channel, call_through_the_gate);
-    CU_ASSERT_EQUAL(join_threads(callers), THREADS * CALLS_PER_THREAD);
+    caller callers[CALLERS];
+    callers_start(callers, client.channel, CALLS_PER_THREAD, call_through_the_gate);
+    CU_ASSERT_EQUAL(callers_join(callers), CALLERS * CALLS_PER_THREAD);
     gmux_channel_stats stats = {.size = sizeof stats};
     CU_ASSERT_EQUAL(gmux_channel_get_stats(client.channel, &stats), 0);
-    CU_ASSERT_EQUAL(stats.calls_succeeded, THREADS * CALLS_PER_THREAD);
-    CU_ASSERT_EQUAL(stats.streams_peak, THREADS * CALLS_PER_THREAD);
+    CU_ASSERT_EQUAL(stats.calls_succeeded, CALLERS * CALLS_PER_THREAD);
+    CU_ASSERT_EQUAL(stats.streams_peak, CALLERS * CALLS_PER_THREAD);
     CU_ASSERT_EQUAL(stats.connections_made, 1);
     kit_client_stop(&client);
     kit_server_stop(&server);
   }
-}
-
-static void *call_and_wait(void *arg) {
-  caller *c = arg;
-  char text[16];
-  snprintf(text, sizeof text, "thread %u", c->number);
-  for (unsigned i = 0; i < BLOCKING_CALLS_PER_THREAD; i++)
-    c->good += kit_call(c->channel, KIT_ECHO, text, NULL, NULL, NULL);
-  return NULL;
 }
 
 static void eight_threads_wait_for_their_calls(void) {
@@ -102,9 +65,9 @@ static void eight_threads_wait_for_their_calls(void) {
   gmux_channel_options o = kit_channel_options(kit_client_tls(KIT_TLS));
   kit_client client;
   kit_client_start(&client, server.target, &o);
-  caller callers[THREADS];
-  start_threads(callers, client.channel, call_and_wait);
-  CU_ASSERT_EQUAL(join_threads(callers), THREADS * BLOCKING_CALLS_PER_THREAD);
+  caller callers[CALLERS];
+  callers_start(callers, client.channel, BLOCKING_CALLS_PER_THREAD, caller_call_and_wait);
+  CU_ASSERT_EQUAL(callers_join(callers), CALLERS * BLOCKING_CALLS_PER_THREAD);
   kit_client_stop(&client);
   kit_server_stop(&server);
 }
@@ -145,7 +108,7 @@ static void ask_and_urge(gmux_channel *channel) {
 static void *call_and_meddle(void *arg) {
   caller *c = arg;
   gmux_method *method = kit_method(KIT_ECHO, GMUX_UNARY);
-  for (unsigned i = 0; i < BLOCKING_CALLS_PER_THREAD; i++) {
+  for (unsigned i = 0; i < c->calls; i++) {
     gmux_channel_pause(c->channel);
     gmux_channel_resume(c->channel);
     if (i % 8 == c->number) gmux_channel_rotate(c->channel);
@@ -186,9 +149,9 @@ static void threads_that_drain_a_channel_wait_for_its_calls(void) {
     CU_ASSERT_EQUAL(
         gmux_call_unary_start(NULL, client.channel, method, NULL, &request, on_kept, &kept), 0);
   }
-  caller callers[THREADS];
-  start_threads(callers, client.channel, drain_and_wait);
-  CU_ASSERT_EQUAL(join_threads(callers), THREADS);
+  caller callers[CALLERS];
+  callers_start(callers, client.channel, 0, drain_and_wait);
+  CU_ASSERT_EQUAL(callers_join(callers), CALLERS);
   CU_ASSERT_EQUAL(kept, CALLS);
   CU_ASSERT_EQUAL(gmux_channel_drain_wait(client.channel, 0), 0); /* over already */
   gmux_method_free(method);
@@ -206,9 +169,9 @@ static void eight_threads_meddle_with_a_channel_that_they_call(void) {
   o.max_concurrent_streams = 2;
   kit_client client;
   kit_client_start(&client, server.target, &o);
-  caller callers[THREADS];
-  start_threads(callers, client.channel, call_and_meddle);
-  CU_ASSERT_EQUAL(join_threads(callers), THREADS * BLOCKING_CALLS_PER_THREAD);
+  caller callers[CALLERS];
+  callers_start(callers, client.channel, BLOCKING_CALLS_PER_THREAD, call_and_meddle);
+  CU_ASSERT_EQUAL(callers_join(callers), CALLERS * BLOCKING_CALLS_PER_THREAD);
   CU_ASSERT_TRUE(kit_stats(client.channel).recycled_rotated > 0);
   kit_client_stop(&client);
   kit_server_stop(&server);
@@ -231,7 +194,8 @@ static void *end_the_channel(void *arg) {
   if (c->number % 2)
     gmux_channel_close(c->channel, on_ended, c);
   else
-    gmux_channel_drain(c->channel, c->number ? 10 * (int64_t)c->number : GMUX_NO_TIMEOUT, on_ended, c);
+    gmux_channel_drain(c->channel, c->number ? 10 * (int64_t)c->number : GMUX_NO_TIMEOUT, on_ended,
+                       c);
   return NULL;
 }
 
@@ -245,10 +209,10 @@ static void of_eight_threads_that_end_a_channel_one_is_told(void) {
   for (int i = 0; i < ROUNDS; i++) {
     gmux_channel *channel;
     CU_ASSERT_EQUAL_FATAL(gmux_channel_new(&channel, loop, "127.0.0.1:1", &o), 0);
-    caller callers[THREADS];
-    start_threads(callers, channel, end_the_channel);
+    caller callers[CALLERS];
+    callers_start(callers, channel, 0, end_the_channel);
     kit_wait(&ending.done);
-    CU_ASSERT_EQUAL(join_threads(callers), 1);
+    CU_ASSERT_EQUAL(callers_join(callers), 1);
     gmux_channel_free(channel);
   }
   CU_ASSERT_EQUAL(gmux_loop_stop(loop), 0);
