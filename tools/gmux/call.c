@@ -172,7 +172,8 @@ static gmux_method_kind kind_of(const method_type *m) {
 static gmux_call *start(plan *p) {
   gmux_method *method = NULL;
   gmux_call *call = NULL;
-  unsigned flags = p->is_idempotent ? GMUX_METHOD_IDEMPOTENT : 0;
+  bool is_idempotent = p->is_idempotent || p->method->is_idempotent;
+  unsigned flags = is_idempotent ? GMUX_METHOD_IDEMPOTENT : 0;
   int error = gmux_method_new(&method, p->method->path, kind_of(p->method), flags);
   if (!error)
     error =
@@ -251,7 +252,10 @@ int command_call(int argc, char **argv) {
     p.transcript.codec = &p.codec, p.transcript.session = &p.session;
     transcript_init(&p.transcript);
     code = prepare(&p);
-    if (code == EXIT_DONE) code = make_call(&p);
+    if (code == EXIT_DONE)
+      code = make_call(&p);
+    else if (code == EXIT_CALL_FAILED)
+      transcript_failure(&p.transcript);
   }
   transcript_free(&p.transcript);
   requests_close(&p.requests);

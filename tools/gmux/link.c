@@ -72,6 +72,7 @@ static bool method_link(registry *r, method_type *m, const Plugin__Method *d, co
                      .path = pool_format(&r->memory, "/%s/%s", service, d->name),
                      .is_client_streaming = d->client_streaming,
                      .is_server_streaming = d->server_streaming,
+                     .is_idempotent = d->options && d->options->idempotency_level > 0,
                      .request = method_message(r, d->input_type, service, p),
                      .reply = method_message(r, d->output_type, service, p)};
   return m->request && m->reply;

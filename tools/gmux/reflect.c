@@ -61,26 +61,37 @@ static void finish(mirror *m) {
   m->call = NULL;
 }
 
-static void complain_of_status(const mirror *m, const gmux_status *status) {
+/* The words go on standard error, and into what --json tells. */
+static bool fail_by(mirror *m, gmux_code code, const problem *why) {
+  complain("%s: %s", gmux_code_str(code), why->words);
+  m->server->failed = code;
+  m->server->why = *why;
+  return fail(m, EXIT_CALL_FAILED);
+}
+
+static bool fail_by_status(mirror *m, const gmux_status *status) {
+  problem why;
   if (status->code == GMUX_UNAVAILABLE || status->code == GMUX_DEADLINE_EXCEEDED)
-    complain("%s: %s", gmux_code_str(status->code), status->message);
+    problem_set(&why, "%s", status->message);
   else if (status->code == GMUX_UNIMPLEMENTED && !m->has_answered)
-    complain("UNIMPLEMENTED: %s has no reflection: name its types by --proto FILE or --protoset "
-             "FILE",
-             m->server->target);
+    problem_set(&why, "%s has no reflection: name its types by --proto FILE or --protoset FILE",
+                m->server->target);
+  else if (status->code == GMUX_OK)
+    problem_set(&why, "%s ends reflection without an answer", m->server->target);
   else
-    complain("%s: %s (when asked for its types)", gmux_code_str(status->code), status->message);
+    problem_set(&why, "%s (when asked for its types)", status->message);
+  return fail_by(m, status->code == GMUX_OK ? GMUX_UNKNOWN : status->code, &why);
 }
 
 /* True: the stream is another one, of the older version. */
 static bool fall_back(mirror *m) {
   gmux_status status = gmux_call_end_wait(m->call, NULL);
   bool can_fall_back = status.code == GMUX_UNIMPLEMENTED && !m->has_answered;
-  bool is_last = m->version + 1 == VERSIONS;
-  if (!can_fall_back || is_last) complain_of_status(m, &status);
+  bool is_last = m->version + 1 == VERSIONS, goes_on = can_fall_back && !is_last;
+  if (!goes_on) fail_by_status(m, &status);
   gmux_status_clear(&status);
   finish(m);
-  if (!can_fall_back || is_last) return fail(m, EXIT_CALL_FAILED);
+  if (!goes_on) return false;
   m->version++;
   return start(m);
 }
@@ -93,8 +104,8 @@ static bool read_answer(mirror *m, gmux_bytes *bytes) {
   gmux_bytes_release(bytes);
   m->has_answered = true;
   if (is_good) return true;
-  complain("%s: reflection: %s", m->server->target, p.words);
-  return fail(m, EXIT_CALL_FAILED);
+  problem_prefix(&p, "%s: ", m->server->target);
+  return fail_by(m, GMUX_INTERNAL, &p);
 }
 
 /* False: there is no answer, and it has been complained of. The server's "no" is one. */
@@ -117,9 +128,8 @@ static bool ask(mirror *m, reflection_question question, const char *name) {
 static bool ask_services(mirror *m) {
   if (!ask(m, ASK_SERVICES, "")) return false;
   if (m->answer.error_code == 0) return true;
-  complain("%s: reflection: %s: %s", m->server->target,
-           gmux_code_str((gmux_code)m->answer.error_code), m->answer.words.words);
-  return fail(m, EXIT_CALL_FAILED);
+  problem_prefix(&m->answer.words, "%s: reflection: ", m->server->target);
+  return fail_by(m, (gmux_code)m->answer.error_code, &m->answer.words);
 }
 
 static bool is_listed(const mirror *m, const char *symbol) {
@@ -163,9 +173,9 @@ static bool ask_symbol(mirror *m, const char *symbol) {
   if (m->answer.error_code == NO_SYMBOL && !ask_service_of(m, symbol)) return false;
   if (m->answer.error_code == 0) return true;
   if (m->answer.error_code == NO_SYMBOL) return no_symbol(m, symbol);
-  complain("%s: reflection of %s: %s: %s", m->server->target, quote(symbol, strlen(symbol)).text,
-           gmux_code_str((gmux_code)m->answer.error_code), m->answer.words.words);
-  return fail(m, EXIT_CALL_FAILED);
+  problem_prefix(&m->answer.words, "%s: reflection of %s: ", m->server->target,
+                 quote(symbol, strlen(symbol)).text);
+  return fail_by(m, (gmux_code)m->answer.error_code, &m->answer.words);
 }
 
 /* What some list they do not describe: the others are of use. */

@@ -2,6 +2,7 @@
 #ifndef TOOL_SESSION_H
 #define TOOL_SESSION_H
 
+#include "tools/gmux/problem.h"
 #include "tools/gmux/reach.h"
 
 typedef struct session {
@@ -12,6 +13,8 @@ typedef struct session {
   gmux_metadata *metadata;        /* of the options, and the session's */
   gmux_loop *loop;                /* of a thread of its own */
   gmux_channel *channel;
+  gmux_code failed; /* other than OK: a call for types has */
+  problem why;
   gmux_call_explanation first; /* of the first call: the one that waited for a connection */
 } session;
 

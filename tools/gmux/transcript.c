@@ -95,6 +95,19 @@ int transcript_end(transcript *r, gmux_call *call, const gmux_status *status,
   return EXIT_CALL_FAILED;
 }
 
+void transcript_failure(transcript *r) {
+  const session *s = r->session;
+  if (!r->is_json || s->failed == GMUX_OK) return;
+  gmux_status status = gmux_status_make(s->failed, s->why.words, NULL);
+  print_open(&r->printer, '{');
+  print_text(&r->printer, "target", s->target);
+  story_json_status(r, &status);
+  print_close(&r->printer, '}');
+  buffer_add_string(&r->out, "\n");
+  flush(r);
+  gmux_status_clear(&status);
+}
+
 void transcript_free(transcript *r) {
   buffer_free(&r->out);
 }

@@ -41,6 +41,8 @@ bool transcript_message(transcript *r, const gmux_bytes *message);
 /* The call has ended; gives the exit code. */
 int transcript_end(transcript *r, gmux_call *call, const gmux_status *status,
                    const gmux_metadata *trailers);
+/* No call was made, because types could not be had: with --json the status of that is told. */
+void transcript_failure(transcript *r);
 void transcript_free(transcript *r);
 
 #endif

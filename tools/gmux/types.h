@@ -91,6 +91,7 @@ typedef struct method_type {
   const char *path; /* "/pkg.Greeter/SayHello" */
   const message_type *request, *reply;
   bool is_client_streaming, is_server_streaming;
+  bool is_idempotent; /* its .proto says so: idempotency_level */
 } method_type;
 
 typedef struct service_type {
