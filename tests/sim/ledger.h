@@ -161,11 +161,23 @@ struct ledger_channel {
   } dials;
   ledger_pool pool;
   ledger_upkeep upkeep;
+  /* Of a channel of several loops (ledger_channel_spread): what it is on each, else NULL. Such a
+   * lane has the laws of one loop; calls are counted by the whole. */
+  struct ledger_channel *lanes;
+  size_t lane_count;
+  const struct ledger_channel *whole; /* of a lane */
 };
 
 /* `options` as they were given to gmux_channel_new. */
 void ledger_channel_open(ledger_channel *ch, int number, gmux_channel *channel,
                          const gmux_channel_options *options);
+/* It has several loops: what it is on each gets a record of its own in `lanes`, which has room for
+ * GMUX_CHANNEL_LOOPS_MAX and lives as long as `ch`. Right behind _open, when all else in `ch` is
+ * set.
+ */
+void ledger_channel_spread(ledger_channel *ch, ledger_channel *lanes);
+/* The loop on which a call runs that was started. */
+gmux_loop *ledger_call_loop(const gmux_call *call);
 /* Nobody may ask it anything any more: the handle is about to be let go of. Harmless twice. */
 void ledger_channel_leave(ledger_channel *ch);
 /* The application says gmux_channel_reset_backoff. */

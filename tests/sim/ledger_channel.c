@@ -1,4 +1,5 @@
 /* ledger_channel.c: the laws of a channel: COUNTS, CONNECTIONS, PINGS, CALM and DIALS. */
+#include "lib/client/front.h"
 #include "tests/sim/ledger.h"
 
 typedef unsigned long long ull;
@@ -23,11 +24,67 @@ void ledger_channel_open(ledger_channel *ch, int number, gmux_channel *channel,
 }
 
 void ledger_channel_leave(ledger_channel *ch) {
+  for (size_t i = 0; i < ch->lane_count; i++)
+    ledger_channel_leave(&ch->lanes[i]);
   if (gmux__link_is_linked(&ch->link)) gmux__list_remove(&ch->link);
   ch->channel = NULL;
 }
 
+gmux_loop *ledger_call_loop(const gmux_call *call) {
+  return call->channel->loop;
+}
+
+/* ---- several loops ---- */
+
+/* What is meant for the channel as a whole is divided; each lane has one connection, and one place
+ * to wait where there is any. */
+static void lane_open(ledger_channel *lane, const ledger_channel *whole, gmux_channel *channel) {
+  gmux_channel_options o = whole->options;
+  o.max_connections = channel->options.max_connections;
+  o.min_connections = channel->options.min_connections;
+  o.burst_connections = channel->options.burst_connections;
+  o.max_waiting = channel->options.max_waiting;
+  o.channel_queue_bytes = channel->options.channel_queue_bytes;
+  ledger_channel_open(lane, whole->number, channel, &o);
+  lane->whole = whole;
+  lane->is_recycled = whole->is_recycled;
+  lane->may_be_accused = whole->may_be_accused;
+  lane->max_message_bytes = whole->max_message_bytes;
+}
+
+static void law_of_division(const ledger_channel *ch, uint64_t parts, uint64_t total,
+                            uint64_t least, const char *what) {
+  uint64_t bound = total < least * ch->lane_count ? least * ch->lane_count : total;
+  ledger_law_of_channel(ch, LAW_CONNECTIONS, parts == bound,
+                        "channel %d: its loops have %llu %s together, it has %llu", ch->number,
+                        (ull)parts, what, (ull)bound);
+}
+
+void ledger_channel_spread(ledger_channel *ch, ledger_channel *lanes) {
+  const gmux__front *front = ch->channel->front;
+  const gmux_channel_options *o = &ch->options;
+  uint64_t most = 0, least = 0, burst = 0, waiting = 0;
+  gmux__list_remove(&ch->link); /* its lanes are looked at instead */
+  ch->lanes = lanes;
+  ch->lane_count = front->count;
+  for (size_t i = 0; i < ch->lane_count; i++) {
+    lane_open(&lanes[i], ch, front->lanes[i].channel);
+    most += lanes[i].options.max_connections;
+    least += lanes[i].options.min_connections;
+    burst += lanes[i].options.burst_connections;
+    waiting += lanes[i].options.max_waiting;
+  }
+  law_of_division(ch, most, o->max_connections, 1, "max_connections");
+  law_of_division(ch, least, o->min_connections, 0, "min_connections");
+  law_of_division(ch, burst, o->burst_connections, 0, "burst_connections");
+  law_of_division(ch, waiting, o->max_waiting, o->max_waiting > 0, "max_waiting");
+}
+
+/* ---- what its application says and counts ---- */
+
 void ledger_channel_reset_backoff(ledger_channel *ch) {
+  for (size_t i = 0; i < ch->lane_count; i++)
+    ledger_channel_reset_backoff(&ch->lanes[i]);
   ch->dials.reset_ns = ledger_now();
   ch->dials.is_reset_late = ledger_due(0) > ledger_now();
 }
@@ -154,6 +211,13 @@ static int doublings(uint64_t first, uint64_t interval) {
   return first == interval ? times : -1;
 }
 
+/* A loop hears of what another one was told. */
+static uint64_t times_of_all(const ledger_channel *whole) {
+  gmux_channel_stats s = {.size = sizeof s};
+  gmux_channel_get_stats(whole->channel, &s);
+  return s.too_many_pings;
+}
+
 /* A channel that was told so goes on in twice the interval; the word of several connections that
  * were made with the same one counts once. */
 static void law_of_pings(const ledger_channel *ch, const gmux_channel_stats *s) {
@@ -162,9 +226,10 @@ static void law_of_pings(const ledger_channel *ch, const gmux_channel_stats *s) 
   ledger_law_of_channel(ch, LAW_PINGS, times == 0 || !is_polite || ch->may_be_accused,
                         "channel %d: a server has found its PINGs too many", ch->number);
   int slower = doublings(ch->options.keepalive_ms, s->keepalive_ms);
+  uint64_t most = ch->whole ? times_of_all(ch->whole) : times;
   ledger_law_of_channel(
       ch, LAW_PINGS,
-      ch->options.keepalive_ms == 0 || (slower >= (times > 0) && (uint64_t)slower <= times),
+      ch->options.keepalive_ms == 0 || (slower >= (times > 0) && (uint64_t)slower <= most),
       "channel %d: PINGs every %u ms, after %u ms at first and %llu times too many", ch->number,
       s->keepalive_ms, ch->options.keepalive_ms, (ull)times);
 }
@@ -179,19 +244,22 @@ static void law_of_calm(const ledger_channel *ch, const gmux_channel_stats *s) {
 }
 
 void ledger_channel_read_stats(const ledger_channel *ch, const gmux_channel_stats *s) {
-  law_of_calls(ch, s);
-  law_of_retries(ch, s);
+  if (!ch->whole) law_of_calls(ch, s);
+  if (!ch->whole) law_of_retries(ch, s);
   law_of_losses(ch, s);
   law_of_parts(ch, s);
+  law_of_calm(ch, s);
+  if (ch->lanes) return; /* each of which has its own */
   law_of_connections(ch, s);
   law_of_pings(ch, s);
-  law_of_calm(ch, s);
 }
 
 void ledger_channel_read(const ledger_channel *ch) {
   gmux_channel_stats s = {.size = sizeof s};
   if (ch->channel && gmux_channel_get_stats(ch->channel, &s) == 0)
     ledger_channel_read_stats(ch, &s);
+  for (size_t i = 0; i < ch->lane_count; i++)
+    ledger_channel_read(&ch->lanes[i]);
 }
 
 /* ---- DIALS ---- */

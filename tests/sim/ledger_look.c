@@ -182,7 +182,9 @@ static size_t most_waiting(const gmux_channel_options *o) {
  * connection has queued already stops neither, so each may bring all that one call may have. */
 void ledger_channel_read_queues(const ledger_channel *ch) {
   const gmux_channel *channel = ch->channel;
-  if (!channel) return;
+  for (size_t i = 0; i < ch->lane_count; i++)
+    ledger_channel_read_queues(&ch->lanes[i]);
+  if (!channel || ch->lanes) return;
   size_t waiting = channel->loop_only.waiting.count;
   ledger_law_of_channel(ch, LAW_QUEUES, waiting <= most_waiting(&ch->options),
                         "channel %d: %zu calls wait, max_waiting is %u", ch->number, waiting,

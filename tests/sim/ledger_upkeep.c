@@ -26,12 +26,17 @@ static uint64_t at_most_ns(uint32_t ms) {
 /* ---- what an application says ---- */
 
 void ledger_channel_pause(ledger_channel *ch, bool is_paused) {
+  for (size_t i = 0; i < ch->lane_count; i++)
+    ledger_channel_pause(&ch->lanes[i], is_paused);
   ch->upkeep.is_paused = is_paused;
   if (!is_paused) ch->upkeep.was_paused = false;
 }
 
 /* Connections that are made by a loop that has not heard of it yet need not go. */
 void ledger_channel_rotate(ledger_channel *ch) {
+  for (size_t i = 0; i < ch->lane_count; i++)
+    ledger_channel_rotate(&ch->lanes[i]);
+  if (ch->lanes) return;
   ch->dials.is_rotated = true;
   ch->upkeep.rotated_ns = gmux__loop_now(ch->channel->loop);
 }

@@ -27,7 +27,8 @@
 enum {
   STORM_SERVERS = 4,
   STORM_CHANNELS = 3,
-  STORM_LOOPS = 2,
+  STORM_LOOPS = 4,
+  STORM_LANES = 64,   /* of channels of several loops */
   STORM_CHILDREN = 3, /* of each planned call */
   STORM_FIRST_PROBE = STORM_PLANNED * (1 + STORM_CHILDREN),
   STORM_PROBES = 32, /* of each channel */
@@ -45,7 +46,7 @@ typedef struct storm_call {
   uint64_t random;   /* the stream of its client */
   gmux_call *handle; /* NULL: let go of */
   int channel;
-  gmux_loop *loop; /* the channel's */
+  gmux_loop *loop; /* the channel's, or the one of them on which it runs */
   gmux_method_kind kind;
   bool is_unary_form;
   bool may_be_refused, shares_little; /* as its channel, which may have given way to another */
@@ -79,9 +80,9 @@ typedef struct storm_served {
 typedef struct storm_channel {
   gmux_channel *channel; /* NULL: none now */
   ledger_channel *book;  /* its, or the last one's */
-  gmux_loop *loop;
-  unsigned lives;     /* so far */
-  uint64_t random;    /* the stream of who watches it */
+  gmux_loop *loop;       /* or the first of them */
+  unsigned lives;        /* so far */
+  uint64_t random;       /* the stream of who watches it */
   bool is_impatient;  /* a call may have to end because it waited, or ran too long on its connection
                        */
   bool shares_little; /* its calls may fill what a connection's may queue together */
@@ -122,6 +123,7 @@ typedef struct storm {
   sim *sim;
   gmux_tls *server_tls, *client_tls; /* NULL: cleartext */
   bool is_outside, is_calm;          /* calm: nobody does mischief any more */
+  bool is_spread;                    /* channels may have several loops */
   int loop_count, server_count, channel_count;
   gmux_loop *loops[STORM_LOOPS];
   storm_server servers[STORM_SERVERS];
@@ -130,6 +132,8 @@ typedef struct storm {
   size_t life_count;
   ledger_channel books[STORM_LIVES];
   size_t book_count;
+  ledger_channel lanes[STORM_LANES]; /* of those books that have any */
+  size_t lane_count;
   storm_closing closings[STORM_LIVES];
   size_t closing_count;
   gmux_method *methods[4];

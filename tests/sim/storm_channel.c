@@ -76,13 +76,37 @@ static gmux_channel_options random_options(void) {
   return o;
 }
 
-static void channel_begin(storm_channel *ch, const gmux_channel_options *o) {
+/* How many loops it has, from its own on. */
+static size_t draw_loops(void) {
+  if (!st.is_spread || !storm_chance(60)) return 1;
+  size_t loops = 2 + (size_t)storm_random((uint64_t)st.loop_count - 1);
+  return st.lane_count + loops <= STORM_LANES ? loops : 1;
+}
+
+static int channel_new(storm_channel *ch, size_t loops, const char *target,
+                       const gmux_channel_options *o) {
+  gmux_loop *on[STORM_LOOPS];
+  size_t count = (size_t)st.loop_count, first = 0;
+  if (loops == 1) return STORM_API(gmux_channel_new(&ch->channel, ch->loop, target, o));
+  while (st.loops[first] != ch->loop)
+    first++;
+  for (size_t i = 0; i < loops; i++)
+    on[i] = st.loops[(first + i) % count];
+  return STORM_API(gmux_channel_new_on_loops(&ch->channel, on, loops, target, o));
+}
+
+static void channel_begin(storm_channel *ch, const gmux_channel_options *o, size_t loops) {
   ch->lives++;
   ch->book = &st.books[st.book_count++];
   ledger_channel_open(ch->book, (int)(ch - st.channels), ch->channel, o);
   ch->book->is_recycled = true; /* it may be rotated at any time */
   ch->book->may_be_accused = st.plan.unruly_percent > 0;
   ch->book->max_message_bytes = st.max_bytes;
+  if (loops > 1) {
+    ledger_channel_spread(ch->book, &st.lanes[st.lane_count]);
+    st.lane_count += loops;
+    storm_fault_happened(STORM_FAULT_SPREAD);
+  }
   ch->shares_little = storm_shares_little(o->connection_queue_bytes);
   ch->is_impatient =
       o->acquire_timeout_ms > 0 || o->drain_timeout_ms > 0 || !ledger_channel_is_polite(o);
@@ -101,13 +125,14 @@ static void channel_open(int i) {
   else
     snprintf(target, sizeof target, "%s", gmux__address_str(&at, text));
   ch->loop = st.loops[storm_random((uint64_t)st.loop_count)];
-  int error = STORM_API(gmux_channel_new(&ch->channel, ch->loop, target, &o));
+  size_t loops = draw_loops();
+  int error = channel_new(ch, loops, target, &o);
   ledger_law(LAW_ANSWERS, storm_is_fine(error, 0), "no channel: %s", gmux_last_error());
   if (error) return;
-  channel_begin(ch, &o);
-  storm_note("channel %d: new, to %s, %u streams, %u waiting, idle %u, %u to %u connections, "
-             "age %u, %u calls",
-             i, target, o.max_concurrent_streams, o.max_waiting, o.idle_timeout_ms,
+  channel_begin(ch, &o, loops);
+  storm_note("channel %d: new, %zu loops, to %s, %u streams, %u waiting, idle %u, %u to %u "
+             "connections, age %u, %u calls",
+             i, loops, target, o.max_concurrent_streams, o.max_waiting, o.idle_timeout_ms,
              o.min_connections, o.max_connections, o.max_age_ms, o.max_calls);
 }
 

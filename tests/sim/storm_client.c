@@ -322,6 +322,11 @@ static int call_begin(storm_call *c, gmux_channel *channel, const gmux_call_opti
   return 0;
 }
 
+static void call_is_on(storm_call *c, gmux_loop *loop) {
+  c->loop = loop;
+  c->is_of_loop = gmux_loop_is_inside(loop);
+}
+
 static storm_call *call_start(storm_call *c, const gmux_call_options *options) {
   storm_channel *channel = &st.channels[c->channel];
   ledger_call_begin(&c->entry, c->id, channel->book, options->idempotent, options->timeout_ms);
@@ -330,6 +335,7 @@ static storm_call *call_start(storm_call *c, const gmux_call_options *options) {
   ledger_law_of_call(&c->entry, LAW_ANSWERS, storm_is_fine(error, 0),
                      "call %u cannot be started: %d", c->id, error);
   if (error) return NULL;
+  if (c->handle) call_is_on(c, ledger_call_loop(c->handle));
   ledger_call_started(&c->entry);
   st.started[st.call_count++] = c;
   storm_note("call %u: %s%s on channel %d, timeout %lld%s%s", c->id,
@@ -346,10 +352,9 @@ static storm_call *call_new(uint32_t id, int channel, gmux_method_kind kind, boo
   c->id = id;
   c->random = random;
   c->channel = channel;
-  c->loop = st.channels[channel].loop;
   c->may_be_refused = st.channels[channel].may_be_refused;
   c->shares_little = st.channels[channel].shares_little;
-  c->is_of_loop = gmux_loop_is_inside(c->loop);
+  call_is_on(c, st.channels[channel].loop);
   c->kind = kind;
   c->is_unary_form = is_unary_form;
   c->credit = UINT64_MAX;

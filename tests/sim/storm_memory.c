@@ -75,7 +75,7 @@ static size_t price_of_world(void) {
   for (const sim_link *l = sim_link_first(st.sim); l; l = sim_link_next(l))
     sum += 2 * END;
   for (size_t i = 0; i < st.book_count; i++)
-    sum += CHANNEL;
+    sum += CHANNEL * (1 + st.books[i].lane_count);
   for (size_t i = 0; i < st.life_count; i++)
     sum += SERVER;
   return sum;

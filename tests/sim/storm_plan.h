@@ -62,7 +62,8 @@
   X(TOO_IDLE, "a server's connection is idle too long", 0)                                         \
   X(TURNED_AWAY, "a server turns a connection away", 0)                                            \
   X(OVERDUE, "a client's handshake takes too long", 0)                                             \
-  X(CLIENT_DEAD, "a server finds its client dead", 0)
+  X(CLIENT_DEAD, "a server finds its client dead", 0)                                              \
+  X(SPREAD, "a channel has several loops", 0)
 
 /* Then come those of unruly servers. */
 typedef enum storm_fault {
@@ -136,7 +137,8 @@ typedef enum storm_stream {
   STORM_STREAM_CHANNEL,
   STORM_STREAM_SERVER,
   STORM_STREAM_CALM,
-  STORM_STREAM_TLS
+  STORM_STREAM_TLS,
+  STORM_STREAM_SPREAD
 } storm_stream;
 uint64_t storm_stream_start(uint64_t seed, storm_stream kind, uint64_t nth);
 

@@ -137,6 +137,13 @@ static size_t draw_max_bytes(void) {
   return storm_chance(40) ? 20000 : 1000;
 }
 
+/* Not where a loop believes that everybody is inside: it would take every call itself. */
+static void spread_draw(void) {
+  uint64_t random = storm_stream_start(st.plan.seed, STORM_STREAM_SPREAD, 0);
+  st.is_spread = st.is_outside && storm_draw(&random, 2) == 0;
+  if (st.is_spread) st.loop_count = 2 + (int)storm_draw(&random, STORM_LOOPS - 1);
+}
+
 static void scale_draw(void) {
   st.loop_count = storm_chance(40) ? 2 : 1;
   st.server_count = storm_chance(50) ? 1 : 1 + (int)storm_random(STORM_SERVERS);
@@ -144,6 +151,7 @@ static void scale_draw(void) {
   st.max_bytes = draw_max_bytes();
   st.is_outside = storm_chance(30);
   st.malice = storm_chance(70) ? 1 : 5;
+  spread_draw();
   storm_note("%d loops%s, %d servers, %d channels, messages to %zu%s", st.loop_count,
              st.is_outside ? " seen from outside" : "", st.server_count, st.channel_count,
              st.max_bytes, st.plan.fails_memory ? ", failing memory" : "");
