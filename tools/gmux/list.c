@@ -2,6 +2,7 @@
 #include "tools/gmux/arguments.h"
 #include "tools/gmux/commands.h"
 #include "tools/gmux/lookup.h"
+#include "tools/gmux/plain.h"
 #include "tools/gmux/printer.h"
 #include "tools/gmux/reflect.h"
 
@@ -78,8 +79,14 @@ static void print_method_json(printer *p, const method_type *m) {
 }
 
 static void print_method(const method_type *m) {
-  printf("%s (%s%s) returns (%s%s)\n", m->path + 1, m->is_client_streaming ? "stream " : "",
-         m->request->name, m->is_server_streaming ? "stream " : "", m->reply->name);
+  buffer line = {.data = NULL}, words = {.data = NULL};
+  buffer_add_format(&words, "%s (%s%s) returns (%s%s)", m->path + 1,
+                    m->is_client_streaming ? "stream " : "", m->request->name,
+                    m->is_server_streaming ? "stream " : "", m->reply->name);
+  plain_add(&line, (const char *)words.data, words.len);
+  printf("%s\n", buffer_string(&line));
+  buffer_free(&words);
+  buffer_free(&line);
 }
 
 static void print_methods(const lookup *l, const service_type *s) {

@@ -3,7 +3,9 @@
 #include "tools/gmux/commands.h"
 #include "tools/gmux/nearest.h"
 
+#include <fcntl.h>
 #include <gmux/version.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,13 +25,10 @@ typedef struct command {
   int (*run)(int argc, char **argv);
 } command;
 
-static const command commands[] = {{"bench", command_bench},
-                                   {"call", command_call},
-                                   {"describe", command_describe},
-                                   {"health", command_health},
-                                   {"list", command_list},
-                                   {"ping", command_ping},
-                                   {"top", command_top}};
+static const command commands[] = {
+    {"bench", command_bench},   {"call", command_call}, {"describe", command_describe},
+    {"health", command_health}, {"list", command_list}, {"ping", command_ping},
+    {"top", command_top}};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static int no_command(const char *name) {
@@ -40,14 +39,24 @@ static int no_command(const char *name) {
                   n.best ? ": did you mean " : "", n.best ? n.best : "", n.best ? "?" : "");
 }
 
-/* What was printed has to have arrived, too. */
+/* What was printed has to have arrived, too. Who failed has said why. */
 static int finish(int code) {
-  if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+  bool has_arrived = fflush(stdout) == 0 && !ferror(stdout);
+  if (has_arrived || code != EXIT_DONE) return code;
   complain("standard output could not be written");
-  return code == EXIT_DONE ? EXIT_CALL_FAILED : code;
+  return EXIT_CALL_FAILED;
+}
+
+/* One that the caller closed would be the next that is opened here: what is printed would go to a
+ * server, and what a server says be read as messages to send. Read alone, so that writing fails. */
+static bool open_standards(void) {
+  for (int fd = 0; fd <= 2; fd++)
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd) return false;
+  return true;
 }
 
 int main(int argc, char **argv) {
+  if (!open_standards()) return EXIT_CALL_FAILED;
   if (argc < 2) return fputs(usage, stderr), EXIT_USAGE;
   if (strcmp(argv[1], "--help") == 0) return fputs(usage, stdout), finish(EXIT_DONE);
   if (strcmp(argv[1], "--version") == 0)

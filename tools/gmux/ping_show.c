@@ -1,6 +1,7 @@
 /* ping_show.c: what gmux ping has measured, for people and for programs. */
 #include "tools/gmux/chart.h"
 #include "tools/gmux/ping.h"
+#include "tools/gmux/plain.h"
 #include "tools/gmux/report.h"
 
 #include <inttypes.h>
@@ -159,8 +160,12 @@ static void report_round(const ping_round *r) {
 
 static void print_round(const ping_view *v, const ping_round *r) {
   if (r->is_lost) {
+    buffer words = {.data = NULL};
+    plain_add_string(&words, r->words);
     printf("%s%" PRIu64 ": %s: %s%s\n", terminal_style(&v->terminal, STYLE_BAD), r->number,
-           gmux_code_str(r->code), r->words, terminal_style(&v->terminal, STYLE_PLAIN));
+           gmux_code_str(r->code), buffer_string(&words),
+           terminal_style(&v->terminal, STYLE_PLAIN));
+    buffer_free(&words);
   } else {
     printf("%" PRIu64 ": ", r->number);
     if (r->ping_ns) printf("PING %.3f ms, ", 1e-6 * (double)r->ping_ns);

@@ -21,8 +21,11 @@ static void value_add(buffer *out, const gmux_metadata_entry *e) {
 }
 
 static void tell(const transcript *r, const char *mark, const char *text) {
-  fprintf(stderr, "%s%s %s%s\n", terminal_style(&r->terminal, STYLE_DIM), mark, text,
-          terminal_style(&r->terminal, STYLE_PLAIN));
+  buffer plain = {.data = NULL};
+  plain_add_string(&plain, text);
+  fprintf(stderr, "%s%s %s%s\n", terminal_style(&r->terminal, STYLE_DIM), mark,
+          buffer_string(&plain), terminal_style(&r->terminal, STYLE_PLAIN));
+  buffer_free(&plain);
 }
 
 static void tell_metadata(const transcript *r, const char *mark, const gmux_metadata *metadata) {
