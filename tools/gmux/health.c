@@ -1,10 +1,10 @@
 /* health.c: gmux health: grpc.health.v1.Health, Check and Watch. */
+#include "grpc/health/v1/health.gmux.h"
 #include "tools/gmux/arguments.h"
 #include "tools/gmux/commands.h"
 #include "tools/gmux/reach.h"
 #include "tools/gmux/report.h"
 #include "tools/gmux/terminal.h"
-#include "tools/gmux/wire.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -31,26 +31,14 @@ typedef struct plan {
   long timeout_ms; /* 0: none */
   bool is_watch, is_json;
   terminal terminal;
-  gmux_bytes request;
 } plan;
+
+typedef Grpc__Health__V1__HealthCheckRequest Request;
+typedef Grpc__Health__V1__HealthCheckResponse Response;
 
 /* ---- what is said ---- */
 
-enum { SERVING = 1, STATUSES = 4 };
-static const char *const statuses[STATUSES] = {"UNKNOWN", "SERVING", "NOT_SERVING",
-                                               "SERVICE_UNKNOWN"};
-
-/* HealthCheckResponse has one field, `status`, which is not sent when it is 0. */
-static bool read_status(const gmux_bytes *reply, uint64_t *status) {
-  wire_reader r = {.data = reply->data, .len = reply->len};
-  wire_field f;
-  *status = 0;
-  while (r.at < r.len) {
-    if (!wire_read(&r, &f)) return false;
-    if (f.number == 1 && f.type == WIRE_VARINT) *status = f.value;
-  }
-  return true;
-}
+enum { SERVING = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING };
 
 static void begin_json(const plan *p, report *r) {
   report_begin(r);
@@ -75,7 +63,7 @@ static void print_time(const plan *p) {
          terminal_style(&p->terminal, STYLE_PLAIN));
 }
 
-static void print_words(const plan *p, uint64_t status, const char *name) {
+static void print_words(const plan *p, int status, const char *name) {
   if (p->is_watch) print_time(p);
   printf("%s%s%s\n", terminal_style(&p->terminal, status == SERVING ? STYLE_GOOD : STYLE_BAD), name,
          terminal_style(&p->terminal, STYLE_PLAIN));
@@ -83,14 +71,13 @@ static void print_words(const plan *p, uint64_t status, const char *name) {
 }
 
 /* The exit status that it makes. */
-static int say(const plan *p, const gmux_bytes *reply) {
-  uint64_t status;
-  if (!read_status(reply, &status))
-    return complain("a reply of %zu bytes that is no HealthCheckResponse", reply->len),
-           EXIT_CALL_FAILED;
+static int say(const plan *p, const Response *response) {
+  int status = (int)response->status;
   char number[32];
-  snprintf(number, sizeof number, "status %llu", (unsigned long long)status);
-  const char *name = status < STATUSES ? statuses[status] : number;
+  snprintf(number, sizeof number, "status %d", status);
+  const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(
+      &grpc__health__v1__health_check_response__serving_status__descriptor, status);
+  const char *name = value ? value->name : number;
   if (p->is_json)
     print_json(p, name);
   else
@@ -112,28 +99,29 @@ static int say_failure(const plan *p, const gmux_status *status) {
 
 /* ---- the call ---- */
 
-static int check(plan *p, gmux_channel *channel, gmux_method *method,
-                 const gmux_call_options *options) {
-  gmux_bytes reply;
-  gmux_status status = gmux_call_unary_wait(channel, method, options, &p->request, &reply);
-  int code = status.code == GMUX_OK ? say(p, &reply) : say_failure(p, &status);
-  gmux_bytes_release(&reply);
+static int check(const plan *p, gmux_channel *channel, const gmux_call_options *options,
+                 const Request *request) {
+  Response *response;
+  gmux_status status = grpc__health__v1__health__check__wait(channel, options, request, &response);
+  int code = status.code == GMUX_OK ? say(p, response) : say_failure(p, &status);
+  gmux_protobuf_free(response);
   gmux_status_clear(&status);
   return code;
 }
 
 /* A watch does not end by itself: when it does, the server has gone, or knows no watches. */
-static int watch(plan *p, gmux_channel *channel, gmux_method *method,
-                 const gmux_call_options *options) {
+static int watch(const plan *p, gmux_channel *channel, const gmux_call_options *options,
+                 const Request *request) {
   gmux_call *call;
-  if (gmux_call_start(&call, channel, method, options, NULL, NULL))
+  if (grpc__health__v1__health__watch__open(&call, channel, options, request))
     return complain("%s", gmux_last_error()), EXIT_CALL_FAILED;
-  gmux_bytes reply;
-  gmux_call_write_wait(call, &p->request);
-  while (gmux_call_read_wait(call, &reply) == 0) {
-    say(p, &reply);
-    gmux_bytes_release(&reply);
+  Response *response;
+  int error;
+  while ((error = grpc__health__v1__health__watch__read_wait(call, &response)) == 0) {
+    say(p, response);
+    gmux_protobuf_free(response);
   }
+  if (error == GMUX_ERR_PROTOCOL) complain("%s", gmux_last_error());
   gmux_status status = gmux_call_end_wait(call, NULL);
   if (status.code == GMUX_OK)
     complain("the server has ended the watch");
@@ -144,17 +132,14 @@ static int watch(plan *p, gmux_channel *channel, gmux_method *method,
   return EXIT_CALL_FAILED;
 }
 
-static int ask(plan *p, gmux_channel *channel) {
-  gmux_method *method;
-  const char *path = p->is_watch ? "/grpc.health.v1.Health/Watch" : "/grpc.health.v1.Health/Check";
-  if (gmux_method_new(&method, path, p->is_watch ? GMUX_SERVER_STREAMING : GMUX_UNARY, 0))
-    return complain("%s", gmux_last_error()), EXIT_CALL_FAILED;
+static int ask(const plan *p, gmux_channel *channel) {
   gmux_call_options options;
   gmux_call_options_init(&options, sizeof options);
   if (p->timeout_ms) options.timeout_ms = p->timeout_ms;
-  int code = (p->is_watch ? watch : check)(p, channel, method, &options);
-  gmux_method_free(method);
-  return code;
+  Request request;
+  grpc__health__v1__health_check_request__init(&request);
+  request.service = (char *)(uintptr_t)p->service; /* which nobody writes to */
+  return (p->is_watch ? watch : check)(p, channel, &options, &request);
 }
 
 /* ---- the command line ---- */
@@ -210,10 +195,5 @@ int command_health(int argc, char **argv) {
   if (argc > 1 && strcmp(argv[1], "--help") == 0) return fputs(usage, stdout), EXIT_DONE;
   plan p = {.terminal = terminal_of(stdout)};
   if (!read_arguments(&p, argc, argv)) return EXIT_USAGE;
-  buffer request = {.data = NULL};
-  if (*p.service) wire_add_bytes(&request, 1, p.service, strlen(p.service));
-  p.request = gmux_bytes_borrow(request.data, request.len);
-  int code = run(&p);
-  buffer_free(&request);
-  return code;
+  return run(&p);
 }
