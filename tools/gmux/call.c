@@ -213,9 +213,11 @@ static int end(plan *p, gmux_call *call, bool is_shown, const sender *s) {
   gmux_status status = gmux_call_end_wait(call, &trailers);
   session_note(&p->session, call);
   int code = EXIT_CALL_FAILED;
-  if (s && s->is_wrong)
-    code = complain("%s", s->why.words);
-  else if (is_shown)
+  bool is_wrong = s && s->is_wrong;
+  if (is_wrong) code = complain("%s", s->why.words);
+  if (is_wrong || !is_shown)
+    transcript_close(&p->transcript, call, &status, trailers);
+  else
     code = transcript_end(&p->transcript, call, &status, trailers);
   gmux_status_clear(&status);
   return code;

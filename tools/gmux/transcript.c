@@ -84,11 +84,16 @@ static void print_end(transcript *r, gmux_call *call, const gmux_status *status,
   flush(r);
 }
 
-int transcript_end(transcript *r, gmux_call *call, const gmux_status *status,
-                   const gmux_metadata *trailers) {
+void transcript_close(transcript *r, gmux_call *call, const gmux_status *status,
+                      const gmux_metadata *trailers) {
   r->times.end = now_ns();
   if (r->is_json) print_end(r, call, status, trailers);
   if (r->is_verbose) story_end(r, call, status, trailers);
+}
+
+int transcript_end(transcript *r, gmux_call *call, const gmux_status *status,
+                   const gmux_metadata *trailers) {
+  transcript_close(r, call, status, trailers);
   if (status->code == GMUX_OK) return EXIT_DONE;
   complain("%s%s%s", gmux_code_str(status->code), *status->message ? ": " : "", status->message);
   if (status->details.len > 0) story_details(r, status);

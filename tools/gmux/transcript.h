@@ -38,6 +38,9 @@ void transcript_begin(transcript *r, const registry *types, const method_type *m
 void transcript_headers(transcript *r, bool has_come, const gmux_metadata *headers);
 /* False: it cannot be shown, which has been complained of. */
 bool transcript_message(transcript *r, const gmux_bytes *message);
+/* The call has ended, and why has been said already: it was given up here. */
+void transcript_close(transcript *r, gmux_call *call, const gmux_status *status,
+                      const gmux_metadata *trailers);
 /* The call has ended; gives the exit code. */
 int transcript_end(transcript *r, gmux_call *call, const gmux_status *status,
                    const gmux_metadata *trailers);
