@@ -130,6 +130,7 @@ static int run_apart(void (*test)(void)) {
   unsigned known = CU_get_number_of_failure_records();
   size_t live = test_alloc_live();
   run_guarded(test);
+  kit_forget_sessions();
   CU_ASSERT_EQUAL(test_alloc_live(), live);
   tell_failures(known);
   return CU_get_number_of_failure_records() > known ? APART_FAILED : APART_GOOD;

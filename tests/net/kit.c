@@ -126,6 +126,10 @@ gmux_tls *kit_client_tls(kit_kind kind) {
   return client_tls;
 }
 
+void kit_forget_sessions(void) {
+  if (client_tls) CU_ASSERT_EQUAL(gmux_tls_reload(client_tls, NULL), 0);
+}
+
 /* ---- messages of a stream: their number, and bytes that follow from it ---- */
 
 gmux_bytes kit_message(unsigned n) {

@@ -56,6 +56,8 @@ const char *kit_address(kit_kind kind); /* to listen on: port 0, a file in kit_d
 const char *kit_held_address(kit_kind kind);
 gmux_tls *kit_server_tls(kit_kind kind); /* NULL without; shared, for the case */
 gmux_tls *kit_client_tls(kit_kind kind);
+/* The sessions that the client's credentials hold, for a process that leaves those to another. */
+void kit_forget_sessions(void);
 const char *kit_ca_pem(void);
 const char *kit_cert_pem(void); /* for localhost, 127.0.0.1 and ::1 */
 const char *kit_key_pem(void);
