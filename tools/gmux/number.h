@@ -22,7 +22,7 @@ number_result number_read_double(const char *text, size_t len, double *value);
 number_result number_read_float(const char *text, size_t len, float *value);
 
 /* The fewest digits that read back as the same; finite. */
-enum { NUMBER_ROOM = 32 };
+enum { NUMBER_ROOM = 48 };
 void number_write_double(char out[NUMBER_ROOM], double value);
 void number_write_float(char out[NUMBER_ROOM], float value);
 
