@@ -43,8 +43,9 @@ static void call_set_state(gmux_server_call *call, gmux__server_call_state state
     gmux__server_count_started(call->server);
 }
 
-/* The end, for all ways there. The state is settled before the application is called. */
-static void call_end(gmux_server_call *call, gmux_code code, bool has_succeeded) {
+/* The end, for all ways there. The state is settled before the application is called. The loop's
+ * hold is still to be let go. */
+static void call_tell_end(gmux_server_call *call, gmux_code code, bool has_succeeded) {
   gmux_loop *loop = call->server->loop;
   const gmux__method *method = call->method;
   bool is_counted = call->loop.state != GMUX__SERVER_CALL_NEW;
@@ -55,7 +56,11 @@ static void call_end(gmux_server_call *call, gmux_code code, bool has_succeeded)
   gmux__exchange_set_over(&call->exchange);
   if (call->exchange.box) gmux__mailbox_set(call->exchange.box, GMUX__BOX_NO_MORE | GMUX__BOX_END);
   if (method && method->handlers->on_end) method->handlers->on_end(call, code, method->user_data);
-  gmux__exchange_release(&call->exchange); /* the loop's hold */
+}
+
+static void call_end(gmux_server_call *call, gmux_code code, bool has_succeeded) {
+  call_tell_end(call, code, has_succeeded);
+  gmux__exchange_release(&call->exchange);
 }
 
 /* Nothing can be written any more; what is queued, and call->loop.answer behind it, leaves. */
@@ -82,8 +87,7 @@ enum { LAST_WORDS_NS = 1000000000 };
  * a reset for a cancel, so it is told, unless there is a queue to wait in. */
 static void call_time_out(gmux_server_call *call, const char *words) {
   gmux_loop *loop = call->server->loop;
-  if (call->loop.state == GMUX__SERVER_CALL_RUNNING &&
-      !call->loop.stream.send.next) {
+  if (call->loop.state == GMUX__SERVER_CALL_RUNNING && !call->loop.stream.send.next) {
     gmux__timer_set(loop, &call->loop.deadline, gmux__loop_now(loop) + LAST_WORDS_NS);
     call_break(call, GMUX_DEADLINE_EXCEEDED, words);
     return;
@@ -296,7 +300,8 @@ static void call_on_closed(gmux__stream *stream) {
   bool is_answered = stream->end.how == GMUX__ENDING_FINISHED;
   if (is_answered) code = call->loop.answer.code;
   if (stream->end.how == GMUX__ENDING_BROKEN) code = broken_code(stream->end.error);
-  call_end(call, code, is_answered && code == GMUX_OK);
+  call_tell_end(call, code, is_answered && code == GMUX_OK);
+  gmux__exchange_release_now(&call->exchange);
 }
 
 static size_t call_trailers(gmux__stream *stream, gmux__field *fields, size_t room) {

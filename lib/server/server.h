@@ -114,7 +114,8 @@ void gmux__server_maybe_close(gmux_server *server);
 size_t gmux__server_connection_count(const gmux_server *server);
 /* The memory of a call, with anything in it. NULL: out of memory. */
 void *gmux__server_call_alloc(gmux_server *server);
-/* In GMUX__PHASE_FREE; may be the last thing that the server waits for. */
+/* May be the last thing that the server waits for: in GMUX__PHASE_FREE, or while its connection is
+ * there, for which it waits too. */
 void gmux__server_call_dealloc(gmux_server *server, void *call);
 
 /* Figures: stats.c. */
