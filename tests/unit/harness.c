@@ -139,9 +139,18 @@ static void set_time_limit(unsigned seconds) {
   alarm(seconds * BUSY * (unsigned)(factor ? factor : 1));
 }
 
+/* Whether one of the words, with spaces between them, is a part of the name. */
+static bool has_word_of(const char *words, const char *name) {
+  char word[sizeof run.name];
+  for (int len; words && sscanf(words, " %255s%n", word, &len) == 1; words += len)
+    if (strstr(name, word)) return true;
+  return false;
+}
+
 static bool is_wanted(const test_suite *suite, const test_case *test) {
   char name[sizeof run.name];
   snprintf(name, sizeof name, "%s/%s", suite->name, test->name);
+  if (has_word_of(getenv("GMUX_TEST_WITHOUT"), name)) return false;
   for (int i = 0; i < run.wanted_count; i++)
     if (strstr(name, run.wanted[i])) return true;
   return run.wanted_count == 0;

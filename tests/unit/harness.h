@@ -3,7 +3,8 @@
  *
  * One program a room, one suite a file, one function a promise. Each program prints one TAP line a
  * test, so that the test driver counts cases, not programs, and ends itself when its time is up.
- * With arguments it runs only the tests whose "suite/name" contains one of them.
+ * With arguments it runs only the tests whose "suite/name" contains one of them; those that contain
+ * a word of GMUX_TEST_WITHOUT (environment) are left out.
  */
 #ifndef TESTS_UNIT_HARNESS_H
 #define TESTS_UNIT_HARNESS_H
@@ -34,9 +35,9 @@ typedef struct test_suite {
 
 /* Runs `suites` (ends with NULL) of one room; returns the exit code: 0, 1 when a test failed,
  * 2 when no test is called as the arguments say.
- * `seconds` are more than it takes on a machine that does nothing else; after five times as many the
- * whole program is killed, with the running test named. Under a sanitizer or valgrind (environment
- * GMUX_TEST_SLOW=factor) the time is multiplied. */
+ * `seconds` are more than it takes on a machine that does nothing else; after five times as many
+ * the whole program is killed, with the running test named. Under a sanitizer or valgrind
+ * (environment GMUX_TEST_SLOW=factor) the time is multiplied. */
 int test_main(const char *room, const test_suite *const *suites, unsigned seconds, int argc,
               char **argv);
 
