@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <time.h>
 
 static const char usage[] =
@@ -48,6 +49,7 @@ typedef struct command {
   int64_t interval_ms;
   gmux_method *method;
   ping_sum sum;
+  gmux_call_explanation connected; /* of the call that waited for the connection */
   bool has_shown;
 } command;
 
@@ -118,10 +120,8 @@ static bool do_round(command *c, round_fn then) {
 
 /* ---- the connection, and then round trips ---- */
 
-static gmux_call_explanation connected; /* of the call that waited for the connection */
-
 static void on_connected(command *c, const gmux_call_explanation *e, const ping_round *r) {
-  connected = *e;
+  c->connected = *e;
   if (!r->is_lost) return;
   show_steps(c, e, NULL);
   complain("%s: %s", gmux_code_str(r->code), r->words);
@@ -130,16 +130,22 @@ static void on_connected(command *c, const gmux_call_explanation *e, const ping_
 
 static void on_round(command *c, const gmux_call_explanation *e, const ping_round *r) {
   (void)e;
-  if (!c->has_shown) show_steps(c, &connected, r);
+  if (!c->has_shown) show_steps(c, &c->connected, r);
   c->has_shown = true;
   ping_show_round(&c->view, r);
   add_up(c, r);
 }
 
-/* A signal ends it. */
+/* A signal ends it. Blocked but for the sleep itself, it cannot come just before it and be slept
+ * over; a call that hangs is ended by the second one. */
 static void rest(int64_t ms) {
   struct timespec t = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
-  if (!is_stopped) nanosleep(&t, NULL);
+  sigset_t stopping, before;
+  sigemptyset(&stopping);
+  sigaddset(&stopping, SIGINT), sigaddset(&stopping, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &stopping, &before);
+  if (!is_stopped) pselect(0, NULL, NULL, NULL, &t, &before);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static int ping(command *c) {

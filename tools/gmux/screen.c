@@ -42,13 +42,13 @@ static void block_signals(void) {
   sigemptyset(&blocked);
   for (size_t i = 0; i < SIGNALS; i++)
     sigaddset(&blocked, signals[i]);
-  sigprocmask(SIG_BLOCK, &blocked, &screen.mask_before);
+  pthread_sigmask(SIG_BLOCK, &blocked, &screen.mask_before);
 }
 
 static void let_go(int number) {
   signal(number, SIG_DFL);
   raise(number);
-  sigprocmask(SIG_SETMASK, &screen.mask_before, NULL);
+  pthread_sigmask(SIG_SETMASK, &screen.mask_before, NULL);
 }
 
 /* ---- the terminal ---- */
@@ -82,7 +82,7 @@ void screen_close(void) {
   leave();
   for (size_t i = 0; i < SIGNALS; i++)
     if (signals[i] != ended_by) signal(signals[i], SIG_DFL);
-  sigprocmask(SIG_SETMASK, &screen.mask_before, NULL);
+  pthread_sigmask(SIG_SETMASK, &screen.mask_before, NULL);
 }
 
 void screen_end(void) {
