@@ -91,14 +91,6 @@ static bool set_warm_up(command *c, const char *value) {
 }
 
 /* False: it has been complained of. */
-static bool take_shared(command *c, int option, const char *value) {
-  schema_taken of_schema = schema_take(&c->schema, option, value);
-  if (of_schema != SCHEMA_NOT_MINE) return of_schema == SCHEMA_TAKEN;
-  session_taken of_session = session_take(&c->session, option, value);
-  if (of_session == SESSION_NOT_MINE) fputs(usage, stderr);
-  return of_session == SESSION_TAKEN;
-}
-
 static bool take_option(command *c, int option, const char *value) {
   switch (option) {
   case 'd':
@@ -124,7 +116,7 @@ static bool take_option(command *c, int option, const char *value) {
   case OPTION_JSON:
     return c->is_json = true;
   default:
-    return take_shared(c, option, value);
+    return schema_take_shared(&c->schema, &c->session, option, value, usage);
   }
 }
 
@@ -182,27 +174,6 @@ static int read_arguments(command *c, int argc, char **argv) {
 
 /* ---- what is sent ---- */
 
-static gmux_method_kind kind_of(const method_type *m) {
-  if (m->is_client_streaming)
-    return m->is_server_streaming ? GMUX_BIDI_STREAMING : GMUX_CLIENT_STREAMING;
-  return m->is_server_streaming ? GMUX_SERVER_STREAMING : GMUX_UNARY;
-}
-
-static int get_method(command *c, const method_type **method) {
-  problem why;
-  const char *service, *name;
-  size_t len;
-  if (!method_name_split(c->plan.method, &service, &len, &name, &why))
-    return complain("%s", why.words);
-  buffer symbol = {.data = NULL};
-  buffer_add(&symbol, service, len);
-  int code = schema_get(&c->schema, &c->session, buffer_string(&symbol), &c->types);
-  buffer_free(&symbol);
-  if (code != EXIT_DONE) return code;
-  *method = registry_method(c->types, c->plan.method, &why);
-  return *method ? EXIT_DONE : complain("%s", why.words);
-}
-
 static void add_message(command *c, const uint8_t *data, size_t len) {
   size_t count = c->plan.message_count;
   if ((count & (count - 1)) == 0) {
@@ -247,11 +218,12 @@ static int prepare(command *c) {
   gmux_call_options *options = &c->session.call_options;
   if (options->timeout_ms == GMUX_NO_TIMEOUT) options->timeout_ms = TIMEOUT_USUAL_MS;
   int code = session_open(&c->session, p->target);
-  if (code == EXIT_DONE) code = get_method(c, &method);
+  if (code == EXIT_DONE)
+    code = schema_get_method(&c->schema, &c->session, p->method, &c->types, &method);
   if (code == EXIT_DONE) code = make_messages(c, method);
   if (code == EXIT_DONE) code = probe(c);
   if (code != EXIT_DONE) return code;
-  p->kind = kind_of(method);
+  p->kind = schema_method_kind(method);
   p->reach = &c->session.reach;
   p->channel_options = c->session.channel_options;
   p->call_options = c->session.call_options;

@@ -78,14 +78,6 @@ static bool set_retries(plan *p, const char *value) {
 }
 
 /* False: it has been complained of. */
-static bool take_shared(plan *p, int option, const char *value) {
-  schema_taken of_schema = schema_take(&p->schema, option, value);
-  if (of_schema != SCHEMA_NOT_MINE) return of_schema == SCHEMA_TAKEN;
-  session_taken of_session = session_take(&p->session, option, value);
-  if (of_session == SESSION_NOT_MINE) fputs(usage, stderr);
-  return of_session == SESSION_TAKEN;
-}
-
 static bool take_option(plan *p, int option, const char *value) {
   switch (option) {
   case 'd':
@@ -111,7 +103,7 @@ static bool take_option(plan *p, int option, const char *value) {
   case OPTION_RETRIES:
     return set_retries(p, value);
   default:
-    return take_shared(p, option, value);
+    return schema_take_shared(&p->schema, &p->session, option, value, usage);
   }
 }
 
@@ -138,23 +130,10 @@ static int read_arguments(plan *p, int argc, char **argv) {
 
 /* ---- before the call: all that can be wrong here ---- */
 
-static int get_types(plan *p) {
-  problem why;
-  const char *service, *method;
-  size_t len;
-  if (!method_name_split(p->name, &service, &len, &method, &why)) return complain("%s", why.words);
-  buffer symbol = {.data = NULL};
-  buffer_add(&symbol, service, len);
-  int code = schema_get(&p->schema, &p->session, buffer_string(&symbol), &p->types);
-  buffer_free(&symbol);
-  if (code != EXIT_DONE) return code;
-  p->method = registry_method(p->types, p->name, &why);
-  return p->method ? EXIT_DONE : complain("%s", why.words);
-}
-
 static int prepare(plan *p) {
   int code = session_open(&p->session, p->target);
-  if (code == EXIT_DONE) code = get_types(p);
+  if (code == EXIT_DONE)
+    code = schema_get_method(&p->schema, &p->session, p->name, &p->types, &p->method);
   if (code != EXIT_DONE) return code;
   bool is_good = requests_open(&p->requests, p->types, p->method, p->data, &p->codec);
   return is_good ? EXIT_DONE : EXIT_USAGE;
@@ -162,19 +141,13 @@ static int prepare(plan *p) {
 
 /* ---- the call ---- */
 
-static gmux_method_kind kind_of(const method_type *m) {
-  if (m->is_client_streaming)
-    return m->is_server_streaming ? GMUX_BIDI_STREAMING : GMUX_CLIENT_STREAMING;
-  return m->is_server_streaming ? GMUX_SERVER_STREAMING : GMUX_UNARY;
-}
-
 /* NULL: it has been complained of. */
 static gmux_call *start(plan *p) {
   gmux_method *method = NULL;
   gmux_call *call = NULL;
   bool is_idempotent = p->is_idempotent || p->method->is_idempotent;
   unsigned flags = is_idempotent ? GMUX_METHOD_IDEMPOTENT : 0;
-  int error = gmux_method_new(&method, p->method->path, kind_of(p->method), flags);
+  int error = gmux_method_new(&method, p->method->path, schema_method_kind(p->method), flags);
   if (!error)
     error =
         gmux_call_start(&call, p->session.channel, method, &p->session.call_options, NULL, NULL);

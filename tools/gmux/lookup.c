@@ -8,15 +8,6 @@
 
 enum { OPTION_JSON = 1, OPTION_TEMPLATE, OPTION_HELP };
 
-static int take_shared(lookup *l, int option, const char *value, const char *usage) {
-  schema_taken of_schema = schema_take(&l->schema, option, value);
-  if (of_schema != SCHEMA_NOT_MINE) return of_schema == SCHEMA_TAKEN ? LOOKUP_GO_ON : EXIT_USAGE;
-  session_taken of_session = session_take(&l->session, option, value);
-  if (of_session == SESSION_TAKEN) return LOOKUP_GO_ON;
-  if (of_session == SESSION_NOT_MINE) fputs(usage, stderr);
-  return EXIT_USAGE;
-}
-
 static int take_option(lookup *l, int option, const char *value, const char *usage) {
   switch (option) {
   case OPTION_HELP:
@@ -28,7 +19,8 @@ static int take_option(lookup *l, int option, const char *value, const char *usa
     l->is_template = true;
     return LOOKUP_GO_ON;
   default:
-    return take_shared(l, option, value, usage);
+    return schema_take_shared(&l->schema, &l->session, option, value, usage) ? LOOKUP_GO_ON
+                                                                             : EXIT_USAGE;
   }
 }
 

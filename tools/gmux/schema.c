@@ -6,6 +6,8 @@
 #include "tools/gmux/protoc.h"
 #include "tools/gmux/reflect.h"
 
+#include <stdio.h>
+
 static schema_taken add(schema_paths *paths, const char *path) {
   if (paths->count == SCHEMA_MAX)
     return complain("no more than %d files, or directories, can be named", SCHEMA_MAX),
@@ -25,6 +27,15 @@ schema_taken schema_take(schema *s, int option, const char *value) {
   default:
     return SCHEMA_NOT_MINE;
   }
+}
+
+bool schema_take_shared(schema *s, session *server, int option, const char *value,
+                        const char *usage) {
+  schema_taken of_schema = schema_take(s, option, value);
+  if (of_schema != SCHEMA_NOT_MINE) return of_schema == SCHEMA_TAKEN;
+  session_taken of_session = session_take(server, option, value);
+  if (of_session == SESSION_NOT_MINE) fputs(usage, stderr);
+  return of_session == SESSION_TAKEN;
 }
 
 bool schema_is_local(const schema *s) {
@@ -60,4 +71,25 @@ int schema_get(const schema *s, session *server, const char *symbol, registry **
   if (!schema_is_local(s)) return reflect_types(server, symbol, out);
   *out = schema_read(s);
   return *out ? EXIT_DONE : EXIT_USAGE;
+}
+
+int schema_get_method(const schema *s, session *server, const char *name, registry **types,
+                      const method_type **method) {
+  problem why;
+  const char *service, *rest;
+  size_t len;
+  if (!method_name_split(name, &service, &len, &rest, &why)) return complain("%s", why.words);
+  buffer symbol = {.data = NULL};
+  buffer_add(&symbol, service, len);
+  int code = schema_get(s, server, buffer_string(&symbol), types);
+  buffer_free(&symbol);
+  if (code != EXIT_DONE) return code;
+  *method = registry_method(*types, name, &why);
+  return *method ? EXIT_DONE : complain("%s", why.words);
+}
+
+gmux_method_kind schema_method_kind(const method_type *m) {
+  if (m->is_client_streaming)
+    return m->is_server_streaming ? GMUX_BIDI_STREAMING : GMUX_CLIENT_STREAMING;
+  return m->is_server_streaming ? GMUX_SERVER_STREAMING : GMUX_UNARY;
 }

@@ -37,6 +37,11 @@ typedef enum schema_taken { SCHEMA_NOT_MINE, SCHEMA_TAKEN, SCHEMA_WRONG } schema
 /* SCHEMA_WRONG: it has been complained of. */
 schema_taken schema_take(schema *s, int option, const char *value);
 
+/* An option of SCHEMA_OPTIONS or SESSION_OPTIONS; of another the usage is shown. False: it has been
+ * complained of. */
+bool schema_take_shared(schema *s, session *server, int option, const char *value,
+                        const char *usage);
+
 /* Files are named: no server is needed. */
 bool schema_is_local(const schema *s);
 /* Of the files. NULL: it has been complained of. */
@@ -44,5 +49,9 @@ registry *schema_read(const schema *s);
 /* Of the files; or, with what `symbol` needs, of the server. An exit code; unless it is EXIT_DONE
  * it has been complained of. */
 int schema_get(const schema *s, session *server, const char *symbol, registry **out);
+/* The same with a method by its name, of the types that then are in *types. */
+int schema_get_method(const schema *s, session *server, const char *name, registry **types,
+                      const method_type **method);
+gmux_method_kind schema_method_kind(const method_type *m);
 
 #endif
