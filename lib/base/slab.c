@@ -38,6 +38,11 @@ bool gmux__slab_trim(gmux__slab *slab) {
   return slab->held > 0;
 }
 
+void gmux__slab_keep_nothing(gmux__slab *slab) {
+  gmux__slab_deinit(slab);
+  slab->keep = 0;
+}
+
 void gmux__slab_deinit(gmux__slab *slab) {
   while (slab->free)
     gmux__free(gmux__slab_get_raw(slab));

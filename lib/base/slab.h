@@ -33,6 +33,8 @@ static inline void *gmux__slab_get_raw(gmux__slab *slab) {
 void gmux__slab_put(gmux__slab *slab, void *object); /* takes NULL */
 /* True: something is still held, so that it is worth to come again. */
 bool gmux__slab_trim(gmux__slab *slab);
+/* Frees what it holds, and whatever is put from now on. */
+void gmux__slab_keep_nothing(gmux__slab *slab);
 /* Frees what it holds; what was got and not put stays with its holder. */
 void gmux__slab_deinit(gmux__slab *slab);
 

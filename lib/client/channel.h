@@ -137,6 +137,9 @@ void gmux__channel_mind_slabs_late(gmux_channel *channel);
 static inline void gmux__channel_mind_slabs(gmux_channel *channel) {
   if (!gmux__timer_is_set(&channel->loop_only.slab_timer)) gmux__channel_mind_slabs_late(channel);
 }
+/* There will be no further call: what its calls and theirs were made of goes, and no timer stays
+ * set that would keep the application's loop running (ev_run). */
+void gmux__channel_keep_nothing(gmux_channel *channel);
 /* Room for this many header fields; NULL: out of memory. Valid until the next time. */
 gmux__field *gmux__channel_fields(gmux_channel *channel, size_t count);
 

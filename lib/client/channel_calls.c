@@ -203,6 +203,13 @@ void gmux__channel_on_slab_timer(void *arg) {
   if (has_calls || has_attempts || has_replies) channel_come_again(channel);
 }
 
+void gmux__channel_keep_nothing(gmux_channel *channel) {
+  gmux__slab_keep_nothing(&channel->loop_only.calls);
+  gmux__slab_keep_nothing(&channel->loop_only.attempts);
+  gmux__slab_keep_nothing(&channel->loop_only.replies);
+  gmux__timer_clear(channel->loop, &channel->loop_only.slab_timer);
+}
+
 gmux__field *gmux__channel_fields(gmux_channel *channel, size_t count) {
   if (count <= channel->loop_only.field_room) return channel->loop_only.fields;
   gmux__field *fields = gmux__realloc(channel->loop_only.fields, count * sizeof *fields);

@@ -17,6 +17,7 @@
 static void channel_shut_down(gmux_channel *channel) {
   gmux__timer_clear(channel->loop, &channel->loop_only.drain_timer);
   gmux__h2_keep_nothing(channel->h2);
+  gmux__channel_keep_nothing(channel);
   gmux__channel_cancel_calls(channel);
   gmux__endpoint_close(&channel->loop_only.endpoint, "the channel was closed");
   gmux__channel_reconcile(channel);

@@ -38,6 +38,11 @@ void gmux__blocks_trim(gmux__blocks *blocks) {
     (void)gmux__slab_trim(&blocks->slabs[i]);
 }
 
+void gmux__blocks_keep_nothing(gmux__blocks *blocks) {
+  for (size_t i = 0; i < GMUX__BLOCK_SIZES; i++)
+    gmux__slab_keep_nothing(&blocks->slabs[i]);
+}
+
 void gmux__blocks_deinit(gmux__blocks *blocks) {
   for (size_t i = 0; i < GMUX__BLOCK_SIZES; i++)
     gmux__slab_deinit(&blocks->slabs[i]);

@@ -24,6 +24,8 @@ void *gmux__blocks_realloc(gmux__blocks *blocks, void *block, size_t size);
 void gmux__blocks_free(gmux__blocks *blocks, void *block); /* takes NULL */
 /* What nobody needed since the last time goes back to the allocator. */
 void gmux__blocks_trim(gmux__blocks *blocks);
+/* From now on none is kept. */
+void gmux__blocks_keep_nothing(gmux__blocks *blocks);
 /* Every block is back. */
 void gmux__blocks_deinit(gmux__blocks *blocks);
 

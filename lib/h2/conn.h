@@ -109,7 +109,8 @@ gmux__h2_figures *gmux__h2_get_figures(gmux__h2 *h2);
  * is kept for the next one. */
 void gmux__h2_release(gmux__h2 *h2, gmux_bytes *bytes);
 /* From now on that memory is not kept, and what is kept goes: there is no next message, but the
- * owner may be there for as long as somebody holds one of its calls. */
+ * owner may be there for as long as somebody holds one of its calls. No timer of its is set then.
+ */
 void gmux__h2_keep_nothing(gmux__h2 *h2);
 /* Under a ceiling: whether a further call may be put on a stream; one has been, one is off it. */
 bool gmux__h2_may_begin(const gmux__h2 *h2);

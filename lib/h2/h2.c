@@ -36,13 +36,22 @@ void gmux__h2_mind_hoard_late(gmux__h2 *h2) {
   gmux__timer_set(h2->loop, &h2->hoard_timer, gmux__loop_now(h2->loop) + HOARD_NS);
 }
 
+enum { SLABS = 4 };
+
+static void h2_slabs(gmux__h2 *h2, gmux__slab *slabs[SLABS]) {
+  slabs[0] = &h2->messages.slab;
+  slabs[1] = &h2->large_messages.slab;
+  slabs[2] = &h2->seats;
+  slabs[3] = &h2->intakes;
+}
+
 static void on_hoard_timer(void *arg) {
   gmux__h2 *h2 = arg;
   (void)gmux__hoard_trim(&h2->hoard);
   gmux__blocks_trim(&h2->blocks);
-  gmux__slab *const slabs[] = {&h2->messages.slab, &h2->large_messages.slab, &h2->seats,
-                               &h2->intakes};
-  for (size_t i = 0; i < sizeof slabs / sizeof *slabs; i++)
+  gmux__slab *slabs[SLABS];
+  h2_slabs(h2, slabs);
+  for (size_t i = 0; i < SLABS; i++)
     (void)gmux__slab_trim(slabs[i]);
   if (gmux__h2_has_spare(h2)) gmux__h2_mind_hoard_late(h2);
 }
@@ -56,6 +65,12 @@ void gmux__h2_release(gmux__h2 *h2, gmux_bytes *bytes) {
 void gmux__h2_keep_nothing(gmux__h2 *h2) {
   gmux__hoard_deinit(&h2->hoard);
   gmux__hoard_init(&h2->hoard, 0);
+  gmux__blocks_keep_nothing(&h2->blocks);
+  gmux__slab *slabs[SLABS];
+  h2_slabs(h2, slabs);
+  for (size_t i = 0; i < SLABS; i++)
+    gmux__slab_keep_nothing(slabs[i]);
+  gmux__timer_clear(h2->loop, &h2->hoard_timer);
 }
 
 /* What a ceiling leaves of each bound. Streams that are wide are beyond what it divides. */

@@ -116,6 +116,7 @@ void gmux__server_maybe_close(gmux_server *server) {
     return;
   server_set_state(server, GMUX__SERVER_CLOSED);
   gmux__timer_clear(server->loop, &server->loop_only.grace);
+  gmux__h2_keep_nothing(server->h2);
   gmux__log(gmux__loop_logger(server->loop), GMUX_LOG_INFO, "server", "closed");
   gmux__farewells_tell(&server->loop_only.farewells);
   if (server->ending.on_closed) server->ending.on_closed(server->ending.user_data);

@@ -85,6 +85,33 @@ static void a_closed_channel_keeps_no_memory_of_messages(void) {
   CU_ASSERT_TRUE(test_alloc_bytes() == 0 || test_alloc_bytes() + LARGE < before);
 }
 
+static void note_done(gmux_call *call, const gmux_status *status, gmux_bytes *reply,
+                      const gmux_metadata *trailers, void *user_data) {
+  (void)call, (void)status, (void)reply, (void)trailers;
+  ++*(int *)user_data;
+}
+
+/* What calls were made of is kept for a second. */
+static void a_channel_that_has_ended_leaves_ev_run_nothing_to_wait_for(void) {
+  enum { CALLS = 80 };
+  rawpeer *p = w_connected();
+  int done = 0;
+  for (int i = 0; i < CALLS; i++) {
+    gmux_bytes request = gmux_bytes_borrow("hello", 5);
+    CU_ASSERT_EQUAL_FATAL(gmux_call_unary_start(NULL, w_channel, w_methods[GMUX_UNARY], NULL,
+                                                &request, note_done, &done),
+                          0);
+  }
+  w_run();
+  w_answer_all(p, "reply");
+  w_run();
+  CU_ASSERT_EQUAL(done, CALLS);
+  drain(0);
+  w_run();
+  CU_ASSERT_EQUAL(w_closed, 1);
+  CU_ASSERT_PTR_NULL(w_loop->loop.timers);
+}
+
 static void a_grace_of_0_is_a_close(void) {
   w_connected();
   tcall *t = w_unary();
@@ -260,6 +287,7 @@ static const test_case cases[] = {
     TEST(calls_that_wait_in_a_drain_may_still_dial),
     TEST(after_the_grace_what_is_left_is_cancelled),
     TEST(a_closed_channel_keeps_no_memory_of_messages),
+    TEST(a_channel_that_has_ended_leaves_ev_run_nothing_to_wait_for),
     TEST(a_grace_of_0_is_a_close),
     TEST(without_calls_a_drain_is_over_at_once),
     TEST(a_channel_that_was_never_used_drains),
