@@ -48,12 +48,19 @@ static int take_certificate(const gmux__conn *conn, gmux_bytes *out) {
   return 0;
 }
 
+/* A line hears of the end of its connection when all answers that came on it have been told, so a
+ * callback may find one that is in the list and over. */
+static const gmux__line *newest_open(const gmux__list *ready) {
+  for (gmux__link *l = ready->last; l; l = l->prev)
+    if (gmux__conn_get_state(gmux__line_of(l)->conn) == GMUX__CONN_READY) return gmux__line_of(l);
+  return NULL;
+}
+
 static void answer(void *arg) {
   question *q = arg;
-  const gmux__list *ready = &q->channel->loop_only.endpoint.ready;
+  const gmux__line *line = newest_open(&q->channel->loop_only.endpoint.ready);
   q->error = GMUX_ERR_NOT_FOUND;
-  if (!ready->last) return;
-  const gmux__line *line = gmux__line_of(ready->last);
+  if (!line) return;
   const gmux__transport_info *info = gmux__conn_info(line->conn);
   copy(q->peer.address, sizeof q->peer.address, line->peer);
   if (info) tell_transport(&q->peer, info);

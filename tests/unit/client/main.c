@@ -10,7 +10,7 @@ extern const test_suite client_options_suite, client_method_suite, client_reques
     client_hostile_suite, client_blocking_suite, client_channel_watch_suite, client_posted_suite,
     client_torture_suite, client_retry_suite, client_resend_suite, client_retry_storm_suite,
     client_acquire_suite, client_explain_suite, client_stats_suite, client_log_suite,
-    client_front_suite, client_front_end_suite, client_peer_suite;
+    client_front_suite, client_front_end_suite, client_peer_suite, client_reentry_suite;
 
 int main(int argc, char **argv) {
   static const test_suite *const suites[] = {&client_options_suite,
@@ -48,6 +48,7 @@ int main(int argc, char **argv) {
                                              &client_front_suite,
                                              &client_front_end_suite,
                                              &client_peer_suite,
+                                             &client_reentry_suite,
                                              &client_torture_suite,
                                              NULL};
   return test_main("client", suites, 60, argc, argv);
