@@ -5,8 +5,9 @@
  *
  * KIND says how it answers when it is asked for types: "none", not at all; "old", as v1alpha only;
  * "empty", that there is no such thing; "endless", by files that import another each; "rubbish";
- * "silent", never. The types are those of the first file of PROTOSET. hello.Greeter/SayHello says
- * NOT_FOUND with all that can come with it. It prints "port: N", and ends by a signal.
+ * "silent", never. A question that is compressed is refused by all. The types are those of the
+ * first file of PROTOSET. hello.Greeter/SayHello says NOT_FOUND with all that can come with it. It
+ * prints "port: N", and ends by a signal.
  */
 #include "tools/gmux/wire.h"
 
@@ -73,6 +74,10 @@ static void on_question(gmux_server_call *call, gmux_bytes *message, void *user_
   odd *o = user_data;
   buffer answer = {.data = NULL};
   if (strcmp(o->kind, "silent") == 0) return;
+  if (gmux_server_call_was_compressed(call)) {
+    gmux_server_call_fail(call, GMUX_UNIMPLEMENTED, "no compression here");
+    return;
+  }
   if (strcmp(o->kind, "rubbish") == 0)
     buffer_add(&answer, "\xff\xff", 2);
   else if (strcmp(o->kind, "endless") == 0)

@@ -27,13 +27,15 @@ typedef struct mirror {
 /* ---- the stream ---- */
 
 /* A server that does not answer at all is not waited for longer than somebody at a terminal does.
- */
+ * How the call's messages are to be compressed is not for these: a server without that compression
+ * would refuse them, and seem to have no reflection. */
 static gmux_call_options options_of(session *server) {
   enum { TIMEOUT_MS = 30000 };
   gmux_call_options options = server->call_options;
   if (options.timeout_ms == GMUX_NO_TIMEOUT && !options.wait_for_ready)
     options.timeout_ms = TIMEOUT_MS;
   options.max_recv_message_bytes = FILES_MAX_BYTES;
+  options.compression = NULL;
   return options;
 }
 
