@@ -47,13 +47,21 @@ bool read_file(const char *path, size_t max, buffer *out) {
   return is_good;
 }
 
-bool read_number(const char *option, const char *digits, long max, long *value) {
+bool read_number(const char *option, const char *digits, long least, long most, long *value) {
   char *end;
   errno = 0;
   *value = strtol(digits, &end, 10);
-  if (errno == 0 && end != digits && *end == 0 && *value >= 1 && *value <= max) return true;
-  complain("%s takes 1 to %ld, not %s", option, max, quote(digits, strlen(digits)).text);
+  if (errno == 0 && end != digits && *end == 0 && *value >= least && *value <= most) return true;
+  complain("%s takes %ld to %ld, not %s", option, least, most, quote(digits, strlen(digits)).text);
   return false;
+}
+
+bool read_compression(const char *name, const char **compression) {
+  *compression = name;
+  if (strcmp(name, "gzip") == 0 || strcmp(name, "deflate") == 0 || strcmp(name, "identity") == 0)
+    return true;
+  return complain("--compress takes gzip or deflate, not %s", quote(name, strlen(name)).text),
+         false;
 }
 
 /* 0: there is no such unit. */

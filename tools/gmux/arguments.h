@@ -9,8 +9,10 @@ int complain(const char *format, ...) TOOL_PRINTF(1, 2);
 /* A whole file, "-" being standard input, of at most `max` bytes. False: it has been complained of.
  */
 bool read_file(const char *path, size_t max, buffer *out);
-/* 1..max. False: it has been complained of. */
-bool read_number(const char *option, const char *digits, long max, long *value);
+/* least..most. False: it has been complained of. */
+bool read_number(const char *option, const char *digits, long least, long most, long *value);
+/* A name of --compress. False: it has been complained of. */
+bool read_compression(const char *name, const char **compression);
 /* "1.5s", "200ms", "2m", "1h"; a bare number is seconds; 1 ms to a day. False: it has been
  * complained of. */
 bool read_time_ms(const char *option, const char *text, int64_t *ms);

@@ -96,21 +96,21 @@ static bool take_option(command *c, int option, const char *value) {
   case 'd':
     return c->data = value, true;
   case 'c':
-    return read_number("--concurrency", value, NUMBER_MAX, &c->concurrency);
+    return read_number("--concurrency", value, 1, NUMBER_MAX, &c->concurrency);
   case OPTION_RATE:
     return set_rate(c, value);
   case OPTION_DURATION:
     return read_time_ms("--duration", value, &c->duration_ms);
   case OPTION_REQUESTS:
-    return read_number("--requests", value, 1000000000, &c->requests);
+    return read_number("--requests", value, 1, 1000000000, &c->requests);
   case OPTION_WARM_UP:
     return set_warm_up(c, value);
   case OPTION_CONNECTIONS:
-    return read_number("--connections", value, 1000, &c->connections);
+    return read_number("--connections", value, 1, 1000, &c->connections);
   case OPTION_LOOPS:
-    return read_number("--loops", value, BENCH_LOOPS_MAX, &c->loops);
+    return read_number("--loops", value, 1, BENCH_LOOPS_MAX, &c->loops);
   case OPTION_COMPRESS:
-    return c->session.call_options.compression = value, true;
+    return read_compression(value, &c->session.call_options.compression);
   case OPTION_SVG:
     return c->svg = value, true;
   case OPTION_JSON:

@@ -63,15 +63,15 @@ enum {
 
 static bool set_max_message(plan *p, const char *value) {
   long bytes;
-  if (!read_number("--max-message", value, INT32_MAX, &bytes)) return false;
+  if (!read_number("--max-message", value, 1, INT32_MAX, &bytes)) return false;
   p->session.call_options.max_recv_message_bytes = (uint32_t)bytes;
   return true;
 }
 
 static bool set_retries(plan *p, const char *value) {
   enum { MAX = 100 };
-  long count = 0;
-  if (strcmp(value, "0") != 0 && !read_number("--retries", value, MAX, &count)) return false;
+  long count;
+  if (!read_number("--retries", value, 0, MAX, &count)) return false;
   p->session.channel_options.max_refused_retries = (uint32_t)count;
   p->session.channel_options.max_idempotent_retries = (uint32_t)count;
   return true;
@@ -95,7 +95,7 @@ static bool take_option(plan *p, int option, const char *value) {
   case OPTION_COMPACT:
     return p->codec.is_compact = true;
   case OPTION_COMPRESS:
-    return p->session.call_options.compression = value, true;
+    return read_compression(value, &p->session.call_options.compression);
   case OPTION_MAX_MESSAGE:
     return set_max_message(p, value);
   case OPTION_IDEMPOTENT:

@@ -154,26 +154,30 @@ static bool take_option(plan *p, int option, const char *value) {
   case OPTION_JSON:
     return p->is_json = true;
   case OPTION_TIMEOUT:
-    return read_number("--timeout-ms", value, TIMEOUT_MAX_MS, &p->timeout_ms);
+    return read_number("--timeout-ms", value, 1, TIMEOUT_MAX_MS, &p->timeout_ms);
   default:
     return fputs(usage, stderr), false;
   }
 }
 
-static bool read_arguments(plan *p, int argc, char **argv) {
+/* EXIT_DONE: go on; -1: help was asked for; else it has been complained of. */
+static int read_arguments(plan *p, int argc, char **argv) {
   static const struct option longs[] = {REACH_OPTIONS,
                                         {"watch", 0, NULL, OPTION_WATCH},
                                         {"json", 0, NULL, OPTION_JSON},
                                         {"timeout-ms", 1, NULL, OPTION_TIMEOUT},
+                                        {"help", 0, NULL, OPTION_HELP},
                                         {NULL, 0, NULL, 0}};
-  for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;)
-    if (!take_option(p, o, optarg)) return false;
+  for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
+    if (o == OPTION_HELP) return fputs(usage, stdout), -1;
+    if (!take_option(p, o, optarg)) return EXIT_USAGE;
+  }
   int count = argc - optind;
-  if (count != 1 && count != 2) return fputs(usage, stderr), false;
+  if (count != 1 && count != 2) return fputs(usage, stderr), EXIT_USAGE;
   p->target = argv[optind];
   p->service = count == 2 ? argv[optind + 1] : "";
   if (!p->is_watch && !p->timeout_ms) p->timeout_ms = TIMEOUT_USUAL_MS;
-  return reach_check(&p->reach);
+  return reach_check(&p->reach) ? EXIT_DONE : EXIT_USAGE;
 }
 
 static int run(plan *p) {
@@ -192,8 +196,8 @@ static int run(plan *p) {
 }
 
 int command_health(int argc, char **argv) {
-  if (argc > 1 && strcmp(argv[1], "--help") == 0) return fputs(usage, stdout), EXIT_DONE;
   plan p = {.terminal = terminal_of(stdout)};
-  if (!read_arguments(&p, argc, argv)) return EXIT_USAGE;
-  return run(&p);
+  int code = read_arguments(&p, argc, argv);
+  if (code == EXIT_DONE) code = run(&p);
+  return code < 0 ? EXIT_DONE : code;
 }

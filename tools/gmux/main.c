@@ -55,6 +55,14 @@ static bool open_standards(void) {
   return true;
 }
 
+/* getopt_long() says argv[0] before what it complains of. */
+static int run(const command *c, int argc, char **argv) {
+  char name[32];
+  snprintf(name, sizeof name, "gmux %s", c->name);
+  argv[0] = name;
+  return c->run(argc, argv);
+}
+
 int main(int argc, char **argv) {
   if (!open_standards()) return EXIT_CALL_FAILED;
   if (argc < 2) return fputs(usage, stderr), EXIT_USAGE;
@@ -62,6 +70,7 @@ int main(int argc, char **argv) {
   if (strcmp(argv[1], "--version") == 0)
     return printf("gmux %s\n", GMUX_VERSION), finish(EXIT_DONE);
   for (size_t i = 0; i < COMMANDS; i++)
-    if (strcmp(argv[1], commands[i].name) == 0) return finish(commands[i].run(argc - 1, argv + 1));
+    if (strcmp(argv[1], commands[i].name) == 0)
+      return finish(run(&commands[i], argc - 1, argv + 1));
   return no_command(argv[1]);
 }

@@ -124,6 +124,7 @@ static void on_connected(command *c, const gmux_call_explanation *e, const ping_
   c->connected = *e;
   if (!r->is_lost) return;
   show_steps(c, e, NULL);
+  if (c->view.is_json) ping_show_round(&c->view, r);
   complain("%s: %s", gmux_code_str(r->code), r->words);
   c->sum.lost++;
 }
@@ -172,7 +173,7 @@ static bool set_interval(command *c, const char *value) {
 static bool take_option(command *c, int option, const char *value) {
   switch (option) {
   case 'c':
-    return read_number("--count", value, 1000000000, &c->count);
+    return read_number("--count", value, 1, 1000000000, &c->count);
   case 'i':
     return set_interval(c, value);
   case OPTION_JSON:

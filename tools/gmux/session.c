@@ -77,7 +77,7 @@ static session_taken taken(bool is_good) {
 static bool set_timeout_ms(session *s, const char *value) {
   enum { MAX_MS = 1000 * 86400 };
   long ms;
-  if (!read_number("--timeout-ms", value, MAX_MS, &ms)) return false;
+  if (!read_number("--timeout-ms", value, 1, MAX_MS, &ms)) return false;
   s->call_options.timeout_ms = ms;
   return true;
 }

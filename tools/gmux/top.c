@@ -77,7 +77,8 @@ enum {
   OPTION_SORT,
   OPTION_ONCE,
   OPTION_COUNT,
-  OPTION_JSON
+  OPTION_JSON,
+  OPTION_HELP
 };
 
 static bool take_option(plan *p, int option, char *value) {
@@ -87,13 +88,13 @@ static bool take_option(plan *p, int option, char *value) {
   case OPTION_TIMEOUT:
     return read_time_ms("--timeout", value, &p->timeout_ms);
   case OPTION_SOCKETS:
-    return read_number("--max-sockets", value, MAX_SOCKETS, &p->max_sockets);
+    return read_number("--max-sockets", value, 1, MAX_SOCKETS, &p->max_sockets);
   case OPTION_SORT:
     return read_order(value, &p->order);
   case OPTION_ONCE:
     return p->is_plain = true, p->count = 1, true;
   case OPTION_COUNT:
-    return p->is_plain = true, read_number("--count", value, 1000000000, &p->count);
+    return p->is_plain = true, read_number("--count", value, 1, 1000000000, &p->count);
   case OPTION_JSON:
     return p->is_json = p->is_plain = true;
   default:
@@ -101,19 +102,23 @@ static bool take_option(plan *p, int option, char *value) {
   }
 }
 
-static bool read_arguments(plan *p, int argc, char **argv) {
+/* EXIT_DONE: go on; -1: help was asked for; else it has been complained of. */
+static int read_arguments(plan *p, int argc, char **argv) {
   /* clang-format off */
   static const struct option longs[] = {
       REACH_OPTIONS, {"interval", 1, NULL, OPTION_INTERVAL},
       {"timeout", 1, NULL, OPTION_TIMEOUT}, {"max-sockets", 1, NULL, OPTION_SOCKETS},
       {"sort", 1, NULL, OPTION_SORT}, {"once", 0, NULL, OPTION_ONCE},
-      {"count", 1, NULL, OPTION_COUNT}, {"json", 0, NULL, OPTION_JSON}, {NULL, 0, NULL, 0}};
+      {"count", 1, NULL, OPTION_COUNT}, {"json", 0, NULL, OPTION_JSON},
+      {"help", 0, NULL, OPTION_HELP}, {NULL, 0, NULL, 0}};
   /* clang-format on */
-  for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;)
-    if (!take_option(p, o, optarg)) return false;
-  if (argc - optind != 1) return fputs(usage, stderr), false;
+  for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
+    if (o == OPTION_HELP) return fputs(usage, stdout), -1;
+    if (!take_option(p, o, optarg)) return EXIT_USAGE;
+  }
+  if (argc - optind != 1) return fputs(usage, stderr), EXIT_USAGE;
   p->target = argv[optind];
-  return reach_check(&p->reach);
+  return reach_check(&p->reach) ? EXIT_DONE : EXIT_USAGE;
 }
 
 /* ---- polls ---- */
@@ -370,14 +375,14 @@ static int run(watch *w) {
 }
 
 int command_top(int argc, char **argv) {
-  if (argc > 1 && strcmp(argv[1], "--help") == 0) return fputs(usage, stdout), EXIT_DONE;
   plan p = {.interval_ms = 1000, .timeout_ms = 10000, .max_sockets = 1000};
-  if (!read_arguments(&p, argc, argv)) return EXIT_USAGE;
+  int code = read_arguments(&p, argc, argv);
+  if (code != EXIT_DONE) return code < 0 ? EXIT_DONE : code;
   watch w = {.plan = &p, .terminal = terminal_of(stdout), .view = {.order = p.order}};
   if (!w.terminal.is_live && !p.is_json && p.count == 0) p.count = 1;
   top_model_init(&w.now, (size_t)p.max_sockets);
   top_model_init(&w.before, (size_t)p.max_sockets);
-  int code = EXIT_USAGE;
+  code = EXIT_USAGE;
   if (poller_new(&w.poller, &p.reach, p.target, p.timeout_ms, (size_t)p.max_sockets))
     code = run(&w);
   poller_free(w.poller);
