@@ -26,6 +26,12 @@ static void of_equals_the_first_is_taken(void) {
   CU_ASSERT_STRING_EQUAL(of("bat", "cat", "rat", "hat"), "cat");
 }
 
+static void a_name_without_its_package_is_near(void) {
+  CU_ASSERT_STRING_EQUAL(of("Stock", "shop.v1.Stocks", "shop.v1.Stock", "Knock"), "shop.v1.Stock");
+  CU_ASSERT_STRING_EQUAL(of("Me", "a.Mex", "a.bMe", "abc.Me"), "abc.Me");
+  CU_ASSERT_PTR_NULL(of("Me", "abcMe", "abc.Me.Too", "Me.abcde"));
+}
+
 static void what_has_nothing_to_do_with_it_is_not_near(void) {
   CU_ASSERT_PTR_NULL(of("address", "name", "number", "id"));
   CU_ASSERT_PTR_NULL(of("", "name", "number", "id"));
@@ -39,8 +45,11 @@ static void what_nobody_types_is_not_compared(void) {
   CU_ASSERT_PTR_NULL(of(name, name, "x", "y"));
 }
 
-static const test_case cases[] = {
-    TEST(a_slip_of_the_hand_is_near),        TEST(case_counts_less_than_letters),
-    TEST(of_equals_the_first_is_taken),      TEST(what_has_nothing_to_do_with_it_is_not_near),
-    TEST(what_nobody_types_is_not_compared), TESTS_END};
+static const test_case cases[] = {TEST(a_slip_of_the_hand_is_near),
+                                  TEST(case_counts_less_than_letters),
+                                  TEST(of_equals_the_first_is_taken),
+                                  TEST(a_name_without_its_package_is_near),
+                                  TEST(what_has_nothing_to_do_with_it_is_not_near),
+                                  TEST(what_nobody_types_is_not_compared),
+                                  TESTS_END};
 const test_suite tool_names_suite = {"names", cases, NULL, NULL};

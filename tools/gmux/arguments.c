@@ -22,6 +22,17 @@ int complain(const char *format, ...) {
   return EXIT_USAGE;
 }
 
+int show_synopsis(const char *usage) {
+  static const char first[] = "usage: ", next[] = "       gmux ";
+  const char *name = usage + strlen(first), *end = strchr(usage, '\n');
+  while (strncmp(end + 1, next, strlen(next)) == 0)
+    end = strchr(end + 1, '\n');
+  size_t name_len = strcspn(name, " ") + 1;
+  name_len += strcspn(name + name_len, " ");
+  fprintf(stderr, "%.*s\n%.*s --help says more\n", (int)(end - usage), usage, (int)name_len, name);
+  return EXIT_USAGE;
+}
+
 static bool read_open(const char *path, FILE *file, size_t max, buffer *out) {
   char block[16384];
   size_t len;

@@ -6,6 +6,9 @@
 
 /* "gmux: ..." and a line's end, on standard error, made plain (plain.h). Gives EXIT_USAGE. */
 int complain(const char *format, ...) TOOL_PRINTF(1, 2);
+/* Of a command that was typed wrongly: how it is typed, on standard error, without the page that
+ * would push what was said before it out of sight. Gives EXIT_USAGE. */
+int show_synopsis(const char *usage);
 /* A whole file, "-" being standard input, of at most `max` bytes. False: it has been complained of.
  */
 bool read_file(const char *path, size_t max, buffer *out);

@@ -166,7 +166,7 @@ static int read_arguments(command *c, int argc, char **argv) {
     if (o == OPTION_HELP) return fputs(usage, stdout), -1;
     if (!take_option(c, o, optarg)) return EXIT_USAGE;
   }
-  if (argc - optind != 2) return fputs(usage, stderr), EXIT_USAGE;
+  if (argc - optind != 2) return show_synopsis(usage);
   c->plan.target = argv[optind];
   c->plan.method = argv[optind + 1];
   return settle_numbers(c);

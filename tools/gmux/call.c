@@ -122,7 +122,7 @@ static int read_arguments(plan *p, int argc, char **argv) {
     if (o == OPTION_HELP) return fputs(usage, stdout), -1;
     if (!take_option(p, o, optarg)) return EXIT_USAGE;
   }
-  if (argc - optind != 2) return fputs(usage, stderr), EXIT_USAGE;
+  if (argc - optind != 2) return show_synopsis(usage);
   p->target = argv[optind];
   p->name = argv[optind + 1];
   return EXIT_DONE;

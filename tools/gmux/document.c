@@ -145,8 +145,11 @@ static bool syntax_problem(const document *d, const json_error_t *error, problem
   /* jansson's columns count from one; it has none where nothing is there. */
   size_t error_line = error->line > 0 ? (size_t)error->line - 1 : 0;
   size_t error_column = error->column > 0 ? (size_t)error->column - 1 : 0;
+  bool is_behind = json_error_code(error) == json_error_end_of_input_expected;
   return problem_set(p, "line %zu, column %zu: %s", line + error_line,
-                     error_line ? error_column + 1 : column + error_column, error->text);
+                     error_line ? error_column + 1 : column + error_column,
+                     is_behind ? "something stands behind the message, where one is taken"
+                               : error->text);
 }
 
 bool document_read(document *d, pool *memory, const char *text, size_t len, size_t max_len,

@@ -18,7 +18,8 @@ static const char usage[] =
     "if it is SERVING, else 1.\n\n"
     "  --watch               print each change until stopped\n"
     "  --json                an object a line\n"
-    "  --timeout-ms N        give up after N ms (default 5000; --watch: never)\n" REACH_USAGE "\n"
+    "  --timeout TIME        give up after 1.5s, 200ms, 2m; a bare number is seconds (default 5s;\n"
+    "                        --watch: never)\n" REACH_USAGE "\n"
     "  gmux health shop.example:443\n"
     "  gmux health --cleartext localhost:50051 shop.Shop || systemctl restart shop\n"
     "  gmux health --watch --json shop.example:443 shop.Shop\n";
@@ -28,7 +29,7 @@ enum { TIMEOUT_MAX_MS = 1000 * 86400, TIMEOUT_USUAL_MS = 5000 };
 typedef struct plan {
   reach reach;
   const char *target, *service;
-  long timeout_ms; /* 0: none */
+  int64_t timeout_ms; /* 0: none */
   bool is_watch, is_json;
   terminal terminal;
 } plan;
@@ -144,7 +145,14 @@ static int ask(const plan *p, gmux_channel *channel) {
 
 /* ---- the command line ---- */
 
-enum { OPTION_WATCH = 1, OPTION_JSON, OPTION_TIMEOUT, OPTION_HELP };
+enum { OPTION_WATCH = 1, OPTION_JSON, OPTION_TIMEOUT, OPTION_TIMEOUT_MS, OPTION_HELP };
+
+static bool set_timeout_ms(plan *p, const char *value) {
+  long ms;
+  if (!read_number("--timeout-ms", value, 1, TIMEOUT_MAX_MS, &ms)) return false;
+  p->timeout_ms = ms;
+  return true;
+}
 
 static bool take_option(plan *p, int option, const char *value) {
   if (reach_take(&p->reach, option, value)) return true;
@@ -154,9 +162,11 @@ static bool take_option(plan *p, int option, const char *value) {
   case OPTION_JSON:
     return p->is_json = true;
   case OPTION_TIMEOUT:
-    return read_number("--timeout-ms", value, 1, TIMEOUT_MAX_MS, &p->timeout_ms);
+    return read_time_ms("--timeout", value, &p->timeout_ms);
+  case OPTION_TIMEOUT_MS:
+    return set_timeout_ms(p, value);
   default:
-    return fputs(usage, stderr), false;
+    return show_synopsis(usage), false;
   }
 }
 
@@ -165,7 +175,8 @@ static int read_arguments(plan *p, int argc, char **argv) {
   static const struct option longs[] = {REACH_OPTIONS,
                                         {"watch", 0, NULL, OPTION_WATCH},
                                         {"json", 0, NULL, OPTION_JSON},
-                                        {"timeout-ms", 1, NULL, OPTION_TIMEOUT},
+                                        {"timeout", 1, NULL, OPTION_TIMEOUT},
+                                        {"timeout-ms", 1, NULL, OPTION_TIMEOUT_MS},
                                         {"help", 0, NULL, OPTION_HELP},
                                         {NULL, 0, NULL, 0}};
   for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -173,7 +184,7 @@ static int read_arguments(plan *p, int argc, char **argv) {
     if (!take_option(p, o, optarg)) return EXIT_USAGE;
   }
   int count = argc - optind;
-  if (count != 1 && count != 2) return fputs(usage, stderr), EXIT_USAGE;
+  if (count != 1 && count != 2) return show_synopsis(usage);
   p->target = argv[optind];
   p->service = count == 2 ? argv[optind + 1] : "";
   if (!p->is_watch && !p->timeout_ms) p->timeout_ms = TIMEOUT_USUAL_MS;

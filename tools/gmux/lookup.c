@@ -26,7 +26,7 @@ static int take_option(lookup *l, int option, const char *value, const char *usa
 
 static int take_names(lookup *l, int count, char **names, const char *usage) {
   int targets = schema_is_local(&l->schema) ? 0 : 1;
-  if (count < targets || count > targets + 1) return fputs(usage, stderr), EXIT_USAGE;
+  if (count < targets || count > targets + 1) return show_synopsis(usage);
   if (targets) l->target = names[0];
   if (count > targets) l->name = names[targets];
   if (!targets) return LOOKUP_GO_ON;

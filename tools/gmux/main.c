@@ -39,6 +39,36 @@ static int no_command(const char *name) {
                   n.best ? ": did you mean " : "", n.best ? n.best : "", n.best ? "?" : "");
 }
 
+static const command *find_command(const char *name) {
+  for (size_t i = 0; i < COMMANDS; i++)
+    if (strcmp(name, commands[i].name) == 0) return &commands[i];
+  return NULL;
+}
+
+static bool is_help(const char *word) {
+  return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* getopt_long() says argv[0] before what it complains of. Of words like -h behind others it cannot
+ * be known whether they are somebody's value; --help is an option like others. */
+static int run(const command *c, int argc, char **argv) {
+  static char help[] = "--help";
+  char name[32];
+  snprintf(name, sizeof name, "gmux %s", c->name);
+  argv[0] = name;
+  if (argc > 1 && is_help(argv[1])) argv[1] = help;
+  return c->run(argc, argv);
+}
+
+/* gmux help [COMMAND] */
+static int show_help(const char *name) {
+  static char help[] = "--help";
+  char *words[] = {NULL, help, NULL};
+  if (!name) return fputs(usage, stdout), EXIT_DONE;
+  const command *c = find_command(name);
+  return c ? run(c, 2, words) : no_command(name);
+}
+
 /* What was printed has to have arrived, too. Who failed has said why. */
 static int finish(int code) {
   bool has_arrived = fflush(stdout) == 0 && !ferror(stdout);
@@ -55,22 +85,12 @@ static bool open_standards(void) {
   return true;
 }
 
-/* getopt_long() says argv[0] before what it complains of. */
-static int run(const command *c, int argc, char **argv) {
-  char name[32];
-  snprintf(name, sizeof name, "gmux %s", c->name);
-  argv[0] = name;
-  return c->run(argc, argv);
-}
-
 int main(int argc, char **argv) {
   if (!open_standards()) return EXIT_CALL_FAILED;
   if (argc < 2) return fputs(usage, stderr), EXIT_USAGE;
-  if (strcmp(argv[1], "--help") == 0) return fputs(usage, stdout), finish(EXIT_DONE);
+  if (is_help(argv[1]) || strcmp(argv[1], "help") == 0) return finish(show_help(argv[2]));
   if (strcmp(argv[1], "--version") == 0)
     return printf("gmux %s\n", GMUX_VERSION), finish(EXIT_DONE);
-  for (size_t i = 0; i < COMMANDS; i++)
-    if (strcmp(argv[1], commands[i].name) == 0)
-      return finish(run(&commands[i], argc - 1, argv + 1));
-  return no_command(argv[1]);
+  const command *c = find_command(argv[1]);
+  return c ? finish(run(c, argc - 1, argv + 1)) : no_command(argv[1]);
 }

@@ -3,6 +3,7 @@
 #include "tools/gmux/nearest.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -44,12 +45,19 @@ nearest nearest_to(const char *wanted, size_t len) {
   return (nearest){.wanted = wanted, .len = len, .distance = SIZE_MAX};
 }
 
+/* Stock of shop.v1.Stock. */
+static bool is_last_part(const nearest *n, const char *name, size_t len) {
+  return n->len > 0 && len > n->len && name[len - n->len - 1] == '.' &&
+         memcmp(name + len - n->len, n->wanted, n->len) == 0;
+}
+
 void nearest_offer(nearest *n, const char *name) {
   size_t len = strlen(name);
   if (len > MAX_NAME || n->len > MAX_NAME) return;
   size_t longer = len > n->len ? len : n->len;
-  size_t distance = edit_distance(n->wanted, n->len, name, len);
-  if (distance * 3 > longer * EDIT || distance >= n->distance) return;
+  bool is_short = is_last_part(n, name, len);
+  size_t distance = is_short ? EDIT : edit_distance(n->wanted, n->len, name, len);
+  if ((distance * 3 > longer * EDIT && !is_short) || distance >= n->distance) return;
   n->best = name;
   n->distance = distance;
 }

@@ -14,7 +14,8 @@ typedef struct nearest {
 
 nearest nearest_to(const char *wanted, size_t len);
 /* Kept, if it is nearer than those before and near enough: at most a third of it is wrong. Letters
- * differ less when only their case does. `name` must live as long as `best` is asked for. */
+ * differ less when only their case does; to leave out the package is one wrong letter. `name` must
+ * live as long as `best` is asked for. */
 void nearest_offer(nearest *n, const char *name);
 
 #endif

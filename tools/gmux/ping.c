@@ -182,7 +182,7 @@ static bool take_option(command *c, int option, const char *value) {
     break;
   }
   session_taken taken = session_take(&c->session, option, value);
-  if (taken == SESSION_NOT_MINE) fputs(usage, stderr);
+  if (taken == SESSION_NOT_MINE) show_synopsis(usage);
   return taken == SESSION_TAKEN;
 }
 
@@ -198,7 +198,7 @@ static int read_arguments(command *c, int argc, char **argv) {
     if (o == OPTION_HELP) return fputs(usage, stdout), -1;
     if (!take_option(c, o, optarg)) return EXIT_USAGE;
   }
-  if (argc - optind != 1) return fputs(usage, stderr), EXIT_USAGE;
+  if (argc - optind != 1) return show_synopsis(usage);
   c->view.target = argv[optind];
   return EXIT_DONE;
 }

@@ -34,7 +34,7 @@ bool schema_take_shared(schema *s, session *server, int option, const char *valu
   schema_taken of_schema = schema_take(s, option, value);
   if (of_schema != SCHEMA_NOT_MINE) return of_schema == SCHEMA_TAKEN;
   session_taken of_session = session_take(server, option, value);
-  if (of_session == SESSION_NOT_MINE) fputs(usage, stderr);
+  if (of_session == SESSION_NOT_MINE) show_synopsis(usage);
   return of_session == SESSION_TAKEN;
 }
 

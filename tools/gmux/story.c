@@ -91,7 +91,8 @@ void story_end(const transcript *r, gmux_call *call, const gmux_status *status,
   tell_connection(r, gmux_call_peer(call));
   tell_times(r, status);
   gmux_call_explanation x = {.size = sizeof x};
-  if (gmux_call_explain(call, &x) == 0) tell(r, "*", x.sentence);
+  bool is_told = gmux_call_explain(call, &x) == 0 && strpbrk(x.sentence, ":;");
+  if (is_told) tell(r, "*", x.sentence); /* else a time alone */
 }
 
 void story_details(const transcript *r, const gmux_status *status) {

@@ -98,7 +98,7 @@ static bool take_option(plan *p, int option, char *value) {
   case OPTION_JSON:
     return p->is_json = p->is_plain = true;
   default:
-    return reach_take(&p->reach, option, value) || (fputs(usage, stderr), false);
+    return reach_take(&p->reach, option, value) || (show_synopsis(usage), false);
   }
 }
 
@@ -116,7 +116,7 @@ static int read_arguments(plan *p, int argc, char **argv) {
     if (o == OPTION_HELP) return fputs(usage, stdout), -1;
     if (!take_option(p, o, optarg)) return EXIT_USAGE;
   }
-  if (argc - optind != 1) return fputs(usage, stderr), EXIT_USAGE;
+  if (argc - optind != 1) return show_synopsis(usage);
   p->target = argv[optind];
   return reach_check(&p->reach) ? EXIT_DONE : EXIT_USAGE;
 }
