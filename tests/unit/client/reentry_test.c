@@ -24,13 +24,13 @@ static size_t roll(size_t below) {
 static void on_event(tcall *t, char event);
 
 static void begin(void) {
-  static const gmux_method_kind kinds[] = {GMUX_UNARY, GMUX_UNARY, GMUX_SERVER_STREAMING};
   if (w.count == CALLS_MAX || w.is_freed) return;
   tcall *t = w_record();
   t->on_event = on_event;
   gmux_call_options o = w_patient();
   if (roll(4) == 0) o.timeout_ms = 1000;
-  if (w_start_with(t, kinds[roll(3)], &o)) return; /* the channel has been closed */
+  if (w_start_with(t, roll(2) ? GMUX_UNARY : (gmux_method_kind)roll(4), &o))
+    return; /* the channel has been closed */
   (void)w_write(t, "hello");
   w.calls[w.count++] = t;
 }
@@ -148,6 +148,7 @@ static void one_round(uint64_t seed) {
   w.random = seed * 0x9e3779b97f4a7c15u + 1;
   w.may_end = roll(2) == 0;
   w_options.max_connections = 1;
+  sim_net(w_sim)->buffer_bytes = roll(3) ? 65536 : 300; /* a small one holds back what is written */
   rawpeer *p = w_connected(), *other;
   for (int i = 0; i < BATCH; i++)
     begin();
