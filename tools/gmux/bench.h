@@ -1,9 +1,10 @@
 /*
  * bench.h: gmux bench among its files.
  *
- * bench.c reads the command line and what is to be sent, bench_load.c runs loads on threads of
- * their own, and bench_result.c prints what came of them. Each load has a libev loop, a channel and
- * a part of the calls; they share nothing that is written while calls run.
+ * bench.c reads the command line and what is to be sent, bench_run.c runs loads on threads of their
+ * own, of which bench_load.c is one, and bench_result.c prints what came of them. Each load has a
+ * libev loop, a channel and a part of the calls; they share nothing that is written while calls
+ * run.
  */
 #ifndef TOOL_BENCH_H
 #define TOOL_BENCH_H
