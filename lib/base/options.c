@@ -21,7 +21,7 @@ void gmux__options_init(const gmux__options_kind *kind, void *options, size_t si
 int gmux__options_read(const gmux__options_kind *kind, void *out, const void *options) {
   size_t size = 0;
   if (options) memcpy(&size, options, sizeof size);
-  if (size < kind->size) memcpy(out, kind->defaults, kind->size);
+  if (size < kind->size || size > SIZE_MAX_EVER) memcpy(out, kind->defaults, kind->size);
   if (!options) return 0;
   if (size < kind->first || size > SIZE_MAX_EVER)
     return gmux__fail(GMUX_ERR_INVALID,

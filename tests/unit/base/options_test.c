@@ -56,7 +56,7 @@ static void without_any_there_are_the_defaults(void) {
 static void sizes_that_no_version_had_are_refused(void) {
   const size_t sizes[] = {0, sizeof(options_v2 *), kind.first - 1, 4097, SIZE_MAX};
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-    options_v2 given = {.size = sizes[i], .first = 9}, read;
+    options_v2 given = {.size = sizes[i], .first = 9}, read = {.first = 7};
     CU_ASSERT_EQUAL(gmux__options_read(&kind, &read, &given), GMUX_ERR_INVALID);
     CU_ASSERT_PTR_NOT_NULL(strstr(gmux_last_error(), "x_options_init(&o, sizeof o)"));
     CU_ASSERT_EQUAL(read.first, 1);
