@@ -231,6 +231,14 @@ static void check_replacement(demo *d) {
   say(d, "another connection has taken its place");
 }
 
+/* Where the last replies were on their way when the connection fell silent, only calls that come
+ * later are stuck on it, and it is replaced later. */
+static void check_rescue(demo *d) {
+  if (d->rescue_s > 0 || d->stuck > 0) return;
+  d->rescue_s = ev_time() - d->phase_at;
+  say(d, "every call that was in flight then has its reply");
+}
+
 /* After each call: is it time for the next thing? */
 static void phase_step(demo *d) {
   d->phase_calls++;
@@ -247,12 +255,10 @@ static void phase_step(demo *d) {
   if (d->phase == MARKED && d->phase_calls >= d->calls_a_phase && d->plain_running == 0 &&
       !d->stream.is_running)
     black_hole(d);
-  if (d->phase == BLACK_HOLE) check_replacement(d);
-  if (d->phase == BLACK_HOLE && d->stuck == 0) {
-    d->rescue_s = ev_time() - d->phase_at;
-    say(d, "every call that was in flight then has its reply");
-    phase_set(d, OVER);
-  }
+  if (d->phase != BLACK_HOLE) return;
+  check_replacement(d);
+  check_rescue(d);
+  if (d->replacement_s > 0 && d->rescue_s > 0) phase_set(d, OVER);
 }
 
 /* ---- the callers ---- */
