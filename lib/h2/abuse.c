@@ -36,6 +36,7 @@ void gmux__conn_abuse_init(gmux__conn *conn) {
   bool is_server = conn->h2->config.is_server;
   gmux__share_init(&conn->share, is_server ? GMUX__SHARE_OF_CLIENT : GMUX__SHARE_OF_SERVER);
   gmux__ids_init(conn);
+  gmux__heads_init(conn);
 }
 
 const char *gmux__conn_note_abuse(gmux__conn *conn, gmux__abuse_kind kind) {

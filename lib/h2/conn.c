@@ -347,7 +347,6 @@ static void on_free_task(void *arg) {
   if (conn->session) nghttp2_session_del(conn->session);
   gmux__seats_deinit(conn);
   gmux__conn_free_output(conn);
-  gmux__draft_free(conn->h2, conn->leaving);
   gmux__free(conn->early_why);
   gmux__hpack_deinit(&conn->hpack);
   gmux__free(conn);

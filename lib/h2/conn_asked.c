@@ -97,10 +97,6 @@ const gmux__conn_tally *gmux__conn_get_tally(const gmux__conn *conn) {
   return &conn->tally;
 }
 
-int32_t gmux__conn_send_window(const gmux__conn *conn) {
-  return conn->session ? nghttp2_session_get_remote_window_size(conn->session) : 0;
-}
-
 int32_t gmux__conn_recv_window(const gmux__conn *conn) {
   return conn->session ? nghttp2_session_get_local_window_size(conn->session) : 0;
 }

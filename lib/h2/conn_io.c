@@ -26,7 +26,10 @@ static bool is_shutdown_notice(const uint8_t *data, size_t len) {
 /* nghttp2 makes the notice without a debug text, and takes no more streams after any other GOAWAY:
  * so the text is put in here. */
 static int conn_queue(gmux__conn *conn, const uint8_t *data, size_t len) {
-  if (conn->leaving) return gmux__draft_leave(conn, data);
+  if (conn->is_frame_replaced) {
+    conn->is_frame_replaced = false;
+    return 0;
+  }
   if (!is_shutdown_notice(data, len)) return gmux__outq_copy(conn->out, data, len);
   uint8_t frame[17 + GMUX__CONN_DRAIN_TEXT];
   size_t text_len = strlen(conn->drain_text);
@@ -178,24 +181,11 @@ static bool is_client_hello(const uint8_t *data, size_t len) {
   return len > 1 && data[0] == 0x16 && data[1] == 0x03;
 }
 
-/* To nghttp2; an error of it when the connection is over. */
-static ptrdiff_t conn_take(gmux__conn *conn, const uint8_t *data, size_t len) {
-  if (!conn->h2->config.is_server) return nghttp2_session_mem_recv(conn->session, data, len);
-  for (size_t at = 0; at < len;) {
-    ptrdiff_t n = gmux__ids_look_ahead(conn, data + at, len - at);
-    if (n < 0) return n;
-    ptrdiff_t rc = nghttp2_session_mem_recv(conn->session, data + at, (size_t)n);
-    if (rc < 0) return rc;
-    at += (size_t)n; /* it takes all, since none of our callbacks pauses it */
-  }
-  return 0;
-}
-
 static bool conn_feed(gmux__conn *conn, const uint8_t *data, size_t len) {
   gmux__conn_on_bytes(conn);
-  ptrdiff_t n = conn_take(conn, data, len);
+  int n = gmux__heads_read(conn, data, len); /* nghttp2's error, or 0 */
   gmux__session_consume(conn);
-  if (n >= 0 && conn->portion.data_bytes >= GMUX__WINDOW_BULK)
+  if (!n && conn->portion.data_bytes >= GMUX__WINDOW_BULK)
     gmux__windows_came(conn, conn->portion.data_bytes);
   gmux__conn_deliver(conn);
   if (conn->state == GMUX__CONN_CLOSED) return false;
@@ -206,7 +196,7 @@ static bool conn_feed(gmux__conn *conn, const uint8_t *data, size_t len) {
   conn_time_block(conn);
   gmux__conn_set_alarm(conn);
   gmux__conn_want_write(conn);
-  if (n >= 0) return true;
+  if (!n) return true;
   if (n == NGHTTP2_ERR_FLOODED)
     conn_end_abuse(conn, GMUX__ABUSE_CHATTER);
   else if (n == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS)
@@ -219,7 +209,7 @@ static bool conn_feed(gmux__conn *conn, const uint8_t *data, size_t len) {
                          ? "the peer speaks TLS, and this port is for cleartext"
                          : "the peer does not speak HTTP/2");
   else
-    gmux__conn_close(conn, GMUX_ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror((int)n));
+    gmux__conn_close(conn, GMUX_ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror(n));
   return false;
 }
 

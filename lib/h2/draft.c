@@ -14,9 +14,8 @@
 
 enum {
   FRAME_HEAD = 9,
-  FRAME_MOST = 16384,     /* what every peer takes (RFC 9113 section 6.5.2) */
-  BLOCK_MOST = 64 * 1024, /* as nghttp2 has it */
-  FLAGS_AT = 4
+  FRAME_MOST = 16384,    /* what every peer takes (RFC 9113 section 6.5.2) */
+  BLOCK_MOST = 64 * 1024 /* as nghttp2 has it */
 };
 
 struct gmux__draft {
@@ -46,6 +45,10 @@ bool gmux__draft_fits(const gmux__fields_sum *sum) {
   return gmux__hpack_bound(sum->count, sum->strings) <= BLOCK_MOST;
 }
 
+bool gmux__fields_fit_frame(const gmux__fields_sum *sum) {
+  return gmux__hpack_bound(sum->count, sum->strings) <= FRAME_MOST;
+}
+
 gmux__draft *gmux__draft_new(gmux__h2 *h2, const gmux__field *fields, const gmux__fields_sum *sum) {
   size_t fields_bytes = sum->count * sizeof *fields;
   gmux__draft *draft =
@@ -67,21 +70,23 @@ void gmux__draft_free(gmux__h2 *h2, gmux__draft *draft) {
   gmux__blocks_free(&h2->blocks, draft);
 }
 
-static void put_head(uint8_t *out, size_t len, uint8_t type, uint8_t flags, const uint8_t *id) {
-  const uint8_t head[] = {(uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len, type, flags};
+void gmux__frame_head(uint8_t *out, size_t len, uint8_t type, uint8_t flags, int32_t id) {
+  const uint8_t head[FRAME_HEAD] = {
+      (uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len,       type,       flags,
+      (uint8_t)(id >> 24),  (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id};
   memcpy(out, head, sizeof head);
-  memcpy(out + sizeof head, id, 4);
 }
 
 /* HEADERS, and CONTINUATION for what is too much for one frame. */
 static int queue_frames(gmux__conn *conn, const uint8_t *block, size_t len, uint8_t flags,
-                        const uint8_t *id) {
+                        int32_t id) {
   uint8_t type = NGHTTP2_HEADERS;
   int rc = 0;
   while (len > 0 && !rc) {
     size_t n = len < FRAME_MOST ? len : FRAME_MOST;
     uint8_t head[FRAME_HEAD];
-    put_head(head, n, type, (uint8_t)(flags | (n == len ? NGHTTP2_FLAG_END_HEADERS : 0)), id);
+    uint8_t last = n == len ? NGHTTP2_FLAG_END_HEADERS : NGHTTP2_FLAG_NONE;
+    gmux__frame_head(head, n, type, flags | last, id);
     rc = gmux__outq_copy(conn->out, head, sizeof head);
     if (!rc) rc = gmux__outq_copy(conn->out, block, n);
     block += n;
@@ -92,8 +97,7 @@ static int queue_frames(gmux__conn *conn, const uint8_t *block, size_t len, uint
   return rc;
 }
 
-static int queue_large(gmux__conn *conn, const gmux__draft *draft, uint8_t flags,
-                       const uint8_t *id) {
+static int queue_large(gmux__conn *conn, const gmux__draft *draft, uint8_t flags, int32_t id) {
   uint8_t *block = gmux__malloc(draft->bound);
   if (!block) return GMUX_ERR_NOMEM;
   size_t len = gmux__hpack_encode(&conn->hpack, block, draft->fields, draft->count);
@@ -102,22 +106,29 @@ static int queue_large(gmux__conn *conn, const gmux__draft *draft, uint8_t flags
   return rc;
 }
 
-static int queue_usual(gmux__conn *conn, const gmux__draft *draft, uint8_t flags,
-                       const uint8_t *id) {
-  uint8_t *frame = gmux__outq_reserve(conn->out, FRAME_HEAD + draft->bound);
+/* `bound`: of the block, which fits a frame. */
+static int queue_usual(gmux__conn *conn, const gmux__field *fields, size_t count, size_t bound,
+                       uint8_t flags, int32_t id) {
+  uint8_t *frame = gmux__outq_reserve(conn->out, FRAME_HEAD + bound);
   if (!frame) return GMUX_ERR_NOMEM;
-  size_t len = gmux__hpack_encode(&conn->hpack, frame + FRAME_HEAD, draft->fields, draft->count);
-  put_head(frame, len, NGHTTP2_HEADERS, flags | NGHTTP2_FLAG_END_HEADERS, id);
+  size_t len = gmux__hpack_encode(&conn->hpack, frame + FRAME_HEAD, fields, count);
+  gmux__frame_head(frame, len, NGHTTP2_HEADERS, flags | NGHTTP2_FLAG_END_HEADERS, id);
   gmux__outq_commit(conn->out, FRAME_HEAD + len);
   return 0;
 }
 
-int gmux__draft_leave(gmux__conn *conn, const uint8_t *frame) {
-  gmux__draft *draft = conn->leaving;
-  conn->leaving = NULL;
-  uint8_t flags = frame[FLAGS_AT] & NGHTTP2_FLAG_END_STREAM;
-  int rc = draft->bound <= FRAME_MOST ? queue_usual(conn, draft, flags, frame + FLAGS_AT + 1)
-                                      : queue_large(conn, draft, flags, frame + FLAGS_AT + 1);
+int gmux__fields_leave(gmux__conn *conn, int32_t id, const gmux__field *fields,
+                       const gmux__fields_sum *sum, uint8_t flags) {
+  size_t bound = gmux__hpack_bound(sum->count, sum->strings);
+  return queue_usual(conn, fields, sum->count, bound, flags, id);
+}
+
+int gmux__draft_leave(gmux__conn *conn, gmux__seat *seat, uint8_t flags) {
+  gmux__draft *draft = seat->draft;
+  seat->draft = NULL;
+  int rc = draft->bound <= FRAME_MOST
+               ? queue_usual(conn, draft->fields, draft->count, draft->bound, flags, seat->id)
+               : queue_large(conn, draft, flags, seat->id);
   gmux__draft_free(conn->h2, draft);
   return rc;
 }

@@ -10,16 +10,13 @@
  * forgotten has the benefit of the doubt. Ids behind the last one that a drain takes are not looked
  * at: nghttp2 passes over them without a reset.
  *
- * Of HEADERS nghttp2 tells before it ignores them; of DATA it does not. So the heads of frames are
- * looked for in what it is about to read, and where DATA is on a stream that may be closed, what is
- * before it is read first.
+ * Of HEADERS nghttp2 tells before it ignores them; of DATA it does not, so it is looked for in what
+ * is about to be read (heads.c).
  */
 #include "lib/h2/inside.h"
-#include <string.h>
 
 void gmux__ids_init(gmux__conn *conn) {
   conn->ids.highest = conn->ids.skipped_to = -1;
-  conn->heads.skip = NGHTTP2_CLIENT_MAGIC_LEN;
 }
 
 static bool is_known(const gmux__conn *conn, int32_t id) {
@@ -54,78 +51,27 @@ static void ids_open(gmux__conn *conn, int32_t id) {
   conn->ids.highest = id;
 }
 
-static int refuse_id(gmux__conn *conn, int32_t id, bool is_headers) {
-  bool is_skipped = id >= conn->ids.skipped_from && id <= conn->ids.skipped_to;
-  if (is_skipped && is_headers)
-    gmux__conn_doom(conn, GMUX_ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR,
-                    "the client began a stream with a lower id than one before");
-  else
-    gmux__conn_doom(conn, GMUX_ERR_PROTOCOL, NGHTTP2_STREAM_CLOSED,
-                    "the client went on with a stream that it had ended or passed over");
+static int refuse_headers(gmux__conn *conn, int32_t id) {
+  if (id < conn->ids.skipped_from || id > conn->ids.skipped_to) return gmux__ids_refuse_data(conn);
+  gmux__conn_doom(conn, GMUX_ERR_PROTOCOL, NGHTTP2_PROTOCOL_ERROR,
+                  "the client began a stream with a lower id than one before");
+  return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+int gmux__ids_refuse_data(gmux__conn *conn) {
+  gmux__conn_doom(conn, GMUX_ERR_PROTOCOL, NGHTTP2_STREAM_CLOSED,
+                  "the client went on with a stream that it had ended or passed over");
   return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 /* Zero and even ones are no client's: nghttp2 says so. */
-static bool is_closed(const gmux__conn *conn, int32_t id) {
+bool gmux__ids_is_closed(const gmux__conn *conn, int32_t id) {
   return id % 2 != 0 && id <= conn->ids.highest && !is_known(conn, id) &&
          !was_reset_by_us(conn, id);
 }
 
 int gmux__ids_on_headers(gmux__conn *conn, int32_t id) {
-  if (is_closed(conn, id)) return refuse_id(conn, id, true);
+  if (gmux__ids_is_closed(conn, id)) return refuse_headers(conn, id);
   if (id > conn->ids.highest && id % 2 != 0) ids_open(conn, id);
   return 0;
-}
-
-/* ---- DATA ---- */
-
-static int32_t head_id(const uint8_t *head) {
-  return (int32_t)((uint32_t)(head[5] & 0x7f) << 24 | (uint32_t)head[6] << 16 |
-                   (uint32_t)head[7] << 8 | head[8]);
-}
-
-/* A head is complete. True: what is before it must be read before it can be judged. */
-static bool take_head(gmux__conn *conn, const uint8_t *head) {
-  int32_t id = head_id(head);
-  conn->heads.skip = (uint32_t)head[0] << 16 | (uint32_t)head[1] << 8 | head[2];
-  conn->heads.has_reset = conn->heads.has_reset || head[3] == NGHTTP2_RST_STREAM;
-  if (head[3] != NGHTTP2_DATA || !(conn->heads.has_reset || is_closed(conn, id))) return false;
-  conn->heads.doubt = id;
-  return true;
-}
-
-/* The next head, where it lies if it lies there whole; NULL: the rest of it has not come. */
-static const uint8_t *next_head(gmux__conn *conn, const uint8_t *data, size_t *at, size_t len) {
-  size_t missing = sizeof conn->heads.bytes - conn->heads.len;
-  size_t n = len - *at < missing ? len - *at : missing;
-  const uint8_t *from = data + *at;
-  *at += n;
-  if (n == sizeof conn->heads.bytes) return from;
-  memcpy(conn->heads.bytes + conn->heads.len, from, n);
-  conn->heads.len = (uint8_t)(conn->heads.len + n);
-  if (conn->heads.len < sizeof conn->heads.bytes) return NULL;
-  conn->heads.len = 0;
-  return conn->heads.bytes;
-}
-
-ptrdiff_t gmux__ids_look_ahead(gmux__conn *conn, const uint8_t *data, size_t len) {
-  size_t at = 0;
-  if (conn->heads.doubt) {
-    int32_t id = conn->heads.doubt;
-    conn->heads.doubt = 0;
-    if (is_closed(conn, id)) return refuse_id(conn, id, false);
-    at = 1; /* the last byte of its head, which was held back */
-  }
-  conn->heads.has_reset = false; /* all that came before has been read */
-  while (at < len) {
-    if (conn->heads.skip > 0) {
-      size_t n = len - at < conn->heads.skip ? len - at : conn->heads.skip;
-      conn->heads.skip -= (uint32_t)n;
-      at += n;
-      continue;
-    }
-    const uint8_t *head = next_head(conn, data, &at, len);
-    if (head && take_head(conn, head)) return (ptrdiff_t)at - 1;
-  }
-  return (ptrdiff_t)len;
 }

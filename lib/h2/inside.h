@@ -74,8 +74,10 @@ struct gmux__seat {
   gmux__link link;      /* in its connection's seats, or delayed */
   gmux__draft *draft;   /* its next block, until that leaves; see draft.c */
   int32_t id;
-  gmux__seat_state state;
   uint32_t reset_code; /* from DELAYED or RESET on */
+  uint16_t planned;    /* bytes that are to ride with its HEADERS, and of those */
+  uint16_t owed;       /* that did, what the peer has not given back; see ride.c */
+  uint8_t state;       /* gmux__seat_state */
   bool is_paid;        /* RESET: a token was taken for it */
   bool is_unheard;     /* its RST_STREAM has left, and the peer had not ended its half */
   bool is_started;     /* client: its HEADERS have left */
@@ -102,13 +104,12 @@ struct gmux__conn {
   uint32_t open_streams; /* server: those nghttp2 has not closed */
   gmux__backlog backlog;
   gmux__h2_lane lane;
-  gmux__outq *out;      /* what waits for the socket; NULL: nothing */
-  uint32_t unframed;    /* client: streams opened since nghttp2 was asked for frames */
-  int early_error;      /* a write before the end of the turn has failed, which the turn's tells; */
-  char *early_why;      /* its words, NULL: those of the code */
-  gmux__hpack hpack;    /* of what we send */
-  gmux__draft *leaving; /* of the HEADERS that nghttp2 hands out next; NULL: it is another frame */
-  gmux__seat *recent;   /* that nghttp2 told of last; NULL: unknown */
+  gmux__outq *out;    /* what waits for the socket; NULL: nothing */
+  uint32_t unframed;  /* client: streams opened since nghttp2 was asked for frames */
+  int early_error;    /* a write before the end of the turn has failed, which the turn's tells; */
+  char *early_why;    /* its words, NULL: those of the code */
+  gmux__hpack hpack;  /* of what we send */
+  gmux__seat *recent; /* that nghttp2 told of last; NULL: unknown */
   gmux__ring ring;
   gmux__conn_tally tally;
   gmux__task write_task, deliver_task, free_task;
@@ -126,13 +127,17 @@ struct gmux__conn {
     int32_t forgotten;                /* the highest that was among them */
     uint8_t next;                     /* in reset, the oldest */
   } ids;
-  struct {            /* server: of the frames that nghttp2 is given, see ids.c */
-    uint8_t bytes[9]; /* of a head, so far */
-    uint8_t len;
-    bool has_reset; /* a RST_STREAM is among what nghttp2 is given next */
-    uint32_t skip;  /* bytes of a payload, or the preface, before the next head */
-    int32_t doubt;  /* the stream of DATA that is judged next; 0: none */
+  struct {            /* of the frames that nghttp2 is given, see heads.c */
+    uint32_t skip;    /* bytes of a payload, or the preface, before the next head */
+    uint8_t held[13]; /* the first of a frame, which nghttp2 has not been given */
+    uint8_t len;      /* of them */
+    bool has_reset;   /* a RST_STREAM is among what nghttp2 is given next */
+    bool is_in_block; /* the next frame goes on with a header block */
   } heads;
+  struct {                  /* bytes of DATA that nghttp2 does not know of, see ride.c */
+    uint32_t planned, owed; /* that have not left; that the peer has not given back */
+    bool has_any;           /* any stream's have left */
+  } ride;
   struct {            /* see windows.c */
     uint32_t initial; /* the peer's SETTINGS_INITIAL_WINDOW_SIZE */
     int32_t widest;   /* of the streams', when SETTINGS began */
@@ -176,7 +181,8 @@ struct gmux__conn {
   bool is_write_blocked; /* the transport said so; it will say when not */
   bool is_output_begun;  /* nothing of what is in `out` has left: more may be put there */
   bool is_output_broken;
-  bool is_output_short; /* see gmux__outq.is_short */
+  bool is_frame_replaced; /* the one that nghttp2 hands out next, by what is in `out` already */
+  bool is_output_short;   /* see gmux__outq.is_short */
   bool is_draining_told;
   bool is_secure;
   bool has_greeting_event, has_ready_event, has_slots_event, has_draining_event, has_closed_event;
@@ -312,8 +318,29 @@ bool gmux__draft_fits(const gmux__fields_sum *sum);
 /* NULL: out of memory. */
 gmux__draft *gmux__draft_new(gmux__h2 *h2, const gmux__field *fields, const gmux__fields_sum *sum);
 void gmux__draft_free(gmux__h2 *h2, gmux__draft *draft); /* takes NULL */
-/* The HEADERS of conn->leaving take the place of `frame`, which is nghttp2's. GMUX_ERR_NOMEM. */
-int gmux__draft_leave(gmux__conn *conn, const uint8_t *frame);
+/* To the output, as HEADERS with such flags. GMUX_ERR_NOMEM. */
+int gmux__draft_leave(gmux__conn *conn, gmux__seat *seat, uint8_t flags);
+/* The same without a draft, for a block that fits one frame. */
+bool gmux__fields_fit_frame(const gmux__fields_sum *sum);
+int gmux__fields_leave(gmux__conn *conn, int32_t id, const gmux__field *fields,
+                       const gmux__fields_sum *sum, uint8_t flags);
+/* Nine bytes. */
+void gmux__frame_head(uint8_t *out, size_t len, uint8_t type, uint8_t flags, int32_t id);
+
+/* ride.c */
+enum { GMUX__RIDE_MOST = 4 * 1024 + GMUX__PREFIX_LEN }; /* bytes: what is small in a lane */
+/* nghttp2 is about to be told of HEADERS, with which so many bytes are to leave. False: they are to
+ * go the usual way. _unplan takes one that has no plan, too. */
+bool gmux__ride_plan(gmux__conn *conn, gmux__seat *seat, size_t bytes);
+void gmux__ride_unplan(gmux__conn *conn, gmux__seat *seat);
+/* Inside nghttp2, of a seat with a plan: all of it goes to the output, and the stream's sending
+ * half is closed. GMUX_ERR_AGAIN: it can't be, and nothing has changed; GMUX_ERR_NOMEM: the output
+ * is broken. */
+int gmux__ride_leave(gmux__conn *conn, gmux__seat *seat);
+/* WINDOW_UPDATE for this stream, or the connection (0), is a matter for: */
+bool gmux__ride_minds(const gmux__conn *conn, int32_t id);
+/* `value`: its four bytes, which may be changed. False: nghttp2 is not to see it. */
+bool gmux__ride_take_update(gmux__conn *conn, int32_t id, uint8_t *value);
 /* session_send.c */
 void gmux__session_set_send_callbacks(nghttp2_session_callbacks *c);
 
@@ -351,6 +378,9 @@ bool gmux__stream_is_finished(const gmux__stream *stream);
 
 /* stream_send.c */
 void gmux__stream_on_headers_leave(gmux__stream *stream); /* client: the first frame of them */
+/* Server, inside nghttp2: its HEADERS could not leave as planned; they are to leave the usual way.
+ * GMUX_ERR_NOMEM. */
+int gmux__stream_respond_again(gmux__stream *stream);
 /* Moves `len` bytes of what is queued to the connection's output. */
 int gmux__stream_frame(gmux__stream *stream, gmux__outq *out, size_t len);
 
@@ -385,11 +415,16 @@ void gmux__conn_on_served(gmux__conn *conn, const nghttp2_frame *frame);
 void gmux__ids_init(gmux__conn *conn);
 /* The head of HEADERS is here: 0, or what nghttp2's callback is to return. */
 int gmux__ids_on_headers(gmux__conn *conn, int32_t id);
-/* How much of this nghttp2 is to be given before the rest is looked at again; all of it, as a rule.
- * An error of nghttp2 when the connection is to be closed. */
-ptrdiff_t gmux__ids_look_ahead(gmux__conn *conn, const uint8_t *data, size_t len);
+/* What comes for it can't come in good faith. */
+bool gmux__ids_is_closed(const gmux__conn *conn, int32_t id);
+int gmux__ids_refuse_data(gmux__conn *conn);
 /* Inside nghttp2: RST_STREAM leaves, or will for a request that has become no stream at all. */
 void gmux__ids_on_reset(gmux__conn *conn, int32_t id);
+
+/* heads.c */
+void gmux__heads_init(gmux__conn *conn);
+/* Gives it to nghttp2: 0, or its error. */
+int gmux__heads_read(gmux__conn *conn, const uint8_t *data, size_t len);
 
 /* stalls.c, server: the first stream has begun; looks, if that is due. What is overdue has its
  * event then. */
@@ -417,6 +452,8 @@ void gmux__windows_check(const gmux__conn *conn);
 /* lane.c, inside nghttp2: the stream, which has more than GMUX__LANE_SMALL bytes to send, is asked
  * for up to `room`. False: it is to be deferred, and will be asked again when it is called. */
 bool gmux__lane_may_send(gmux__stream *stream, size_t room);
+/* It is to be deferred until the connection's window has room, or it is called. */
+void gmux__lane_wait(gmux__stream *stream);
 /* nghttp2 has nothing that it may send: the first that waits is to be asked. False: it is to wait
  * for the connection's window. */
 bool gmux__lane_call(gmux__conn *conn);

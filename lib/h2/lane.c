@@ -30,11 +30,16 @@ static bool lane_take_turn(gmux__h2_lane *lane, int32_t id) {
   return true;
 }
 
+void gmux__lane_wait(gmux__stream *stream) {
+  gmux__h2_lane *lane = &stream->conn->lane;
+  gmux__lane_end_turn(lane, stream->id);
+  gmux__hooks_append(&lane->waiting, &stream->lane_hook);
+}
+
 bool gmux__lane_may_send(gmux__stream *stream, size_t room) {
   gmux__h2_lane *lane = &stream->conn->lane;
   if (!lane_take_turn(lane, stream->id)) {
-    gmux__lane_end_turn(lane, stream->id);
-    gmux__hooks_append(&lane->waiting, &stream->lane_hook);
+    gmux__lane_wait(stream);
     return false;
   }
   lane->left -= lane->left < room ? lane->left : room;
@@ -60,7 +65,7 @@ void gmux__lane_fill(gmux__conn *conn) {
 bool gmux__lane_call(gmux__conn *conn) {
   gmux__h2_lane *lane = &conn->lane;
   /* Without a window nghttp2 asks nobody, and who had the turn has it still. */
-  if (nghttp2_session_get_remote_window_size(conn->session) <= 0) return false;
+  if (gmux__conn_send_window(conn) <= 0) return false;
   gmux__hook *hook = gmux__hooks_shift(&lane->waiting);
   const gmux__stream *stream = gmux__container(hook, gmux__stream, lane_hook);
   lane->turn = stream->id;

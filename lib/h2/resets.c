@@ -36,7 +36,7 @@ const gmux__machine gmux__seat_machine = {"seat", GMUX__SEAT_FREE + 1, seat_stat
 
 static void seat_set_state(gmux__seat *seat, gmux__seat_state state) {
   gmux__machine_step(&gmux__seat_machine, seat->state, state);
-  seat->state = state;
+  seat->state = (uint8_t)state;
 }
 
 static void seats_check(const gmux__conn *conn) {
@@ -113,6 +113,7 @@ void gmux__seat_free(gmux__conn *conn, gmux__seat *seat) {
     conn->block.head = NULL;
   }
   if (conn->recent == seat) conn->recent = NULL;
+  gmux__ride_unplan(conn, seat);
   if (seat->link.list == &conn->delayed) count_waiting(conn, -1);
   seat_set_state(seat, GMUX__SEAT_FREE);
   gmux__list_remove(&seat->link);

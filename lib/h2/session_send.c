@@ -53,6 +53,13 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
   return 0;
 }
 
+/* Its block takes the place of nghttp2's, which is empty. */
+static int headers_leave(gmux__conn *conn, gmux__seat *seat, uint8_t flags) {
+  if (seat->planned) return gmux__ride_leave(conn, seat);
+  if (seat->stream && !conn->h2->config.is_server) gmux__stream_on_headers_leave(seat->stream);
+  return gmux__draft_leave(conn, seat, flags & NGHTTP2_FLAG_END_STREAM);
+}
+
 /* A request that has not left when the connection closes stays: behind our farewell it could only
  * be lost, and would be "possibly executed" for nothing. One leaves with its first frame: of a
  * large block the others follow, whatever becomes of its stream meanwhile. */
@@ -61,12 +68,10 @@ static int before_frame_send(nghttp2_session *session, const nghttp2_frame *fram
   (void)session;
   gmux__conn *conn = user_data;
   if (frame->hd.type != NGHTTP2_HEADERS) return 0;
-  bool is_server = conn->h2->config.is_server;
-  if (conn->error && !is_server) return NGHTTP2_ERR_CANCEL;
-  gmux__seat *seat = gmux__session_seat(conn, frame->hd.stream_id);
-  conn->leaving = seat->draft; /* trailers close the stream before they are handed out */
-  seat->draft = NULL;
-  if (seat->stream && !is_server) gmux__stream_on_headers_leave(seat->stream);
+  if (conn->error && !conn->h2->config.is_server) return NGHTTP2_ERR_CANCEL;
+  int rc = headers_leave(conn, gmux__session_seat(conn, frame->hd.stream_id), frame->hd.flags);
+  if (rc) return rc == GMUX_ERR_AGAIN ? NGHTTP2_ERR_CANCEL : NGHTTP2_ERR_CALLBACK_FAILURE;
+  conn->is_frame_replaced = true;
   return 0;
 }
 
@@ -77,6 +82,8 @@ static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *fram
   if (frame->hd.type != NGHTTP2_HEADERS) return 0;
   gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
   if (!stream) return 0;
+  if (error == NGHTTP2_ERR_CANCEL && conn->h2->config.is_server)
+    return gmux__stream_respond_again(stream) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
   if (error == NGHTTP2_ERR_HEADER_COMP)
     gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, GMUX_ERR_NOMEM, "out of memory");
   else

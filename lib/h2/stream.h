@@ -10,8 +10,8 @@
  *        on_headers?  on_message*  on_half_close? (server)  on_closed, the last
  *     reset ends it early: no handler comes after it, not even on_closed
  *     (client) rewind, after on_closed: as before open, to be sent again
- *     deinit: when over, reset or never opened. The owner's memory may go in on_closed; else it must
- *        stay until GMUX__PHASE_FREE
+ *     deinit: when over, reset or never opened. The owner's memory may go in on_closed; else it
+ * must stay until GMUX__PHASE_FREE
  *
  * Messages may be written before a client's stream is opened; they wait in it. All on the loop's
  * thread.
@@ -239,8 +239,11 @@ void gmux__stream_deinit(gmux__stream *stream);
 int gmux__stream_open(gmux__stream *stream, gmux__conn *conn, const gmux__field *fields,
                       size_t count);
 
-/* Server: response HEADERS. Once, before anything is written. GMUX_ERR_NOMEM, GMUX_ERR_STATE. */
-int gmux__stream_respond(gmux__stream *stream, const gmux__field *fields, size_t count);
+/* Server: response HEADERS. Once, before anything is written. `only_bytes`, if not 0: one message
+ * of so many bytes (GMUX__PREFIX_LEN with them) is about to be written, and gmux__stream_finish
+ * said behind it, so that all of it can leave as one. GMUX_ERR_NOMEM, GMUX_ERR_STATE. */
+int gmux__stream_respond(gmux__stream *stream, const gmux__field *fields, size_t count,
+                         size_t only_bytes);
 
 /* Server, from on_headers on: what comes is no messages. It is thrown away and its window given
  * back; then on_half_close. If it is more than max_recv_bytes, on_bad_message comes instead. The

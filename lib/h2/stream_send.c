@@ -90,6 +90,13 @@ static void stream_wake(gmux__stream *stream) {
     gmux__conn_doom(stream->conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
 }
 
+/* What has ridden (ride.c) nghttp2 takes for room. Without any it does not ask. */
+static size_t room_in_window(const gmux__conn *conn, size_t room) {
+  int32_t window = gmux__conn_send_window(conn);
+  if (window <= 0) return 0;
+  return room < (size_t)window ? room : (size_t)window;
+}
+
 static ssize_t on_data_wanted(nghttp2_session *session, int32_t id, uint8_t *buf, size_t room,
                               uint32_t *flags, nghttp2_data_source *source, void *user_data) {
   (void)session, (void)buf;
@@ -102,6 +109,11 @@ static ssize_t on_data_wanted(nghttp2_session *session, int32_t id, uint8_t *buf
    * the peer's SETTINGS, it would leave by a window that was never acknowledged. */
   if (conn->error && !conn->h2->config.is_server) return NGHTTP2_ERR_DEFERRED;
   size_t n = stream->send.queued_bytes;
+  room = room_in_window(conn, room);
+  if (n && !room) {
+    gmux__lane_wait(stream);
+    return NGHTTP2_ERR_DEFERRED;
+  }
   if (n <= GMUX__LANE_SMALL) gmux__lane_end_turn(&stream->conn->lane, id);
   if (n > GMUX__LANE_SMALL && !gmux__lane_may_send(stream, room)) return NGHTTP2_ERR_DEFERRED;
   if (n <= room && stream->send.state == GMUX__SEND_CLOSING) {
@@ -145,7 +157,13 @@ static int check_limits(const gmux__conn *conn, const gmux__fields_sum *sum) {
  * makes an answer special (HEAD, CONNECT), and ours is POST. */
 static int32_t submit_request(gmux__conn *conn, gmux__seat *seat) {
   nghttp2_data_provider data = data_of(seat);
-  return nghttp2_submit_request(conn->session, NULL, NULL, 0, &data, seat);
+  return nghttp2_submit_request(conn->session, NULL, NULL, 0, seat->planned ? NULL : &data, seat);
+}
+
+/* All that is to be said is known. */
+static void plan_request(const gmux__stream *stream, gmux__conn *conn, gmux__seat *seat) {
+  if (stream->send.state == GMUX__SEND_CLOSING)
+    (void)gmux__ride_plan(conn, seat, stream->send.queued_bytes);
 }
 
 /* What submitting fails with but for memory (RFC 9113 section 5.1.1). */
@@ -167,8 +185,10 @@ int gmux__stream_open(gmux__stream *stream, gmux__conn *conn, const gmux__field 
   gmux__seat *seat = gmux__seat_new(conn->h2);
   if (!seat) return gmux__fail_code(GMUX_ERR_NOMEM);
   seat->draft = gmux__draft_new(conn->h2, fields, &sum);
+  if (seat->draft) plan_request(stream, conn, seat);
   int32_t id = seat->draft ? submit_request(conn, seat) : NGHTTP2_ERR_NOMEM;
   if (id < 0) {
+    gmux__ride_unplan(conn, seat);
     gmux__seat_drop(conn->h2, seat);
     return id == NGHTTP2_ERR_NOMEM ? gmux__fail_code(GMUX_ERR_NOMEM) : out_of_ids(conn, id);
   }
@@ -190,18 +210,31 @@ void gmux__stream_on_headers_leave(gmux__stream *stream) {
   tally->stream_ns = stream->times.left_ns;
 }
 
+/* nghttp2's error. */
+static int submit_draft(const gmux__stream *stream) {
+  nghttp2_data_provider data = data_of(stream->seat);
+  return nghttp2_submit_response(stream->conn->session, stream->id, NULL, 0,
+                                 stream->seat->planned ? NULL : &data);
+}
+
+int gmux__stream_respond_again(gmux__stream *stream) {
+  gmux__ride_unplan(stream->conn, stream->seat);
+  return submit_draft(stream) ? GMUX_ERR_NOMEM : 0;
+}
+
 /* With a draft in its seat, which is dropped on failure. */
 static int submit_response(gmux__stream *stream) {
-  nghttp2_data_provider data = data_of(stream->seat);
-  int rc = nghttp2_submit_response(stream->conn->session, stream->id, NULL, 0, &data);
+  int rc = submit_draft(stream);
   if (!rc) return 0;
+  gmux__ride_unplan(stream->conn, stream->seat);
   gmux__draft_free(stream->h2, stream->seat->draft);
   stream->seat->draft = NULL;
   if (rc == NGHTTP2_ERR_NOMEM) return gmux__fail_code(GMUX_ERR_NOMEM);
   return gmux__fail(GMUX_ERR_STATE, "the headers cannot be sent: %s", nghttp2_strerror(rc));
 }
 
-int gmux__stream_respond(gmux__stream *stream, const gmux__field *fields, size_t count) {
+int gmux__stream_respond(gmux__stream *stream, const gmux__field *fields, size_t count,
+                         size_t only_bytes) {
   gmux__conn *conn = stream->conn;
   if (!conn || !stream->seat || stream->send.has_headers || stream->end.how != GMUX__ENDING_NONE)
     return gmux__fail(GMUX_ERR_STATE, "the headers were sent, or the call is over");
@@ -212,6 +245,7 @@ int gmux__stream_respond(gmux__stream *stream, const gmux__field *fields, size_t
     stream_refuse_block(stream);
     return 0; /* its end says why */
   }
+  if (only_bytes) (void)gmux__ride_plan(conn, stream->seat, only_bytes);
   error = submit_response(stream);
   if (error) return error;
   stream->send.has_headers = true;

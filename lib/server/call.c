@@ -335,14 +335,15 @@ static gmux__response call_response(gmux_server_call *call, const gmux__extras *
                           .extras = extras};
 }
 
-static int call_respond(gmux_server_call *call, const gmux__extras *extras) {
+/* `only_bytes`: as gmux__stream_respond has it. */
+static int call_respond(gmux_server_call *call, const gmux__extras *extras, size_t only_bytes) {
   gmux__field on_stack[FIELDS_ON_STACK];
   const gmux__response response = call_response(call, extras);
   size_t count = gmux__response_count(&response);
   gmux__field *fields = count <= FIELDS_ON_STACK ? on_stack : gmux__malloc(count * sizeof *fields);
   if (!fields) return gmux__fail_code(GMUX_ERR_NOMEM);
   gmux__response_fields(&response, fields, count);
-  int error = gmux__stream_respond(&call->loop.stream, fields, count);
+  int error = gmux__stream_respond(&call->loop.stream, fields, count, only_bytes);
   if (fields != on_stack) gmux__free(fields);
   return error;
 }
@@ -373,7 +374,8 @@ static int call_apply_finish(gmux_server_call *call, gmux__op *op) {
 /* With op->count (gmux__exchange_write's `close`) it is the last one, and all is well. */
 static int call_apply_write(gmux_server_call *call, gmux__op *op) {
   gmux__stream *stream = &call->loop.stream;
-  int error = stream->send.has_headers ? 0 : call_respond(call, NULL);
+  size_t only_bytes = op->count ? GMUX__PREFIX_LEN + op->message.len : 0;
+  int error = stream->send.has_headers ? 0 : call_respond(call, NULL, only_bytes);
   if (!error) error = gmux__stream_write_coded(stream, &op->message, op->is_compressed);
   if (error) return error;
   call->loop.responses++;
@@ -386,7 +388,7 @@ static int call_apply_op(gmux_server_call *call, gmux__op *op) {
   case GMUX__OP_WRITE:
     return call_apply_write(call, op);
   case GMUX__OP_HEADERS:
-    return call_respond(call, op->data);
+    return call_respond(call, op->data, 0);
   case GMUX__OP_FINISH:
     return call_apply_finish(call, op);
   case GMUX__OP_CREDIT:

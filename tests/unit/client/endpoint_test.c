@@ -26,7 +26,7 @@ static void finish(gmux__stream *stream) {
                               .value = (const uint8_t *)pairs[2 * i + 1],
                               .name_len = strlen(pairs[2 * i]),
                               .value_len = strlen(pairs[2 * i + 1])};
-  CU_ASSERT_EQUAL(gmux__stream_respond(stream, fields, 2), 0);
+  CU_ASSERT_EQUAL(gmux__stream_respond(stream, fields, 2, 0), 0);
   gmux__stream_finish(stream, 1);
 }
 

@@ -130,7 +130,7 @@ int party_write(party *p, const void *data, size_t len) {
 void party_respond(party *p) {
   static const gmux__field fields[] = {FIELD(":status", "200"),
                                        FIELD("content-type", "application/grpc")};
-  CU_ASSERT_EQUAL(gmux__stream_respond(&p->stream, fields, 2), 0);
+  CU_ASSERT_EQUAL(gmux__stream_respond(&p->stream, fields, 2, 0), 0);
 }
 
 void party_finish(party *p, const char *status) {

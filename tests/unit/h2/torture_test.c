@@ -59,7 +59,7 @@ static void on_headers(gmux__stream *stream) {
     gmux__stream_reset(&ends[0].more[i], 8);
   static const gmux__field fields[] = {FIELD(":status", "200"),
                                        FIELD("content-type", "application/grpc")};
-  if (end_of(stream) == &ends[1]) (void)gmux__stream_respond(stream, fields, 2);
+  if (end_of(stream) == &ends[1]) (void)gmux__stream_respond(stream, fields, 2, 0);
 }
 
 static void on_message(gmux__stream *stream, gmux_bytes *message) {
