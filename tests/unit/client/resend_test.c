@@ -373,7 +373,7 @@ static void a_server_that_refuses_each_of_1000_calls_once_loses_none(void) {
   memset(attempts, 0, sizeof attempts);
   w_open();
   for (int i = 0; i < CALLS; i++) {
-    char text[8];
+    char text[12];
     snprintf(text, sizeof text, "%d", i);
     calls[i] = w_start(GMUX_UNARY, NULL);
     CU_ASSERT_EQUAL(w_write(calls[i], text), 0);

@@ -158,7 +158,7 @@ static void an_abrupt_goaway_in_the_middle_of_100_calls_loses_none_and_repeats_n
   rawpeer *p = w_connected();
   tcall *calls[CALLS];
   for (int i = 0; i < CALLS; i++) {
-    char text[8];
+    char text[12];
     snprintf(text, sizeof text, "%d", i);
     calls[i] = w_start(GMUX_UNARY, NULL);
     CU_ASSERT_EQUAL(w_write(calls[i], text), 0);
