@@ -16,7 +16,13 @@ static gmux__dial *dial;
 
 /* ---- parties ---- */
 
+/* Then nothing of what follows is written down, nor put into words. */
+static bool is_filled(const char *log, size_t room) {
+  return strlen(log) + 1 == room;
+}
+
 static void note(char *log, size_t room, const char *event) {
+  if (is_filled(log, room)) return;
   size_t used = strlen(log);
   snprintf(log + used, room - used, "%s%s", used ? " " : "", event);
 }
@@ -36,9 +42,11 @@ static void on_headers(gmux__stream *stream) {
 
 static void on_message(gmux__stream *stream, gmux_bytes *message) {
   party *p = party_of(stream);
-  if (message->len && gmux__buf_append(&p->received, message->data, message->len)) abort();
-  char event[32];
-  snprintf(event, sizeof event, "M%zu", message->len);
+  p->received_bytes += message->len;
+  bool is_kept = message->len && !p->side->is_forgetful;
+  if (is_kept && gmux__buf_append(&p->received, message->data, message->len)) abort();
+  char event[32] = "M";
+  if (!is_filled(p->log, sizeof p->log)) snprintf(event, sizeof event, "M%zu", message->len);
   party_note(p, event);
 }
 

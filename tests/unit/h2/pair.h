@@ -17,8 +17,9 @@ typedef struct party {
   struct side *side;
   char log[512];
   gmux__buf received; /* all message bytes, one after the other */
-  size_t sent;        /* as told by on_sent */
-  bool is_full;       /* as told by on_queue last */
+  size_t received_bytes;
+  size_t sent;  /* as told by on_sent */
+  bool is_full; /* as told by on_queue last */
   bool is_closed;
   gmux__ending how;
   int error;
@@ -53,6 +54,7 @@ typedef struct side {
   uint32_t max_recv_bytes;    /* the same; 4 MiB */
   void (*on_party)(party *p); /* server: a new stream, before its first handler */
   bool is_refusing;           /* server: on_stream returns NULL */
+  bool is_forgetful;          /* counts what its parties receive, and keeps none of it */
 } side;
 
 extern sim *pair_sim;
