@@ -15,9 +15,13 @@ void gmux__heads_init(gmux__conn *conn) {
   if (conn->h2->config.is_server) conn->heads.skip = NGHTTP2_CLIENT_MAGIC_LEN;
 }
 
+static uint32_t length_of(const uint8_t *frame) {
+  return (uint32_t)frame[0] << 16 | (uint32_t)frame[1] << 8 | frame[2];
+}
+
 static nghttp2_frame_hd head_of(const uint8_t *b) {
   return (nghttp2_frame_hd){
-      .length = (size_t)b[0] << 16 | (size_t)b[1] << 8 | b[2],
+      .length = length_of(b),
       .type = b[3],
       .flags = b[4],
       .stream_id = (int32_t)((uint32_t)(b[5] & 0x7f) << 24 | (uint32_t)b[6] << 16 |
@@ -39,12 +43,12 @@ static bool is_doubtful_data(const gmux__conn *conn, const nghttp2_frame_hd *hea
 }
 
 /* nghttp2 is to have it, whatever it brings. */
-static void note_head(gmux__conn *conn, const nghttp2_frame_hd *head) {
-  conn->heads.skip = (uint32_t)head->length;
-  if (head->type == NGHTTP2_DATA) return;
-  if (head->type == NGHTTP2_RST_STREAM) conn->heads.has_reset = true;
-  if (head->type == NGHTTP2_HEADERS || head->type == NGHTTP2_CONTINUATION)
-    conn->heads.is_in_block = !(head->flags & NGHTTP2_FLAG_END_HEADERS);
+static void note_head(gmux__conn *conn, const uint8_t *frame) {
+  conn->heads.skip = length_of(frame);
+  uint8_t type = frame[3], flags = frame[4];
+  if (type == NGHTTP2_HEADERS || type == NGHTTP2_CONTINUATION)
+    conn->heads.is_in_block = !(flags & NGHTTP2_FLAG_END_HEADERS);
+  if (type == NGHTTP2_RST_STREAM) conn->heads.has_reset = true;
 }
 
 /* ---- to nghttp2 ---- */
@@ -57,23 +61,25 @@ static int feed(gmux__conn *conn, const uint8_t *data, size_t len) {
   return n < 0 ? (int)n : 0;
 }
 
+/* Most frames are of no interest, and their heads are read only as far as that takes. */
+static bool is_to_be_looked_at(const gmux__conn *conn, const uint8_t *frame) {
+  uint8_t type = frame[3];
+  if (type != NGHTTP2_DATA && type != NGHTTP2_WINDOW_UPDATE) return false;
+  nghttp2_frame_hd head = head_of(frame);
+  return is_doubtful_data(conn, &head) || is_our_update(conn, &head);
+}
+
 /* How much of it nghttp2 may have without a second look. */
 static size_t pass_over(gmux__conn *conn, const uint8_t *data, size_t len) {
   size_t at = 0;
-  while (at < len) {
-    if (conn->heads.skip > 0) {
-      size_t n = len - at < conn->heads.skip ? len - at : conn->heads.skip;
-      conn->heads.skip -= (uint32_t)n;
-      at += n;
-      continue;
-    }
-    if (len - at < HEAD) break;
-    nghttp2_frame_hd head = head_of(data + at);
-    if (is_doubtful_data(conn, &head) || is_our_update(conn, &head)) break;
-    note_head(conn, &head);
+  for (;;) {
+    size_t n = len - at < conn->heads.skip ? len - at : conn->heads.skip;
+    conn->heads.skip -= (uint32_t)n;
+    at += n;
+    if (len - at < HEAD || is_to_be_looked_at(conn, data + at)) return at;
+    note_head(conn, data + at);
     at += HEAD;
   }
-  return at;
 }
 
 /* ---- one at a time ---- */
@@ -120,7 +126,7 @@ static int take_frame(gmux__conn *conn, span *in) {
     return hold(conn, in, WINDOW_UPDATE) ? take_update(conn, &head) : 0;
   if (is_doubtful_data(conn, &head) && gmux__ids_is_closed(conn, head.stream_id))
     return gmux__ids_refuse_data(conn);
-  note_head(conn, &head);
+  note_head(conn, conn->heads.held);
   return feed_held(conn);
 }
 
