@@ -48,13 +48,20 @@ static bool conn_call_next(gmux__conn *conn) {
 /* ---- the output's memory: a connection has it only while something waits in it, so that all that
  * write whatever they have in one turn share one ---- */
 
+/* What waits for a socket that is full goes ahead of all that comes later, so it is little; unless
+ * the socket asks for more only when it takes much. */
+static void conn_aim_output(gmux__conn *conn) {
+  size_t much = gmux__transport_info_get(conn->transport)->write_bytes;
+  conn->out->aim = much ? much : conn->is_output_short ? GMUX__OUTQ_SHORT : GMUX__OUTQ_BYTES;
+}
+
 static int conn_take_output(gmux__conn *conn) {
   gmux__h2 *h2 = conn->h2;
   if (conn->out) return 0;
   conn->out = h2->spare_output ? h2->spare_output : gmux__calloc(1, sizeof *conn->out);
   h2->spare_output = NULL;
   if (!conn->out) return GMUX_ERR_NOMEM;
-  conn->out->is_short = conn->is_output_short;
+  conn_aim_output(conn);
   return 0;
 }
 
@@ -127,7 +134,7 @@ int gmux__conn_flush(gmux__conn *conn) {
     rc = conn_write_once(conn);
   if (rc == GMUX_ERR_AGAIN) conn->is_output_short = true;
   if (rc == GMUX_ERR_EOF) conn->is_output_short = false;
-  if (conn->out) conn->out->is_short = conn->is_output_short;
+  if (conn->out) conn_aim_output(conn);
   conn_give_output(conn);
   return rc;
 }

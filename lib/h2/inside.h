@@ -182,7 +182,7 @@ struct gmux__conn {
   bool is_output_begun;  /* nothing of what is in `out` has left: more may be put there */
   bool is_output_broken;
   bool is_frame_replaced; /* the one that nghttp2 hands out next, by what is in `out` already */
-  bool is_output_short;   /* see gmux__outq.is_short */
+  bool is_output_short;   /* what is gathered waits for the transport */
   bool is_draining_told;
   bool is_secure;
   bool has_greeting_event, has_ready_event, has_slots_event, has_draining_event, has_closed_event;

@@ -67,8 +67,8 @@ void gmux__outmsg_unqueue(gmux__outmsg *msg) {
 bool gmux__outq_is_full(const gmux__outq *q) {
   /* Room for a DATA frame of a few messages: its header with the first prefix, and then payloads
    * with what lies between. One of more messages has the last of them copied (can_point). */
-  if (q->bytes >= GMUX__OUTQ_SHORT && q->is_short) return true;
-  return q->bytes >= GMUX__OUTQ_BYTES || q->count + 8 > GMUX__SLICES_MAX;
+  if (q->bytes >= (q->aim ? q->aim : GMUX__OUTQ_BYTES)) return true;
+  return gmux__buf_len(&q->stage) >= GMUX__OUTQ_BYTES || q->count + 8 > GMUX__SLICES_MAX;
 }
 
 static void segment_release(gmux__segment *s) {

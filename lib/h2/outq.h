@@ -3,9 +3,10 @@
  *
  * Frames are gathered until the queue is full, then written with as few writev as possible; only
  * when it is empty is it filled again. So at most GMUX__OUTQ_BYTES and one frame stand ahead of the
- * socket (a frame or two where that is slow), memory is bounded, and one writev holds it all. Small
- * things (frame headers, short payloads) are copied together into one stage; large payloads are
- * written from where they lie, and the queue holds their message until they are gone.
+ * socket (a frame or two where that is slow; more where it takes much at once), memory is bounded,
+ * and one writev holds it all. Small things (frame headers, short payloads) are copied together
+ * into one stage; large payloads are written from where they lie, and the queue holds their message
+ * until they are gone.
  */
 #ifndef GMUX__H2_OUTQ_H
 #define GMUX__H2_OUTQ_H
@@ -61,9 +62,10 @@ static inline size_t gmux__outmsg_left(const gmux__outmsg *msg) {
 void gmux__outmsg_unqueue(gmux__outmsg *msg);
 
 enum {
-  GMUX__OUTQ_BYTES =
-      40 * 1024, /* full from here on; with one frame more the stage stays below 64 KiB */
-  GMUX__OUTQ_SHORT = 16 * 1024, /* the same when it is short: one frame of DATA of the usual size */
+  /* Full from here on, and when as much is in the stage: with one frame more that stays below 64
+   * KiB. */
+  GMUX__OUTQ_BYTES = 40 * 1024,
+  GMUX__OUTQ_SHORT = 16 * 1024, /* to be its aim: one frame of DATA of the usual size */
   GMUX__OUTQ_COPY = 2 * 1024    /* up to here copying is cheaper than a slice of its own */
 };
 
@@ -78,8 +80,8 @@ typedef struct gmux__outq {
   gmux__segment segments[GMUX__SLICES_MAX];
   unsigned count, next; /* segments[next..count) are still to be written */
   size_t bytes;         /* in them */
-  bool is_short; /* what is in it would wait for the socket, and all that comes later for it */
-} gmux__outq;    /* all zero is an empty one */
+  size_t aim;           /* bytes to be full with; 0: GMUX__OUTQ_BYTES */
+} gmux__outq;           /* all zero is an empty one */
 
 void gmux__outq_deinit(gmux__outq *q);
 static inline bool gmux__outq_is_empty(const gmux__outq *q) {

@@ -191,6 +191,19 @@ void gmux__socket_transport_learn_local(gmux__transport *t) {
   if (getsockname(s->fd, &sa.sa, &len) == 0) gmux__address_from_sockaddr(&s->info.local, &sa, len);
 }
 
+/*
+ * A Unix socket takes 208 KiB, unless the system was told otherwise, and asks for more when a
+ * quarter of that is left; what is written at once lies in one piece, up to half of it. So a piece
+ * should be nearly as large. Small ones cost a call and a wake-up each. And they are other pages
+ * than the peer's large ones: those that were freed by reading serve no writing, and the system has
+ * to find new ones on one side while they pile up on the other.
+ */
+enum { UNIX_WRITE_BYTES = 96 * 1024 };
+
+static bool family_is_tcp(gmux__family family) {
+  return family == GMUX__FAMILY_IPV4 || family == GMUX__FAMILY_IPV6;
+}
+
 int gmux__socket_transport_new(gmux__transport **out, gmux__ev_loop *el, int fd,
                                const gmux__address *peer) {
   socket_transport *s = gmux__calloc(1, sizeof *s);
@@ -199,6 +212,7 @@ int gmux__socket_transport_new(gmux__transport **out, gmux__ev_loop *el, int fd,
   s->base.loop = &el->common;
   s->fd = fd;
   s->info.peer = *peer;
+  s->info.write_bytes = family_is_tcp(peer->family) ? 0 : UNIX_WRITE_BYTES;
   ev_io_init(&s->io, on_socket, fd, EV_READ);
   s->io.data = s;
   gmux__ev_hold(el);
@@ -228,7 +242,6 @@ int gmux__socket_transport_fd(const gmux__transport *t) {
 }
 
 void gmux__socket_transport_set_user_timeout(gmux__transport *t, uint32_t ms) {
-  gmux__family family = socket_of(t)->info.peer.family;
-  if (family == GMUX__FAMILY_IPV4 || family == GMUX__FAMILY_IPV6)
+  if (family_is_tcp(socket_of(t)->info.peer.family))
     tcp_set(socket_of(t)->fd, TCP_USER_TIMEOUT, ms);
 }

@@ -535,6 +535,7 @@ int gmux__tls_wrap(gmux__transport **out, gmux_tls *tls, gmux__transport *inner,
   t->pipe.inner = inner;
   t->info = *gmux__transport_info_get(inner);
   t->info.is_secure = true;
+  t->info.write_bytes = 0; /* records leave one by one */
   t->peer.tls = gmux__tls_ref(tls);
   t->peer.edition = gmux__tls_edition_get(tls);
   t->peer.port = t->info.peer.port;

@@ -39,6 +39,9 @@ typedef struct gmux__transport_info {
   const char *alpn;             /* "h2" */
   const char *peer_name; /* subject of the peer's verified certificate; NULL when there is none */
   uint64_t foreword_ns;  /* when the foreword left; 0: it has not, and will not */
+  /* Where there is much to write a write should be of so much: it is taken at once, and less would
+   * not leave sooner. 0: there is no such figure. */
+  size_t write_bytes;
 } gmux__transport_info;
 
 typedef struct gmux__transport_ops {

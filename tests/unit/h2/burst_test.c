@@ -135,6 +135,60 @@ static void a_full_socket_is_not_asked_by_each_request_of_a_burst(void) {
   CU_ASSERT_TRUE(counted.writes > 0 && counted.writes <= BURST / GMUX__CONN_UNFRAMED);
 }
 
+/* ---- what is gathered for a socket that is full ---- */
+
+enum { MUCH = 2 * GMUX__OUTQ_BYTES, BULK = 6 * GMUX__OUTQ_BYTES };
+static size_t gathered; /* at one go, at most: the first write of what was gathered has it all */
+static size_t gathered_left;
+static gmux__transport_info much_info;
+
+static ptrdiff_t gathered_write(gmux__transport *t, const gmux__slice *slices, size_t count) {
+  size_t sum = 0;
+  for (size_t i = 0; i < count; i++)
+    sum += slices[i].len;
+  if (gathered_left == 0 && sum > gathered) gathered = sum;
+  ptrdiff_t n = counted.real->write(t, slices, count);
+  gathered_left = sum - (n > 0 ? (size_t)n : 0);
+  return n;
+}
+
+static const gmux__transport_info *info_of_much(gmux__transport *t) {
+  much_info = *counted.real->info(t);
+  much_info.write_bytes = MUCH;
+  return &much_info;
+}
+
+static void send_bulk_through_a_full_socket(bool takes_much) {
+  static const uint8_t bulk[BULK];
+  sim_net(pair_sim)->buffer_bytes = 4096;
+  gmux__h2_config_windows(pair_config(&server), 2 * BULK, 2 * BULK, 2 * BULK);
+  pair_connect();
+  count_writes(client.conn->transport);
+  counted.ops.write = gathered_write;
+  if (takes_much) counted.ops.info = info_of_much;
+  party *p = party_start();
+  CU_ASSERT_EQUAL(party_write(p, bulk, sizeof bulk), 0);
+  gmux__stream_half_close(&p->stream);
+  sim_link *link = sim_link_first(pair_sim);
+  sim_link_stall(link, SIM_TO_SERVER);
+  sim_run(pair_sim);
+  CU_ASSERT_TRUE(gmux__conn_is_blocked(client.conn));
+  gathered = 0;
+  sim_link_stall(link, 0);
+  sim_run(pair_sim);
+  ASSERT_LOG(last_party(&server), "H M245760 C");
+}
+
+static void behind_a_full_socket_little_is_gathered(void) {
+  send_bulk_through_a_full_socket(false);
+  CU_ASSERT_TRUE(gathered > 0 && gathered < 2 * GMUX__OUTQ_SHORT);
+}
+
+static void behind_a_full_socket_that_takes_much_at_once_much_is_gathered(void) {
+  send_bulk_through_a_full_socket(true);
+  CU_ASSERT_TRUE(gathered >= MUCH && gathered < MUCH + 2 * GMUX__OUTQ_SHORT);
+}
+
 static void a_socket_that_breaks_amid_a_burst_is_told_after_it(void) {
   pair_connect();
   sim_link_reset(sim_link_first(pair_sim));
@@ -208,6 +262,8 @@ static const test_case cases[] = {
     TEST(a_burst_into_a_full_socket_waits_and_leaves_later),
     TEST(the_goaway_of_a_close_waits_for_the_end_and_nothing_else_does),
     TEST(a_full_socket_is_not_asked_by_each_request_of_a_burst),
+    TEST(behind_a_full_socket_little_is_gathered),
+    TEST(behind_a_full_socket_that_takes_much_at_once_much_is_gathered),
     TEST(a_socket_that_breaks_amid_a_burst_is_told_after_it),
     TEST(what_a_burst_leaves_is_kept_for_the_next_and_goes_when_none_comes),
     TEST(what_the_messages_of_one_stream_leave_goes_too),

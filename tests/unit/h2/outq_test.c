@@ -134,13 +134,29 @@ static void is_full_before_it_would_need_another_write(void) {
   CU_ASSERT_EQUAL(released, frames * sizeof big);
 }
 
-static void is_full_with_a_frame_when_it_is_short(void) {
+static void is_full_with_a_frame_when_that_is_its_aim(void) {
   static const uint8_t frame[GMUX__OUTQ_SHORT];
-  q.is_short = true;
+  q.aim = GMUX__OUTQ_SHORT;
   CU_ASSERT_EQUAL(gmux__outq_copy(&q, frame, sizeof frame - 1), 0);
   CU_ASSERT_FALSE(gmux__outq_is_full(&q));
   CU_ASSERT_EQUAL(gmux__outq_copy(&q, frame, 1), 0);
   CU_ASSERT_TRUE(gmux__outq_is_full(&q));
+}
+
+static void an_aim_for_much_is_for_large_payloads_and_not_for_copies(void) {
+  static uint8_t big[4 * GMUX__OUTQ_BYTES];
+  q.aim = 3 * GMUX__OUTQ_BYTES;
+  gmux__outmsg *msg = message(big, sizeof big);
+  CU_ASSERT_EQUAL(gmux__outq_message(&q, msg, q.aim - 1), 0);
+  CU_ASSERT_FALSE(gmux__outq_is_full(&q));
+  CU_ASSERT_EQUAL(gmux__outq_message(&q, msg, 1), 0);
+  CU_ASSERT_TRUE(gmux__outq_is_full(&q));
+  drain();
+  CU_ASSERT_EQUAL(gmux__outq_copy(&q, big, GMUX__OUTQ_BYTES - 1), 0);
+  CU_ASSERT_FALSE(gmux__outq_is_full(&q));
+  CU_ASSERT_EQUAL(gmux__outq_message(&q, msg, 1), 0); /* one byte is copied */
+  CU_ASSERT_TRUE(gmux__outq_is_full(&q));
+  gmux__outmsg_unqueue(msg);
 }
 
 static void many_medium_messages_do_not_run_out_of_segments(void) {
@@ -189,7 +205,8 @@ static const test_case cases[] = {
     TEST(large_payloads_are_pointed_to_and_held_until_they_have_gone),
     TEST(any_split_of_the_writes_gives_the_same_bytes),
     TEST(is_full_before_it_would_need_another_write),
-    TEST(is_full_with_a_frame_when_it_is_short),
+    TEST(is_full_with_a_frame_when_that_is_its_aim),
+    TEST(an_aim_for_much_is_for_large_payloads_and_not_for_copies),
     TEST(many_medium_messages_do_not_run_out_of_segments),
     TEST(what_is_left_is_given_back),
     TEST(borrowed_bytes_are_copied),
