@@ -178,6 +178,23 @@ typedef struct gmux_server_options {
   /* How wide the windows become by themselves for far clients, as in channel.h: default 16777216,
    * 65535..2^31-1; 0: they stay as they begin. */
   uint32_t max_window_bytes;
+
+  /* ---- memory ---- */
+
+  /* A ceiling for what the server has in memory, bytes: 0 (default), or 1048576..2^31-1. It makes
+   * clients wait and refuses no call of one that heeds SETTINGS. Half of it is for calls that run,
+   * a quarter for what they have written (connection_queue_bytes and server_queue_bytes are at most
+   * that), a quarter for connections, of which there are at most as many as that allows (2 in 1
+   * MiB, 146 in 64 MiB, 1337 in 1 GiB); each has one call for sure. A client is told to open no
+   * more streams than there is memory for: one at first, as many as its share of that half when it
+   * uses them all, fewer when others want theirs. It may send 1/4096 of it on a stream, at least
+   * 8192 bytes and at most stream_window_bytes and 65536, before that is taken; larger messages are
+   * received one after the other as memory allows, and one always. One that others wait for must be
+   * here in request_stall_timeout_ms as a whole. On top come one message of each call that writes,
+   * one large message that is received, and what the application keeps: messages it was given,
+   * those that wait for gmux_server_call_read_wait, calls that are over. None by default, as in
+   * channel.h; set it where a process has a limit, and max_connection_idle_ms with it. */
+  uint32_t max_memory_bytes;
 } gmux_server_options;
 
 /* Fills in the defaults. `size` is sizeof *options of the caller. Any thread. */
@@ -325,6 +342,9 @@ typedef struct gmux_server_stats {
    * or went away in the middle. Why is in the log (info), with the client's address. */
   uint64_t handshakes_failed;
   uint64_t calls_stalled; /* ended by request_stall_timeout_ms, plain HTTP requests too */
+  /* Under max_memory_bytes: what has been given of it now, beside the one call that each connection
+   * has, and how often a large message, or a client that has used all its streams, had to wait. */
+  uint64_t memory_bytes, memory_waits;
 } gmux_server_stats;
 /* Fills *stats (its `size` set by the caller). GMUX_ERR_INVALID. The figures are of one moment only
  * when called on the loop's thread. */

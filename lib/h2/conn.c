@@ -260,6 +260,7 @@ void gmux__conn_start(gmux__conn *conn, gmux__transport *transport) {
   transport->on_ready = on_ready;
   gmux__address_str(&gmux__transport_info_get(transport)->peer, conn->peer);
   gmux__conn_pulse_start(conn);
+  gmux__lease_begin(conn);
   gmux__conn_set_state(conn, GMUX__CONN_SECURING);
   if (conn->h2->foreword_len)
     gmux__transport_set_foreword(transport, conn->h2->foreword, conn->h2->foreword_len);
@@ -357,6 +358,7 @@ void gmux__conn_free(gmux__conn *conn) {
   assert(conn->state == GMUX__CONN_DIALING || conn->state == GMUX__CONN_CLOSED);
   assert(gmux__list_is_empty(&conn->streams));
   conn->has_closed_event = false;
+  gmux__lease_end(conn);
   gmux__task_cancel(&conn->deliver_task);
   gmux__loop_defer(conn->h2->loop, GMUX__PHASE_FREE, &conn->free_task);
 }

@@ -68,8 +68,8 @@ typedef struct gmux__h2_config {
   size_t connection_queue_bytes; /* see gmux__stream_handlers.on_queue; 0: no bound */
   size_t queue_bytes;            /* of all streams together, also waiting ones; 0: no bound */
   const gmux__codecs *codecs;    /* borrowed; NULL: what is built in */
-  uint64_t max_memory_bytes;     /* client: see budget.h; windows and queues are smaller then; 0: no
-                                    ceiling */
+  uint64_t max_memory_bytes;     /* see budget.h; windows and queues are smaller then; 0: no ceiling
+                                  */
 } gmux__h2_config;
 
 /* As the options of channel.h and server.h have them: 0 of the first two is what the path needs. */
@@ -97,7 +97,10 @@ typedef struct gmux__h2_figures {
   gmux__counter streams_refused;      /* server: with REFUSED_STREAM */
   gmux__counter abuses[GMUX__ABUSES]; /* connections that we ended for it */
   gmux__counter bytes_sent, bytes_received;
-  gmux__counter memory_bytes, memory_waits; /* under a ceiling: given now; messages that waited */
+  /* Under a ceiling: given now; messages that waited, and a server's clients that want more
+   * streams.
+   */
+  gmux__counter memory_bytes, memory_waits;
 } gmux__h2_figures;
 
 int gmux__h2_new(gmux__h2 **out, gmux_loop *loop, const gmux__h2_config *config);
@@ -112,7 +115,10 @@ void gmux__h2_release(gmux__h2 *h2, gmux_bytes *bytes);
  * owner may be there for as long as somebody holds one of its calls. No timer of its is set then.
  */
 void gmux__h2_keep_nothing(gmux__h2 *h2);
-/* Under a ceiling: whether a further call may be put on a stream; one has been, one is off it. */
+/* Server, under a ceiling: how many connections it leaves room for; without: UINT32_MAX. */
+uint32_t gmux__h2_connections_max(const gmux__h2 *h2);
+/* Client, under a ceiling: whether a further call may be put on a stream; one has been, one is off
+ * it. */
 bool gmux__h2_may_begin(const gmux__h2 *h2);
 void gmux__h2_begin(gmux__h2 *h2);
 void gmux__h2_end(gmux__h2 *h2);

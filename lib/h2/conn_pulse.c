@@ -225,6 +225,7 @@ void gmux__conn_on_bytes(gmux__conn *conn) {
 void gmux__conn_on_settings_ack(gmux__conn *conn) {
   gmux__rtt_measured(&conn->pulse.rtt, conn_now(conn) - conn->settings_sent_ns);
   conn->due.settings_ns = GMUX__NEVER;
+  if (gmux__link_is_linked(&conn->lease.link)) gmux__lease_on_ack(conn);
 }
 
 void gmux__conn_count_streams(gmux__conn *conn) {

@@ -76,7 +76,10 @@ void gmux__h2_keep_nothing(gmux__h2 *h2) {
 /* What a ceiling leaves of each bound. Streams that are wide are beyond what it divides. */
 static void h2_heed_ceiling(gmux__h2 *h2) {
   gmux__h2_config *c = &h2->config;
-  gmux__budget_init(&h2->budget, c->max_memory_bytes, c->stream_window_bytes);
+  if (c->is_server)
+    gmux__budget_init_server(&h2->budget, c->max_memory_bytes, c->stream_window_bytes);
+  else
+    gmux__budget_init(&h2->budget, c->max_memory_bytes, c->stream_window_bytes);
   c->stream_window_bytes = h2->budget.window;
   if (c->max_memory_bytes) c->is_stream_window_fixed = true;
   c->queue_bytes = gmux__budget_queue(&h2->budget, (uint32_t)c->queue_bytes);
@@ -99,7 +102,8 @@ int gmux__h2_new(gmux__h2 **out, gmux_loop *loop, const gmux__h2_config *config)
   gmux__backlog_init(&h2->backlog, h2->config.queue_bytes);
   gmux__slab_init(&h2->seats, sizeof(gmux__seat), SEATS_KEPT);
   gmux__slab_init(&h2->intakes, sizeof(gmux__intake), INTAKES_KEPT);
-  if (gmux__session_callbacks_new(&h2->callbacks)) goto fail;
+  bool has_leases = config->is_server && config->max_memory_bytes;
+  if (gmux__session_callbacks_new(&h2->callbacks, has_leases)) goto fail;
   if (gmux__session_option_new(&h2->option, config)) goto fail;
   if (config->is_server) gmux__session_write_foreword(h2);
   *out = h2;
@@ -107,6 +111,10 @@ int gmux__h2_new(gmux__h2 **out, gmux_loop *loop, const gmux__h2_config *config)
 fail:
   gmux__h2_free(h2);
   return gmux__fail_code(GMUX_ERR_NOMEM);
+}
+
+uint32_t gmux__h2_connections_max(const gmux__h2 *h2) {
+  return h2->budget.ceiling ? h2->budget.connections : UINT32_MAX;
 }
 
 const char *gmux__h2_nghttp2_version(void) {
@@ -127,7 +135,8 @@ void gmux__h2_set_first_stream_id(gmux__h2 *h2, int32_t id) {
 
 void gmux__h2_free(gmux__h2 *h2) {
   if (!h2) return;
-  assert(!h2->budget.taken && !h2->large.first && "it outlives its streams");
+  assert(!h2->budget.taken && !h2->budget.extra && !h2->large.first && "it outlives its streams");
+  assert(!h2->leases.first && !h2->wanting.first && "it outlives its connections");
   assert(!h2->backlog.bytes && !gmux__hooks_first(&h2->backlog.held) && "it outlives its streams");
   assert(!h2->widened && "it outlives its streams");
   nghttp2_option_del(h2->option);

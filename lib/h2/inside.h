@@ -49,6 +49,9 @@ struct gmux__h2 {
   gmux__backlog backlog;    /* of all streams, also of those on no connection */
   gmux__budget budget;      /* of max_memory_bytes; what a ceiling makes smaller is so in config */
   gmux__list large;         /* streams with a message that may not grow yet, see memory.c */
+  uint64_t large_served;    /* so many were granted their memory */
+  gmux__list leases;        /* server, under a ceiling: connections; those whose clients want */
+  gmux__list wanting;       /* more streams than there is memory for; see lease.c */
   gmux__outq *spare_output; /* empty, for who writes next; may be NULL */
   uint64_t widened;         /* what streams of all connections were given, see windows.c */
   gmux__h2_figures figures;
@@ -102,6 +105,14 @@ struct gmux__conn {
   gmux__slots slots;     /* client */
   uint32_t lingering;    /* client: slots of streams that are reset, until any byte comes */
   uint32_t open_streams; /* server: those nghttp2 has not closed */
+  struct {               /* server: of streams, see lease.c */
+    uint32_t streams;    /* there may be so many; under a ceiling: they have their memory */
+    uint32_t announced;  /* in the last SETTINGS */
+    bool is_pending;     /* which are not acknowledged */
+    gmux__link link;     /* under a ceiling: among h2's leases, */
+    gmux__link want;     /* and those who want more */
+    uint64_t served;     /* when a large message of it was last, in h2's large_served */
+  } lease;
   gmux__backlog backlog;
   gmux__h2_lane lane;
   gmux__outq *out;    /* what waits for the socket; NULL: nothing */
@@ -296,7 +307,7 @@ void gmux__session_write_foreword(gmux__h2 *h2);
 /* The peer has them already: right after gmux__session_new they are taken out again.
  * GMUX_ERR_NOMEM. */
 int gmux__session_skip_foreword(gmux__conn *conn);
-int gmux__session_callbacks_new(nghttp2_session_callbacks **out);
+int gmux__session_callbacks_new(nghttp2_session_callbacks **out, bool has_leases);
 int gmux__session_option_new(nghttp2_option **out, const gmux__h2_config *config);
 /* After nghttp2 was fed: gives back the connection's window for DATA that came. */
 void gmux__session_consume(gmux__conn *conn);
@@ -503,8 +514,25 @@ void gmux__backlog_drop(gmux__stream *stream);
 void gmux__backlog_enter(gmux__stream *stream);
 void gmux__backlog_leave(gmux__stream *stream);
 
+/* lease.c, server */
+
+/* It begins; it is over (nothing happens if it never began). */
+void gmux__lease_begin(gmux__conn *conn);
+void gmux__lease_end(gmux__conn *conn);
+/* A request has come, and open_streams is not below lease.streams: it may be taken. */
+bool gmux__lease_takes_last(gmux__conn *conn);
+/* Under a ceiling: our SETTINGS are acknowledged; a stream was closed. */
+void gmux__lease_on_ack(gmux__conn *conn);
+void gmux__lease_on_closed(gmux__conn *conn);
+/* Memory has come free. */
+void gmux__leases_go_on(gmux__h2 *h2);
+
 /* memory.c */
 
+/* What was taken of the budget has changed: it is told. */
+void gmux__memory_publish(gmux__h2 *h2);
+/* Less is: who waits for it goes on. */
+void gmux__memory_go_on(gmux__h2 *h2);
 /* Under a ceiling: of so many bytes that were taken, how many the stream's window is given back. */
 size_t gmux__memory_to_return(gmux__stream *stream, size_t bytes);
 /* Its message was told, or is given up. */

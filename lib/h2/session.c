@@ -62,8 +62,9 @@ static bool is_request(const gmux__conn *conn, const nghttp2_frame *frame) {
  * stream counts until nghttp2 has closed it, also one that was refused or reset and whose
  * RST_STREAM has not left. And nghttp2 turns away what comes after the last GOAWAY only once that
  * has left; it may wait for a peer that does not read, whose requests still arrive. */
-static bool may_take_request(const gmux__conn *conn) {
-  return conn->open_streams <= conn->h2->config.max_streams && !conn->is_last_id_fixed;
+static bool may_take_request(gmux__conn *conn) {
+  if (conn->is_last_id_fixed) return false;
+  return conn->open_streams < conn->lease.streams || gmux__lease_takes_last(conn);
 }
 
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head, void *user_data) {
@@ -362,6 +363,14 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
   return 0;
 }
 
+/* Under a ceiling, so that without one it costs nothing. */
+static int on_leased_stream_close(nghttp2_session *session, int32_t id, uint32_t code,
+                                  void *user_data) {
+  int rc = on_stream_close(session, id, code, user_data);
+  gmux__lease_on_closed(user_data);
+  return rc;
+}
+
 void gmux__session_reset_stream(gmux__conn *conn, int32_t id, uint32_t h2_code) {
   if (!conn->session || conn->state == GMUX__CONN_CLOSED) return;
   if (nghttp2_submit_rst_stream(conn->session, NGHTTP2_FLAG_NONE, id, h2_code))
@@ -371,7 +380,7 @@ void gmux__session_reset_stream(gmux__conn *conn, int32_t id, uint32_t h2_code) 
 
 /* ---- making one ---- */
 
-int gmux__session_callbacks_new(nghttp2_session_callbacks **out) {
+int gmux__session_callbacks_new(nghttp2_session_callbacks **out, bool has_leases) {
   nghttp2_session_callbacks *c;
   if (nghttp2_session_callbacks_new(&c)) return gmux__fail_code(GMUX_ERR_NOMEM);
   nghttp2_session_callbacks_set_on_begin_frame_callback(c, on_begin_frame);
@@ -381,7 +390,8 @@ int gmux__session_callbacks_new(nghttp2_session_callbacks **out) {
   nghttp2_session_callbacks_set_on_frame_recv_callback(c, on_frame_recv);
   nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, on_invalid_frame_recv);
   nghttp2_session_callbacks_set_unpack_extension_callback(c, on_unknown_frame);
-  nghttp2_session_callbacks_set_on_stream_close_callback(c, on_stream_close);
+  nghttp2_session_callbacks_set_on_stream_close_callback(c, has_leases ? on_leased_stream_close
+                                                                       : on_stream_close);
   gmux__session_set_send_callbacks(c);
   *out = c;
   return 0;
@@ -418,11 +428,12 @@ int gmux__session_option_new(nghttp2_option **out, const gmux__h2_config *config
  * tree of priorities is bounded. */
 enum { SETTINGS_MAX = GMUX__FOREWORD_SETTINGS, SETTING_BYTES = 6, FRAME_HEAD = 9 };
 
+/* Under a ceiling a client begins with the one stream that each has for sure. */
 static size_t settings_of(const gmux__h2_config *config, nghttp2_settings_entry *iv) {
   size_t n = 0;
   if (config->is_server)
-    iv[n++] =
-        (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, config->max_streams};
+    iv[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
+                                       config->max_memory_bytes ? 1 : config->max_streams};
   else
     iv[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_ENABLE_PUSH, 0};
   iv[n++] =

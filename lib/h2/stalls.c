@@ -8,6 +8,10 @@
  * back, so only a socket that takes no WINDOW_UPDATE can hold a client back beside that; those have
  * write_stall_ns.
  *
+ * A message that is large under max_memory_bytes (memory.c) is not silent while it waits for its
+ * memory, because it was not told to go on. Where others wait it has no more than the same time in
+ * all, from when it was granted: who sends a byte now and then would hold them up for ever.
+ *
  * No call costs a timer. The connection's alarm has one more thing that may be due, a look at all
  * streams. What begins to be owed after a look is not overdue before a whole time has passed, so
  * that is when the next one comes, or earlier for what is owed now; but never before a quarter has
@@ -25,14 +29,23 @@ static bool is_owed(const gmux__stream *stream) {
   return stream->recv.expects_end || gmux__deframer_is_partial(&stream->in->deframer);
 }
 
-/* Since when it could have sent something, and did not. */
+/* Under a ceiling of memory: others wait for what its message was granted. */
+static bool is_in_the_way(const gmux__conn *conn, const gmux__stream *stream) {
+  return stream->in->large_bytes && conn->h2->large.first;
+}
+
+/* Since when it could have sent something, and did not; or all of it, where others wait for that.
+ */
 static uint64_t silent_since(const gmux__conn *conn, const gmux__stream *stream, uint64_t now_ns) {
-  if (conn->is_write_blocked) return now_ns;
-  return stream->in->taken_ns > conn->unblocked_ns ? stream->in->taken_ns : conn->unblocked_ns;
+  const gmux__intake *in = stream->in;
+  if (conn->is_write_blocked || gmux__link_is_linked(&in->large_link)) return now_ns;
+  uint64_t since_ns =
+      is_in_the_way(conn, stream) || in->taken_ns < in->granted_ns ? in->granted_ns : in->taken_ns;
+  return since_ns > conn->unblocked_ns ? since_ns : conn->unblocked_ns;
 }
 
 static void note_stall(gmux__stream *stream, uint64_t now_ns) {
-  stream->in->taken_ns = now_ns; /* it is told once in each such time */
+  stream->in->taken_ns = stream->in->granted_ns = now_ns; /* it is told once in each such time */
   stream->recv.due |= GMUX__DUE_STALLED;
   gmux__stream_want_deliver(stream);
 }

@@ -56,6 +56,8 @@ void gmux__stream_set_intake(gmux__stream *stream, gmux__intake *in) {
   in->taken_ns = 0;
   in->discarded = 0;
   in->large_bytes = 0;
+  in->is_large_kept = false;
+  in->granted_ns = 0;
   in->withheld = 0;
   in->large_link = (gmux__link){0};
   in->window.bytes = 0;
@@ -117,7 +119,7 @@ void gmux__stream_detach(gmux__stream *stream) {
   gmux__list_remove(&stream->link);
   gmux__hook_remove(&stream->event_hook);
   gmux__lane_leave(stream);
-  if (conn->h2->budget.ceiling) gmux__memory_give(stream);
+  if (conn->h2->budget.ceiling) gmux__stream_keep_message_no_more(stream);
   if (stream->in->widened) gmux__windows_leave(stream);
   gmux__seat_leave(stream);
   gmux__backlog_leave(stream);

@@ -160,7 +160,9 @@ typedef struct gmux__intake {
   uint8_t piece_count;
   uint64_t taken_ns;     /* when the head, or bytes of the body, were last taken */
   uint64_t discarded;    /* bytes, while recv.is_discarded */
-  uint32_t large_bytes;  /* under a ceiling: of its message, when that was asked for and granted */
+  uint32_t large_bytes;  /* under a ceiling: of its message, when that was asked for and granted, */
+  bool is_large_kept;    /* and that its owner keeps, having been told of it */
+  uint64_t granted_ns;   /* when it was */
   size_t withheld;       /* bytes of it that the window was not given back; else 0 */
   gmux__link large_link; /* among those whose message may not grow yet, see memory.c */
   gmux__stream *stream;
@@ -281,6 +283,12 @@ void gmux__stream_finish(gmux__stream *stream, size_t trailer_count);
 
 /* Grants credit for `count` more messages (saturating). */
 void gmux__stream_credit(gmux__stream *stream, uint32_t count);
+
+/* Under a ceiling, in on_message: the owner keeps the message, of `bytes`, and says when not any
+ * more (or the stream is off its connection). False: there is no memory for what it has become by
+ * decompression. */
+bool gmux__stream_keep_message(gmux__stream *stream, size_t bytes);
+void gmux__stream_keep_message_no_more(gmux__stream *stream);
 
 /* Ends it at once for the owner: no handler follows. RST_STREAM(h2_code) leaves if the peer knows
  * the stream and it is not finished; one that has not left is forgotten. stream->end.evidence is

@@ -185,17 +185,27 @@ static void *call_request_memory(gmux_server_call *call, size_t len) {
   return call->loop.request_memory;
 }
 
+static int call_keep_long_request(gmux_server_call *call, gmux_bytes *message) {
+  gmux__stream *stream = &call->loop.stream;
+  bool is_whole = stream->recv.state == GMUX__RECV_CLOSED; /* then it is not kept for long */
+  if (!is_whole && !gmux__stream_keep_message(stream, message->len)) return GMUX_ERR_NOMEM;
+  return gmux_bytes_take(&call->loop.request, message);
+}
+
 /* A unary method's request waits for the half-close, because a second one may come. */
 static int call_keep_request(gmux_server_call *call, gmux_bytes *message) {
   void *memory = message->release ? NULL : call_request_memory(call, message->len);
-  if (!memory) return gmux_bytes_take(&call->loop.request, message);
+  if (!memory) return call_keep_long_request(call, message);
   if (message->len > 0) memcpy(memory, message->data, message->len);
   call->loop.request = gmux_bytes_borrow(memory, message->len);
   return 0;
 }
 
 static void call_drop_request(gmux_server_call *call) {
-  gmux__h2_release(call->server->h2, &call->loop.request);
+  if (call->loop.request.release) {
+    gmux__h2_release(call->server->h2, &call->loop.request);
+    gmux__stream_keep_message_no_more(&call->loop.stream);
+  }
   gmux__slab_put(&call->server->loop_only.request_slab, call->loop.request_memory);
   call->loop.request_memory = NULL;
 }

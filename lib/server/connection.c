@@ -256,12 +256,18 @@ static void server_refuse(gmux_server *server, uint32_t limit, const char *words
   server->loop_only.refusals.quiet_until_ns = now_ns + REFUSALS_QUIET_NS;
 }
 
+static const char *words_of_connections(const gmux_server *server) {
+  return server->options.max_connections == gmux__h2_connections_max(server->h2)
+             ? "are open already (max_memory_bytes)"
+             : "are open already (max_connections)";
+}
+
 /* One more is not taken: counted, and logged. */
 static bool server_is_full(gmux_server *server) {
   const gmux_server_options *o = &server->options;
   const gmux__list *handshaking = &server->loop_only.connections[GMUX__SERVER_CONN_HANDSHAKING];
   if (gmux__server_connection_count(server) >= o->max_connections)
-    server_refuse(server, o->max_connections, "are open already (max_connections)");
+    server_refuse(server, o->max_connections, words_of_connections(server));
   else if (handshaking->count >= o->max_handshaking)
     server_refuse(server, o->max_handshaking, "shake hands already (max_handshaking)");
   else

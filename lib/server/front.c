@@ -50,6 +50,8 @@ int gmux__server_front_each(gmux__server_front *front, int (*fn)(gmux_server *se
 
 /* ---- making one ---- */
 
+enum { LANE_CEILING = 1 << 20 }; /* the least that max_memory_bytes may be */
+
 /* What is meant for the server as a whole is divided. */
 static gmux_server_options lane_options(const gmux_server_options *total, size_t count,
                                         size_t lane) {
@@ -59,6 +61,8 @@ static gmux_server_options lane_options(const gmux_server_options *total, size_t
   o.max_server_held_calls = gmux__lanes_part_of_least(o.max_server_held_calls, count, lane, 1);
   o.server_queue_bytes =
       gmux__lanes_part_of_least(o.server_queue_bytes, count, lane, o.connection_queue_bytes);
+  if (o.max_memory_bytes)
+    o.max_memory_bytes = gmux__lanes_part_of_least(o.max_memory_bytes, count, lane, LANE_CEILING);
   return o;
 }
 
@@ -147,6 +151,7 @@ static const size_t sums64[] = {
     FIGURE(ended_chatter),       FIGURE(ended_metadata),
     FIGURE(ended_unread),        FIGURE(calls_refused_held),
     FIGURE(handshakes_failed),   FIGURE(calls_stalled),
+    FIGURE(memory_bytes),        FIGURE(memory_waits),
 };
 
 static void add_figures(gmux_server_stats *sum, const gmux_server_stats *part) {

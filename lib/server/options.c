@@ -82,6 +82,7 @@ static const gmux__options_range ranges[] = {
     RANGE(chatter_rate_per_s, 1, 1000000),
     ZERO_OR(request_stall_timeout_ms, 1000, INT32_MAX),
     ZERO_OR(max_window_bytes, 65535, INT32_MAX),
+    ZERO_OR(max_memory_bytes, 1048576, INT32_MAX),
 };
 
 /* What is right by itself, and wrong together. */
@@ -164,6 +165,7 @@ gmux__h2_config gmux__server_h2_config(const gmux_server_options *o) {
       .body_stall_ns = ns_of_ms(o->request_stall_timeout_ms),
       .connection_queue_bytes = o->connection_queue_bytes,
       .queue_bytes = o->server_queue_bytes,
+      .max_memory_bytes = o->max_memory_bytes,
   };
   gmux__h2_config_windows(&config, o->stream_window_bytes, o->connection_window_bytes,
                           o->max_window_bytes);

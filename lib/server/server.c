@@ -244,6 +244,8 @@ int gmux_server_new(gmux_server **out, gmux_loop *loop, const gmux_server_option
     server_destroy(server);
     return error;
   }
+  uint32_t connections = gmux__h2_connections_max(server->h2);
+  if (server->options.max_connections > connections) server->options.max_connections = connections;
   server->loop_only.is_handle_held = true;
   gmux__timer_init(&server->loop_only.grace, server_on_grace_over, server);
   gmux__task_init(&server->loop_only.goaway_task, server_on_goaway, server);

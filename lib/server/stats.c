@@ -63,6 +63,8 @@ static void stats_fill_h2(gmux_server_stats *s, const gmux__h2_figures *f) {
   s->ended_chatter = gmux__counter_get(&f->abuses[GMUX__ABUSE_CHATTER]);
   s->ended_metadata = gmux__counter_get(&f->abuses[GMUX__ABUSE_HEADERS]);
   s->ended_unread = gmux__counter_get(&f->abuses[GMUX__ABUSE_UNREAD]);
+  s->memory_bytes = gmux__counter_get(&f->memory_bytes);
+  s->memory_waits = gmux__counter_get(&f->memory_waits);
 }
 
 static void stats_fill(gmux_server_stats *s, gmux_server *server) {

@@ -35,7 +35,8 @@ static const size_t fields[] = {FIELD(max_recv_message_bytes),
                                 FIELD(client_reset_burst),
                                 FIELD(client_reset_rate_per_s),
                                 FIELD(chatter_burst),
-                                FIELD(chatter_rate_per_s)};
+                                FIELD(chatter_rate_per_s),
+                                FIELD(max_memory_bytes)};
 
 static gmux_server_options random_options(fuzz_input *in) {
   gmux_server_options o;

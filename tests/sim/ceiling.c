@@ -1,9 +1,10 @@
 /*
- * ceiling.c: max_memory_bytes (promise 15). A hundred streams carry messages both ways, their
- * reader is slow, and large replies come beside them; under a ceiling of 1 MiB all of them end with
- * OK, and the channel has not much more than that in memory at any time. Without a ceiling the same
- * takes twenty times as much. Prints TAP.
+ * ceiling.c: max_memory_bytes (promise 15), here of a channel; of a server in ceiling_server.c. A
+ * hundred streams carry messages both ways, their reader is slow, and large replies come beside
+ * them; under a ceiling of 1 MiB all of them end with OK, and the channel has not much more than
+ * that in memory at any time. Without a ceiling the same takes twenty times as much. Prints TAP.
  */
+#include "tests/sim/ceiling.h"
 #include "tests/sim/net.h"
 #include "tests/sim/purse.h"
 #include <gmux/call.h>
@@ -54,12 +55,12 @@ static uint8_t bytes[LARGE_BYTES];
 static unsigned told;
 static int status;
 
-static void tell(bool holds, const char *what) {
+void ceiling_tell(bool holds, const char *what) {
   printf("%s %u - ceiling/%s\n", holds ? "ok" : "not ok", ++told, what);
   if (!holds) status = 1;
 }
 
-static void need(int error, const char *what) {
+void ceiling_need(int error, const char *what) {
   if (!error) return;
   printf("Bail out! %s: %s\n", what, gmux_last_error());
   exit(1);
@@ -95,7 +96,7 @@ static void serve_message(gmux_server_call *call, gmux_bytes *message, void *use
 static void serve_large(gmux_server_call *call, gmux_bytes *request, void *user_data) {
   (void)request, (void)user_data;
   gmux_bytes reply = gmux_bytes_borrow(bytes, LARGE_BYTES);
-  need(gmux_server_call_reply(call, &reply), "a reply");
+  ceiling_need(gmux_server_call_reply(call, &reply), "a reply");
 }
 
 static const gmux_server_handlers serve_stream = {.on_call = serve_call,
@@ -154,12 +155,13 @@ static void start_all(gmux_method *bidi, gmux_method *unary) {
   o.initial_credit = 1;
   for (int i = 0; i < STREAMS; i++) {
     flow *s = &w.flows[i];
-    need(gmux_call_start(&s->call, w.channel, bidi, &o, &handlers, s), "a stream");
+    ceiling_need(gmux_call_start(&s->call, w.channel, bidi, &o, &handlers, s), "a stream");
     send_on(s);
   }
   for (int i = 0; i < LARGE; i++) {
     gmux_bytes request = gmux_bytes_borrow("", 0);
-    need(gmux_call_unary_start(NULL, w.channel, unary, NULL, &request, on_large, NULL), "a call");
+    ceiling_need(gmux_call_unary_start(NULL, w.channel, unary, NULL, &request, on_large, NULL),
+                 "a call");
   }
 }
 
@@ -168,19 +170,19 @@ static void read_on(void) {
   for (int i = 0; i < STREAMS; i++) {
     if (!w.flows[i].is_owed) continue;
     w.flows[i].is_owed = false;
-    need(gmux_call_grant(w.flows[i].call, 1), "credit");
+    ceiling_need(gmux_call_grant(w.flows[i].call, 1), "credit");
   }
 }
 
 static void note_words(void) {
   gmux_call_explanation e = {.size = sizeof e};
-  need(gmux_call_explain(w.flows[STREAMS - 1].call, &e), "an explanation");
+  ceiling_need(gmux_call_explain(w.flows[STREAMS - 1].call, &e), "an explanation");
   memcpy(w.words, e.sentence, sizeof w.words);
 }
 
 static gmux_channel_stats figures(void) {
   gmux_channel_stats s = {.size = sizeof s};
-  need(gmux_channel_get_stats(w.channel, &s), "figures");
+  ceiling_need(gmux_channel_get_stats(w.channel, &s), "figures");
   return s;
 }
 
@@ -195,18 +197,19 @@ static void world_open(uint32_t ceiling) {
   gmux_server_options so;
   gmux_server_options_init(&so, sizeof so);
   so.max_concurrent_streams = 1000;
-  need(gmux_server_new(&w.server, w.server_loop, &so), "a server");
-  need(gmux_server_add_method(w.server, "/c.S/Stream", GMUX_BIDI_STREAMING, &serve_stream, NULL),
-       "a method");
-  need(gmux_server_add_unary(w.server, "/c.S/Large", serve_large, NULL), "a method");
-  need(gmux_server_listen_cleartext(w.server, TARGET, NULL), "a listener");
+  ceiling_need(gmux_server_new(&w.server, w.server_loop, &so), "a server");
+  ceiling_need(
+      gmux_server_add_method(w.server, "/c.S/Stream", GMUX_BIDI_STREAMING, &serve_stream, NULL),
+      "a method");
+  ceiling_need(gmux_server_add_unary(w.server, "/c.S/Large", serve_large, NULL), "a method");
+  ceiling_need(gmux_server_listen_cleartext(w.server, TARGET, NULL), "a listener");
   sim_set_outside(w.server_loop, true);
   purse_set_server(w.server_loop);
   gmux_channel_options co;
   gmux_channel_options_init(&co, sizeof co);
   co.cleartext = true;
   co.max_memory_bytes = ceiling;
-  need(gmux_channel_new(&w.channel, w.client_loop, TARGET, &co), "a channel");
+  ceiling_need(gmux_channel_new(&w.channel, w.client_loop, TARGET, &co), "a channel");
 }
 
 static void world_close(void) {
@@ -223,8 +226,8 @@ static void world_close(void) {
 /* The most that the client had, beside the loop's own. */
 static size_t run(uint32_t ceiling, gmux_channel_stats *stats) {
   gmux_method *bidi, *unary;
-  need(gmux_method_new(&bidi, "/c.S/Stream", GMUX_BIDI_STREAMING, 0), "a method");
-  need(gmux_method_new(&unary, "/c.S/Large", GMUX_UNARY, 0), "a method");
+  ceiling_need(gmux_method_new(&bidi, "/c.S/Stream", GMUX_BIDI_STREAMING, 0), "a method");
+  ceiling_need(gmux_method_new(&unary, "/c.S/Large", GMUX_UNARY, 0), "a method");
   world_open(ceiling);
   size_t before = purse_bytes(PURSE_CLIENT);
   (void)purse_peak(PURSE_CLIENT);
@@ -246,19 +249,21 @@ static size_t run(uint32_t ceiling, gmux_channel_stats *stats) {
 }
 
 int main(void) {
-  if (!purse_open()) need(GMUX_ERR_STATE, "an allocator");
+  if (!purse_open()) ceiling_need(GMUX_ERR_STATE, "an allocator");
   gmux_channel_stats stats;
   size_t peak = run(CEILING, &stats);
-  tell(w.ended == STREAMS + LARGE && w.failed == 0, "no call fails for want of memory");
-  tell(peak <= CEILING + SLACK, "memory stays below the ceiling and its slack");
-  tell(stats.memory_waits > 0, "who waits for memory is counted");
-  tell(stats.memory_bytes == 0, "all that was given comes back");
-  tell(strstr(w.words, "for memory: ") != NULL, "a call says that it waits for memory");
+  ceiling_tell(w.ended == STREAMS + LARGE && w.failed == 0, "no call fails for want of memory");
+  ceiling_tell(peak <= CEILING + SLACK, "memory stays below the ceiling and its slack");
+  ceiling_tell(stats.memory_waits > 0, "who waits for memory is counted");
+  ceiling_tell(stats.memory_bytes == 0, "all that was given comes back");
+  ceiling_tell(strstr(w.words, "for memory: ") != NULL, "a call says that it waits for memory");
   printf("# %s\n", w.words);
   peak = run(0, &stats);
-  tell(w.ended == STREAMS + LARGE && w.failed == 0, "the same ends without a ceiling");
-  tell(peak > 4 * (CEILING + SLACK), "without a ceiling it takes far more");
-  tell(stats.memory_waits == 0 && stats.memory_bytes == 0, "without a ceiling nobody waits");
+  ceiling_tell(w.ended == STREAMS + LARGE && w.failed == 0, "the same ends without a ceiling");
+  ceiling_tell(peak > 4 * (CEILING + SLACK), "without a ceiling it takes far more");
+  ceiling_tell(stats.memory_waits == 0 && stats.memory_bytes == 0,
+               "without a ceiling nobody waits");
+  ceiling_of_a_server();
   printf("1..%u\n", told);
   return status;
 }

@@ -24,6 +24,7 @@ static void random_bounds(gmux_server_options *o) {
   o->write_stall_timeout_ms = STORM_ANY_OF(60000, 1000);
   o->tcp_keepalive_idle_s = STORM_ANY_OF(120, 1);
   o->tcp_keepalive_interval_s = STORM_ANY_OF(20, 1);
+  if (st.plan.seed % 4 == 0) o->max_memory_bytes = STORM_ANY_OF(1048576, 2097152, 8388608);
 }
 
 /* What it allows in PINGs is the default, or more: see LAW_PINGS. */
@@ -47,7 +48,7 @@ static bool has_calm_bounds(const gmux_server_options *o) {
   return o->max_connections == usual.max_connections &&
          o->max_handshaking == usual.max_handshaking && o->max_connection_age_ms == 0 &&
          o->max_connection_idle_ms == 0 && o->keepalive_timeout_ms == usual.keepalive_timeout_ms &&
-         o->write_stall_timeout_ms == usual.write_stall_timeout_ms;
+         o->write_stall_timeout_ms == usual.write_stall_timeout_ms && o->max_memory_bytes == 0;
 }
 
 /* Listening from elsewhere waits for the loop, for which there is no thread here. */

@@ -58,12 +58,14 @@ static void limits_of_the_whole_are_divided(void) {
   kit.options.max_connections = 10;
   kit.options.max_handshaking = 2;
   kit.options.max_server_held_calls = 7;
+  kit.options.max_memory_bytes = 10000001;
   kit_serve();
   static const uint32_t want[KIT_LOOPS][3] = {{4, 1, 3}, {3, 1, 2}, {3, 1, 2}};
   for (size_t i = 0; i < KIT_LOOPS; i++) {
     CU_ASSERT_EQUAL(lane(i)->options.max_connections, want[i][0]);
     CU_ASSERT_EQUAL(lane(i)->options.max_handshaking, want[i][1]);
     CU_ASSERT_EQUAL(lane(i)->options.max_server_held_calls, want[i][2]);
+    CU_ASSERT_EQUAL(lane(i)->options.max_memory_bytes, i < 2 ? 3333334 : 3333333);
   }
 }
 

@@ -44,6 +44,7 @@ static void the_defaults_are_those_of_the_header_and_are_valid(void) {
   CU_ASSERT_EQUAL(o.max_server_held_calls, 10000);
   CU_ASSERT_EQUAL(o.request_stall_timeout_ms, 300000);
   CU_ASSERT_EQUAL(o.max_window_bytes, 16777216);
+  CU_ASSERT_EQUAL(o.max_memory_bytes, 0);
   CU_ASSERT_EQUAL(gmux_server_options_check(&o, NULL, 0), 0);
 }
 
@@ -91,6 +92,7 @@ static const struct row {
     ROW(chatter_rate_per_s, 1, 1000000),
     ROW_OR_ZERO(request_stall_timeout_ms, 1000, 2147483647),
     ROW_OR_ZERO(max_window_bytes, 65535, 2147483647),
+    ROW_OR_ZERO(max_memory_bytes, 1048576, 2147483647),
 };
 
 /* The rest of it such that no value contradicts another. */
@@ -176,6 +178,8 @@ static void h2_is_told_all_that_it_enforces(void) {
   CU_ASSERT_EQUAL(c.body_stall_ns, 300 * GMUX__NS_PER_S);
   CU_ASSERT_EQUAL(c.connection_queue_bytes, 4194304);
   CU_ASSERT_EQUAL(c.queue_bytes, 268435456);
+  CU_ASSERT_EQUAL(c.max_memory_bytes, 0);
+  o.max_memory_bytes = 1048576;
   o.keepalive_ms = 0;
   o.keepalive_timeout_ms = 600000;
   o.write_stall_timeout_ms = 0;
@@ -186,6 +190,7 @@ static void h2_is_told_all_that_it_enforces(void) {
   CU_ASSERT_EQUAL(c.settings_ack_ns, 1200 * GMUX__NS_PER_S);
   CU_ASSERT_EQUAL(c.write_stall_ns, 0);
   CU_ASSERT_EQUAL(c.body_stall_ns, 0);
+  CU_ASSERT_EQUAL(c.max_memory_bytes, 1048576);
   CU_ASSERT_EQUAL(c.strikes.min_interval_ns, 2147483647 * GMUX__NS_PER_MS);
 }
 
