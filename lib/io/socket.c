@@ -193,12 +193,12 @@ void gmux__socket_transport_learn_local(gmux__transport *t) {
 
 /*
  * A Unix socket takes 208 KiB, unless the system was told otherwise, and asks for more when a
- * quarter of that is left; what is written at once lies in one piece, up to half of it. So a piece
- * should be nearly as large. Small ones cost a call and a wake-up each. And they are other pages
+ * quarter of that is left; what is written at once lies in one piece, up to half of it. Seven
+ * frames of DATA fill one. Small pieces cost a call and a wake-up each. And they are other pages
  * than the peer's large ones: those that were freed by reading serve no writing, and the system has
  * to find new ones on one side while they pile up on the other.
  */
-enum { UNIX_WRITE_BYTES = 96 * 1024 };
+enum { UNIX_WRITE_BYTES = 112 * 1024 };
 
 static bool family_is_tcp(gmux__family family) {
   return family == GMUX__FAMILY_IPV4 || family == GMUX__FAMILY_IPV6;

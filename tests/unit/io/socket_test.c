@@ -285,6 +285,19 @@ static void a_handshake_is_nothing_and_the_addresses_are_known(void) {
   gmux__listener_close(server.listener);
 }
 
+/* More than half of what the socket holds by default, so that a piece is as large as can be. */
+static void a_unix_socket_asks_for_large_writes_and_tcp_does_not(void) {
+  gmux__address local = net_unix("x"), tcp = net_ipv4(0);
+  net_pair pair = net_connect(&local);
+  CU_ASSERT_TRUE(gmux__transport_info_get(pair.client)->write_bytes >= 104 * 1024);
+  CU_ASSERT_TRUE(gmux__transport_info_get(pair.server)->write_bytes >= 104 * 1024);
+  pair_close(&pair);
+  pair = net_connect(&tcp);
+  CU_ASSERT_EQUAL(gmux__transport_info_get(pair.client)->write_bytes, 0);
+  CU_ASSERT_EQUAL(gmux__transport_info_get(pair.server)->write_bytes, 0);
+  pair_close(&pair);
+}
+
 /* ---- ends ---- */
 
 static void an_orderly_end_is_eof_and_the_other_half_goes_on(void) {
@@ -537,6 +550,7 @@ static const test_case cases[] = {
     TEST(wanting_the_same_again_touches_no_watcher),
     TEST(on_ready_may_close_it_and_others),
     TEST(a_handshake_is_nothing_and_the_addresses_are_known),
+    TEST(a_unix_socket_asks_for_large_writes_and_tcp_does_not),
     TEST(an_orderly_end_is_eof_and_the_other_half_goes_on),
     TEST(what_was_corked_leaves_with_the_end),
     TEST(a_reset_is_an_error_in_words),
