@@ -1,5 +1,6 @@
 /* address.c: addresses as text and as the system's structs. */
 #include "lib/io/address.h"
+#include "lib/base/text.h"
 #include "lib/io/sockaddr.h"
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -34,12 +35,23 @@ static void path_print(char *text, size_t len, const char *scheme, const gmux__a
   text[n] = '\0';
 }
 
+static void ipv4_print(char *text, size_t len, const gmux__address *a) {
+  gmux__text t;
+  gmux__text_begin(&t, text, len);
+  gmux__text_add(&t, "ipv4");
+  for (int i = 0; i < 4; i++) {
+    gmux__text_add(&t, i == 0 ? ":" : ".");
+    gmux__text_add_number(&t, a->ip[i]);
+  }
+  gmux__text_add(&t, ":");
+  gmux__text_add_number(&t, a->port);
+}
+
 const char *gmux__address_str(const gmux__address *a, char text[GMUX__ADDRESS_TEXT]) {
   char ip[INET6_ADDRSTRLEN];
   switch (a->family) {
   case GMUX__FAMILY_IPV4:
-    snprintf(text, GMUX__ADDRESS_TEXT, "ipv4:%u.%u.%u.%u:%u", a->ip[0], a->ip[1], a->ip[2],
-             a->ip[3], a->port);
+    ipv4_print(text, GMUX__ADDRESS_TEXT, a);
     return text;
   case GMUX__FAMILY_IPV6:
     inet_ntop(AF_INET6, a->ip, ip, sizeof ip);

@@ -2,6 +2,7 @@
 #include "lib/io/target.h"
 #include "lib/base/alloc.h"
 #include "lib/base/fail.h"
+#include "lib/base/text.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -183,8 +184,15 @@ static char *authority_new(text host, bool is_ipv6, const place *at) {
   const char *zone = memchr(host.p, '%', host.len);
   if (zone) host.len = (size_t)(zone - host.p);
   char buf[NAME_MAX_LEN + sizeof "[]:65535"];
-  size_t n = (size_t)snprintf(buf, sizeof buf, is_ipv6 ? "[%.*s]" : "%.*s", (int)host.len, host.p);
-  if (at->has_port) snprintf(buf + n, sizeof buf - n, ":%u", at->port);
+  gmux__text t;
+  gmux__text_begin(&t, buf, sizeof buf);
+  if (is_ipv6) gmux__text_add(&t, "[");
+  gmux__text_add_bytes(&t, host.p, host.len);
+  if (is_ipv6) gmux__text_add(&t, "]");
+  if (at->has_port) {
+    gmux__text_add(&t, ":");
+    gmux__text_add_number(&t, at->port);
+  }
   return gmux__strdup(buf);
 }
 
