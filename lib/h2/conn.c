@@ -21,6 +21,7 @@
  * is delivered before the read buffer is used again, so that messages can be handed out where they
  * lie; what there is to write is gathered and written by write_task at the end of the turn.
  */
+#include "lib/base/text.h"
 #include "lib/h2/inside.h"
 #include <assert.h>
 #include <stdio.h>
@@ -172,6 +173,7 @@ static void conn_deliver_changes(gmux__conn *conn) {
     h->on_worn(conn, conn->owner);
   bool takes_streams = conn->state == GMUX__CONN_READY || conn->state == GMUX__CONN_GREETING;
   if (take(&conn->has_slots_event) && h->on_slots && takes_streams) h->on_slots(conn, conn->owner);
+  if (conn->state == GMUX__CONN_GREETING) gmux__conn_want_write(conn); /* see conn_offer_eager */
 }
 
 void gmux__conn_deliver(gmux__conn *conn) {
@@ -200,10 +202,9 @@ static void on_deliver_task(void *arg) {
 
 /* ---- beginning ---- */
 
-/* A few streams may leave behind our preface. What the peer's SETTINGS allow is known later, and
- * may be less. */
+/* A few streams may leave behind our preface, and in one write with it: it waits until they were
+ * offered. What the peer's SETTINGS allow is known later, and may be less. */
 static void conn_offer_eager(gmux__conn *conn) {
-  if (conn->h2->config.is_server || !conn->h2->config.eager_streams) return;
   gmux__slots_set_peer(&conn->slots, conn->h2->config.eager_streams);
   conn->has_slots_event = true;
   gmux__conn_want_deliver(conn);
@@ -222,9 +223,11 @@ static void conn_greet(gmux__conn *conn) {
   conn->settings_sent_ns = was_told ? info->foreword_ns : gmux__loop_now(conn->h2->loop);
   conn->due.settings_ns = gmux__conn_due(conn, conn->h2->config.settings_ack_ns);
   gmux__conn_set_alarm(conn);
-  conn_offer_eager(conn);
   gmux__conn_update_interest(conn);
-  gmux__conn_want_write(conn);
+  if (!conn->h2->config.is_server && conn->h2->config.eager_streams)
+    conn_offer_eager(conn);
+  else
+    gmux__conn_want_write(conn);
   conn->has_greeting_event = conn->handlers->on_greeting != NULL;
   if (conn->has_greeting_event) gmux__conn_want_deliver(conn);
 }
@@ -320,8 +323,12 @@ void gmux__conn_close(gmux__conn *conn, int error, uint32_t h2_code, const char 
   conn->error = error;
   gmux__conn_set_loss(conn, loss_of(error));
   if (!keeps_its_words(conn, why)) {
-    char words[GMUX__CONN_WHY];
-    snprintf(words, sizeof words, "%s%s%s", conn->peer, conn->peer[0] ? ": " : "", why);
+    char words[GMUX__CONN_WHY]; /* `why` may stand in conn->why */
+    gmux__text text;
+    gmux__text_begin(&text, words, sizeof words);
+    gmux__text_add(&text, conn->peer);
+    if (conn->peer[0]) gmux__text_add(&text, ": ");
+    gmux__text_add(&text, why);
     memcpy(conn->why, words, sizeof words);
   }
   if (conn->transport) {

@@ -176,6 +176,7 @@ static void eager_calls_leave_before_the_servers_settings(void) {
   CU_ASSERT_PTR_NOT_NULL_FATAL(p);
   w_run();
   CU_ASSERT_EQUAL(requests(p), 3);
+  CU_ASSERT_EQUAL(sim_link_writes(rawpeer_link(p), SIM_TO_SERVER), 1); /* with the preface */
   CU_ASSERT_EQUAL(w_state(), GMUX_CHANNEL_CONNECTING);
   w_settings(p, -1);
   w_run();
