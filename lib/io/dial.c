@@ -65,6 +65,8 @@ static void on_dial_ready(void *owner, unsigned events) {
 
 static void on_dial_decided(void *arg) {
   socket_dial *d = arg;
+  gmux_loop *loop = d->base.loop;
+  if (!d->err) gmux__vigil_begin(&gmux__ev_loop_of(loop)->vigil, gmux__loop_clock(loop));
   dial_end(d, d->err);
 }
 

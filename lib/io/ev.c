@@ -124,12 +124,20 @@ static void on_turn_end(struct ev_loop *ev, ev_check *w, int revents) {
   loop_end_turn(el);
 }
 
+static bool is_awake(gmux__ev_loop *el) {
+  return gmux__vigil_is_kept(&el->vigil) &&
+         gmux__vigil_goes_on(&el->vigil, gmux__loop_clock(&el->common));
+}
+
 /* No timers: when the process was busy or stopped for long, what has arrived meanwhile is read
  * first, or a live connection would be given up for silent. */
 static void on_before_poll(struct ev_loop *ev, ev_prepare *w, int revents) {
   (void)ev, (void)revents;
   gmux__ev_loop *el = w->data;
-  if (!gmux__loop_needs_turn(&el->common)) return;
+  if (!gmux__loop_needs_turn(&el->common)) {
+    if (is_awake(el)) ev_idle_start(el->ev, &el->more);
+    return;
+  }
   gmux__loop_update_now(&el->common);
   loop_end_turn(el);
   /* Callbacks have run that the application may wait for with `while (!done) ev_run(EVRUN_ONCE)`:

@@ -10,6 +10,7 @@
 #define GMUX__IO_EV_H
 
 #include "lib/io/loop.h"
+#include "lib/io/vigil.h"
 #include <ev.h>
 #include <pthread.h>
 
@@ -28,7 +29,8 @@ typedef struct gmux__ev_loop {
   ev_prepare before_poll;
   ev_timer timer;
   ev_idle more; /* active: do not wait in poll */
-  size_t open;  /* transports, dials and listeners: each keeps ev_run alive */
+  gmux__vigil vigil;
+  size_t open; /* transports, dials and listeners: each keeps ev_run alive */
   gmux__stop *stop;
   gmux__resolver *resolver; /* NULL: nobody asked yet */
   char *dns_servers;        /* NULL: the system's */

@@ -179,6 +179,7 @@ static void on_socket(struct ev_loop *ev, ev_io *w, int revents) {
     s->is_broken = true;
     events = s->wanted;
   }
+  if (events & GMUX__READABLE) gmux__vigil_end(&gmux__ev_loop_of(loop)->vigil);
   gmux__loop_enter(loop);
   s->base.on_ready(s->base.owner, events); /* may close it */
   gmux__loop_leave(loop);

@@ -150,6 +150,85 @@ static void what_has_arrived_is_read_before_timers_that_became_due_meanwhile(voi
   gmux__transport_close(pair.server);
 }
 
+/* ---- the first words of a peer on this machine ---- */
+
+static gmux__vigil *vigil(void) {
+  return &gmux__ev_loop_of(net_loop)->vigil;
+}
+
+typedef struct first_words {
+  gmux__transport *transport;
+  bool is_over, was_awake;
+} first_words;
+
+static void on_dialed_awake(void *arg, int error, gmux__transport *transport, const char *why) {
+  (void)error, (void)why;
+  first_words *w = arg;
+  w->transport = transport;
+  w->was_awake = gmux__vigil_is_kept(vigil());
+  w->is_over = true;
+}
+
+static void who_has_connected_on_this_machine_waits_awake(void) {
+  net_server server;
+  gmux__address at = net_unix("x");
+  gmux__dial *dial;
+  first_words w = {0};
+  net_listen(&server, &at, NULL);
+  CU_ASSERT_EQUAL(gmux__loop_dial(net_loop, &dial, &at, NULL, on_dialed_awake, &w), 0);
+  net_run_until(&w.is_over);
+  CU_ASSERT_PTR_NOT_NULL(w.transport);
+  CU_ASSERT_TRUE(w.was_awake);
+  gmux__transport_close(w.transport);
+  gmux__transport_close(net_server_take(&server));
+  gmux__listener_close(server.listener);
+}
+
+static void who_was_refused_waits_for_nobody(void) {
+  gmux__address at = net_unix("nobody");
+  gmux__dial *dial;
+  first_words w = {0};
+  CU_ASSERT_EQUAL(gmux__loop_dial(net_loop, &dial, &at, NULL, on_dialed_awake, &w), 0);
+  net_run_until(&w.is_over);
+  CU_ASSERT_FALSE(w.was_awake);
+}
+
+static void the_first_words_end_the_vigil(void) {
+  gmux__address at = net_ipv4(0);
+  net_pair pair = net_connect(&at);
+  const gmux__slice byte = {(const uint8_t *)"x", 1};
+  listening.is_heard = false;
+  pair.client->owner = pair.client;
+  pair.client->on_ready = on_heard;
+  gmux__transport_want(pair.client, GMUX__READABLE);
+  *vigil() = (gmux__vigil){.until_ns = GMUX__NEVER};
+  for (int i = 0; i < 3; i++)
+    ev_run(net_ev, EVRUN_ONCE); /* hangs, and is killed, if it sleeps: nobody says anything */
+  CU_ASSERT_TRUE(gmux__vigil_is_kept(vigil()));
+  CU_ASSERT_EQUAL(gmux__transport_write(pair.server, &byte, 1), 1);
+  net_run_until(&listening.is_heard);
+  CU_ASSERT_FALSE(gmux__vigil_is_kept(vigil()));
+  gmux__transport_close(pair.client);
+  gmux__transport_close(pair.server);
+}
+
+static void after_a_vigil_in_vain_the_loop_sleeps(void) {
+  gmux__address at = net_ipv4(0);
+  net_pair pair = net_connect(&at);
+  bool is_over = false;
+  gmux__timer timer;
+  gmux__timer_init(&timer, raise_flag, &is_over);
+  gmux__timer_set(net_loop, &timer, gmux__loop_now(net_loop) + 20 * GMUX__NS_PER_MS);
+  *vigil() = (gmux__vigil){.until_ns = 1};
+  unsigned before = ev_iteration(net_ev);
+  net_run_until(&is_over);
+  CU_ASSERT_FALSE(gmux__vigil_is_kept(vigil()));
+  CU_ASSERT_EQUAL(vigil()->to_skip, 1);
+  CU_ASSERT_TRUE(ev_iteration(net_ev) - before < 20);
+  gmux__transport_close(pair.client);
+  gmux__transport_close(pair.server);
+}
+
 static void forever(void *arg) {
   gmux__task *task = arg;
   gmux__loop_defer(net_loop, GMUX__PHASE_DONE, task);
@@ -538,6 +617,10 @@ static const test_case cases[] = {
     TEST(an_application_may_wait_for_a_callback_one_iteration_at_a_time),
     TEST(work_from_the_applications_callback_is_done_in_the_same_iteration),
     TEST(what_has_arrived_is_read_before_timers_that_became_due_meanwhile),
+    TEST(who_has_connected_on_this_machine_waits_awake),
+    TEST(who_was_refused_waits_for_nobody),
+    TEST(the_first_words_end_the_vigil),
+    TEST(after_a_vigil_in_vain_the_loop_sleeps),
     TEST(endless_work_does_not_starve_the_application),
     TEST(an_attached_loop_is_not_stopped_from_its_callbacks),
     TEST(an_attached_loop_is_not_stopped_from_another_thread),
