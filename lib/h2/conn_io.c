@@ -41,7 +41,7 @@ static int conn_queue(gmux__conn *conn, const uint8_t *data, size_t len) {
 
 /* nghttp2 has nothing more, unless it has paused because the output is full. */
 static bool conn_call_next(gmux__conn *conn) {
-  if (!gmux__hooks_first(&conn->lane.waiting) || gmux__outq_is_full(conn->out)) return false;
+  if (!gmux__lane_has_any(&conn->lane) || gmux__outq_is_full(conn->out)) return false;
   return gmux__lane_call(conn);
 }
 

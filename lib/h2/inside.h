@@ -25,10 +25,11 @@ typedef struct gmux__backlog {
 /* Streams with much to send, which take turns; see lane.c. Small: a quarter of a frame. */
 enum { GMUX__LANE_SMALL = 4 * 1024 };
 typedef struct gmux__h2_lane {
-  gmux__hooks waiting; /* nghttp2 has deferred their DATA */
-  int32_t turn;        /* whose it is, an id; 0: nobody's */
-  size_t left;         /* bytes that it may still send before the next one is called */
-  unsigned fills;      /* of the output, while some wait and nobody can use the turn */
+  gmux__hooks waiting;         /* nghttp2 has deferred their DATA, and of */
+  gmux__hooks short_of_window; /* those with less to send, for want of the connection's window */
+  int32_t turn;                /* whose it is, an id; 0: nobody's */
+  size_t left;                 /* bytes that it may still send before the next one is called */
+  unsigned fills;              /* of the output, while some wait and nobody can use the turn */
 } gmux__h2_lane;
 
 /* A frame of so many. */
@@ -470,6 +471,9 @@ void gmux__lane_wait(gmux__stream *stream);
 bool gmux__lane_call(gmux__conn *conn);
 /* The output is about to be filled. */
 void gmux__lane_fill(gmux__conn *conn);
+static inline bool gmux__lane_has_any(const gmux__h2_lane *lane) {
+  return gmux__hooks_first(&lane->waiting) || gmux__hooks_first(&lane->short_of_window);
+}
 static inline void gmux__lane_end_turn(gmux__h2_lane *lane, int32_t id) {
   if (lane->turn == id) lane->turn = 0;
 }

@@ -30,10 +30,12 @@ static bool lane_take_turn(gmux__h2_lane *lane, int32_t id) {
   return true;
 }
 
+/* What is small is the first when it comes. */
 void gmux__lane_wait(gmux__stream *stream) {
   gmux__h2_lane *lane = &stream->conn->lane;
+  bool is_small = stream->send.queued_bytes <= GMUX__LANE_SMALL;
   gmux__lane_end_turn(lane, stream->id);
-  gmux__hooks_append(&lane->waiting, &stream->lane_hook);
+  gmux__hooks_append(is_small ? &lane->short_of_window : &lane->waiting, &stream->lane_hook);
 }
 
 bool gmux__lane_may_send(gmux__stream *stream, size_t room) {
@@ -62,17 +64,27 @@ void gmux__lane_fill(gmux__conn *conn) {
   if (++conn->lane.fills > LANE_PATIENCE) (void)gmux__lane_call(conn);
 }
 
+/* One that nghttp2 has closed meanwhile is refused, and the next is called. */
+static void lane_resume(gmux__conn *conn, const gmux__stream *stream) {
+  if (nghttp2_session_resume_data(conn->session, stream->id) == NGHTTP2_ERR_NOMEM)
+    gmux__conn_doom(conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
+}
+
+static void lane_give_turn(gmux__h2_lane *lane, const gmux__stream *stream) {
+  lane->turn = stream->id;
+  lane->left = LANE_TURN;
+  lane->fills = 0;
+}
+
 bool gmux__lane_call(gmux__conn *conn) {
   gmux__h2_lane *lane = &conn->lane;
   /* Without a window nghttp2 asks nobody, and who had the turn has it still. */
   if (gmux__conn_send_window(conn) <= 0) return false;
-  gmux__hook *hook = gmux__hooks_shift(&lane->waiting);
+  gmux__hook *hook = gmux__hooks_shift(&lane->short_of_window);
+  bool is_small = hook != NULL;
+  if (!is_small) hook = gmux__hooks_shift(&lane->waiting);
   const gmux__stream *stream = gmux__container(hook, gmux__stream, lane_hook);
-  lane->turn = stream->id;
-  lane->left = LANE_TURN;
-  lane->fills = 0;
-  /* One that nghttp2 has closed meanwhile is refused, and the next is called. */
-  if (nghttp2_session_resume_data(conn->session, stream->id) == NGHTTP2_ERR_NOMEM)
-    gmux__conn_doom(conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
+  if (!is_small) lane_give_turn(lane, stream);
+  lane_resume(conn, stream);
   return true;
 }

@@ -81,7 +81,7 @@ void gmux__ride_unplan(gmux__conn *conn, gmux__seat *seat) {
   if (!seat->planned) return;
   conn->ride.planned -= seat->planned;
   seat->planned = 0;
-  if (gmux__hooks_first(&conn->lane.waiting)) gmux__conn_want_write(conn);
+  if (gmux__lane_has_any(&conn->lane)) gmux__conn_want_write(conn);
 }
 
 /* ---- it leaves ---- */

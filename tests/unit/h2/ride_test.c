@@ -220,6 +220,25 @@ static void a_large_message_goes_on_with_each_byte_of_window(void) {
   CU_ASSERT_EQUAL(data_bytes(p, id), framed(LARGE));
 }
 
+/* Not behind all that is large, which found none before it. */
+static void what_is_small_and_found_no_window_is_the_first_when_it_comes(void) {
+  rawpeer *p = pair_ready_client();
+  call(SMALL); /* so that something is owed, and nghttp2 sees a window */
+  for (int i = 0; i < 5; i++)
+    CU_ASSERT_EQUAL(party_write(party_start(), noise, LARGE), 0);
+  sim_run(pair_sim);
+  CU_ASSERT_EQUAL(data_bytes(p, RAW_ANY), WINDOW);
+  party *small[] = {call(SMALL), call(SMALL)};
+  sim_run(pair_sim);
+  for (size_t i = 0; i < 2; i++) {
+    uint32_t id = (uint32_t)small[i]->stream.id;
+    CU_ASSERT_EQUAL(rawpeer_count(p, RAW_DATA, id), 0);
+    rawpeer_window_update(p, 0, (uint32_t)framed(SMALL));
+    sim_run(pair_sim);
+    CU_ASSERT_EQUAL(data_bytes(p, id), framed(SMALL));
+  }
+}
+
 /* It would hold back all others for ever. */
 static void a_request_that_is_taken_back_gives_its_part_back(void) {
   rawpeer *p = pair_ready_client();
@@ -443,6 +462,7 @@ static const test_case cases[] = {
     TEST(no_more_leaves_than_the_connections_window_lets),
     TEST(a_frame_of_it_is_left_to_others),
     TEST(a_large_message_goes_on_with_each_byte_of_window),
+    TEST(what_is_small_and_found_no_window_is_the_first_when_it_comes),
     TEST(a_request_that_is_taken_back_gives_its_part_back),
     TEST(a_window_at_its_largest_is_never_lifted_past_it),
     TEST(one_byte_too_many_ends_the_connection),
