@@ -117,7 +117,7 @@ struct gmux__conn {
   gmux__backlog backlog;
   gmux__h2_lane lane;
   gmux__outq *out;    /* what waits for the socket; NULL: nothing */
-  uint32_t unframed;  /* client: streams opened since nghttp2 was asked for frames */
+  uint32_t unframed;  /* client: streams opened since nghttp2 was asked for frames, by weight */
   int early_error;    /* a write before the end of the turn has failed, which the turn's tells; */
   char *early_why;    /* its words, NULL: those of the code */
   gmux__hpack hpack;  /* of what we send */
@@ -250,13 +250,15 @@ int gmux__conn_flush(gmux__conn *conn);
  * Client: one more request is about to be submitted. Of those that leave in one turn, draft and
  * nghttp2's frames would all be there together, and be cold when they are framed: so where many
  * wait they are framed earlier, and written whenever the output is full. Few leave by the one write
- * of the turn. Outside nghttp2; nobody is called.
+ * of the turn. `bytes`: of its messages, which are copied then and take room in the caches, too: so
+ * who has many counts as several. Outside nghttp2; nobody is called.
  */
-enum { GMUX__CONN_UNFRAMED = 128 };
+enum { GMUX__CONN_UNFRAMED = 128, GMUX__UNFRAMED_BYTES = 128, GMUX__UNFRAMED_MOST = 6 };
 void gmux__conn_frame_early(gmux__conn *conn);
-static inline void gmux__conn_mind_unframed(gmux__conn *conn) {
+static inline void gmux__conn_mind_unframed(gmux__conn *conn, size_t bytes) {
   if (conn->unframed >= GMUX__CONN_UNFRAMED) gmux__conn_frame_early(conn);
-  conn->unframed++;
+  bool is_more = bytes >= GMUX__UNFRAMED_BYTES * GMUX__UNFRAMED_MOST;
+  conn->unframed += is_more ? GMUX__UNFRAMED_MOST : 1 + (uint32_t)bytes / GMUX__UNFRAMED_BYTES;
 }
 static inline bool gmux__conn_has_no_output(const gmux__conn *conn) {
   return !conn->out || gmux__outq_is_empty(conn->out);

@@ -176,7 +176,7 @@ static int out_of_ids(gmux__conn *conn, int error) {
 int gmux__stream_open(gmux__stream *stream, gmux__conn *conn, const gmux__field *fields,
                       size_t count) {
   assert(!stream->conn && !stream->id);
-  gmux__conn_mind_unframed(conn);
+  gmux__conn_mind_unframed(conn, stream->send.queued_bytes);
   if (!gmux__conn_free_slots(conn))
     return gmux__fail(GMUX_ERR_STATE, "the connection takes no more streams");
   gmux__fields_sum sum = gmux__draft_sum(fields, count);

@@ -50,6 +50,21 @@ static void of_a_burst_few_requests_wait_to_be_framed(void) {
   CU_ASSERT_EQUAL(server.party_count, BURST);
 }
 
+/* Those of a kilobyte count six times. */
+static void of_larger_requests_fewer_wait(void) {
+  static const uint8_t message[1024];
+  pair_connect();
+  for (size_t i = 1; i <= BURST / 2; i++) {
+    party *p = party_new(&client);
+    CU_ASSERT_EQUAL(party_write(p, message, sizeof message), 0);
+    gmux__stream_half_close(&p->stream);
+    CU_ASSERT_EQUAL(party_open(p), 0);
+    CU_ASSERT_TRUE_FATAL(i - count_left() <= GMUX__CONN_UNFRAMED / GMUX__UNFRAMED_MOST + 1);
+  }
+  sim_run(pair_sim);
+  CU_ASSERT_EQUAL(server.party_count, BURST / 2);
+}
+
 static void a_burst_is_written_when_the_output_is_full_and_not_before(void) {
   pair_connect();
   sim_link *link = sim_link_first(pair_sim);
@@ -258,6 +273,7 @@ static void what_the_messages_of_one_stream_leave_goes_too(void) {
 
 static const test_case cases[] = {
     TEST(of_a_burst_few_requests_wait_to_be_framed),
+    TEST(of_larger_requests_fewer_wait),
     TEST(a_burst_is_written_when_the_output_is_full_and_not_before),
     TEST(a_burst_into_a_full_socket_waits_and_leaves_later),
     TEST(the_goaway_of_a_close_waits_for_the_end_and_nothing_else_does),
