@@ -9,6 +9,7 @@
 enum {
   READS_A_TURN = 4,      /* then others get theirs, or sooner: see gmux__share */
   WRITES_A_ROUND = 2,    /* of a turn; more goes out in the next, when others had theirs */
+  WRITES_EARLY = 3,      /* before the end of a turn, each of 40 KiB */
   FRAMES_WAITING = 5000, /* for a peer that does not read, without DATA, and */
   FRAMES_A_STREAM = 8,   /* as many more for each stream that it may have: HEADERS, trailers, ... */
   LAST_READS = 64 /* times READS_A_TURN, from a peer that takes no more: its socket's buffer */
@@ -348,13 +349,25 @@ void gmux__conn_on_write_task(void *arg) {
 
 /* ---- before the end of a turn ---- */
 
+/* The requests that wait are framed, as long as the socket takes what fills the output. They are
+ * 100 KiB at most; large messages that wait behind them are for the writes of turns. */
+static int conn_frame_requests(gmux__conn *conn) {
+  int rc = 0;
+  for (int i = 0; i < WRITES_EARLY && !rc; i++) {
+    rc = conn_fill(conn);
+    if (rc || !gmux__outq_is_full(conn->out)) return rc;
+    rc = conn_write_output(conn);
+    if (!gmux__outq_is_empty(conn->out)) return rc;
+  }
+  return rc;
+}
+
 /* What fails is told by the write of the turn: here may be inside a function of the application's.
  */
 void gmux__conn_frame_early(gmux__conn *conn) {
   if (!may_write(conn) || conn->early_error) return;
   conn->unframed = 0; /* also where the socket takes nothing: it need not be asked by each */
-  int rc = conn_fill(conn);
-  if (!rc && gmux__outq_is_full(conn->out)) rc = conn_write_output(conn);
+  int rc = conn_frame_requests(conn);
   gmux__conn_want_write(conn);
   if (!is_write_error(rc)) return;
   conn->is_output_broken = true;
