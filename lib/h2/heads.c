@@ -56,7 +56,7 @@ static void note_head(gmux__conn *conn, const uint8_t *frame) {
 /* None of our callbacks pauses it, so it takes all. */
 static int feed(gmux__conn *conn, const uint8_t *data, size_t len) {
   if (!len) return 0;
-  conn->heads.has_reset = false; /* what came before will have been read */
+  if (!conn->heads.skip) conn->heads.has_reset = false; /* else the rest of it may be to come */
   ssize_t n = nghttp2_session_mem_recv(conn->session, data, len);
   return n < 0 ? (int)n : 0;
 }

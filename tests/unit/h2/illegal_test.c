@@ -386,6 +386,26 @@ static void metadata_over_the_limit_is_marked_and_dropped(void) {
   CU_ASSERT_FALSE(last_party(&server)->stream.in->head.is_too_large);
 }
 
+/* Wherever a read ends between them. */
+static void data_behind_a_reset_ends_the_connection(void) {
+  static const uint8_t frames[] = {0, 0, 4, RAW_RST_STREAM, 0, 0, 0, 0, 1, 0, 0, 0, 8,
+                                   0, 0, 1, RAW_DATA,       0, 0, 0, 0, 1, 0};
+  rawpeer *p = pair_ready_server();
+  for (size_t cut = 0;; cut++) {
+    raw_request(p, 1, RAW_END_HEADERS);
+    sim_run(pair_sim);
+    rawpeer_send(p, frames, cut);
+    sim_run(pair_sim);
+    rawpeer_send(p, frames + cut, sizeof frames - cut);
+    sim_run(pair_sim);
+    CU_ASSERT_EQUAL(code_sent(p, RAW_GOAWAY, RAW_ANY, 4), 5);
+    if (cut == sizeof frames) return;
+    pair_teardown();
+    pair_setup();
+    p = pair_ready_server();
+  }
+}
+
 static const test_case cases[] = {
     TEST(a_client_ends_what_a_server_breaks_and_nothing_else),
     TEST(settings_must_come_first),
@@ -393,6 +413,7 @@ static const test_case cases[] = {
     TEST(data_after_the_end_changes_nothing),
     TEST(a_stream_window_is_enforced),
     TEST(a_server_ends_what_a_client_breaks_and_nothing_else),
+    TEST(data_behind_a_reset_ends_the_connection),
     TEST(metadata_over_the_limit_is_marked_and_dropped),
     TESTS_END,
 };
