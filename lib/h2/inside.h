@@ -348,8 +348,8 @@ enum { GMUX__RIDE_MOST = 4 * 1024 + GMUX__PREFIX_LEN }; /* bytes: what is small 
 bool gmux__ride_plan(gmux__conn *conn, gmux__seat *seat, size_t bytes);
 void gmux__ride_unplan(gmux__conn *conn, gmux__seat *seat);
 /* Inside nghttp2, of a seat with a plan: all of it goes to the output, and the stream's sending
- * half is closed. GMUX_ERR_AGAIN: it can't be, and nothing has changed; GMUX_ERR_NOMEM: the output
- * is broken. */
+ * half is closed. GMUX_ERR_AGAIN: it can't be, and nothing has left; GMUX_ERR_NOMEM: the output is
+ * broken. */
 int gmux__ride_leave(gmux__conn *conn, gmux__seat *seat);
 /* WINDOW_UPDATE for this stream, or the connection (0), is a matter for: */
 bool gmux__ride_minds(const gmux__conn *conn, int32_t id);

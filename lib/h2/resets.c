@@ -205,7 +205,8 @@ void gmux__stream_send_reset(gmux__stream *stream, uint32_t h2_code) {
   if (!seat || seat->state != GMUX__SEAT_TAKEN || conn->state == GMUX__CONN_CLOSED) return;
   seat->reset_code = h2_code;
   bool has_left = conn->h2->config.is_server || stream->send.has_left;
-  if (!has_left) { /* nghttp2 takes its HEADERS back: nothing leaves */
+  if (!has_left) { /* nghttp2 takes its HEADERS back, when their turn comes: nothing leaves */
+    gmux__ride_unplan(conn, seat);
     seat_set_state(seat, GMUX__SEAT_RESET);
     gmux__session_reset_stream(conn, seat->id, h2_code);
     return;

@@ -138,6 +138,9 @@ static int answer_leave(gmux__conn *conn, gmux__seat *seat) {
 }
 
 int gmux__ride_leave(gmux__conn *conn, gmux__seat *seat) {
-  if (!is_as_planned(conn, seat)) return GMUX_ERR_AGAIN;
+  if (!is_as_planned(conn, seat)) {
+    gmux__ride_unplan(conn, seat);
+    return GMUX_ERR_AGAIN;
+  }
   return conn->h2->config.is_server ? answer_leave(conn, seat) : request_leave(conn, seat);
 }

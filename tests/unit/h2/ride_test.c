@@ -10,6 +10,7 @@ extern const test_suite h2_ride_suite;
 
 enum {
   CANCEL = 8,
+  MAX_STREAMS = 3,
   INITIAL_WINDOW = 4,
   WINDOW = 65535, /* of a connection, where nobody has said more */
   WIDEST = INT32_MAX,
@@ -255,6 +256,31 @@ static void a_request_that_is_taken_back_gives_its_part_back(void) {
   CU_ASSERT_EQUAL(gmux__conn_send_window(client.conn), WINDOW - (int32_t)framed(LARGE));
 }
 
+/* nghttp2 has them still, until a stream has ended. */
+static void so_does_one_that_is_taken_back_while_no_further_stream_may_begin(void) {
+  static const uint16_t ids[] = {MAX_STREAMS};
+  static const uint32_t one[] = {1};
+  sim_net(pair_sim)->buffer_bytes = 4096;
+  rawpeer *p = pair_ready_client();
+  set_windows(p, WIDEST);
+  rawpeer_window_update(p, 0, LARGE);
+  sim_run(pair_sim);
+  party *large = party_start();
+  sim_link_stall(sim_link_first(pair_sim), SIM_TO_SERVER);
+  for (int i = 0; i < 3; i++)
+    CU_ASSERT_EQUAL(party_write(large, noise, LARGE), 0);
+  sim_run(pair_sim);
+  CU_ASSERT_TRUE_FATAL(gmux__conn_is_blocked(client.conn));
+  for (int i = 0; i < 5; i++)
+    call(4000);
+  CU_ASSERT_EQUAL(client.conn->ride.planned, 5 * framed(4000));
+  rawpeer_settings(p, 1, ids, one);
+  sim_run(pair_sim);
+  CU_ASSERT_EQUAL(last_party(&client)->evidence, GMUX_EVIDENCE_NEVER_LEFT);
+  unstall();
+  CU_ASSERT_EQUAL(data_bytes(p, RAW_ANY), WINDOW + LARGE);
+}
+
 /* A window that is always given back to its last byte stays at its largest, and not one past it. */
 static void a_window_at_its_largest_is_never_lifted_past_it(void) {
   rawpeer *p = pair_ready_client();
@@ -437,6 +463,23 @@ static void one_that_is_reset_before_it_left_gives_its_part_back(void) {
   CU_ASSERT_EQUAL(gmux__conn_send_window(server.conn), WINDOW);
 }
 
+/* Its RST_STREAM may wait for long. */
+static void also_where_its_reset_waits(void) {
+  pair_config(&server)->reset_burst = 1;
+  pair_config(&server)->reset_rate_per_s = 1;
+  rawpeer *p = pair_ready_server();
+  for (uint32_t id = 1; id <= 3; id += 2)
+    raw_request(p, id, RAW_END_HEADERS | RAW_END_STREAM);
+  sim_run(pair_sim);
+  for (size_t i = 0; i < 2; i++) {
+    answer(server.parties[i], SMALL);
+    gmux__stream_reset(&server.parties[i]->stream, CANCEL);
+  }
+  sim_run(pair_sim);
+  CU_ASSERT_EQUAL(rawpeer_count(p, RAW_RST_STREAM, RAW_ANY), 1);
+  CU_ASSERT_EQUAL(gmux__conn_send_window(server.conn), WINDOW);
+}
+
 static void both_sides_understand_each_other(void) {
   pair_connect();
   for (int i = 0; i < 50; i++)
@@ -464,6 +507,7 @@ static const test_case cases[] = {
     TEST(a_large_message_goes_on_with_each_byte_of_window),
     TEST(what_is_small_and_found_no_window_is_the_first_when_it_comes),
     TEST(a_request_that_is_taken_back_gives_its_part_back),
+    TEST(so_does_one_that_is_taken_back_while_no_further_stream_may_begin),
     TEST(a_window_at_its_largest_is_never_lifted_past_it),
     TEST(one_byte_too_many_ends_the_connection),
     TEST(or_the_stream),
@@ -476,6 +520,7 @@ static const test_case cases[] = {
     TEST(an_answer_whose_window_went_goes_the_usual_way),
     TEST(an_answer_whose_message_does_not_come_is_a_stream_like_others),
     TEST(one_that_is_reset_before_it_left_gives_its_part_back),
+    TEST(also_where_its_reset_waits),
     TEST(both_sides_understand_each_other),
     TESTS_END,
 };
