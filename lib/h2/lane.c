@@ -56,35 +56,41 @@ static bool lane_is_taken(const gmux__conn *conn) {
   return turn && nghttp2_session_get_stream_remote_window_size(conn->session, turn) > 0;
 }
 
-void gmux__lane_fill(gmux__conn *conn) {
-  if (!gmux__hooks_first(&conn->lane.waiting) || lane_is_taken(conn)) {
-    conn->lane.fills = 0;
-    return;
-  }
-  if (++conn->lane.fills > LANE_PATIENCE) (void)gmux__lane_call(conn);
-}
-
 /* One that nghttp2 has closed meanwhile is refused, and the next is called. */
 static void lane_resume(gmux__conn *conn, const gmux__stream *stream) {
   if (nghttp2_session_resume_data(conn->session, stream->id) == NGHTTP2_ERR_NOMEM)
     gmux__conn_doom(conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
 }
 
-static void lane_give_turn(gmux__h2_lane *lane, const gmux__stream *stream) {
+static void lane_give_turn(gmux__conn *conn) {
+  gmux__h2_lane *lane = &conn->lane;
+  gmux__hook *hook = gmux__hooks_shift(&lane->waiting);
+  const gmux__stream *stream = gmux__container(hook, gmux__stream, lane_hook);
   lane->turn = stream->id;
   lane->left = LANE_TURN;
   lane->fills = 0;
+  lane_resume(conn, stream);
+}
+
+/* Without a window nghttp2 asks nobody, and who had the turn has it still. */
+static bool lane_has_window(const gmux__conn *conn) {
+  return gmux__conn_send_window(conn) > 0;
+}
+
+void gmux__lane_fill(gmux__conn *conn) {
+  if (!gmux__hooks_first(&conn->lane.waiting) || lane_is_taken(conn)) {
+    conn->lane.fills = 0;
+    return;
+  }
+  if (lane_has_window(conn) && ++conn->lane.fills > LANE_PATIENCE) lane_give_turn(conn);
 }
 
 bool gmux__lane_call(gmux__conn *conn) {
-  gmux__h2_lane *lane = &conn->lane;
-  /* Without a window nghttp2 asks nobody, and who had the turn has it still. */
-  if (gmux__conn_send_window(conn) <= 0) return false;
-  gmux__hook *hook = gmux__hooks_shift(&lane->short_of_window);
-  bool is_small = hook != NULL;
-  if (!is_small) hook = gmux__hooks_shift(&lane->waiting);
-  const gmux__stream *stream = gmux__container(hook, gmux__stream, lane_hook);
-  if (!is_small) lane_give_turn(lane, stream);
-  lane_resume(conn, stream);
+  if (!lane_has_window(conn)) return false;
+  gmux__hook *hook = gmux__hooks_shift(&conn->lane.short_of_window);
+  if (hook)
+    lane_resume(conn, gmux__container(hook, gmux__stream, lane_hook));
+  else
+    lane_give_turn(conn);
   return true;
 }

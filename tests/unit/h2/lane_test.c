@@ -20,6 +20,16 @@ static rawpeer *client_with_windows(uint32_t window) {
   return p;
 }
 
+static rawpeer *client_with_the_usual_window(void) {
+  static const uint16_t ids[] = {4};
+  static const uint32_t window[] = {WIDE};
+  rawpeer *p = pair_client_to_raw();
+  rawpeer_settings(p, 1, ids, window);
+  rawpeer_settings_ack(p);
+  sim_run(pair_sim);
+  return p;
+}
+
 static party *start_with(size_t bytes) {
   party *x = party_start();
   CU_ASSERT_EQUAL(party_write(x, noise, bytes), 0);
@@ -146,6 +156,46 @@ static void small_messages_without_end_do_not_starve_large_ones(void) {
     CU_ASSERT_TRUE(bytes_on(p, id) > bytes_on(p, 3) / 2);
 }
 
+/* Opened where the window has just come, so that it rides: nghttp2 sees a window where there is
+ * none, and asks who waits for it. */
+static void ride_again(party *c, char event) {
+  (void)c;
+  if (event != 'X' || !client.conn) return;
+  party *next = party_new(&client);
+  next->on_event = ride_again;
+  CU_ASSERT_EQUAL(party_write(next, noise, SMALL), 0);
+  gmux__stream_half_close(&next->stream);
+  CU_ASSERT_EQUAL(party_open(next), 0);
+}
+
+static void nor_do_those_that_wait_for_the_connections_window(void) {
+  enum { WRITERS = 12, TEXT = 3000, GRANTS = 150, GRANT = 20000 };
+  rawpeer *p = client_with_the_usual_window();
+  ride_again(NULL, 'X');
+  sim_run(pair_sim);
+  start_with(BULK);
+  start_with(BULK);
+  sim_run(pair_sim);
+  party *writers[WRITERS];
+  size_t written[WRITERS] = {0};
+  for (int i = 0; i < WRITERS; i++)
+    writers[i] = party_start();
+  uint32_t rider = 1;
+  for (int grant = 0; grant < GRANTS; grant++) {
+    for (int i = 0; i < WRITERS; i++) {
+      if (writers[i]->sent < written[i]) continue;
+      CU_ASSERT_EQUAL(party_write(writers[i], noise, TEXT), 0);
+      written[i] += TEXT;
+    }
+    rawpeer_window_update(p, 0, GRANT);
+    raw_answer(p, rider);
+    sim_run(pair_sim);
+    rider = (uint32_t)last_party(&client)->stream.id;
+  }
+  CU_ASSERT_TRUE(bytes_on(p, 3) > (size_t)FRAMES_A_TURN * FRAME + FRAME);
+  CU_ASSERT_TRUE(bytes_on(p, 5) > 0);
+}
+
 static void who_is_reset_gives_its_turn_or_its_place_away(void) {
   rawpeer *p = client_with_windows(FRAME);
   party *first = start_with(BULK), *waiting = start_with(BULK);
@@ -205,6 +255,7 @@ static const test_case cases[] = {
     TEST(who_has_no_window_keeps_nobody_waiting),
     TEST(turns_go_on_where_the_connections_window_ended),
     TEST(small_messages_without_end_do_not_starve_large_ones),
+    TEST(nor_do_those_that_wait_for_the_connections_window),
     TEST(who_is_reset_gives_its_turn_or_its_place_away),
     TEST(who_is_reset_in_the_lane_is_called_no_more),
     TEST(a_server_does_the_same_with_replies),
