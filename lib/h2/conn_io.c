@@ -91,7 +91,10 @@ static int conn_gather(gmux__conn *conn) {
     const uint8_t *data;
     ssize_t n = nghttp2_session_mem_send(conn->session, &data);
     if (n == 0 && conn_call_next(conn)) continue;
-    if (n == 0) return 0;
+    if (n == 0) {
+      conn->ride.fills = 0;
+      return 0;
+    }
     if (n < 0 || conn_queue(conn, data, (size_t)n)) {
       conn->is_output_broken = true; /* a frame may be half gathered: nothing can follow it */
       return GMUX_ERR_NOMEM;
@@ -107,7 +110,10 @@ static int conn_fill(gmux__conn *conn) {
   if (!is_new && !conn->is_output_begun) return 0;
   int rc = conn_take_output(conn);
   if (rc) return rc;
-  if (is_new) gmux__lane_fill(conn);
+  if (is_new) {
+    conn->ride.fills++;
+    gmux__lane_fill(conn);
+  }
   conn->is_output_begun = true;
   return conn_gather(conn);
 }

@@ -82,6 +82,7 @@ struct gmux__seat {
   uint16_t planned;    /* bytes that are to ride with its HEADERS, and of those */
   uint16_t owed;       /* that did, what the peer has not given back; see ride.c */
   uint8_t state;       /* gmux__seat_state */
+  bool has_data;       /* nghttp2 asks for its DATA until all of it has left */
   bool is_paid;        /* RESET: a token was taken for it */
   bool is_unheard;     /* its RST_STREAM has left, and the peer had not ended its half */
   bool is_started;     /* client: its HEADERS have left */
@@ -149,6 +150,8 @@ struct gmux__conn {
   struct {                  /* bytes of DATA that nghttp2 does not know of, see ride.c */
     uint32_t planned, owed; /* that have not left; that the peer has not given back */
     bool has_any;           /* any stream's have left */
+    uint32_t others;        /* seats whose DATA nghttp2 asks for, and */
+    unsigned fills;         /* of the output since it did, while it had always more to say */
   } ride;
   struct {            /* see windows.c */
     uint32_t initial; /* the peer's SETTINGS_INITIAL_WINDOW_SIZE */
@@ -347,6 +350,8 @@ enum { GMUX__RIDE_MOST = 4 * 1024 + GMUX__PREFIX_LEN }; /* bytes: what is small 
  * go the usual way. _unplan takes one that has no plan, too. */
 bool gmux__ride_plan(gmux__conn *conn, gmux__seat *seat, size_t bytes);
 void gmux__ride_unplan(gmux__conn *conn, gmux__seat *seat);
+/* nghttp2 asks for its DATA from now on, or no more. */
+void gmux__ride_note_data(gmux__conn *conn, gmux__seat *seat, bool has_data);
 /* Inside nghttp2, of a seat with a plan: all of it goes to the output, and the stream's sending
  * half is closed. GMUX_ERR_AGAIN: it can't be, and nothing has left; GMUX_ERR_NOMEM: the output is
  * broken. */

@@ -114,6 +114,7 @@ void gmux__seat_free(gmux__conn *conn, gmux__seat *seat) {
   }
   if (conn->recent == seat) conn->recent = NULL;
   gmux__ride_unplan(conn, seat);
+  gmux__ride_note_data(conn, seat, false);
   if (seat->link.list == &conn->delayed) count_waiting(conn, -1);
   seat_set_state(seat, GMUX__SEAT_FREE);
   gmux__list_remove(&seat->link);

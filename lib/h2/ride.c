@@ -16,6 +16,10 @@
  *     takes its place in the connection's window. Others may send what that has without both; who
  *     finds nothing waits in the lane. A part is always left to them.
  *
+ * HEADERS leave before all DATA. Where those without end fill the output whenever it is empty, what
+ * does not ride would never leave; so after PATIENCE such fills nothing more is planned, until some
+ * DATA has left the usual way.
+ *
  * It is looked at once more when the HEADERS leave: if the peer's SETTINGS have made its window too
  * small meanwhile, or the message did not come, an answer goes the usual way, and a request ends as
  * one that never left.
@@ -26,6 +30,7 @@
 enum {
   FRAME_HEAD = 9,
   WINDOW_LEFT = 16384, /* of the connection's, to those that wait for it: a frame */
+  PATIENCE = 4,        /* fills of the output, see below */
   FIELDS_ON_STACK = 16 /* trailers: grpc-status, grpc-message, details, and some metadata */
 };
 
@@ -69,9 +74,23 @@ bool gmux__ride_take_update(gmux__conn *conn, int32_t id, uint8_t *value) {
 
 /* ---- the plan ---- */
 
+static bool is_in_the_way(const gmux__conn *conn) {
+  return conn->ride.others && conn->ride.fills > PATIENCE;
+}
+
+void gmux__ride_note_data(gmux__conn *conn, gmux__seat *seat, bool has_data) {
+  if (seat->has_data == has_data) return;
+  seat->has_data = has_data;
+  if (has_data)
+    conn->ride.others++;
+  else
+    conn->ride.others--;
+}
+
 bool gmux__ride_plan(gmux__conn *conn, gmux__seat *seat, size_t bytes) {
   if (bytes == 0 || bytes > GMUX__RIDE_MOST || bytes > conn->windows.initial) return false;
   if (gmux__conn_send_window(conn) < (int32_t)bytes + WINDOW_LEFT) return false;
+  if (is_in_the_way(conn)) return false;
   seat->planned = (uint16_t)bytes;
   conn->ride.planned += (uint32_t)bytes;
   return true;

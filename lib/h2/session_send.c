@@ -99,6 +99,7 @@ static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const ui
   gmux__seat *seat = source->ptr; /* nghttp2 does not ask for a stream that it has closed */
   gmux__stream *stream = seat->stream;
   conn->recent = seat;
+  conn->ride.fills = 0;
   /* Asked for and reset within one call into nghttp2 cannot happen: nobody is called in between. */
   if (!stream) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   if (gmux__outq_copy(conn->out, header, 9) || gmux__stream_frame(stream, conn->out, len))

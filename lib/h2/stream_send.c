@@ -124,6 +124,7 @@ static ssize_t on_data_wanted(nghttp2_session *session, int32_t id, uint8_t *buf
       *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
     }
     *flags |= NGHTTP2_DATA_FLAG_EOF;
+    gmux__ride_note_data(stream->conn, stream->seat, false);
     gmux__stream_set_send(stream, GMUX__SEND_CLOSED);
   }
   if (n > room) n = room;
@@ -195,6 +196,7 @@ int gmux__stream_open(gmux__stream *stream, gmux__conn *conn, const gmux__field 
   gmux__slots_take(&conn->slots);
   gmux__stream_attach(stream, conn, id);
   gmux__seat_take(seat, stream, conn, id);
+  if (!seat->planned) gmux__ride_note_data(conn, seat, true);
   gmux__conn_on_opened(conn);
   stream->times.opened_ns = gmux__loop_now(conn->h2->loop);
   gmux__conn_want_write(conn);
@@ -211,7 +213,8 @@ void gmux__stream_on_headers_leave(gmux__stream *stream) {
 }
 
 /* nghttp2's error. */
-static int submit_draft(const gmux__stream *stream) {
+static int submit_draft(gmux__stream *stream) {
+  if (!stream->seat->planned) gmux__ride_note_data(stream->conn, stream->seat, true);
   nghttp2_data_provider data = data_of(stream->seat);
   return nghttp2_submit_response(stream->conn->session, stream->id, NULL, 0,
                                  stream->seat->planned ? NULL : &data);

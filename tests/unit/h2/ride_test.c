@@ -496,6 +496,50 @@ static void both_sides_understand_each_other(void) {
   }
 }
 
+/* ---- with others ---- */
+
+enum {
+  CLOSED_LOOP = 90,
+  CALL = 1000,
+  NOT_RIDING = 5000,
+  CALLS_IN_ALL = 3000,
+  LINK_BYTES_PER_S = 10 * 1000 * 1000
+};
+
+static void answer_when_all_came(party *s, char event) {
+  if (event == 'C') answer(s, 0);
+}
+
+static void on_request(party *s) {
+  s->on_event = answer_when_all_came;
+}
+
+/* Each that ends is followed by another. */
+static void call_next(party *c, char event);
+static void call_of_many(void) {
+  call(CALL)->on_event = call_next;
+}
+
+static void call_next(party *c, char event) {
+  (void)c;
+  if (event == 'X' && client.conn && client.party_count < CALLS_IN_ALL) call_of_many();
+}
+
+/* The socket is what they wait for, so the output is always full of them. */
+static void calls_without_end_do_not_starve_what_does_not_ride(void) {
+  pair_connect();
+  server.on_party = on_request;
+  sim_link_drip(sim_link_first(pair_sim), SIM_TO_SERVER, LINK_BYTES_PER_S);
+  for (int i = 0; i < CLOSED_LOOP; i++)
+    call_of_many();
+  sim_run_for(pair_sim, GMUX__NS_PER_S / 100);
+  party *other = call(NOT_RIDING);
+  while (other->sent < NOT_RIDING && client.party_count < CALLS_IN_ALL)
+    sim_run_for(pair_sim, GMUX__NS_PER_S / 1000);
+  CU_ASSERT_EQUAL(other->sent, NOT_RIDING);
+  CU_ASSERT_TRUE(client.party_count < CALLS_IN_ALL / 2);
+}
+
 static const test_case cases[] = {
     TEST(a_unary_request_leaves_as_one),
     TEST(a_unary_answer_leaves_as_one),
@@ -521,6 +565,7 @@ static const test_case cases[] = {
     TEST(an_answer_whose_message_does_not_come_is_a_stream_like_others),
     TEST(one_that_is_reset_before_it_left_gives_its_part_back),
     TEST(also_where_its_reset_waits),
+    TEST(calls_without_end_do_not_starve_what_does_not_ride),
     TEST(both_sides_understand_each_other),
     TESTS_END,
 };
