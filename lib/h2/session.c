@@ -108,13 +108,37 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
   return 0;
 }
 
+/* nghttp2's own words do not say who did it. */
+static const char bad_field[] = "the peer sent a header field that HTTP/2 does not allow";
+static const char bad_order[] =
+    "the peer sent headers or data in an order that HTTP/2 does not allow";
+
+/* Client: as nghttp2 has it for a server, the stream is reset at once, and what comes of it behind
+ * that is ignored. */
+static void refuse_answer(gmux__conn *conn, gmux__stream *stream, const char *words) {
+  conn->portion.frames += GMUX__PORTION_OFFENCE;
+  if (stream->seat == conn->block.seat) conn->block.head = NULL;
+  gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, GMUX_ERR_PROTOCOL, words);
+  gmux__session_reset_stream(conn, stream->id, NGHTTP2_PROTOCOL_ERROR);
+}
+
+/* False: the field is not to be taken. */
+static bool may_take_field(gmux__conn *conn, const uint8_t *name, size_t name_len,
+                           const uint8_t *value, size_t value_len) {
+  if (conn->h2->config.is_server) return true;
+  gmux__stream *stream = stream_of_block(conn);
+  gmux__rule rule = gmux__rules_field(&stream->in->rules, name, name_len, value, value_len);
+  if (rule == GMUX__RULE_BROKEN) refuse_answer(conn, stream, bad_field);
+  return rule == GMUX__RULE_FINE;
+}
+
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
                      size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
                      void *user_data) {
   (void)session, (void)flags;
   (void)frame;
   gmux__conn *conn = user_data;
-  if (conn->block.head)
+  if (conn->block.head && may_take_field(conn, name, name_len, value, value_len))
     gmux__head_field(conn->block.head, conn->h2->config.max_header_bytes, name, name_len, value,
                      value_len);
   return gmux__conn_on_field(conn, name_len, value_len);
@@ -154,17 +178,33 @@ static void on_peer_end(gmux__conn *conn, gmux__stream *stream) {
   gmux__stream_want_deliver(stream);
 }
 
+static bool is_block_allowed(gmux__stream *stream, bool is_end) {
+  gmux__rules *rules = &stream->in->rules;
+  bool is_trailer = stream->recv.state != GMUX__RECV_HEAD;
+  return gmux__rules_block(rules, is_trailer, is_end) && (!is_end || gmux__rules_end(rules));
+}
+
 static int on_headers_frame(gmux__conn *conn, const nghttp2_frame *frame) {
   gmux__pulse_on_answer(&conn->pulse);
   gmux__stream *stream = stream_of_block(conn);
-  if (!stream || !gmux__stream_has_received(stream)) return 0;
+  if (!stream || !conn->block.head) return 0;
   bool is_end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
+  if (!conn->h2->config.is_server && !is_block_allowed(stream, is_end)) {
+    refuse_answer(conn, stream, bad_order);
+    return 0;
+  }
   int rc = stream->recv.state == GMUX__RECV_HEAD ? on_head(conn, stream, is_end) : 0;
   if (is_end) on_peer_end(conn, stream);
   return rc;
 }
 
 /* ---- data ---- */
+
+/* Behind what has broken a rule it does not matter, until nghttp2 stops telling of it. */
+static bool is_data_allowed(gmux__stream *stream, size_t len) {
+  if (stream->end.how != GMUX__ENDING_NONE) return true;
+  return stream->recv.state == GMUX__RECV_BODY && gmux__rules_data(&stream->in->rules, len);
+}
 
 static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
                          size_t len, void *user_data) {
@@ -174,6 +214,10 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, co
   gmux__stream *stream = gmux__session_stream(conn, id);
   if (!stream) return 0;
   conn->portion.data_bytes += len;
+  if (!conn->h2->config.is_server && !is_data_allowed(stream, len)) {
+    refuse_answer(conn, stream, bad_order);
+    return 0;
+  }
   gmux__stream_on_data(stream, data, len);
   return 0;
 }
@@ -188,13 +232,21 @@ void gmux__session_consume(gmux__conn *conn) {
     gmux__conn_doom(conn, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR, "out of memory");
 }
 
+static bool is_end_allowed(const gmux__stream *stream) {
+  return stream->recv.state == GMUX__RECV_BODY && gmux__rules_end(&stream->in->rules);
+}
+
 static int on_data_frame(gmux__conn *conn, const nghttp2_frame *frame) {
   gmux__pulse_on_answer(&conn->pulse);
   if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
     return frame->hd.length > frame->data.padlen ? 0 : gmux__conn_on_chatter(conn);
   gmux__stream *stream = gmux__session_stream(conn, frame->hd.stream_id);
   /* Without: its head found no memory, and the reset that says so waits for its turn. */
-  if (stream && gmux__stream_has_received(stream)) on_peer_end(conn, stream);
+  if (!stream || !gmux__stream_has_received(stream)) return 0;
+  if (conn->h2->config.is_server || is_end_allowed(stream))
+    on_peer_end(conn, stream);
+  else
+    refuse_answer(conn, stream, bad_order);
   return 0;
 }
 
@@ -289,13 +341,12 @@ static int on_unknown_frame(nghttp2_session *session, void **payload, const nght
   return NGHTTP2_ERR_CANCEL;
 }
 
-/* nghttp2's own words do not say who did it. */
 static const char *invalid_frame_words(int error) {
   switch (error) {
   case NGHTTP2_ERR_HTTP_HEADER:
-    return "the peer sent a header field that HTTP/2 does not allow";
+    return bad_field;
   case NGHTTP2_ERR_HTTP_MESSAGING:
-    return "the peer sent headers or data in an order that HTTP/2 does not allow";
+    return bad_order;
   default:
     return nghttp2_strerror(error);
   }
@@ -409,6 +460,7 @@ int gmux__session_option_new(nghttp2_option **out, const gmux__h2_config *config
   nghttp2_option *o;
   if (nghttp2_option_new(&o)) return gmux__fail_code(GMUX_ERR_NOMEM);
   nghttp2_option_set_no_auto_window_update(o, 1);
+  nghttp2_option_set_no_http_messaging(o, !config->is_server); /* see rules.h */
   nghttp2_option_set_no_closed_streams(o, 1);
   /* Its bucket counts every RST_STREAM of a client, by the clock of the machine: gRPC's cancels
    * would empty it. Ours is in lib/policy/abuse.h. */

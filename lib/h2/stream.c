@@ -51,6 +51,7 @@ void gmux__stream_set_intake(gmux__stream *stream, gmux__intake *in) {
   gmux__head_init(&in->tail);
   in->head.codecs = stream->h2->config.codecs;
   gmux__deframer_init(&in->deframer, stream->recv.limit, &stream->h2->hoard);
+  in->rules = (gmux__rules){0};
   in->pending = (gmux__buf){0};
   in->piece_count = 0;
   in->taken_ns = 0;

@@ -23,6 +23,7 @@
 #include "lib/base/list.h"
 #include "lib/base/machine.h"
 #include "lib/h2/head.h"
+#include "lib/h2/rules.h"
 #include "lib/io/transport.h"
 #include "lib/policy/window.h"
 #include "lib/wire/framing.h"
@@ -152,8 +153,9 @@ enum { GMUX__INTAKE_ROOM = 256 };
 /* What is received. It is made when the first header block begins, so that a call costs a third as
  * much while the server works on it. */
 typedef struct gmux__intake {
-  gmux__head head; /* the request, or the response's initial metadata */
-  gmux__head tail; /* the response's trailers, also Trailers-Only */
+  gmux__head head;   /* the request, or the response's initial metadata */
+  gmux__head tail;   /* the response's trailers, also Trailers-Only */
+  gmux__rules rules; /* client */
   gmux__deframer deframer;
   gmux__buf pending; /* bytes held back: no credit for them yet */
   gmux__slice pieces[GMUX__STREAM_PIECES];
