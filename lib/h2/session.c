@@ -40,6 +40,7 @@ static void end_block(gmux__conn *conn) {
 /* Client: its answer begins, or goes on. */
 static void begin_answer(gmux__conn *conn, gmux__stream *stream) {
   if (!gmux__stream_has_received(stream)) {
+    if (stream->end.how != GMUX__ENDING_NONE) return; /* no memory for what came before */
     gmux__intake *in = gmux__intake_new(stream->h2);
     if (!in) {
       gmux__stream_break(stream, GMUX_ERR_NOMEM, NGHTTP2_INTERNAL_ERROR,
@@ -117,7 +118,7 @@ static const char bad_order[] =
  * that is ignored. */
 static void refuse_answer(gmux__conn *conn, gmux__stream *stream, const char *words) {
   conn->portion.frames += GMUX__PORTION_OFFENCE;
-  if (stream->seat == conn->block.seat) conn->block.head = NULL;
+  if (stream->seat == conn->block.seat) end_block(conn); /* nghttp2 will not tell its end */
   gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, GMUX_ERR_PROTOCOL, words);
   gmux__session_reset_stream(conn, stream->id, NGHTTP2_PROTOCOL_ERROR);
 }
@@ -200,9 +201,9 @@ static int on_headers_frame(gmux__conn *conn, const nghttp2_frame *frame) {
 
 /* ---- data ---- */
 
-/* Behind what has broken a rule it does not matter, until nghttp2 stops telling of it. */
+/* Also of a stream that we have broken: while our reset waits, the peer may go on. */
 static bool is_data_allowed(gmux__stream *stream, size_t len) {
-  if (stream->end.how != GMUX__ENDING_NONE) return true;
+  if (!gmux__stream_has_received(stream)) return true; /* no memory for its head */
   return stream->recv.state == GMUX__RECV_BODY && gmux__rules_data(&stream->in->rules, len);
 }
 

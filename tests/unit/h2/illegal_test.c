@@ -406,6 +406,25 @@ static void data_behind_a_reset_ends_the_connection(void) {
   }
 }
 
+/* What is refused has ended, for us: no clock runs for it while our reset cannot leave. */
+static void a_refused_block_is_not_waited_for(void) {
+  static const uint8_t big[60000];
+  pair_config(&client)->header_block_ns = GMUX__NS_PER_S;
+  sim_net(pair_sim)->buffer_bytes = 4096;
+  rawpeer *p = pair_ready_client();
+  party *refused = party_start(), *writer = party_start();
+  sim_run(pair_sim);
+  sim_link_stall(sim_link_first(pair_sim), SIM_TO_SERVER);
+  CU_ASSERT_EQUAL(party_write(writer, big, sizeof big), 0);
+  sim_run(pair_sim);
+  CU_ASSERT_TRUE_FATAL(gmux__conn_is_blocked(client.conn));
+  connection_header(p);
+  sim_run_for(pair_sim, 5 * GMUX__NS_PER_S);
+  ASSERT_LOG(refused, "X");
+  CU_ASSERT_EQUAL(refused->error, GMUX_ERR_PROTOCOL);
+  CU_ASSERT_PTR_NULL(strchr(client.log, 'X'));
+}
+
 static const test_case cases[] = {
     TEST(a_client_ends_what_a_server_breaks_and_nothing_else),
     TEST(settings_must_come_first),
@@ -415,6 +434,7 @@ static const test_case cases[] = {
     TEST(a_server_ends_what_a_client_breaks_and_nothing_else),
     TEST(data_behind_a_reset_ends_the_connection),
     TEST(metadata_over_the_limit_is_marked_and_dropped),
+    TEST(a_refused_block_is_not_waited_for),
     TESTS_END,
 };
 
