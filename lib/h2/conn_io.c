@@ -355,8 +355,9 @@ void gmux__conn_on_write_task(void *arg) {
 
 /* ---- before the end of a turn ---- */
 
-/* The requests that wait are framed, as long as the socket takes what fills the output. They are
- * 100 KiB at most; large messages that wait behind them are for the writes of turns. */
+/* The requests that wait are framed, as long as the socket takes what fills the output. As a rule
+ * they are 100 KiB at most; what is more, because their metadata are large, and large messages that
+ * wait behind them are for the writes of turns. */
 static int conn_frame_requests(gmux__conn *conn) {
   int rc = 0;
   for (int i = 0; i < WRITES_EARLY && !rc; i++) {

@@ -30,7 +30,7 @@
 enum {
   FRAME_HEAD = 9,
   WINDOW_LEFT = 16384, /* of the connection's, to those that wait for it: a frame */
-  PATIENCE = 4,        /* fills of the output, see below */
+  PATIENCE = 4,        /* fills of the output, see above */
   FIELDS_ON_STACK = 16 /* trailers: grpc-status, grpc-message, details, and some metadata */
 };
 
