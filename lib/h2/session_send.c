@@ -75,6 +75,12 @@ static int before_frame_send(nghttp2_session *session, const nghttp2_frame *fram
   return 0;
 }
 
+/* Of a request, while the connection goes on. */
+static const char *unsent_words(int error) {
+  if (error != NGHTTP2_ERR_CANCEL) return nghttp2_strerror(error);
+  return "the peer's SETTINGS took the window for its message before it had left";
+}
+
 static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *frame, int error,
                              void *user_data) {
   (void)session;
@@ -88,7 +94,7 @@ static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *fram
     gmux__stream_set_end(stream, GMUX__ENDING_BROKEN, GMUX_ERR_NOMEM, "out of memory");
   else
     gmux__stream_set_end(stream, GMUX__ENDING_LOST, GMUX_ERR_CLOSED,
-                         conn->why[0] ? conn->why : nghttp2_strerror(error));
+                         conn->why[0] ? conn->why : unsent_words(error));
   return 0;
 }
 

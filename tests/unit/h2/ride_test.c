@@ -398,6 +398,7 @@ static void a_request_whose_window_went_before_it_left_never_left(void) {
   unstall();
   CU_ASSERT_EQUAL(c->how, GMUX__ENDING_LOST);
   CU_ASSERT_EQUAL(c->evidence, GMUX_EVIDENCE_NEVER_LEFT);
+  CU_ASSERT_PTR_NOT_NULL(strstr(c->why, "window for its message"));
   CU_ASSERT_TRUE_FATAL(gmux__stream_can_rewind(&c->stream));
   CU_ASSERT_EQUAL(rawpeer_count(p, RAW_ANY, 3), 0);
   CU_ASSERT_EQUAL(client.conn->ride.planned, 0);
